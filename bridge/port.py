@@ -1,0 +1,65 @@
+"""The Room port: what the bridge asks of whoever holds the rooms, and what it is told.
+
+All calls are plain and immediate; what takes time comes back through `Guest.deliver`. A port never blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sandpiper.common.messages import Draft, Joined, Member, Message, Rooms, Welcome
+from sandpiper.common.items import Item
+
+
+class Guest(Protocol):
+    """One JSON-lines client, as the port sees it."""
+
+    def deliver(self, items: Sequence[Item]) -> None:
+        """What has happened in the guest's rooms, in order, one call a batch."""
+
+    def close(self, text: str) -> None:
+        """The port ends this guest (it is shutting down): tell it `text` and hang up."""
+
+
+class Port(Protocol):
+    """Rooms that a guest can be in. Every method may raise Refusal."""
+
+    def welcome(self, address: str) -> Welcome:
+        """The answer to hello for a client seen at `address`."""
+
+    def admit(self, access_code: str | None, address: str) -> None:
+        """Raises Refusal unless the code is right, or none is asked. To be called before anything else."""
+
+    def enter(self, guest: Guest, room: str, nick: str | None) -> Joined:
+        """The guest joins; the others, and it, are told. `nick` None is `anon`, which nobody owns."""
+
+    def leave(self, guest: Guest, room: str) -> None:
+        """The guest leaves; the others are told."""
+
+    def claim(self, guest: Guest, room: str, nick: str) -> None:
+        """The guest takes another nick; everyone is told."""
+
+    def publish(self, guest: Guest, room: str, draft: Draft) -> None:
+        """Stored soon, then delivered to everyone in the room, the guest included; then an Ack item to the guest."""
+
+    def whisper(self, guest: Guest, room: str, to: str, text: str, id: str | None) -> None:
+        """A line for one person; an Ack or Error item follows."""
+
+    def members(self, room: str) -> list[Member]:
+        """Who is present."""
+
+    def rooms(self) -> Rooms:
+        """All rooms."""
+
+    def replay(self, room: str, after: int, limit: int) -> tuple[list[Message], int]:
+        """Up to `limit` stored messages above `after`, oldest first, and the log's first seq."""
+
+    def newest(self, room: str, count: int) -> int:
+        """The `after` with which a replay gives the newest `count` messages."""
+
+    def pause(self, guest: Guest, size: int) -> float:
+        """Accounts one publication of `size` bytes; seconds to wait before reading on from this guest."""
+
+    def depart(self, guest: Guest) -> None:
+        """The connection is gone: leave everywhere."""

@@ -1,0 +1,323 @@
+"""Control: what a keyed client and the broker say to each other over CURVE DEALER and ROUTER.
+
+One msgpack map a frame. A request carries `r`, a number of the client's; the reply repeats it. What carries no `r`
+from the broker is an event. Every request is answered, a bad one with `Refused`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.messages import Member, RoomInfo, Whisper
+
+
+class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
+    """What a client asks."""
+
+    r: int
+
+
+class Pake(Request):
+    """The first half of SPAKE2 (RFC 9382) on the access code; side A is the client."""
+
+    v: int
+    message: bytes
+    ticket: str = ""
+
+
+class Enrol(Request):
+    """Binds this connection's CURVE key to an identity; `confirm` proves the access code where one is asked.
+
+    `signature` is the identity's Ed25519 over `keys.enrolment(...)`, so it cannot be replayed by another key or at
+    another broker.
+    """
+
+    v: int
+    identity: bytes
+    signature: bytes
+    caps: list[str] = []
+    ticket: str = ""
+    confirm: bytes = b""
+
+
+class Join(Request):
+    """Enters a room, made if need be. Without `member` it only reads: no notice, not among the members.
+
+    `run` and `after` are the client's frontier there, if it has one; `backlog` asks for the newest so many instead.
+    """
+
+    room: str
+    nick: str = ""
+    member: bool = True
+    run: str | None = None
+    after: int | None = None
+    backlog: int = 0
+
+
+class Claim(Request):
+    """Takes another nick in a room."""
+
+    room: str
+    nick: str
+
+
+class Leave(Request):
+    """Leaves a room."""
+
+    room: str
+
+
+class Who(Request):
+    """Asks who is present."""
+
+    room: str
+
+
+class ListRooms(Request):
+    """Asks for the rooms."""
+
+
+class Replay(Request):
+    """Asks for one page of stored frames with seq above `after`."""
+
+    room: str
+    after: int
+    limit: int
+
+
+class Publish(Request):
+    """Bus frames by control: numbered, in order. Answered by Acked and Refused events; `r` is not used."""
+
+    frames: list[bytes]
+
+
+class Subscribe(Request):
+    """From now on, the room's frames come as Push: the one-port way."""
+
+    room: str
+
+
+class SendWhisper(Request):
+    """A line for everyone in the room whose nick is `to`; answered when one of them has it."""
+
+    room: str
+    to: str
+    text: str
+    id: str
+
+
+class Received(Request):
+    """The addressee has the whisper `id`."""
+
+    id: str
+
+
+class Ping(Request):
+    """A sign of life; `rtt_ms` is what the client measured last."""
+
+    rtt_ms: float | None = None
+
+
+class Bye(Request):
+    """The session ends now, with no grace."""
+
+
+class Reply(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
+    """An answer to the request `r`."""
+
+    r: int
+
+
+class Done(Reply):
+    """Carried out."""
+
+
+class Refused(Reply):
+    """Not carried out."""
+
+    code: str
+    text: str
+    retry_ms: int = 0
+
+
+class PakeReply(Reply):
+    """The broker's half of SPAKE2. It proves nothing yet: the client confirms first."""
+
+    message: bytes
+
+
+class Enrolled(Reply):
+    """Admitted: the fingerprint others see, the member's rates, and the broker's own confirmation."""
+
+    fingerprint: str
+    run: str
+    messages_per_s: float
+    bytes_per_s: float
+    caps: list[str] = []
+    confirm: bytes = b""
+
+
+class Entered(Reply):
+    """In the room. The log `run` stands at `head` and begins at `start`; read on after `after`.
+
+    `published` is the last number of this session that the room has stored.
+    """
+
+    room: str
+    nick: str
+    run: str
+    head: int
+    start: int
+    after: int
+    published: int
+    members: list[Member]
+
+
+class Present(Reply):
+    """Who is present."""
+
+    members: list[Member]
+
+
+class RoomList(Reply):
+    """The rooms."""
+
+    rooms: list[RoomInfo]
+
+
+class Page(Reply):
+    """Stored frames after the asked seq, oldest first; `seqs` names them. The log stands at `head` from `start`."""
+
+    run: str
+    start: int
+    head: int
+    seqs: list[int]
+    frames: list[bytes]
+
+
+class Pong(Reply):
+    """Alive. Where each of the session's rooms stands: so that a lost last message is noticed too."""
+
+    run: str
+    heads: dict[str, int]
+
+
+class Event(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
+    """What the broker says unasked."""
+
+
+class Acked(Event):
+    """Stored: the publications `n`, `n + 1`, … have these seqs; 0 for one that was refused for good."""
+
+    room: str
+    n: int
+    seqs: list[int]
+
+
+class Turned(Event):
+    """Not stored: publication `n`. With `retry_ms` it and all after it are to be sent again, else it is final."""
+
+    room: str
+    n: int
+    code: str
+    text: str
+    retry_ms: int | None = None
+
+
+class Subscribed(Event):
+    """This session's subscription to the room has reached the bus; what comes after `head` will be pushed."""
+
+    room: str
+    run: str
+    head: int
+
+
+class Push(Event):
+    """Frames of a room, for who subscribed by control."""
+
+    frames: list[bytes]
+
+
+class Whispered(Event):
+    """A line for this session alone; to be answered with Received."""
+
+    whisper: Whisper
+
+
+class Closing(Event):
+    """The broker goes; come back later."""
+
+    text: str
+
+
+AnyRequest: TypeAlias = (
+    Pake
+    | Enrol
+    | Join
+    | Claim
+    | Leave
+    | Who
+    | ListRooms
+    | Replay
+    | Publish
+    | Subscribe
+    | SendWhisper
+    | Received
+    | Ping
+    | Bye
+)
+AnyAnswer: TypeAlias = (
+    Done
+    | Refused
+    | PakeReply
+    | Enrolled
+    | Entered
+    | Present
+    | RoomList
+    | Page
+    | Pong
+    | Acked
+    | Turned
+    | Subscribed
+    | Push
+    | Whispered
+    | Closing
+)
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_requests: Final = msgspec.msgpack.Decoder(AnyRequest)
+_answers: Final = msgspec.msgpack.Decoder(AnyAnswer)
+
+
+def encode(message: Request | Reply | Event) -> bytes:
+    """One frame."""
+    return _encoder.encode(message)
+
+
+def decode_request(frame: bytes) -> AnyRequest:
+    """What a client asks. Raises Refusal, which `request_number` tells where to send."""
+    try:
+        return _requests.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.INVALID, f"not a request: {error}") from None
+
+
+def request_number(frame: bytes) -> int:
+    """The `r` of a request that could not be decoded, 0 if it cannot be told."""
+    try:
+        body = msgspec.msgpack.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    number = body.get("r") if isinstance(body, dict) else None
+    return number if isinstance(number, int) and 0 <= number < 1 << 63 else 0
+
+
+def decode_answer(frame: bytes) -> AnyAnswer:
+    """What the broker says. Raises Refusal."""
+    try:
+        return _answers.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.INVALID, f"not an answer: {error}") from None

@@ -1,0 +1,74 @@
+"""What can go wrong, in two families.
+
+`SandpiperError` is for people: one line that says what happened, why and what to try, and the exit code that a
+command ends with. `Refusal` is for the wire: what one end answers to a request that it will not carry out. A
+receiving loop catches `Refusal`, answers it, and goes on.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Code(str, Enum):
+    """Why a request was refused; the wire's stable words."""
+
+    INVALID = "invalid"  # malformed, or breaks a stated rule
+    ACCESS = "access"  # no or a wrong access code
+    NICK_TAKEN = "nick_taken"
+    NOT_HERE = "not_here"  # the addressee is not in the room
+    NOT_JOINED = "not_joined"
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"  # a bound on rooms, members or connections is reached
+    RATE = "rate"  # slow down; `retry_ms` says for how long
+    GAP = "gap"  # a publisher's number came past a hole; resend from `n`
+    STORE = "store"  # the log cannot be written now; resend later
+    VERSION = "version"
+    CLOSING = "closing"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Refusal(Exception):
+    """A request that will not be carried out. `text` is one line for the person at the other end."""
+
+    def __init__(self, code: Code, text: str, *, retry_ms: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.retry_ms = retry_ms
+
+
+class SandpiperError(Exception):
+    """Something a person must be told in one line. Subclasses fix the exit code."""
+
+    exit_code = 1
+
+
+class UsageError(SandpiperError):
+    """The command's words are off."""
+
+    exit_code = 2
+
+
+class Unreachable(SandpiperError):
+    """No connection could be made."""
+
+    exit_code = 3
+
+
+class AccessDenied(SandpiperError):
+    """A wrong code, password or access code."""
+
+    exit_code = 4
+
+
+class Rejected(SandpiperError):
+    """The other end would not have us: full, rate limited, banned, nick taken."""
+
+    exit_code = 6
+
+
+class TrustError(SandpiperError):
+    """A key that was pinned has changed."""

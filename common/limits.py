@@ -1,0 +1,110 @@
+"""Every bound and timeout, its unit in its name and its reason beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+"""The protocol's major version; a newer one is refused by name."""
+
+# Sizes -----------------------------------------------------------------------------------------------------
+LINE_BYTES: Final = 64 * 1024
+"""One JSON line. The documented wire's own limit."""
+BODY_BYTES: Final = 56 * 1024
+"""One bus body before it is stamped: stamped and as a JSON line it still fits LINE_BYTES."""
+FRAME_BYTES: Final = 1024 * 1024
+"""One frame on a control or bus socket (libzmq's MAXMSGSIZE): a page of replay or a batch of publications."""
+PAGE_BYTES: Final = 512 * 1024
+"""One page of replay: half a frame, so that the last entry always fits."""
+PAGE_ENTRIES: Final = 1000
+ROOM_NAME_BYTES: Final = 64
+NICK_CHARS: Final = 32
+ID_CHARS: Final = 64
+ACCESS_CODE_CHARS: Final = 256
+
+# Rates -----------------------------------------------------------------------------------------------------
+MESSAGES_PER_S: Final = 5000
+"""One member's default rate; far above a person, well below what would starve the others."""
+BYTES_PER_S: Final = 4 * 1024 * 1024
+BURST_S: Final = 2.0
+"""A bucket holds this many seconds of its rate."""
+PLAIN_FACTOR: Final = 4
+"""The plain doors' tools share one bucket; it is this many members wide."""
+
+# Publishing ------------------------------------------------------------------------------------------------
+WINDOW_MESSAGES: Final = 8192
+"""Unacknowledged messages of one publisher: below PUB_HWM, so a bus socket never has to drop."""
+WINDOW_BYTES: Final = 8 * 1024 * 1024
+RESEND_AFTER_S: Final = 1.0
+"""An acknowledgement that is this late is asked for by resending; doubles up to RESEND_MOST_S."""
+RESEND_MOST_S: Final = 8.0
+DEDUP_S: Final = 600.0
+"""A repeated (sender, id) is answered with its first seq for this long, across restarts too."""
+DEDUP_IDS: Final = 200_000
+"""And for at most this many messages, so that memory stays bounded."""
+PUBLISHERS_KEPT_S: Final = 7 * 86400.0
+"""A publisher's number outlives its session by this long, so that a laptop may sleep over a weekend."""
+
+# Reading ---------------------------------------------------------------------------------------------------
+REORDER_S: Final = 0.05
+"""How long a hole may be reordering (two paths) before it is asked for."""
+FETCH_TIMEOUT_S: Final = 2.0
+FETCH_MOST_S: Final = 10.0
+READER_BUFFER_ENTRIES: Final = 20_000
+"""Entries held beyond a hole; past it the newest are let go, for the repair brings them again."""
+BACKLOG_MOST: Final = 10_000
+
+# Sessions --------------------------------------------------------------------------------------------------
+PING_S: Final = 2.0
+SILENT_S: Final = 8.0
+"""Four missed pings: the session is gone."""
+LINGER_S: Final = 3.0
+"""A dropped connection may come back this soon without anybody hearing of it."""
+NICK_GRACE_S: Final = 60.0
+"""A nick is kept for its key this long after the last session has gone."""
+WHISPER_S: Final = 5.0
+"""A whisper that its addressee has not confirmed by then is reported undelivered."""
+
+# Doors -----------------------------------------------------------------------------------------------------
+SNIFF_S: Final = 0.3
+"""A client that is silent for this long speaks the original JSON lines."""
+UNFINISHED_S: Final = 10.0
+"""An unfinished line or handshake is given up after this."""
+TICKET_S: Final = 60.0
+DOOR_CONNECTIONS: Final = 4096
+DOOR_PER_ADDRESS: Final = 256
+"""Connections of one address; loopback, where a tunnel's clients all look alike, has only DOOR_CONNECTIONS."""
+DOOR_UNFINISHED_PER_ADDRESS: Final = 64
+DOOR_UNFINISHED_LOOPBACK: Final = 1024
+SPLICE_STRANGER_BYTES: Final = 64 * 1024
+"""Bytes a spliced connection may send before its first whole request has surfaced."""
+SPLICE_AHEAD_BYTES: Final = 2 * 1024 * 1024
+"""Bytes an enrolled one may be ahead of the requests that have surfaced: two whole frames."""
+BRIDGE_BACKLOG_BYTES: Final = 4 * 1024 * 1024
+"""Unsent bytes of one JSON-lines client; past it the client is dropped and delays nobody."""
+ACCESS_FAILURES: Final = 10
+"""Wrong access codes from one address within ACCESS_WINDOW_S; more are refused unheard."""
+ACCESS_WINDOW_S: Final = 60.0
+
+# Bus -------------------------------------------------------------------------------------------------------
+BATCH_MESSAGES: Final = 500
+"""Drained a wake-up: one commit, one publish; larger gains nothing, smaller costs throughput."""
+SUBSCRIPTIONS_PER_CONNECTION: Final = 1024
+PUB_HWM: Final = 20_000
+XPUB_HWM: Final = 10_000
+"""A slow subscriber's queue; past it libzmq drops for that one, and repair brings it back."""
+
+# Rooms -----------------------------------------------------------------------------------------------------
+ROOMS: Final = 1000
+MEMBERS_PER_ROOM: Final = 10_000
+RETAIN_MESSAGES: Final = 100_000
+RETAIN_S: Final = 30 * 86400.0
+
+# Client ----------------------------------------------------------------------------------------------------
+CONNECT_S: Final = 5.0
+BUS_S: Final = 1.5
+"""Bus ports that do not answer within this mean the one-port way."""
+RECONNECT_LEAST_S: Final = 0.2
+RECONNECT_MOST_S: Final = 5.0
+QUIT_S: Final = 10.0
+"""Leaving with unacknowledged messages waits this long without progress."""
