@@ -1,6 +1,10 @@
 """The Room port: what the bridge asks of whoever holds the rooms, and what it is told.
 
 All calls are plain and immediate; what takes time comes back through `Guest.deliver`. A port never blocks.
+
+Two promises make a replay and the live messages after it one unbroken row. A message is in the log, and `replay`
+shows it, before it is delivered. And a guest is delivered every message that enters the log after `enter` has
+returned, one that was published earlier but not yet stored included.
 """
 
 from __future__ import annotations
@@ -8,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sandpiper.common.messages import Draft, Joined, Member, Message, Rooms, Welcome
 from sandpiper.common.items import Item
+from sandpiper.common.messages import Draft, Joined, Member, Message, Rooms, Welcome
 
 
 class Guest(Protocol):
@@ -32,7 +36,10 @@ class Port(Protocol):
         """Raises Refusal unless the code is right, or none is asked. To be called before anything else."""
 
     def enter(self, guest: Guest, room: str, nick: str | None) -> Joined:
-        """The guest joins; the others, and it, are told. `nick` None is `anon`, which nobody owns."""
+        """The guest joins; the others, and it, are told. `nick` None is `anon`, which nobody owns.
+
+        `Joined.seq` is the last seq that the log holds now.
+        """
 
     def leave(self, guest: Guest, room: str) -> None:
         """The guest leaves; the others are told."""
@@ -43,7 +50,7 @@ class Port(Protocol):
     def publish(self, guest: Guest, room: str, draft: Draft) -> None:
         """Stored soon, then delivered to everyone in the room, the guest included; then an Ack item to the guest."""
 
-    def whisper(self, guest: Guest, room: str, to: str, text: str, id: str | None) -> None:
+    def whisper(self, guest: Guest, room: str, to: str, text: str, id: str | None) -> None:  # noqa: A002
         """A line for one person; an Ack or Error item follows."""
 
     def members(self, room: str) -> list[Member]:
@@ -53,13 +60,19 @@ class Port(Protocol):
         """All rooms."""
 
     def replay(self, room: str, after: int, limit: int) -> tuple[list[Message], int]:
-        """Up to `limit` stored messages above `after`, oldest first, and the log's first seq."""
+        """Up to `limit` stored messages above `after`, oldest first, and the log's first seq.
+
+        It may give fewer (a page of bytes), but none only if there are none.
+        """
 
     def newest(self, room: str, count: int) -> int:
         """The `after` with which a replay gives the newest `count` messages."""
 
     def pause(self, guest: Guest, size: int) -> float:
-        """Accounts one publication of `size` bytes; seconds to wait before reading on from this guest."""
+        """Accounts one line of `size` bytes, good or bad, from a guest in a room or in none.
+
+        Gives the seconds to wait before reading on from this guest; 0 for go on.
+        """
 
     def depart(self, guest: Guest) -> None:
-        """The connection is gone: leave everywhere."""
+        """The connection is gone: leave everywhere. Called once for every guest, one in no room included."""

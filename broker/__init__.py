@@ -1,0 +1,1 @@
+"""Server mode: the core (rooms, log, rights) and its shells (bus, control, doors, store)."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 import msgspec
-
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.messages import Member, RoomInfo, Whisper
+from sandpiper.common.sanitise import complaint
 
 
 class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
@@ -47,6 +47,7 @@ class Join(Request):
     """Enters a room, made if need be. Without `member` it only reads: no notice, not among the members.
 
     `run` and `after` are the client's frontier there, if it has one; `backlog` asks for the newest so many instead.
+    `next_n` is the lowest number that this session has published there without an acknowledgement.
     """
 
     room: str
@@ -55,6 +56,7 @@ class Join(Request):
     run: str | None = None
     after: int | None = None
     backlog: int = 0
+    next_n: int = 1
 
 
 class Claim(Request):
@@ -110,9 +112,10 @@ class SendWhisper(Request):
 
 
 class Received(Request):
-    """The addressee has the whisper `id`."""
+    """The addressee has the whisper `id` of the person with the fingerprint `sender`."""
 
     id: str
+    sender: str | None
 
 
 class Ping(Request):
@@ -300,9 +303,10 @@ def encode(message: Request | Reply | Event) -> bytes:
 def decode_request(frame: bytes) -> AnyRequest:
     """What a client asks. Raises Refusal, which `request_number` tells where to send."""
     try:
-        return _requests.decode(frame)
+        request: AnyRequest = _requests.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not a request: {error}") from None
+        raise Refusal(Code.INVALID, f"not a request: {complaint(error)}") from None
+    return request
 
 
 def request_number(frame: bytes) -> int:
@@ -312,12 +316,13 @@ def request_number(frame: bytes) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
     number = body.get("r") if isinstance(body, dict) else None
-    return number if isinstance(number, int) and 0 <= number < 1 << 63 else 0
+    return number if type(number) is int and 0 <= number < 1 << 63 else 0  # a bool is no number here
 
 
 def decode_answer(frame: bytes) -> AnyAnswer:
     """What the broker says. Raises Refusal."""
     try:
-        return _answers.decode(frame)
+        answer: AnyAnswer = _answers.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not an answer: {error}") from None
+        raise Refusal(Code.INVALID, f"not an answer: {complaint(error)}") from None
+    return answer

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
-
+from sandpiper.common.errors import Code
+from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Ack, Data, Error, Lost, Me, Msg, NickSet, Notice, Trimmed, Whisper
 
@@ -28,7 +30,7 @@ class Item:
     def extended(self) -> bytes:
         """The line for a client that said hello."""
         if self._extended is None:
-            self._extended = encode_line(self.message)
+            self._extended = bounded_line(self.message)
         return self._extended
 
     @property
@@ -36,8 +38,46 @@ class Item:
         """The line for an original client; empty for nothing."""
         if self._original is None:
             plain = _original(self.message)
-            self._original = b"" if plain is None else encode_line(plain)
+            self._original = b"" if plain is None else bounded_line(plain, plain=True)
         return self._original
+
+
+class Items(tuple[Item, ...]):
+    """A batch of items for many clients, put together once for each tongue."""
+
+    @cached_property
+    def extended(self) -> bytes:
+        """The lines for clients that said hello."""
+        return b"".join([item.extended for item in self])
+
+    @cached_property
+    def original(self) -> bytes:
+        """The lines for original clients."""
+        return b"".join([item.original for item in self])
+
+
+def bounded_line(message: Any, ts: int = 0, *, plain: bool = False) -> bytes:
+    """`message` as a line; if that would be over the wire's limit, an error that says what could not be shown.
+
+    `ts` (whole seconds) is the error's time for a message that has none of its own; `plain` keeps it to the
+    documented keys.
+    """
+    try:
+        line = encode_line(message)
+        reason = f"{len(line) - 1} bytes, and a line has at most {LINE_BYTES}"
+    except RecursionError:
+        line, reason = b"", "nested too deep"
+    if line and len(line) - 1 <= LINE_BYTES:
+        return line
+    seq = getattr(message, "seq", None)
+    kind = message.__struct_config__.tag
+    error = Error(
+        text=f"{kind if seq is None else f'{kind} {seq}'} cannot be shown here: {reason}",
+        ts=getattr(message, "ts", ts),
+        code=None if plain else Code.TOO_LARGE.value,
+        room=None if plain else getattr(message, "room", None),
+    )
+    return encode_line(error)
 
 
 class _OriginalMsg(msgspec.Struct, tag_field="type", tag="msg"):

@@ -20,7 +20,20 @@ PAGE_ENTRIES: Final = 1000
 ROOM_NAME_BYTES: Final = 64
 NICK_CHARS: Final = 32
 ID_CHARS: Final = 64
+ERROR_CHARS: Final = 200
+"""What a decoder complains about in a refusal: it quotes the stranger's own words, which have no bound."""
+DATA_DEPTH: Final = 64
+"""Nesting of a `data` value. Far below the interpreter's own limit, which depends on who is calling."""
 ACCESS_CODE_CHARS: Final = 256
+
+# Display ---------------------------------------------------------------------------------------------------
+MARKS_PER_CHARACTER: Final = 8
+"""Combining marks on one character: a Burmese syllable needs seven; a hundred paint over the lines around."""
+EMOJI_JOINS: Final = 3
+"""Joiners in one emoji: no standard one has more, and a terminal that cannot join draws each part."""
+TAB_COLUMNS: Final = 4
+SKELETONS: Final = 20_000
+"""Nicks whose skeleton is remembered: two full rooms, a few MiB."""
 
 # Rates -----------------------------------------------------------------------------------------------------
 MESSAGES_PER_S: Final = 5000
@@ -82,9 +95,32 @@ SPLICE_AHEAD_BYTES: Final = 2 * 1024 * 1024
 """Bytes an enrolled one may be ahead of the requests that have surfaced: two whole frames."""
 BRIDGE_BACKLOG_BYTES: Final = 4 * 1024 * 1024
 """Unsent bytes of one JSON-lines client; past it the client is dropped and delays nobody."""
+DOOR_READ_BYTES: Final = 64 * 1024
+"""Read at once from one connection; one such buffer serves the whole door."""
+DOOR_WRITE_BYTES: Final = 256 * 1024
+"""Handed to the kernel's side at once; the rest waits where it can be counted cheaply."""
+DOOR_LEAVE_S: Final = 2.0
+"""Last words, and what is owed to a client that is shown out, may take this long without progress."""
+DOOR_LEAVING: Final = 256
+"""Connections that are being shown out at the same time; more are closed without waiting for their own end."""
+SPLICE_FLUSH_S: Final = 0.1
+"""A closing door leaves the ROUTER this long for its last words."""
+HALF_CLOSE_S: Final = 2.0
+"""A client that will send no more is owed its answers for this long without any coming."""
+KEEPALIVE_IDLE_S: Final = 30
+KEEPALIVE_INTERVAL_S: Final = 10
+KEEPALIVE_PROBES: Final = 3
+"""TCP keep-alive: a dead client is noticed after a minute, a quiet one never disturbed."""
+REPLAY_ENTRIES: Final = 200
+"""Read from the log at once for a JSON-lines client; the next page waits until this one has gone out."""
+VALUE_DEPTH: Final = 64
+"""Nesting of a `data` value: every codec on its way can follow it."""
 ACCESS_FAILURES: Final = 10
 """Wrong access codes from one address within ACCESS_WINDOW_S; more are refused unheard."""
 ACCESS_WINDOW_S: Final = 60.0
+PAKE_PER_S: Final = 50.0
+"""SPAKE2 exchanges in all: 7 ms of CPU each, so a third of a core."""
+PAKE_PER_S_AND_ADDRESS: Final = 10.0
 
 # Bus -------------------------------------------------------------------------------------------------------
 BATCH_MESSAGES: Final = 500
@@ -93,12 +129,33 @@ SUBSCRIPTIONS_PER_CONNECTION: Final = 1024
 PUB_HWM: Final = 20_000
 XPUB_HWM: Final = 10_000
 """A slow subscriber's queue; past it libzmq drops for that one, and repair brings it back."""
+GUARD_S: Final = 0.1
+GUARD_MARGIN_BYTES: Final = 96 * 1024 * 1024
+"""Growth over the size at the start from which the guard looks for unfinished messages."""
+GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
+"""What one connection may have sent, while the guard looks, without a message coming out: four whole frames."""
 
 # Rooms -----------------------------------------------------------------------------------------------------
 ROOMS: Final = 1000
 MEMBERS_PER_ROOM: Final = 10_000
 RETAIN_MESSAGES: Final = 100_000
 RETAIN_S: Final = 30 * 86400.0
+
+# Store -----------------------------------------------------------------------------------------------------
+STORE_CHECKPOINT_PAGES: Final = 256
+"""Pages (4 KiB) in the write-ahead log before they are moved: the stall that a commit meets is then 4 ms, not the
+10 ms of SQLite's 1000 pages, at the same throughput."""
+STORE_WAL_BYTES: Final = 4 * 1024 * 1024
+"""What an unusually large batch made of the write-ahead log is given back down to this."""
+STORE_CACHE_KIB: Final = 16 * 1024
+"""Pages held in memory: the tips of a thousand rooms and then some."""
+RETAIN_CHUNK: Final = 500
+"""Rows that retention deletes in one go: about as long as one full batch takes to store."""
+ENROLLED_KEPT_S: Final = 30 * 86400.0
+"""A session's key stays admitted this long after it was last seen; an older one enrols again."""
+
+EVENTS_WAITING: Final = 20_000
+"""Events that a program has not taken yet; past it the bus waits, and repair brings what overflowed."""
 
 # Client ----------------------------------------------------------------------------------------------------
 CONNECT_S: Final = 5.0

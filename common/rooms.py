@@ -6,6 +6,7 @@ import unicodedata
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import ROOM_NAME_BYTES
+from sandpiper.common.sanitise import BLANK
 
 LOBBY = "lobby"
 
@@ -22,6 +23,7 @@ def room_name(text: str) -> str:
         and all(char.isalnum() or char in "-_." for char in text)
         and len(text.encode("utf-8", "replace")) <= ROOM_NAME_BYTES
         and unicodedata.is_normalized("NFC", text)
+        and BLANK.isdisjoint(text)  # fillers are letters by category, and draw nothing
     ):
         return text
     raise Refusal(

@@ -56,6 +56,4 @@ class PathChanged:
     text: str
 
 
-Event: TypeAlias = (
-    Received | Delivered | Failed | Entered | PathChanged | Notice | Whisper | Lost | Trimmed
-)
+Event: TypeAlias = Received | Delivered | Failed | Entered | PathChanged | Notice | Whisper | Lost | Trimmed

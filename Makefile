@@ -1,0 +1,38 @@
+# `make chat` and `make test` need Python 3.10+, pip and make; everything else goes into .venv of this checkout.
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.PHONY: help chat stop test lint bench clean
+
+help:
+	@echo 'make chat   chat in this terminal; starts a broker on this machine if none runs (ROOM=lobby NICK=you)'
+	@echo 'make stop   stop the broker that make chat started'
+	@echo 'make test   the test suite (ARGS="tests/common -x")'
+	@echo 'make lint   ruff, its format check, mypy --strict'
+	@echo 'make bench  the benchmarks: docs/benchmarks.md says what they measure (ARGS=...)'
+	@echo 'make clean  remove what the others made'
+
+chat:
+	@sh scripts/venv.sh
+	@$(BIN)/python scripts/chat.py
+
+stop:
+	@sh scripts/venv.sh
+	@$(BIN)/python scripts/chat.py --stop
+
+test:
+	@sh scripts/venv.sh test
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint:
+	@sh scripts/venv.sh test lint
+	@sh scripts/lint.sh
+
+bench:
+	@sh scripts/venv.sh bench
+	@$(BIN)/python -m bench $(ARGS)
+
+clean:
+	@rm -rf .venv .venv-lock build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .nox
+	@rm -rf examples/node/node_modules examples/c/thermo
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

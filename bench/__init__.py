@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against other systems, both sides alternated in one run (docs/benchmarks.md)."""

@@ -1,0 +1,209 @@
+"""Admission: who may have a session, and who may use the bus.
+
+A client enrols over control: its identity vouches for the connection's CURVE key, and where the broker asks for an
+access code, both sides prove it by SPAKE2. Enrolled keys are kept in the store, so that after a restart the bus lets
+them in at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandpiper.broker.session import Session
+from sandpiper.broker.store import Store, StoreError
+from sandpiper.common.buckets import Bucket, Meter
+from sandpiper.common.control import Enrol, Enrolled, Pake, PakeReply
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.keys import enrolment_holds, fingerprint, publisher
+from sandpiper.common.limits import (
+    ACCESS_CODE_CHARS,
+    ACCESS_FAILURES,
+    ACCESS_WINDOW_S,
+    PAKE_PER_S,
+    PAKE_PER_S_AND_ADDRESS,
+    TICKET_S,
+    UNFINISHED_S,
+    VERSION,
+)
+from sandpiper.common.pake import Proof, Prover
+
+CAPS = ["msg", "me", "data", "whisper", "replay"]
+_ADDRESSES_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    proof: Proof
+    until: float
+
+
+class Admission:
+    """One per broker. `key` is its CURVE public key, 32 bytes."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: bytes,
+        access_code: str | None,
+        secret: bytes,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._code = access_code
+        self._secret = secret
+        self._entropy = entropy
+        self._attempts: dict[bytes, _Attempt] = {}
+        self._failures: dict[str, Bucket] = {}
+        self._paces: dict[str, Bucket] = {}
+        self._pace = Bucket(PAKE_PER_S, PAKE_PER_S)
+        self.enrolled: dict[bytes, bytes] = dict(store.load().enrolled)
+        self.denied = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether an access code is asked."""
+        return self._code is not None
+
+    # Tickets -----------------------------------------------------------------------------------------------
+
+    def ticket(self, address: str, now: float) -> str:
+        """What the door observed, for the first CURVE request to show: `time.address.MAC`."""
+        seen = f"{int(now)}.{address}"
+        return f"{seen}.{self._mac(seen)}"
+
+    def address(self, ticket: str, observed: str, now: float) -> str:
+        """The real address behind a request: the splice's own observation, else what a fresh ticket proves."""
+        if observed:
+            return observed
+        seen, _, mac = ticket.rpartition(".")
+        time, _, address = seen.partition(".")
+        fresh = time.isdecimal() and 0 <= now - int(time) <= TICKET_S
+        return address if fresh and hmac.compare_digest(mac.encode(), self._mac(seen).encode()) else ""
+
+    def _mac(self, seen: str) -> str:
+        return hashlib.blake2b(seen.encode(), key=self._secret, digest_size=16).hexdigest()
+
+    # The access code ---------------------------------------------------------------------------------------
+
+    def admit_in_clear(self, code: str | None, address: str, now: float) -> None:
+        """A JSON-lines client's code. Raises Refusal: ACCESS, RATE."""
+        if self._code is None:
+            return
+        if code is None:
+            raise Refusal(Code.ACCESS, 'this broker needs an access code: {"type":"hello","access_code":"…"}')
+        self._allow_attempt(address, now)
+        if not hmac.compare_digest(code[:ACCESS_CODE_CHARS].encode(), self._code.encode()):
+            self._fail(address, now)
+
+    def pake(self, session_key: bytes, request: Pake, address: str, now: float) -> PakeReply:
+        """The broker's half of SPAKE2. Raises Refusal."""
+        _check_version(request.v)
+        if self._code is None:
+            raise Refusal(Code.INVALID, "this broker asks for no access code")
+        self._allow_attempt(address, now)
+        paced = _bucket(self._paces, address, PAKE_PER_S_AND_ADDRESS, PAKE_PER_S_AND_ADDRESS)
+        wait = paced.take(1.0, now) or self._pace.take(1.0, now)
+        if wait:
+            raise Refusal(Code.RATE, "too many are connecting", retry_ms=int(wait * 1000) + 1)
+        prover = Prover(
+            self._code, client=False, client_key=session_key, broker_key=self._key, entropy=self._entropy
+        )
+        self._attempts[session_key] = _Attempt(prover.finish(request.message), now + UNFINISHED_S)
+        return PakeReply(r=request.r, message=prover.message)
+
+    def _allow_attempt(self, address: str, now: float) -> None:
+        failures = self._failures.get(address)
+        wait = failures.charge(0.0, now) if failures else 0.0
+        if wait:
+            raise Refusal(
+                Code.RATE, "too many wrong access codes from your address", retry_ms=int(wait * 1000) + 1
+            )
+
+    def _fail(self, address: str, now: float) -> None:
+        self.denied += 1
+        _bucket(self._failures, address, ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES).charge(1.0, now)
+        raise Refusal(Code.ACCESS, "wrong access code")
+
+    # Enrolment ---------------------------------------------------------------------------------------------
+
+    def enrol(
+        self, session_key: bytes, request: Enrol, address: str, meter: Meter, now: float, wall: float
+    ) -> tuple[Session, bytes]:
+        """A session for this key, and the broker's own confirmation. Raises Refusal."""
+        _check_version(request.v)
+        if not enrolment_holds(request.identity, request.signature, self._key, session_key):
+            raise Refusal(Code.INVALID, "the identity did not sign this connection's key")
+        confirm = b""
+        known = self.enrolled.get(session_key) == request.identity and not request.confirm
+        if self._code is not None and not known:
+            confirm = self._proved(session_key, request.confirm, address, now)
+        with suppress(StoreError):  # a full disk keeps nobody out: the key is only not remembered
+            self._store.enrol(session_key, request.identity, wall)
+        self.enrolled[session_key] = request.identity
+        session = Session(
+            meter,
+            key=session_key,
+            identity=request.identity,
+            fingerprint=fingerprint(request.identity),
+            publisher=publisher(session_key),
+            heard=now,
+        )
+        return session, confirm
+
+    def _proved(self, session_key: bytes, confirm: bytes, address: str, now: float) -> bytes:
+        attempt = self._attempts.pop(session_key, None)
+        if attempt is None:
+            raise Refusal(Code.ACCESS, "this broker needs an access code")
+        if attempt.until < now or not attempt.proof.holds(confirm):
+            self._fail(address, now)
+        return attempt.proof.broker
+
+    def forget(self, session_key: bytes) -> None:
+        """The session said goodbye: its key opens nothing any more."""
+        if self.enrolled.pop(session_key, None) is not None:
+            with suppress(StoreError):
+                self._store.unenrol(session_key)
+
+    def expire(self, keys: Iterable[bytes]) -> None:
+        """The store has let these keys go."""
+        for key in keys:
+            self.enrolled.pop(key, None)
+
+    def tick(self, now: float) -> None:
+        """An attempt that was never confirmed has taught its maker nothing; it is dropped."""
+        for key in [key for key, attempt in self._attempts.items() if attempt.until < now]:
+            del self._attempts[key]
+
+
+def _bucket(buckets: dict[str, Bucket], address: str, rate: float, burst: float) -> Bucket:
+    """This address's bucket; all are forgotten when there are too many, so that memory stays bounded."""
+    if len(buckets) >= _ADDRESSES_MOST:
+        buckets.clear()
+    return buckets.setdefault(address, Bucket(rate, burst))
+
+
+def _check_version(version: int) -> None:
+    if version != VERSION:
+        raise Refusal(
+            Code.VERSION, f"this broker speaks version {VERSION} of the protocol, you speak {version}"
+        )
+
+
+def enrolled_reply(
+    request: Enrol, session: Session, run: str, rates: tuple[float, float], confirm: bytes
+) -> Enrolled:
+    """The answer to a good enrolment."""
+    return Enrolled(
+        r=request.r,
+        fingerprint=session.fingerprint or "",
+        run=run,
+        messages_per_s=rates[0],
+        bytes_per_s=rates[1],
+        caps=CAPS,
+        confirm=confirm,
+    )

@@ -1,0 +1,119 @@
+"""The bus: XSUB in, XPUB out, twice: with CURVE for enrolled keys, plain on loopback for any ZeroMQ tool.
+
+Publications come in here, go through the core, and leave on both XPUBs; the fan-out to subscribers is libzmq's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from sandpiper.broker.connections import Connections
+from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.sockets import CurveKeys, Socket, serving
+from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION
+
+DOMAIN = "bus"
+_SUBSCRIBE = 1
+
+
+class Pair:
+    """One XSUB and XPUB.
+
+    `publication` gets the sender's key (None at a plain pair) and the frame; `subscription` the key and the topic;
+    `done` is called after each batch.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ctx: zmq.Context[Any],
+        keys: CurveKeys | None,
+        *,
+        publication: Callable[[str | None, bytes], None],
+        subscription: Callable[[str | None, bytes], None],
+        done: Callable[[], None],
+    ) -> None:
+        self._keyed = keys is not None
+        self._publication = publication
+        self._subscription = subscription
+        self._done = done
+        self._subscriptions = Connections()
+        self.xsub = serving(ctx, zmq.XSUB, keys, DOMAIN)
+        self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN)
+        self._loop = loop
+        self._drains: list[Drain] = []
+        self._accounting = False
+        self.surfaced: dict[int, int] = {}
+        self._endpoints: list[tuple[Socket, str]] = []
+        self.dropped_connections = 0
+
+    def bind(self, xsub: str, xpub: str) -> None:
+        """Opens the pair. Raises zmq.ZMQError (EADDRINUSE, EACCES, …)."""
+        self.xpub.bind(xpub)
+        self.xsub.bind(xsub)
+        self._endpoints = [(self.xsub, xsub), (self.xpub, xpub)]
+        self.xsub.send(bytes([_SUBSCRIBE]))
+        self._drains = [
+            Drain(self._loop, self.xsub, self._published, parts=1, most=BATCH_MESSAGES),
+            Drain(self._loop, self.xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
+        ]
+
+    def rebind(self) -> None:
+        """Cuts every connection; the clients are back within RECONNECT_LEAST_S and repair what they missed."""
+        for socket, endpoint in self._endpoints:
+            socket.unbind(endpoint)
+            socket.bind(endpoint)
+
+    def publish(self, frames: list[bytes]) -> None:
+        """To all subscribers."""
+        send = self.xpub.send
+        for frame in frames:
+            send(frame, zmq.NOBLOCK)
+        self._drains[1].look()
+
+    def account(self, on: bool) -> None:
+        """Whether `surfaced` counts, by file descriptor, the bytes that come out (see guard.py)."""
+        self._accounting = on
+        if not on:
+            self.surfaced.clear()
+
+    def close(self) -> None:
+        """Ends the pair, giving what is queued a moment to leave."""
+        for drain in self._drains:
+            drain.close()
+        self.xsub.close(linger=0)
+        self.xpub.close(linger=500)
+
+    @property
+    def multiparts(self) -> int:
+        """Messages of several frames that came in and were dropped."""
+        return sum(drain.multiparts for drain in self._drains)
+
+    def _published(self, batch: list[list[zmq.Frame]]) -> None:
+        if self._accounting:
+            for (part,) in batch:
+                fd = int(part.get(zmq.SRCFD))
+                self.surfaced[fd] = self.surfaced.get(fd, 0) + len(part)
+        publication = self._publication
+        if self._keyed:
+            for (part,) in batch:
+                publication(part.get("User-Id"), part.bytes)  # type: ignore[arg-type]
+        else:
+            for (part,) in batch:
+                publication(None, part.bytes)
+        self._done()
+
+    def _subscribed(self, batch: list[list[zmq.Frame]]) -> None:
+        for (part,) in batch:
+            said = part.bytes
+            if not said or said[0] != _SUBSCRIBE:
+                continue
+            fd = int(part.get(zmq.SRCFD))
+            if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
+                self.dropped_connections += self._subscriptions.shut(fd)
+                continue
+            self._subscription(str(part.get("User-Id")) if self._keyed else None, said[1:])
+        self._done()

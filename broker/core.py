@@ -1,0 +1,380 @@
+"""The broker's core: rooms, seats, nicks and what each session may do. No sockets and no clock in it.
+
+Every call takes `now` (seconds, monotonic). What is to be sent gathers until `flush`, which stores first and then
+says; joining flushes, so that a newcomer's history and what comes after it meet without a hole and without a double.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandpiper.broker.dedup import Dedup
+from sandpiper.broker.outputs import Output, ToGuest, ToSession
+from sandpiper.broker.press import Press
+from sandpiper.broker.room import Room
+from sandpiper.broker.session import Seat, Session
+from sandpiper.broker.store import Store, StoreError
+from sandpiper.broker.whispers import Whispers
+from sandpiper.common import frame
+from sandpiper.common.buckets import Meter
+from sandpiper.common.control import Subscribed
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.items import Item
+from sandpiper.common.limits import (
+    BURST_S,
+    BYTES_PER_S,
+    DEDUP_IDS,
+    DEDUP_S,
+    LINGER_S,
+    MEMBERS_PER_ROOM,
+    MESSAGES_PER_S,
+    NICK_GRACE_S,
+    PLAIN_FACTOR,
+    RETAIN_MESSAGES,
+    RETAIN_S,
+    ROOMS,
+    SILENT_S,
+)
+from sandpiper.common.messages import Draft, Member, NickSet, Notice, RoomInfo
+from sandpiper.common.nicks import ANON, fold, nick
+from sandpiper.common.rooms import room_name
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator chose."""
+
+    messages_per_s: float = MESSAGES_PER_S
+    bytes_per_s: float = BYTES_PER_S
+    retain_messages: int = RETAIN_MESSAGES
+    retain_s: float = RETAIN_S
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session stands after joining: it reads on after seq `after`."""
+
+    room: Room
+    nick: str
+    start: int
+    after: int
+
+
+class Broker:
+    """All rooms of one broker, over one store."""
+
+    def __init__(self, store: Store, rules: Rules, now: float, wall: float) -> None:
+        self.rules = rules
+        self.store = store
+        self.rooms: dict[str, Room] = {}
+        self.sessions: dict[bytes, Session] = {}
+        self.guests: set[Session] = set()
+        self.whispers = Whispers()
+        self._dedup = Dedup(now)
+        self.press = Press(store, self._dedup)
+        self._topics: dict[bytes, tuple[str, str]] = {}
+        self._wall = wall - now
+        self._run_inherited = store.inherited
+        self._outputs: list[Output] = []
+        self.tools = Session(self.meter(PLAIN_FACTOR), path="plain")
+        self._load(now)
+
+    def _load(self, now: float) -> None:
+        loaded = self.store.load()
+        for kept in loaded.rooms:
+            self.rooms[kept.name] = Room(kept.name, kept.next_seq - 1, kept.run_start, dict(kept.last))
+        for (key, name), number in loaded.publishers.items():
+            self.rooms[name].published[key] = number
+        for owned in loaded.nicks:
+            self.rooms[owned.room].book.reserve(owned.identity, owned.nick, now)
+        for name, seq, encoded in self.store.recent(int(now + self._wall - DEDUP_S), DEDUP_IDS):
+            message = frame.decode(encoded)
+            if message is not None and not isinstance(message, Notice):
+                self._dedup.add(name, message.from_ or "~" + message.nick, message.id, seq)
+
+    def meter(self, factor: int = 1) -> Meter:
+        """One member's rate, or several members'."""
+        return Meter(self.rules.messages_per_s * factor, self.rules.bytes_per_s * factor, BURST_S)
+
+    def ts(self, now: float) -> int:
+        """Wall time in whole seconds."""
+        return int(now + self._wall)
+
+    # Rooms and seats ---------------------------------------------------------------------------------------
+
+    def room(self, name: str) -> Room:
+        """The room, made if need be. Raises Refusal."""
+        room = self.rooms.get(name)
+        if room is None:
+            room_name(name)
+            if len(self.rooms) >= ROOMS:
+                raise Refusal(Code.TOO_MANY, f"this broker has its {ROOMS} rooms already")
+            room = self.rooms[name] = Room(name)
+        return room
+
+    def join(
+        self,
+        session: Session,
+        name: str,
+        nick_wanted: str,
+        now: float,
+        *,
+        member: bool = True,
+        run: str | None = None,
+        after: int | None = None,
+        backlog: int = 0,
+    ) -> Place:
+        """Seats the session. Raises Refusal: INVALID, NICK_TAKEN, TOO_MANY."""
+        room = self.room(name)
+        try:
+            seat = self._seat(room, session, nick_wanted, member, now)
+        except Refusal:
+            self._forget(room)
+            raise
+        self.flush(now)
+        if run == self.store.run and after is not None and after > room.head:
+            self._doubt_run()
+        if seat is not None:
+            room.seats[session] = session.seats[name] = seat
+            if session.guest is not None:
+                room.told[session] = None
+            if member:
+                self._notice(room, f"{seat.nick} joined", now, event="join", session=session)
+        session.heard, session.gone_at = now, None
+        return self._place(room, session, run, after, backlog)
+
+    def _seat(self, room: Room, session: Session, wanted: str, member: bool, now: float) -> Seat | None:
+        """The seat to take, with its nick claimed; None when the session sits there already, as after a reconnect."""
+        seat = room.seats.get(session)
+        if seat is not None:
+            if wanted and fold(wanted) != fold(seat.nick):
+                self.claim(session, room.name, wanted, now)
+            return None
+        if len(room.seats) >= MEMBERS_PER_ROOM:
+            raise Refusal(Code.TOO_MANY, f"the room {room.name} has its {MEMBERS_PER_ROOM} members already")
+        self._replace_ghosts(room, session, wanted)
+        claimed = room.book.claim(session.owner, wanted) if wanted else ANON
+        self._remember(room, session, claimed, now)
+        return Seat(claimed, member, _verified(session, claimed))
+
+    def _replace_ghosts(self, room: Room, session: Session, wanted: str) -> None:
+        """A session of the same person and nick whose connection has gone makes way without a word."""
+        for other in room.holders(wanted):
+            if (
+                other.identity is not None
+                and other.identity == session.identity
+                and other.gone_at is not None
+            ):
+                self._unseat(room, other, keep_until=None)
+
+    def _place(self, room: Room, session: Session, run: str | None, after: int | None, backlog: int) -> Place:
+        start = self.store.start(room.name)
+        if after is None:
+            after = max(room.head - backlog, 0)
+        elif run is not None and run != self.store.run:
+            after = min(after, room.run_start - 1)
+        return Place(room, room.seats[session].nick, start, min(max(after, 0), room.head))
+
+    def _doubt_run(self) -> None:
+        """A client has seen more of this run than the store has: the store was set back, so a new run begins.
+
+        Only a run that this process took over can be doubted, and only once: of a run that it began itself it knows
+        every seq that it ever gave out.
+        """
+        if self._run_inherited:
+            self._run_inherited = False
+            self.store.new_run()
+            for room in self.rooms.values():
+                room.run_start = room.head + 1
+
+    def leave(self, session: Session, name: str, now: float, *, grace: bool = True) -> None:
+        """Frees the seat and tells the others. Raises Refusal: NOT_JOINED."""
+        room, seat = self.seated(session, name)
+        keep = now + NICK_GRACE_S if grace and session.identity is not None else None
+        self._unseat(room, session, keep_until=keep)
+        if seat.member:
+            self._notice(room, f"{seat.nick} left", now, event="leave", session=session, nick=seat.nick)
+        self._forget(room)
+
+    def _unseat(self, room: Room, session: Session, *, keep_until: float | None) -> None:
+        seat = room.seats.pop(session)
+        del session.seats[room.name]
+        room.told.pop(session, None)
+        session.pushed.discard(room.name)
+        room.book.release(seat.nick, keep_until=keep_until)
+
+    def _forget(self, room: Room) -> None:
+        if room.forgettable:
+            self.rooms.pop(room.name, None)
+
+    def seated(self, session: Session, name: str) -> tuple[Room, Seat]:
+        """The room and the session's seat in it. Raises Refusal: NOT_JOINED."""
+        seat = session.seats.get(name)
+        if seat is None:
+            raise Refusal(Code.NOT_JOINED, f"you are not in the room {name}", retry_ms=1000)
+        return self.rooms[name], seat
+
+    def claim(self, session: Session, name: str, wanted: str, now: float) -> None:
+        """Another nick; everyone is told. Raises Refusal: NOT_JOINED, INVALID, NICK_TAKEN."""
+        room, seat = self.seated(session, name)
+        nick(wanted)
+        was = seat.nick
+        if wanted != was:
+            claimed = room.book.claim(session.owner, wanted)
+            room.book.release(was, keep_until=None)
+            seat.nick, seat.verified = claimed, _verified(session, claimed)
+            self._remember(room, session, claimed, now)
+            if seat.member:
+                self._notice(room, f"{was} is now {claimed}", now, event="nick", session=session, was=was)
+        if session.guest is not None:
+            said = NickSet(f"nick set to {wanted}", self.ts(now))
+            self._outputs.extend(self.press.flush(now, self.ts(now)))
+            self._outputs.append(ToGuest(session.guest, [Item(said)]))
+
+    def _remember(self, room: Room, session: Session, claimed: str, now: float) -> None:
+        if session.identity is not None and claimed != ANON:
+            with suppress(StoreError):  # then it is only not kept over a restart
+                self.store.own_nick(room.name, fold(claimed), claimed, session.identity, now + self._wall)
+
+    def listing(self) -> list[RoomInfo]:
+        """All rooms, by name."""
+        return [RoomInfo(name, len(room.members()), room.head) for name, room in sorted(self.rooms.items())]
+
+    def members(self, name: str) -> list[Member]:
+        """Who is present; nobody in a room that is not there. Raises Refusal: INVALID."""
+        room = self.rooms.get(room_name(name))
+        return room.members() if room else []
+
+    # Publishing --------------------------------------------------------------------------------------------
+
+    def publish_frame(self, session: Session, encoded: bytes, now: float) -> None:
+        """One bus frame from a keyed session, or from the plain doors' tools."""
+        name, draft = "", None
+        try:
+            raw, body = frame.split(encoded)
+            topic = self._topics.get(raw)
+            if topic is None:
+                topic = self._topic(raw)
+            name, kind = topic
+            draft = frame.decode_draft(kind, body)
+            wait = session.meter.take(len(encoded), now)
+            if wait:
+                raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
+            self._publish(session, name, kind, draft, now)
+        except Refusal as refusal:
+            number = draft.n if draft is not None else None
+            self.press.turn(session, name, number or 0, refusal, draft.id if draft else None, self.ts(now))
+
+    def _topic(self, raw: bytes) -> tuple[str, str]:
+        topic = frame.read_topic(raw)
+        if len(self._topics) > 4 * ROOMS:
+            self._topics.clear()
+        self._topics[raw] = topic
+        return topic
+
+    def _publish(self, session: Session, name: str, kind: str, draft: Draft, now: float) -> None:
+        ts = int(now + self._wall)
+        if session is self.tools:
+            room = self.room(name)
+            nick_shown = nick(draft.nick) if draft.nick else ANON
+            if room.book.owner(nick_shown) is not None:
+                raise Refusal(Code.NICK_TAKEN, f"the nick {nick_shown} belongs to a member")
+            self.press.stage(room, session, nick_shown, False, kind, draft, ts)
+        else:
+            room, seat = self.seated(session, name)
+            self.press.stage(room, session, seat.nick, seat.verified, kind, draft, ts)
+
+    def publish_draft(self, session: Session, name: str, draft: Draft, now: float) -> None:
+        """One publication of a guest, whose rate its own connection keeps. Raises Refusal."""
+        room, seat = self.seated(session, name)
+        kind = type(draft).__struct_config__.tag
+        if not isinstance(kind, str):
+            raise Refusal(Code.INVALID, "not a publication")
+        self.press.stage(room, session, seat.nick, seat.verified, kind, draft, self.ts(now))
+
+    # Sessions ----------------------------------------------------------------------------------------------
+
+    def subscribe(self, session: Session, name: str) -> None:
+        """The session hears the room by control from now on. Raises Refusal: NOT_JOINED."""
+        room, _ = self.seated(session, name)
+        room.told[session] = None
+        session.pushed.add(name)
+        session.path = "one-port"
+
+    def subscribed(self, key: bytes, topic: bytes, now: float) -> None:
+        """A subscription of this key has reached the bus: tells it from where on it will be pushed."""
+        session = self.sessions.get(key)
+        if session is None:
+            return
+        for name in session.seats:
+            if f"{name}/".encode().startswith(topic):
+                self.flush(now)
+                event = Subscribed(room=name, run=self.store.run, head=self.rooms[name].head)
+                self._outputs.append(ToSession(session, event))
+
+    def lost_connection(self, session: Session, now: float) -> None:
+        """The session's connection has gone; it may come back within LINGER_S unnoticed."""
+        if session.gone_at is None:
+            session.gone_at = now
+
+    def end(self, session: Session, now: float, *, grace: bool) -> None:
+        """The session leaves everywhere."""
+        for name in list(session.seats):
+            self.leave(session, name, now, grace=grace)
+        self.whispers.drop(session)
+        self.guests.discard(session)
+        if session.key is not None:
+            self.sessions.pop(session.key, None)
+
+    def tick(self, now: float, wall: float) -> None:
+        """Once a second or so: the dead leave, nicks are freed, the clock is looked at."""
+        self._wall = wall - now
+        self._dedup.tick(now)
+        for session in list(self.sessions.values()):
+            if session.gone_at is None and now - session.heard > SILENT_S:
+                session.gone_at = now - LINGER_S
+            if session.gone_at is not None and now - session.gone_at >= LINGER_S:
+                self.end(session, now, grace=True)
+        for room in list(self.rooms.values()):
+            for freed in room.book.expire(now):
+                with suppress(StoreError):
+                    self.store.free_nick(room.name, fold(freed))
+            self._forget(room)
+        self._outputs.extend(self.whispers.expire(now, self.ts(now)))
+
+    # What is to be sent ------------------------------------------------------------------------------------
+
+    def _notice(
+        self,
+        room: Room,
+        text: str,
+        now: float,
+        *,
+        event: str,
+        session: Session,
+        nick: str | None = None,
+        was: str | None = None,
+    ) -> None:
+        nick = nick or room.seats[session].nick
+        ts = self.ts(now)
+        self.press.notice(room, Notice(text, ts, room.name, event, nick, was, session.fingerprint))
+
+    def tell(self, output: Output) -> None:
+        """Adds one thing to send, after what is staged."""
+        self._outputs.append(output)
+
+    def flush(self, now: float) -> None:
+        """Stores and publishes what is staged. `take` gives the results."""
+        if not self.press.idle:
+            self._outputs.extend(self.press.flush(now, self.ts(now)))
+
+    def take(self, now: float) -> list[Output]:
+        """Flushes, and gives all that is to be sent, in order."""
+        self.flush(now)
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+
+def _verified(session: Session, claimed: str) -> bool:
+    return session.identity is not None and claimed != ANON

@@ -1,0 +1,80 @@
+"""`GET /metrics` for Prometheus and `GET /healthz`, on a thread of their own: a stuck loop must not silence them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import make_wsgi_app
+from prometheus_client.registry import Collector
+
+STUCK_S = 5.0
+
+
+class Samples(Collector):
+    """Reads the service's numbers when asked. `sample` gives name → (help, value); a `_total` name is a counter."""
+
+    def __init__(self, sample: Callable[[], dict[str, tuple[str, float]]]) -> None:
+        self._sample = sample
+
+    def collect(self) -> Iterator[Metric]:
+        """See prometheus_client."""
+        for name, (text, value) in self._sample().items():
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(f"sandpiper_{name}", text, value)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Scrapes are no news."""
+
+
+class MetricsServer:
+    """Serves on loopback until closed. `beat` gives when the loop last turned, `trouble` what is wrong, if anything."""
+
+    def __init__(
+        self,
+        port: int,
+        sample: Callable[[], dict[str, tuple[str, float]]],
+        beat: Callable[[], float],
+        trouble: Callable[[], str | None],
+    ) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Samples(sample))
+        metrics = make_wsgi_app(registry)
+
+        def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+            match environ.get("PATH_INFO"):
+                case "/metrics":
+                    page: Iterable[bytes] = metrics(environ, start)
+                    return page
+                case "/healthz":
+                    stuck = time.monotonic() - beat()
+                    wrong = trouble() or (
+                        f"the loop has not turned for {stuck:.0f} s" if stuck > STUCK_S else None
+                    )
+                    start("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "text/plain")])
+                    return [(wrong or "ok").encode() + b"\n"]
+                case _:
+                    start("404 Not Found", [("Content-Type", "text/plain")])
+                    return [b"/metrics or /healthz\n"]
+
+        self._server: WSGIServer = make_server("127.0.0.1", port, app, handler_class=_Quiet)
+        self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that it got."""
+        return self._server.server_port
+
+    def close(self) -> None:
+        """Stops serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

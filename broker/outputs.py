@@ -1,0 +1,37 @@
+"""What the core wants done; the service carries it out in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sandpiper.bridge.port import Guest
+from sandpiper.broker.session import Session
+from sandpiper.common.control import Event, Reply
+from sandpiper.common.items import Item
+
+
+@dataclass(frozen=True, slots=True)
+class ToBus:
+    """Frames for every subscriber of the bus."""
+
+    frames: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ToGuest:
+    """Items for one JSON-lines client, one write."""
+
+    guest: Guest
+    items: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class ToSession:
+    """A reply or an event for one keyed session. Sessions that are told the same share one object."""
+
+    session: Session
+    message: Reply | Event
+
+
+Output: TypeAlias = ToBus | ToGuest | ToSession

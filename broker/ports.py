@@ -1,0 +1,61 @@
+"""Which ports a broker takes: one block, from a base."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandpiper.common.errors import SandpiperError
+
+BLOCK = 13
+_LOWEST, _HIGHEST = 20_000, 32_000  # below the ephemeral range: a reconnect could else meet itself there
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The block that begins at `door`."""
+
+    door: int
+
+    @property
+    def xsub(self) -> int:
+        """Publications, CURVE."""
+        return self.door + 1
+
+    @property
+    def xpub(self) -> int:
+        """Subscriptions, CURVE."""
+        return self.door + 2
+
+    @property
+    def plain_xsub(self) -> int:
+        """Publications, plain, loopback."""
+        return self.door + 11
+
+    @property
+    def plain_xpub(self) -> int:
+        """Subscriptions, plain, loopback."""
+        return self.door + 12
+
+
+def pick(host: str, randrange: Callable[[int, int], int]) -> Ports:
+    """A base whose whole block is free now. Raises SandpiperError when none is found."""
+    for _ in range(_TRIES):
+        base = randrange(_LOWEST, _HIGHEST)
+        if all(_free(host, base + offset) for offset in range(BLOCK)):
+            return Ports(base)
+    raise SandpiperError(
+        f"no free block of {BLOCK} ports between {_LOWEST} and {_HIGHEST}; name one with --port"
+    )
+
+
+def _free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, port))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,260 @@
+"""The press: numbers, stamps and stores publications, a batch at a time.
+
+Publications are *staged* as they come, and a *flush* commits them in one transaction before anybody sees them. When
+the store cannot take the batch, staging is undone as if it had never been, and the publishers are told to resend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sandpiper.broker.dedup import Dedup
+from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
+from sandpiper.broker.room import Room
+from sandpiper.broker.session import Session
+from sandpiper.broker.store import Batch, Entry, Store, StoreError
+from sandpiper.common import frame
+from sandpiper.common.control import Acked, Push, Turned
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.items import Item
+from sandpiper.common.limits import FRAME_BYTES
+from sandpiper.common.messages import (
+    Ack,
+    Data,
+    DataDraft,
+    Draft,
+    Error,
+    Me,
+    MeDraft,
+    Message,
+    Msg,
+    MsgDraft,
+    Notice,
+)
+
+STORE_RETRY_MS = 1000
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True)
+class _Staged:
+    room: Room
+    kind: str
+    message: Message
+    frame: bytes
+    session: Session
+    sender: str
+    number: int | None
+
+
+class Press:
+    """One per broker."""
+
+    def __init__(self, store: Store, dedup: Dedup) -> None:
+        self._store = store
+        self._dedup = dedup
+        self._staged: list[_Staged] = []
+        self._passing: list[tuple[Room, Notice, int]] = []
+        self._acks: list[tuple[Session, Room, int, int]] = []
+        self._guest_acks: list[tuple[Session, Ack]] = []
+        self._outputs: list[Output] = []
+        self.stored = 0
+        self.refused: dict[Code, int] = dict.fromkeys(Code, 0)
+        self.strangers = 0
+        self.trouble: str | None = None
+
+    # Staging -----------------------------------------------------------------------------------------------
+
+    def stage(
+        self, room: Room, session: Session, nick: str, verified: bool, kind: str, draft: Draft, ts: int
+    ) -> None:
+        """Takes one publication. A repeated one is answered with its first seq. Raises Refusal: GAP."""
+        number = draft.n if session.key is not None else None
+        sender = session.fingerprint or "~" + nick
+        name = draft.id
+        if number is not None:
+            name = f"{session.publisher}-{number}"
+            expected = room.published.get(session.key or b"", 0) + 1
+            if number < expected:
+                self._acks.append((session, room, number, self._dedup.find(room.name, sender, name) or 0))
+                return
+            if number > expected:
+                raise Refusal(Code.GAP, f"publication {number} came before {expected}", retry_ms=0)
+        elif name is not None:
+            seq = self._dedup.find(room.name, sender, name)
+            if seq is not None:
+                self._acknowledge(session, room, name, seq)
+                return
+        seq = room.head + 1
+        run = self._store.run
+        if name is None:
+            name = f"{run[:8]}-{seq}"
+        prev = room.last.get(kind, 0)
+        message = _stamp(draft, nick, ts, room.name, seq, prev, run, name, session.fingerprint, verified)
+        encoded = b"%b/%b\0%b" % (room.name.encode(), kind.encode(), _encode(message))
+        self._staged.append(_Staged(room, kind, message, encoded, session, sender, number))
+        room.head = room.last[kind] = seq
+        self._dedup.add(room.name, sender, name, seq)
+        if number is not None:
+            room.published[session.key or b""] = number
+            self._acks.append((session, room, number, seq))
+        else:
+            self._acknowledge(session, room, name, seq)
+
+    def turn(
+        self, session: Session, room: str, number: int, refusal: Refusal, name: str | None, ts: int
+    ) -> None:
+        """Tells a publisher that its publication was refused, where a way back exists."""
+        self.refused[refusal.code] += 1
+        if session.guest is not None:
+            error = Error(refusal.text, ts, refusal.code.value, name, room)
+            self._outputs.append(ToGuest(session.guest, [Item(error)]))
+        elif session.key is not None:
+            retry = refusal.retry_ms if refusal.code in _AGAIN else None
+            event = Turned(room=room, n=number, code=refusal.code.value, text=refusal.text, retry_ms=retry)
+            self._outputs.append(ToSession(session, event))
+
+    def notice(self, room: Room, notice: Notice) -> None:
+        """Says something in the room, after what has been staged."""
+        self._passing.append((room, notice, len(self._staged)))
+
+    def _acknowledge(self, session: Session, room: Room, name: str, seq: int) -> None:
+        if session.guest is not None:
+            self._guest_acks.append((session, Ack(name, room.name, seq)))
+
+    # Flushing ----------------------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether a flush would do nothing."""
+        return not (self._staged or self._passing or self._acks or self._guest_acks or self._outputs)
+
+    def flush(self, now: float, ts: int) -> list[Output]:
+        """Stores what is staged, then says what is to be sent, in order."""
+        if self._staged:
+            try:
+                self._store.commit(self._batch(), now)
+            except StoreError as error:
+                self._undo(error, ts)
+            else:
+                self.trouble = None
+                self.stored += len(self._staged)
+        outputs, self._outputs = self._outputs, []
+        self._deliver(outputs)
+        self._answer(outputs)
+        self._staged, self._passing, self._acks, self._guest_acks = [], [], [], []
+        return outputs
+
+    def _batch(self) -> Batch:
+        entries = []
+        published: dict[tuple[bytes, str], int] = {}
+        for staged in self._staged:
+            message = staged.message
+            entries.append(Entry(message.room, staged.kind, message.seq, message.ts, staged.frame))
+            if staged.number is not None and staged.session.key is not None:
+                published[staged.session.key, message.room] = staged.number
+        return Batch(entries, published)
+
+    def _undo(self, error: StoreError, ts: int) -> None:
+        self.trouble = str(error)
+        firsts: dict[tuple[Session, Room], int] = {}
+        for staged in reversed(self._staged):
+            message, room = staged.message, staged.room
+            room.head = message.seq - 1
+            room.last[staged.kind] = message.prev
+            self._dedup.forget(room.name, staged.sender, message.id)
+            if staged.number is not None:
+                room.published[staged.session.key or b""] = staged.number - 1
+                firsts[staged.session, room] = staged.number
+            else:
+                refusal = Refusal(Code.STORE, "not stored: the broker's log cannot be written now")
+                self.turn(staged.session, room.name, 0, refusal, message.id, ts)
+        for (session, room), number in firsts.items():
+            refusal = Refusal(Code.STORE, "the broker's log cannot be written now", retry_ms=STORE_RETRY_MS)
+            self.turn(session, room.name, number, refusal, None, ts)
+        self._passing = [(room, notice, 0) for room, notice, _ in self._passing]
+        self._staged, self._acks, self._guest_acks = [], [], []
+
+    def _deliver(self, outputs: list[Output]) -> None:
+        passing = iter(self._passing)
+        upcoming = next(passing, None)
+        frames: list[bytes] = []
+        by_room: dict[Room, list[tuple[bytes, msgspec.Struct]]] = {}
+        for position in range(len(self._staged) + 1):
+            while upcoming is not None and upcoming[2] <= position:
+                room, notice, _ = upcoming
+                self._place(room, frame.encode(room.name, "notice", notice), notice, frames, by_room)
+                upcoming = next(passing, None)
+            if position < len(self._staged):
+                staged = self._staged[position]
+                self._place(staged.room, staged.frame, staged.message, frames, by_room)
+        if frames:
+            outputs.append(ToBus(frames))
+        for room, said in by_room.items():
+            _to_seats(room, said, outputs)
+
+    @staticmethod
+    def _place(
+        room: Room,
+        encoded: bytes,
+        message: msgspec.Struct,
+        frames: list[bytes],
+        by_room: dict[Room, list[tuple[bytes, msgspec.Struct]]],
+    ) -> None:
+        frames.append(encoded)
+        if room.told:
+            by_room.setdefault(room, []).append((encoded, message))
+
+    def _answer(self, outputs: list[Output]) -> None:
+        for session, ack in self._guest_acks:
+            if session.guest is not None:
+                outputs.append(ToGuest(session.guest, [Item(ack)]))
+        runs: dict[tuple[Session, Room], Acked] = {}
+        for session, room, number, seq in self._acks:
+            run = runs.get((session, room))
+            if run is not None and run.n + len(run.seqs) == number:
+                run.seqs.append(seq)
+                continue
+            run = runs[session, room] = Acked(room=room.name, n=number, seqs=[seq])
+            outputs.append(ToSession(session, run))
+
+
+_AGAIN = frozenset({Code.GAP, Code.RATE, Code.STORE, Code.NOT_JOINED})
+
+
+def _stamp(draft: Draft, nick: str, *stamps: Any) -> Message:
+    """`stamps` are the message's fields after its content, in their order."""
+    if isinstance(draft, MsgDraft):
+        return Msg(nick, draft.text, *stamps)
+    if isinstance(draft, MeDraft):
+        return Me(nick, draft.text, *stamps)
+    if isinstance(draft, DataDraft):
+        return Data(nick, draft.value, *stamps)
+    raise TypeError(f"{type(draft).__name__} is no publication")
+
+
+def _to_seats(room: Room, said: list[tuple[bytes, msgspec.Struct]], outputs: list[Output]) -> None:
+    items: list[Item] | None = None
+    pushes: list[Push] | None = None
+    for session in room.told:
+        if session.guest is not None:
+            items = items or [Item(message) for _, message in said]
+            outputs.append(ToGuest(session.guest, items))
+        else:
+            pushes = pushes or _pushes([encoded for encoded, _ in said])
+            outputs.extend(ToSession(session, push) for push in pushes)
+
+
+def _pushes(frames: list[bytes]) -> list[Push]:
+    """As few pushes as fit a control frame each."""
+    pushes: list[Push] = []
+    size = FRAME_BYTES
+    for encoded in frames:
+        if size + len(encoded) > FRAME_BYTES // 2:
+            pushes.append(Push(frames=[]))
+            size = 0
+        pushes[-1].frames.append(encoded)
+        size += len(encoded)
+    return pushes

@@ -1,0 +1,71 @@
+"""What goes into the store and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stamped bus frame: the `seq`th of its room, of type `kind`, at `ts` (wall, whole seconds)."""
+
+    room: str
+    kind: str
+    seq: int
+    ts: int
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Entries in the order of their seqs, and the last number of each (publisher's CURVE key, room)."""
+
+    entries: list[Entry]
+    published: dict[tuple[bytes, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a log: (seq, frame), oldest first. The log is retained from `start` on and ends at `head`."""
+
+    start: int
+    head: int
+    entries: list[tuple[int, bytes]]
+
+
+@dataclass(slots=True)
+class RoomRow:
+    """A room's log: what comes next, where the run began in it, the last seq of each type.
+
+    It is retained from `start` on, which is `next_seq` where nothing is; `oldest` is the ts of the first.
+    """
+
+    id: int
+    name: str
+    next_seq: int
+    run_start: int
+    last: dict[str, int]
+    created: float
+    start: int
+    oldest: int
+
+
+@dataclass(frozen=True, slots=True)
+class NickRow:
+    """`identity` owns `nick`, compared as `folded`, in `room`."""
+
+    room: str
+    folded: str
+    nick: str
+    identity: bytes
+    touched: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a broker keeps in memory: rooms, last numbers by (key, room), identities by CURVE key, nicks."""
+
+    rooms: list[RoomRow]
+    publishers: dict[tuple[bytes, str], int]
+    enrolled: dict[bytes, bytes]
+    nicks: list[NickRow]

@@ -1,0 +1,81 @@
+"""Runs: whether a log can go on under the run that it had.
+
+(run, seq) must name one message for ever. A log whose end is in doubt might give a seq out twice, so it goes
+on under a new run. In doubt means: power was lost before the disk had everything, or this is an older copy.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandpiper.broker.folder import Folder
+from sandpiper.broker.schema import check
+from sandpiper.broker.store_errors import corrupt
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The database's last opening, its `opens`th: `clean` once it was closed, `synced` with fsync."""
+
+    run: str
+    clean: bool
+    synced: bool
+    boot: str
+    opens: int
+
+    def ends_where_it_stopped(self, boot_id: str) -> bool:
+        """Whether the last commit is there for sure. An empty boot id is unknown, and proves nothing."""
+        return self.clean or self.synced or (self.boot == boot_id and boot_id != "")
+
+
+def begin(
+    db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str
+) -> Meta:
+    """Goes on with the run that was, or begins `new_run`. Reads every page after an unclean stop.
+
+    Raises StoreError and sqlite3.DatabaseError.
+    """
+    last = None if new else read(db, folder.database)
+    if last is None:
+        meta = Meta(new_run, False, fsync, boot_id, 1)
+    else:
+        if not last.clean:
+            check(db, folder.database)
+        kept = last.ends_where_it_stopped(boot_id) and folder.is_marked(last.run, last.opens)
+        meta = Meta(last.run if kept else new_run, False, fsync, boot_id, last.opens + 1)
+    write(db, meta)
+    folder.mark(meta.run, meta.opens)
+    return meta
+
+
+def write(db: sqlite3.Connection, meta: Meta) -> None:
+    """Writes `meta`; under another run than before, every log begins anew behind its head.
+
+    The folder is to be marked after it: a crash between the two leaves them different, and the next open then
+    begins a run of its own. Raises sqlite3.DatabaseError.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    before = db.execute("SELECT run FROM meta").fetchone()
+    if before is not None and before[0] != meta.run:
+        db.execute("UPDATE rooms SET run_start = next_seq")
+    row = (meta.run, meta.clean, meta.synced, meta.boot, meta.opens)
+    db.execute(
+        "INSERT OR REPLACE INTO meta (one, run, clean, synced, boot, opens) VALUES (1, ?, ?, ?, ?, ?)", row
+    )
+    db.execute("COMMIT")
+
+
+def leave(db: sqlite3.Connection) -> None:
+    """Says that everything is there, and moves it into the one file. Raises sqlite3.DatabaseError."""
+    db.execute("UPDATE meta SET clean = 1")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def read(db: sqlite3.Connection, path: Path) -> Meta:
+    """How the database was opened last. Raises StoreCorrupt and sqlite3.DatabaseError."""
+    row = db.execute("SELECT run, clean, synced, boot, opens FROM meta").fetchone()
+    if row is None or not isinstance(row[0], str) or not isinstance(row[4], int):
+        raise corrupt(path, "it does not say which run it holds")
+    return Meta(row[0], bool(row[1]), bool(row[2]), str(row[3]), row[4])

@@ -1,0 +1,321 @@
+"""The service: one broker process. Puts the core and its shells together, and carries out what the core wants."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import zmq
+from sandpiper.bridge.client import JsonLines
+from sandpiper.broker.admission import Admission
+from sandpiper.broker.boot import boot_id
+from sandpiper.broker.bus import DOMAIN as BUS_DOMAIN
+from sandpiper.broker.bus import Pair
+from sandpiper.broker.clerk import Clerk
+from sandpiper.broker.control import DOMAIN as CONTROL_DOMAIN
+from sandpiper.broker.control import Control
+from sandpiper.broker.core import Broker, Rules
+from sandpiper.broker.desk import Desk
+from sandpiper.broker.guard import Guard
+from sandpiper.broker.keyfile import broker_keys
+from sandpiper.broker.outputs import ToBus, ToGuest
+from sandpiper.broker.ports import Ports, pick
+from sandpiper.broker.store import Store, StoreError
+from sandpiper.common.control import Closing
+from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.door import FrontDoor
+from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.sockets import context
+from sandpiper.common.io.zap import Zap
+from sandpiper.common.limits import GUARD_S, VERSION
+from sandpiper.common.messages import Welcome
+from zmq.utils import z85
+
+log = logging.getLogger("sandpiper.broker")
+_TICK_S = 0.5
+_PRUNE_S = 3600.0
+_RETAIN_CHUNK = 2000
+_GOODBYE = "the broker is shutting down"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the operator chose. `port` 0 picks a free block; `access_code` None asks for none."""
+
+    host: str
+    port: int
+    data: Path
+    access_code: str | None
+    plain: bool
+    fsync: bool
+    messages_per_s: float
+    bytes_per_s: float
+    retain_messages: int
+    retain_s: float
+    metrics_port: int | None
+    server: str = "sandpiper"
+
+
+class Ready(msgspec.Struct, tag_field="type", tag="ready"):
+    """The broker's doors and its key (Z85); a closed door is None."""
+
+    door: str
+    xsub: str
+    xpub: str
+    plain_xsub: str | None
+    plain_xpub: str | None
+    key: str
+
+
+async def serve(config: Config, *, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+    """Runs a broker until `stop` is set. Raises SandpiperError when it cannot start."""
+    service = Service(config)
+    try:
+        await service.open()
+        ready(service.ready())
+        await stop.wait()
+    finally:
+        await service.close()
+
+
+class Service:
+    """One running broker."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self.keys = broker_keys(config.data)
+        self._store = Store.open(
+            config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16), now=time.time()
+        )
+        rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
+        now = time.monotonic()
+        self.core = Broker(self._store, rules, now, time.time())
+        self.admission = Admission(
+            self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
+        )
+        self._context = context(io_threads=2)
+        self._zap = Zap(
+            self._loop,
+            self._context,
+            {BUS_DOMAIN: self.admission.enrolled.__contains__, CONTROL_DOMAIN: lambda key: True},
+        )
+        self._inner = Inner()
+        clerk = Clerk(self.core, self.admission, time.time)
+        self._control = Control(
+            self._loop, self._context, self.keys, self._inner, clerk, self.core, self._pump
+        )
+        self._curve = self._pair(keyed=True)
+        self._plain = self._pair(keyed=False) if config.plain else None
+        self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
+        self._desk = Desk(self.core, self.admission, self._welcome, time.monotonic, self._changed)
+        self._door = FrontDoor(
+            lines=lambda address: JsonLines(self._desk, address),
+            inner=self._inner,
+            on_splice=self._control.spliced,
+            on_splice_closed=self._control.unspliced,
+            greeting="a sandpiper broker",
+        )
+        self._ports = Ports(config.port)
+        self._scheduled = False
+        self._beat = now
+        self._tasks: list[asyncio.Task[None]] = []
+        self._guard: Guard | None = None
+        self._metrics: object | None = None
+        self._keys_by_user: dict[str, bytes] = {}
+
+    def _pair(self, *, keyed: bool) -> Pair:
+        return Pair(
+            self._loop,
+            self._context,
+            self.keys if keyed else None,
+            publication=self._published if keyed else self._published_plain,
+            subscription=self._subscribed,
+            done=self._pump,
+        )
+
+    # Opening and closing -----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Opens all doors. Raises SandpiperError."""
+        config = self._config
+        if config.port == 0:
+            self._ports = pick(config.host, random.randrange)
+        try:
+            await self._door.open(config.host, self._ports.door)
+            self._curve.bind(_tcp(config.host, self._ports.xsub), _tcp(config.host, self._ports.xpub))
+            if self._plain is not None:
+                self._plain.bind(
+                    _tcp("127.0.0.1", self._ports.plain_xsub), _tcp("127.0.0.1", self._ports.plain_xpub)
+                )
+            self._open_metrics()
+        except (OSError, zmq.ZMQError) as error:
+            raise SandpiperError(self._cannot_listen(error)) from error
+        ports = self._ports
+        self._guard = Guard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
+        self._tasks = [
+            self._loop.create_task(self._every(_TICK_S, self._tick)),
+            self._loop.create_task(self._every(GUARD_S, self._look)),
+            self._loop.create_task(self._every(_PRUNE_S, self._prune)),
+        ]
+        log.info("listening on %s, run %s", self.ready().door, self._store.run)
+
+    def _cannot_listen(self, error: Exception) -> str:
+        base = self._ports.door
+        return (
+            f"cannot listen on {self._config.host}, ports {base} to {base + 12}: {error}. "
+            f"Another broker may be running; else try --port {base + 20}, or --port 0 for any"
+        )
+
+    def _open_metrics(self) -> None:
+        if self._config.metrics_port is None:
+            return
+        from sandpiper.broker.metrics import MetricsServer  # prometheus-client: only for those who ask
+
+        self._metrics = MetricsServer(
+            self._config.metrics_port, self._sample, lambda: self._beat, lambda: self.core.press.trouble
+        )
+
+    async def close(self) -> None:
+        """Takes nothing more in, stores and sends what is under way, tells everyone."""
+        for task in self._tasks:
+            task.cancel()
+        for session in list(self.core.sessions.values()):
+            self._control.tell(session, Closing(text=_GOODBYE))
+        self._pump()
+        for guest in self._desk.guests:
+            guest.close(_GOODBYE)
+        await self._door.close()
+        for pair in self._pairs:
+            pair.close()
+        self._control.close()
+        self._zap.close()
+        self._inner.close()
+        await self._loop.run_in_executor(None, self._context.term)
+        if self._metrics is not None:
+            self._metrics.close()  # type: ignore[attr-defined]
+        self._store.close()
+        log.info("stopped")
+
+    def ready(self) -> Ready:
+        """Where its doors are."""
+        config, ports = self._config, self._ports
+        plain = config.plain
+        return Ready(
+            door=f"[{config.host}]:{ports.door}" if ":" in config.host else f"{config.host}:{ports.door}",
+            xsub=_tcp(config.host, ports.xsub),
+            xpub=_tcp(config.host, ports.xpub),
+            plain_xsub=_tcp("127.0.0.1", ports.plain_xsub) if plain else None,
+            plain_xpub=_tcp("127.0.0.1", ports.plain_xpub) if plain else None,
+            key=z85.encode(self.keys.public).decode(),
+        )
+
+    def _welcome(self, address: str) -> Welcome:
+        ready = self.ready()
+        ticket = self.admission.ticket(address, time.monotonic())
+        return Welcome(
+            VERSION, self._config.server, ready.key, ready.xsub, ready.xpub, ticket, self.admission.closed
+        )
+
+    # Messages ----------------------------------------------------------------------------------------------
+
+    def _published(self, user: str | None, frame: bytes) -> None:
+        session = self.core.sessions.get(self._key(user))
+        if session is None:
+            self.core.press.strangers += (
+                1  # enrolled once, but its session has ended: it will join and resend
+            )
+            return
+        self.core.publish_frame(session, frame, time.monotonic())
+
+    def _published_plain(self, user: str | None, frame: bytes) -> None:
+        self.core.publish_frame(self.core.tools, frame, time.monotonic())
+
+    def _subscribed(self, user: str | None, topic: bytes) -> None:
+        if user is not None:
+            self.core.subscribed(self._key(user), topic, time.monotonic())
+
+    def _key(self, user: str | None) -> bytes:
+        if user is None:
+            return b""
+        key = self._keys_by_user.get(user)
+        if key is None:
+            if len(self._keys_by_user) > 10_000:
+                self._keys_by_user.clear()
+            key = self._keys_by_user[user] = bytes.fromhex(user)
+        return key
+
+    def _changed(self) -> None:
+        """The desk has something to send: once a turn of the loop, however many clients spoke in it."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._scheduled = False
+        self._beat = now = time.monotonic()
+        for output in self.core.take(now):
+            if isinstance(output, ToBus):
+                for pair in self._pairs:
+                    pair.publish(output.frames)
+            elif isinstance(output, ToGuest):
+                output.guest.deliver(output.items)
+            else:
+                self._control.tell(output.session, output.message)
+
+    # Housekeeping ------------------------------------------------------------------------------------------
+
+    async def _every(self, seconds: float, work: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                work()
+            except StoreError as error:
+                log.error("%s", error)
+
+    def _tick(self) -> None:
+        now, wall = time.monotonic(), time.time()
+        self.core.tick(now, wall)
+        self.admission.tick(now)
+        self._pump()
+        rules = self.core.rules
+        self._store.retain(wall, rules.retain_messages, rules.retain_s, _RETAIN_CHUNK)
+
+    def _look(self) -> None:
+        cut = self._guard.look() if self._guard else 0
+        if cut:
+            log.warning("cut %d connections that sent without end", cut)
+
+    def _prune(self) -> None:
+        now = time.time()
+        self._store.touch(self.core.sessions, now)
+        self.admission.expire(self._store.prune(now))
+
+    def _sample(self) -> dict[str, tuple[str, float]]:
+        core, press = self.core, self.core.press
+        return {
+            "rooms": ("Rooms.", len(core.rooms)),
+            "sessions": ("Keyed sessions.", len(core.sessions)),
+            "line_clients": ("JSON-lines clients in a room.", len(self._desk.guests)),
+            "messages_stored_total": ("Messages stored.", press.stored),
+            "messages_refused_total": ("Publications refused.", sum(press.refused.values())),
+            "requests_total": ("Control requests.", self._control.requests),
+            "unsent_total": ("Control frames dropped for slow or gone clients.", self._control.unsent),
+            "strangers_total": ("Connections refused by ZAP.", self._zap.refused),
+            "denied_total": ("Wrong access codes.", self.admission.denied),
+            "cut_total": ("Connections cut for sending without end.", self._guard.cut if self._guard else 0),
+            "door_connections": ("Connections at the front door.", self._door.connections),
+            "store_trouble": ("1 while the log cannot be written.", float(press.trouble is not None)),
+        }
+
+
+def _tcp(host: str, port: int) -> str:
+    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"

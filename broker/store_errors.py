@@ -1,0 +1,88 @@
+"""What can go wrong with the data folder, each said in one line: what, why, what to do, and where."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from sandpiper.common.errors import SandpiperError
+
+
+class StoreError(SandpiperError):
+    """The data folder cannot be used, or cannot be used now."""
+
+
+class StoreFull(StoreError):
+    """The disk is full. What was to be written is undone whole; the store goes on once there is space."""
+
+
+class StoreReadOnly(StoreError):
+    """The folder or a file in it may not be written."""
+
+
+class StoreCorrupt(StoreError):
+    """The database is damaged, or is none."""
+
+
+class StoreNewer(StoreError):
+    """A later version's data."""
+
+
+class StoreInUse(StoreError):
+    """Another process has the folder."""
+
+
+_CORRUPT = "the data in {path} is damaged ({why}); restore it from a backup, or use another --data"
+_DENIED = "{path} may not be written ({why}); correct its permissions, or use another --data"
+_FULL = "no space left for {path} ({why}); free some space, nothing that was acknowledged is lost"
+_IN_USE = "{path} is locked by another program ({why}); close that one, or use another --data"
+_FAILED = "{path} cannot be read or written ({why}); look for disk errors in the system's log"
+
+# By SQLite's own words, which never change and are there in every Python: error codes came with 3.11.
+_SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("disk is full", StoreFull, _FULL),
+    ("readonly", StoreReadOnly, _DENIED),
+    ("unable to open", StoreReadOnly, _DENIED),
+    ("not a database", StoreCorrupt, _CORRUPT),
+    ("malformed", StoreCorrupt, _CORRUPT),
+    ("constraint failed", StoreCorrupt, _CORRUPT),
+    ("no such", StoreCorrupt, _CORRUPT),
+    ("could not decode", StoreCorrupt, _CORRUPT),
+    ("locked", StoreInUse, _IN_USE),
+)
+_OS: dict[int | None, tuple[type[StoreError], str]] = {
+    errno.ENOSPC: (StoreFull, _FULL),
+    errno.EDQUOT: (StoreFull, _FULL),
+    errno.EACCES: (StoreReadOnly, _DENIED),
+    errno.EPERM: (StoreReadOnly, _DENIED),
+    errno.EROFS: (StoreReadOnly, _DENIED),
+}
+
+
+def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
+    """The line for what SQLite said about the database at `path`."""
+    why = " ".join(str(error).split())
+    for words, kind, line in _SQLITE:
+        if words in why.lower():
+            return kind(line.format(path=path, why=why))
+    return StoreError(_FAILED.format(path=path, why=why))
+
+
+def from_os(error: OSError, path: Path) -> StoreError:
+    """The line for what the system said about the folder or file at `path`."""
+    kind, line = _OS.get(error.errno, (StoreError, _FAILED))
+    return kind(line.format(path=path, why=error.strerror or str(error)))
+
+
+def corrupt(path: Path, why: str) -> StoreCorrupt:
+    """The line for a database that contradicts itself."""
+    return StoreCorrupt(_CORRUPT.format(path=path, why=" ".join(why.split())))
+
+
+def newer(path: Path, theirs: int, ours: int) -> StoreNewer:
+    """The line for schema `theirs` before a program that knows `ours`."""
+    return StoreNewer(
+        f"the data in {path} was written by a newer sandpiper (schema {theirs}, this one knows {ours}); "
+        "upgrade, or use another --data"
+    )

@@ -1,0 +1,66 @@
+"""A log's frontier: puts what comes into the log's order, whatever the path did to it.
+
+A log is (origin, run, seq 1..n). A reader has everything up to its frontier; what comes beyond a hole is held until
+the hole is filled, by the stragglers themselves or by repair (repair.py).
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from sandpiper.common.limits import READER_BUFFER_ENTRIES
+
+T = TypeVar("T")
+
+
+class Frontier(Generic[T]):
+    """`seq`: everything up to it has been given out, or given up. `head`: the highest seq known to exist."""
+
+    __slots__ = ("_held", "head", "seq")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.head = seq
+        self._held: dict[int, T] = {}
+
+    def push(self, seq: int, item: T) -> list[T]:
+        """What can be given out now, in order. Empty for a double, and for what lies beyond a hole."""
+        if seq == self.seq + 1 and not self._held:
+            self.seq = seq
+            if seq > self.head:
+                self.head = seq
+            return [item]
+        if seq <= self.seq:
+            return []
+        self.head = max(self.head, seq)
+        self._held[seq] = item
+        if len(self._held) > READER_BUFFER_ENTRIES:
+            del self._held[max(self._held)]
+        return self._release()
+
+    def skip(self, seq: int) -> tuple[int, list[T]]:
+        """Gives up on what is not held up to `seq`: how many that are, and what can be given out now, in order."""
+        if seq <= self.seq:
+            return 0, []
+        released = [self._held.pop(each) for each in sorted(each for each in self._held if each <= seq)]
+        missing = seq - self.seq - len(released)
+        self.seq = seq
+        self.head = max(self.head, seq)
+        return missing, released + self._release()
+
+    @property
+    def gap(self) -> bool:
+        """Whether something is known to exist that has not been given out."""
+        return self.head > self.seq
+
+    @property
+    def missing(self) -> tuple[int, int]:
+        """The first hole: its first and last seq. Only meaningful while there is a gap."""
+        return self.seq + 1, min(self._held, default=self.head + 1) - 1
+
+    def _release(self) -> list[T]:
+        released = []
+        while (item := self._held.pop(self.seq + 1, None)) is not None:
+            self.seq += 1
+            released.append(item)
+        return released

@@ -1,0 +1,138 @@
+"""The inner door: where the control ROUTER listens, reachable through the front door's splice only.
+
+It is an `ipc://` socket in a folder that nobody but its owner may enter, so that no other user of this machine gets
+past the splice, which counts bytes. Each splice binds a name of its own in there before it connects: the listening
+side then finds out, from the file descriptor that libzmq gives with a message, which splice the message came by.
+Windows has no such sockets in libzmq; loopback TCP and the source port do the same there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from sandpiper.common.limits import CONNECT_S
+
+_PREFIX: Final = "sandpiper-"
+_LISTENER: Final = "c"
+_SUN_PATH: Final = 90  # the system's limit is 104 at the least; what libzmq and we append stays below it
+_DEAD_AFTER_S: Final = 60.0  # a folder this young may belong to a broker that is just starting
+_RETRY_S: Final = 0.01
+_LOCAL: Final = sys.platform != "win32"
+
+
+class Inner:
+    """`endpoint` is for the ROUTER to bind; `connect` is for the splice."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._folder = _make_folder() if _LOCAL else None
+        if self._folder is not None:
+            self._address: str | tuple[str, int] = str(self._folder / _LISTENER)
+            self.endpoint = f"ipc://{self._address}"
+        else:
+            self._address = ("127.0.0.1", _free_port())
+            self.endpoint = f"tcp://127.0.0.1:{self._address[1]}"
+
+    async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Transport, str]:
+        """A connection to the listener, and the name by which `name_of` will know it. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if self._folder is None:
+            transport, _ = await loop.create_connection(protocol, *self._address)
+            return transport, _spell(transport.get_extra_info("sockname"))
+        self._count += 1
+        name = str(self._folder / str(self._count))
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            connection.bind(name)
+            try:
+                await self._reach(connection)
+            finally:
+                os.unlink(name)  # the name stays with the socket
+            transport, _ = await loop.create_unix_connection(protocol, sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+        return transport, name
+
+    async def _reach(self, connection: socket.socket) -> None:
+        # A full backlog is EAGAIN here, which the loop's own sock_connect takes for a connection under way.
+        deadline = time.monotonic() + CONNECT_S
+        while True:
+            try:
+                return connection.connect(self._address)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_RETRY_S)
+
+    def name_of(self, fd: int) -> str | None:
+        """Which splice stands behind the listener's accepted descriptor `fd`; None once it has gone."""
+        try:
+            with socket.socket(fileno=os.dup(fd)) as accepted:
+                return _spell(accepted.getpeername())
+        except OSError:
+            return None
+
+    def close(self) -> None:
+        """Removes the folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _spell(address: object) -> str:
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _make_folder() -> Path:
+    base = Path(tempfile.gettempdir())
+    _sweep(base)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # mode 0700
+    if len(os.fsencode(folder)) > _SUN_PATH:
+        folder.rmdir()
+        _sweep(Path("/tmp"))  # noqa: S108  # mkdtemp makes a folder of our own in it
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp"))
+    return folder
+
+
+def _sweep(base: Path) -> None:
+    """Removes what killed brokers of this user have left: folders whose listener refuses connections."""
+    for folder in base.glob(_PREFIX + "*"):
+        with suppress(OSError):
+            status = folder.lstat()
+            young = time.time() - status.st_mtime < _DEAD_AFTER_S
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or young:
+                continue
+            if _dead(folder / _LISTENER):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _dead(listener: Path) -> bool:
+    if not stat.S_ISSOCK(listener.lstat().st_mode):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(listener))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False

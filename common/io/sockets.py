@@ -1,0 +1,90 @@
+"""The socket factory: every libzmq option in one place, with its reason (see also the trap list in docs)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import zmq
+from sandpiper.common.limits import FRAME_BYTES, PUB_HWM, RECONNECT_LEAST_S, RECONNECT_MOST_S, XPUB_HWM
+
+Socket = zmq.Socket[bytes]
+ZAP_ENFORCE_DOMAIN: Final = (
+    93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveKeys:
+    """A CURVE key pair, 32 raw bytes each."""
+
+    public: bytes
+    secret: bytes
+
+    @classmethod
+    def make(cls) -> CurveKeys:
+        """A new pair."""
+        from zmq.utils import z85
+
+        public, secret = zmq.curve_keypair()
+        return cls(z85.decode(public), z85.decode(secret))
+
+    @classmethod
+    def of_secret(cls, secret: bytes) -> CurveKeys:
+        """The pair of this secret half."""
+        from zmq.utils import z85
+
+        return cls(z85.decode(zmq.curve_public(z85.encode(secret))), secret)
+
+
+def context(io_threads: int = 1) -> zmq.Context[Any]:
+    """A context of one's own, never the process-wide one: it ends with its owner."""
+    made: zmq.Context[Any] = zmq.Context(io_threads)
+    made.set(zmq.MAX_SOCKETS, 4096)
+    made.set(zmq.BLOCKY, 0)
+    return made
+
+
+def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
+    socket: Socket = ctx.socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)  # infinite by default: a dead peer would keep the process
+    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES)
+    socket.setsockopt(zmq.SNDHWM, hwm)
+    socket.setsockopt(zmq.RCVHWM, hwm)
+    socket.setsockopt(zmq.BACKLOG, 4096)  # 100 by default; a restart brings everybody at once
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 20_000)  # a large transfer may hold a heartbeat up
+    socket.setsockopt(zmq.HEARTBEAT_TTL, 30_000)
+    socket.setsockopt(zmq.RECONNECT_IVL, int(RECONNECT_LEAST_S * 1000))
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, int(RECONNECT_MOST_S * 1000))
+    socket.setsockopt(zmq.IPV6, 1)
+    if kind == zmq.ROUTER:
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else what is sent to the gone vanishes without a word
+    if kind == zmq.XPUB:
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each connection's subscription is to be seen
+    return socket
+
+
+def serving(
+    ctx: zmq.Context[Any], kind: int, keys: CurveKeys | None, domain: str, hwm: int = XPUB_HWM
+) -> Socket:
+    """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`."""
+    socket = _socket(ctx, kind, hwm)
+    if keys is not None:
+        socket.setsockopt(zmq.CURVE_SERVER, 1)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)
+        socket.setsockopt(zmq.ZAP_DOMAIN, domain.encode())
+        socket.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
+    return socket
+
+
+def calling(
+    ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int = PUB_HWM
+) -> Socket:
+    """A socket to connect, as a CURVE client. The options count for the connects that follow."""
+    socket = _socket(ctx, kind, hwm)
+    socket.setsockopt(zmq.CURVE_SERVERKEY, server_key)
+    socket.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
+    socket.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
+    return socket

@@ -1,0 +1,160 @@
+"""The splice: bytes both ways between a ZeroMQ client at the front door and the inner ROUTER, counted.
+
+libzmq holds an unfinished multipart message without showing it, and without bound (measured: 343 MiB). So the splice
+counts what it has sent inward since the last whole message came out of the ROUTER, and stops reading from the
+client at an allowance. Starting again from 0 at each message is right: on one connection nothing can stand between
+the parts of a message, so all that was sent before it is consumed, and what is beyond it was sent within the
+allowance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.valve import Deadline, Valve
+from sandpiper.common.limits import (
+    DOOR_READ_BYTES,
+    SPLICE_AHEAD_BYTES,
+    SPLICE_STRANGER_BYTES,
+    UNFINISHED_S,
+)
+
+
+class Splice:
+    """One ZeroMQ client of the front door.
+
+    `address` is where it really comes from; `name` is what `Inner.name_of` says of its messages. `greeted` is called
+    when its first whole request has surfaced.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        outer: asyncio.Transport,
+        valve: Valve,
+        *,
+        greeted: Callable[[], None],
+        gave_up: Callable[[], None],
+    ) -> None:
+        self.address = address
+        self.name = ""
+        self.ahead = 0
+        self._outer = outer
+        self._outer_valve = valve
+        self._inner: asyncio.Transport | None = None
+        self._inner_valve: Valve | None = None
+        self._allowance = SPLICE_STRANGER_BYTES
+        self._greeted = greeted
+        self._gave_up = gave_up
+        self._first = True
+        # Running while a stranger's first request, or whatever fills the allowance, has yet to surface.
+        self._deadline = Deadline(asyncio.get_running_loop(), UNFINISHED_S, self._expired)
+        self._deadline.start()
+
+    async def open(self, inner: Inner) -> None:
+        """Connects to the inside. Raises OSError."""
+        transport, name = await inner.connect(lambda: _InnerEnd(self))
+        self.name = name
+        self._inner = transport
+        self._inner_valve = Valve(transport)
+        if self._outer.is_closing():
+            transport.close()
+
+    # What the control shell says -----------------------------------------------------------------------------
+
+    def surfaced(self) -> None:
+        """A whole message of this connection has come out of the ROUTER."""
+        self.ahead = 0
+        self._deadline.stop()
+        self._outer_valve.open("ahead")
+        if self._first:
+            self._first = False
+            self._greeted()
+
+    def admit(self) -> None:
+        """Its session has enrolled: it may be ahead by more."""
+        self._allowance = SPLICE_AHEAD_BYTES
+        if self.ahead < self._allowance:
+            if not self._first:
+                self._deadline.stop()
+            self._outer_valve.open("ahead")
+
+    def close(self) -> None:
+        """Ends the connection; what has been read in either direction is still passed on."""
+        self._outer.close()
+        if self._inner is not None:
+            self._inner.close()
+
+    def _expired(self) -> None:
+        self._gave_up()
+        self._outer.abort()
+
+    # What the client's side says -----------------------------------------------------------------------------
+
+    @property
+    def readable(self) -> int:
+        """How many bytes may be read from the client now; at least 1, as reading stops at the allowance."""
+        return max(min(DOOR_READ_BYTES, self._allowance - self.ahead), 1)
+
+    def received(self, data: bytes) -> None:
+        """The client has sent `data`."""
+        if self._inner is None:
+            return
+        self.ahead += len(data)
+        self._inner.write(data)
+        if self.ahead >= self._allowance:
+            self._outer_valve.shut("ahead")
+            if not self._deadline.running:
+                self._deadline.start()
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as the inside writes."""
+        if self._inner_valve is not None:
+            self._inner_valve.shut("full")
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        if self._inner_valve is not None:
+            self._inner_valve.open("full")
+
+    def lost(self) -> None:
+        """The client has gone."""
+        self._deadline.cancel()
+        if self._inner is not None:
+            self._inner.close()
+
+    # What the inside says ------------------------------------------------------------------------------------
+
+    def inner_received(self, data: bytes) -> None:
+        """The ROUTER has sent `data`."""
+        self._outer.write(data)
+
+    def inner_full(self, full: bool) -> None:
+        """Whether the ROUTER is slower than the client."""
+        if full:
+            self._outer_valve.shut("inner")
+        else:
+            self._outer_valve.open("inner")
+
+    def inner_lost(self) -> None:
+        """The ROUTER has hung up."""
+        self._outer.close()
+
+
+class _InnerEnd(asyncio.Protocol):
+    def __init__(self, splice: Splice) -> None:
+        self._splice = splice
+
+    def data_received(self, data: bytes) -> None:
+        self._splice.inner_received(data)
+
+    def pause_writing(self) -> None:
+        self._splice.inner_full(True)
+
+    def resume_writing(self) -> None:
+        self._splice.inner_full(False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._splice.inner_lost()

@@ -1,0 +1,36 @@
+"""What keys are called and what they sign."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+_ENROLMENT: Final = b"sandpiper enrolment v1\0"
+
+
+def fingerprint(key: bytes) -> str:
+    """A public key's name: 120 bits of BLAKE2b in lower-case base32, 24 characters."""
+    return base64.b32encode(hashlib.blake2b(key, digest_size=15).digest()).decode().lower()
+
+
+def publisher(session_key: bytes) -> str:
+    """The name of one session in message ids: the first 13 characters (65 bits) of its key's fingerprint."""
+    return fingerprint(session_key)[:13]
+
+
+def sign_enrolment(identity: SigningKey, broker_key: bytes, session_key: bytes) -> bytes:
+    """The identity vouches for a session's CURVE key at one broker: 64 bytes of Ed25519 (RFC 8032)."""
+    return identity.sign(_ENROLMENT + broker_key + session_key).signature
+
+
+def enrolment_holds(identity: bytes, signature: bytes, broker_key: bytes, session_key: bytes) -> bool:
+    """Whether `signature` is that vouching. False too for bytes that are no key or no signature."""
+    try:
+        VerifyKey(identity).verify(_ENROLMENT + broker_key + session_key, signature)
+    except (BadSignatureError, ValueError, TypeError):
+        return False
+    return True

@@ -1,0 +1,120 @@
+"""A TARGET on the command line: which broker, which room, which key is expected."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from typing import Final, NoReturn
+
+from sandpiper.common.errors import Refusal, UsageError
+from sandpiper.common.rooms import LOBBY, room_name
+from sandpiper.common.sanitise import clip, printable
+
+PORT: Final = 5000
+"""A broker's door, unless told otherwise."""
+FORM: Final = "HOST[:PORT][/ROOM][#FINGERPRINT]"
+
+_QUOTED_COLUMNS: Final = 60  # of the user's own words in an error
+_SHAPE: Final = re.compile(
+    r"(?:tcp://)?"
+    r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:/#\[\]]*))"
+    r"(?::(?P<port>[^:/#]*))?"
+    r"(?:/(?P<room>[^#]*))?"
+    r"(?:#(?P<fingerprint>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_HOST: Final = re.compile(r"[^\W_](?:[\w.-]*[\w.])?")
+_FINGERPRINT: Final = re.compile(r"[a-z2-7]{24}")  # common/keys.py makes them
+_CODE: Final = re.compile(r"\w+(?:[ -]+\w+)*[ -]+\d+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A room at a broker.
+
+    An IPv6 `host` has no brackets; `fingerprint` is what the broker's key must have.
+    """
+
+    host: str
+    port: int = PORT
+    room: str = LOBBY
+    fingerprint: str | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port`, an IPv6 host in brackets: the broker's name among the pinned ones."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.room}" + (f"#{self.fingerprint}" if self.fingerprint else "")
+
+
+def parse_target(text: str) -> Target:
+    """A TARGET: a broker has a `:`, `/`, `.` or `[`, or is localhost. Raises UsageError for all else."""
+    text = text.strip()
+    if text.lower().startswith("sandpiper://"):
+        _fail(text, "is an invite link, and this version knows brokers only", f"give {FORM}")
+    bare = text.partition("#")[0]
+    if not any(mark in bare for mark in ":/.[") and bare.lower() != "localhost":
+        if _CODE.fullmatch(text):
+            _fail(text, "reads like a room code, and this version knows brokers only", f"give {FORM}")
+        named = len(text) <= _QUOTED_COLUMNS and _HOST.fullmatch(text)
+        hint = f"for a host of that name try {text}:{PORT}" if named else f"try localhost:{PORT}"
+        _fail(text, f"is no broker ({FORM})", hint)
+    return parse_host(text)
+
+
+def parse_host(text: str) -> Target:
+    """What `connect` takes: always a host, even when it is a bare word. Raises UsageError."""
+    text = text.strip()
+    parts = _SHAPE.fullmatch(text)
+    if parts is None:
+        if text.count(":") > 1 and "[" not in text and "//" not in text:
+            _fail(text, f"is no broker ({FORM})", f"an IPv6 address goes in brackets: [::1]:{PORT}")
+        _fail(text, f"is no broker ({FORM})", f"try localhost:{PORT}")
+    return Target(
+        host=_six(text, parts["six"]) if parts["six"] is not None else _host(text, parts["host"]),
+        port=PORT if parts["port"] is None else _port(text, parts["port"]),
+        room=_room(text, parts["room"]) if parts["room"] else LOBBY,
+        fingerprint=None if parts["fingerprint"] is None else _fingerprint(text, parts["fingerprint"]),
+    )
+
+
+def _six(text: str, host: str) -> str:
+    try:
+        return str(IPv6Address(host))
+    except AddressValueError:
+        _fail(text, "has no IPv6 address in its brackets", f"try [::1]:{PORT}")
+
+
+def _host(text: str, host: str) -> str:
+    if not host:
+        _fail(text, "names no host", f"give {FORM}, such as localhost:{PORT}")
+    if not _HOST.fullmatch(host) or not host.isprintable():
+        _fail(text, "has a host name with something in it that no host name has", f"give {FORM}")
+    return host.lower()
+
+
+def _port(text: str, port: str) -> int:
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        _fail(text, "has a port that is none", f"a port is a number from 1 to 65535, such as {PORT}")
+    return int(port)
+
+
+def _room(text: str, room: str) -> str:
+    try:
+        return room_name(room)
+    except Refusal as refusal:
+        _fail(text, f"has an {refusal.text}", f"such as /{LOBBY}")
+
+
+def _fingerprint(text: str, fingerprint: str) -> str:
+    # Never let a damaged one pass for none: who gave it wants the broker checked.
+    if not _FINGERPRINT.fullmatch(fingerprint.lower()):
+        _fail(text, "has a fingerprint that is none", "one is 24 letters and digits from 2 to 7")
+    return fingerprint.lower()
+
+
+def _fail(text: str, what: str, hint: str) -> NoReturn:
+    raise UsageError(f"'{clip(printable(text), _QUOTED_COLUMNS)}' {what}; {hint}")

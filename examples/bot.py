@@ -1,0 +1,19 @@
+"""A bot in ten lines: answers `!time` in the lobby of the broker on this machine."""
+
+import asyncio
+import time
+
+from sandpiper.common.messages import Msg
+from sandpiper.peer import connect
+from sandpiper.peer.events import Received
+
+
+async def main() -> None:
+    async with connect("127.0.0.1:5000/lobby", nick="bot") as room:
+        async for event in room:
+            match event:
+                case Received(message=Msg(nick=who, text="!time")):
+                    await room.send(f"{who}: it is {time.strftime('%H:%M')}")
+
+
+asyncio.run(main())

@@ -1,0 +1,80 @@
+"""What a session shows a broker: the identity's signature, and the proof of the access code."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nacl.signing import SigningKey
+from sandpiper.common.control import Enrol, Pake
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.keys import publisher, sign_enrolment
+
+if TYPE_CHECKING:
+    from sandpiper.common.pake import Prover
+
+CAPS = ["msg", "me", "data", "whisper"]
+
+
+class Credentials:
+    """For one session key (CURVE, 32 bytes). `broker_key` and `ticket` come from the door, anew at each connection."""
+
+    def __init__(
+        self,
+        identity: SigningKey,
+        session_key: bytes,
+        access_code: str | None,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._identity = identity
+        self._session_key = session_key
+        self._code = access_code
+        self._entropy = entropy
+        self._prover: Prover | None = None
+        self._expected = b""
+        self.publisher = publisher(session_key)
+        self.broker_key = b""
+        self.ticket = ""
+        self.asked = False
+
+    def prove(self, version: int) -> Pake | None:
+        """The first half of SPAKE2, None where no code is asked."""
+        self._expected = b""
+        if not self.asked or self._code is None:
+            return None
+        from sandpiper.common.pake import Prover  # spake2 costs 50 ms, and most rooms are open
+
+        prover = Prover(
+            self._code,
+            client=True,
+            client_key=self._session_key,
+            broker_key=self.broker_key,
+            entropy=self._entropy,
+        )
+        self._prover = prover
+        return Pake(r=0, v=version, message=prover.message, ticket=self.ticket)
+
+    def confirm(self, message: bytes) -> bytes:
+        """Our confirmation, from the broker's half. Raises Refusal."""
+        if self._prover is None:
+            raise Refusal(Code.ACCESS, "the broker answers a proof that was not begun")
+        proof = self._prover.finish(message)
+        self._expected = proof.broker
+        return proof.client
+
+    def enrol(self, version: int, confirm: bytes) -> Enrol:
+        """The enrolment request."""
+        return Enrol(
+            r=0,
+            v=version,
+            identity=bytes(self._identity.verify_key),
+            signature=sign_enrolment(self._identity, self.broker_key, self._session_key),
+            caps=CAPS,
+            ticket=self.ticket,
+            confirm=confirm,
+        )
+
+    def broker_proved(self, confirm: bytes) -> bool:
+        """Whether the broker's confirmation holds; true where no code was asked."""
+        return hmac.compare_digest(self._expected, confirm)

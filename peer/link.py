@@ -1,0 +1,149 @@
+"""The link: one connection to a broker, until it breaks.
+
+A DEALER to control through the front door; and, where the bus ports let us in, a SUB and an XPUB. (XPUB rather than
+PUB: it shows when the other end has subscribed, so nothing is sent into the void.) A broken link is thrown away whole,
+for a refused libzmq socket does not try again, and its ports may have moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.sockets import CurveKeys, Socket, calling
+from sandpiper.common.limits import BATCH_MESSAGES
+from zmq.utils.monitor import parse_monitor_message
+
+_UP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Whom the link calls."""
+
+    control: Callable[[bytes], None]
+    frames: Callable[[list[bytes]], None]
+    bus: Callable[[bool], None]
+    down: Callable[[str], None]
+
+
+class Link:
+    """Opens control at once, the bus when told."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ctx: zmq.Context[Any],
+        keys: CurveKeys,
+        server_key: bytes,
+        endpoint: str,
+        heard: Heard,
+    ) -> None:
+        self._loop = loop
+        self._ctx = ctx
+        self._keys = keys
+        self._server_key = server_key
+        self._heard = heard
+        self._sockets: list[Socket] = []
+        self._drains: list[Drain] = []
+        self._sub: Socket | None = None
+        self._pub: Socket | None = None
+        self._pub_drain: Drain | None = None
+        self._sub_drain: Drain | None = None
+        self._closed = False
+        self._control = self._make(zmq.DEALER)
+        self._monitor = self._control.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._control_drain = self._read(self._control, self._said, 1)
+        self._read(self._monitor, self._watched, 2)
+        self._control.connect(endpoint)
+
+    def _make(self, kind: int) -> Socket:
+        socket = calling(self._ctx, kind, self._keys, self._server_key)
+        self._sockets.append(socket)
+        return socket
+
+    def _read(self, socket: Socket, receive: Callable[[list[list[zmq.Frame]]], None], parts: int) -> Drain:
+        drain = Drain(self._loop, socket, receive, parts=parts, most=BATCH_MESSAGES)
+        self._drains.append(drain)
+        return drain
+
+    def open_bus(self, xsub: str, xpub: str) -> None:
+        """Connects the bus; `heard.bus` tells when publications will arrive."""
+        self._sub = self._make(zmq.SUB)
+        self._pub = self._make(zmq.XPUB)
+        self._sub_drain = self._read(self._sub, self._published, 1)
+        self._pub_drain = self._read(self._pub, self._wanted, 1)
+        self._sub.connect(xpub)
+        self._pub.connect(xsub)
+
+    def close_bus(self) -> None:
+        """Gives the bus up, for the one-port way."""
+        for socket, drain in ((self._sub, self._sub_drain), (self._pub, self._pub_drain)):
+            if socket is not None and drain is not None:
+                drain.close()
+                socket.close()
+        self._sub = self._pub = self._sub_drain = self._pub_drain = None
+
+    def subscribe(self, room: str) -> None:
+        """To all of a room's topics."""
+        if self._sub is not None and self._sub_drain is not None:
+            self._sub.subscribe(f"{room}/".encode())
+            self._sub_drain.look()
+
+    def hold(self, on: bool) -> None:
+        """Whether the bus is to wait: the reader is behind. What then overflows is repaired later."""
+        if self._sub_drain is not None:
+            self._sub_drain.hold(on)
+
+    def say(self, request: bytes) -> None:
+        """One control frame. What a full queue refuses will be asked again."""
+        if not self._closed:
+            try:
+                self._control.send(request, zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._control_drain.look()
+
+    def publish(self, frames: list[bytes]) -> None:
+        """Frames to the bus."""
+        if self._pub is not None and self._pub_drain is not None:
+            send = self._pub.send
+            for frame in frames:
+                send(frame, zmq.NOBLOCK)
+            self._pub_drain.look()
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Ends it all; what is queued for control gets `linger_ms` to leave."""
+        if self._closed:
+            return
+        self._closed = True
+        self.close_bus()
+        for drain in self._drains:
+            drain.close()
+        self._control.disable_monitor()
+        self._monitor.close()
+        self._control.close(linger=linger_ms)
+
+    def _said(self, batch: list[list[zmq.Frame]]) -> None:
+        for (part,) in batch:
+            if not self._closed:
+                self._heard.control(part.bytes)
+
+    def _published(self, batch: list[list[zmq.Frame]]) -> None:
+        if not self._closed:
+            self._heard.frames([part.bytes for (part,) in batch])
+
+    def _wanted(self, batch: list[list[zmq.Frame]]) -> None:
+        if not self._closed:
+            self._heard.bus(batch[-1][0].bytes[:1] == bytes([_UP]))
+
+    def _watched(self, batch: list[list[zmq.Frame]]) -> None:
+        for parts in batch:
+            event = parse_monitor_message([part.bytes for part in parts])
+            if event["event"] == zmq.EVENT_DISCONNECTED and not self._closed:
+                self._heard.down("the connection to the broker was lost")
+                return

@@ -1,0 +1,414 @@
+"""A member's session in one room of a broker, as a pure machine: answers, frames and `now` in, requests, frames and
+events out.
+
+    OFFLINE --connected--> PROVING --proved--> ENROLLING --> JOINING --> INSIDE
+       ^         (PROVING only with an access code)                        |
+       '----------------------------disconnected---------------------------'
+
+It outlives its connections: what was published and not acknowledged, and how far the log was read, carry over, so a
+reconnect loses nothing and shows nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sandpiper.common import control, frame
+from sandpiper.common.buckets import Meter
+from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, SandpiperError
+from sandpiper.common.frontier import Frontier
+from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S, SILENT_S, VERSION
+from sandpiper.common.messages import Draft, Lost, Message, Notice, Trimmed
+from sandpiper.common.outbox import Outbox
+from sandpiper.common.repair import Repair
+from sandpiper.peer.credentials import Credentials
+from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received
+
+_PACE = 0.98
+"""A little below the broker's rate, so that its bucket never runs dry before ours."""
+
+
+class State(Enum):
+    """Where the session stands with its broker."""
+
+    OFFLINE = "offline"
+    PROVING = "proving"
+    ENROLLING = "enrolling"
+    JOINING = "joining"
+    INSIDE = "inside"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the session is to do: which room, under which nick, from where to read."""
+
+    room: str
+    nick: str
+    member: bool = True
+    listen: bool = True
+    after: int | None = None
+    backlog: int = 0
+
+
+Answered = Callable[[control.Reply], None]
+
+
+class Session:
+    """One room. Take `requests`, `frames` and `events` after each call; `broken` says that it cannot go on."""
+
+    def __init__(self, wish: Wish, credentials: Credentials) -> None:
+        self.wish = wish
+        self.nick = wish.nick
+        self.state = State.OFFLINE
+        self.requests: list[control.Request] = []
+        self.frames: list[bytes] = []
+        self.events: deque[Event] = deque()
+        self.outbox = Outbox()
+        self.broken: SandpiperError | None = None
+        self.enrolled: control.Enrolled | None = None
+        self.entered: control.Entered | None = None
+        self.path = "offline"
+        self.rtt_s: float | None = None
+        self._credentials = credentials
+        self._repair: Repair[Message] | None = None
+        self._run: str | None = None
+        self._joined_at_seq = 0
+        self._number = 0
+        self._answers: dict[int, Answered] = {}
+        self._ping_at = 0.0
+        self._pinged_at = 0.0
+        self._heard_at = 0.0
+        self._forgotten = False
+
+    # Connection --------------------------------------------------------------------------------------------
+
+    def connected(self, now: float) -> None:
+        """Control can be reached: prove and enrol."""
+        self._heard_at, self._ping_at = now, now + PING_S
+        self._forgotten = False
+        first = self._credentials.prove(VERSION)
+        if first is None:
+            self._enrol(b"")
+        else:
+            self.state = State.PROVING
+            self.ask(first, self._proved)
+
+    def disconnected(self, text: str) -> None:
+        """The connection has gone. Unanswered requests fail; all else waits for the next one."""
+        self.state = State.OFFLINE
+        self.outbox.shut()
+        self.requests.clear()
+        self.frames.clear()
+        if self._repair is not None:
+            self._repair.interrupted()
+        failed, self._answers = self._answers, {}
+        for answered in failed.values():
+            answered(control.Refused(r=0, code=Code.CLOSING.value, text=text))
+        if self.path != "offline":
+            self._take_path("offline", text)
+
+    def way(self, path: str, text: str, now: float) -> None:
+        """Messages can travel now, by this path: `bus` or `one-port`."""
+        enrolled = self.enrolled
+        if enrolled is None or self.state is not State.INSIDE:
+            return
+        self.outbox.open(Meter(enrolled.messages_per_s * _PACE, enrolled.bytes_per_s * _PACE, BURST_S), now)
+        self._take_path(path, text)
+        self._send(now)
+
+    def _take_path(self, path: str, text: str) -> None:
+        self.path = path
+        self.events.append(PathChanged(path, text))
+
+    def ask(self, request: control.Request, answered: Answered) -> None:
+        """Sends a request; `answered` gets the reply, or a Refused when the connection goes first."""
+        self._number += 1
+        request.r = self._number
+        self._answers[self._number] = answered
+        self.requests.append(request)
+
+    # Enrolling and joining ---------------------------------------------------------------------------------
+
+    def _proved(self, reply: control.Reply) -> None:
+        if isinstance(reply, control.PakeReply):
+            try:
+                self._enrol(self._credentials.confirm(reply.message))
+                return
+            except Refusal as refusal:
+                self._give_up(AccessDenied(f"{refusal.text}: wrong access code, or somebody in between"))
+        elif isinstance(reply, control.Refused):
+            self._refused(reply)
+
+    def _enrol(self, confirm: bytes) -> None:
+        self.state = State.ENROLLING
+        self.ask(self._credentials.enrol(VERSION, confirm), self._admitted)
+
+    def _admitted(self, reply: control.Reply) -> None:
+        if isinstance(reply, control.Refused):
+            self._refused(reply)
+        elif isinstance(reply, control.Enrolled):
+            if not self._credentials.broker_proved(reply.confirm):
+                self._give_up(
+                    AccessDenied(
+                        "the broker does not know the access code: wrong code, or somebody in between"
+                    )
+                )
+                return
+            self.enrolled = reply
+            self._join()
+
+    def _join(self) -> None:
+        self.state = State.JOINING
+        wish, repair = self.wish, self._repair
+        request = control.Join(
+            r=0,
+            room=wish.room,
+            nick=self.nick,
+            member=wish.member,
+            run=self._run,
+            after=repair.frontier.seq if repair else wish.after,
+            backlog=wish.backlog,
+            next_n=self.outbox.oldest,
+        )
+        self.ask(request, self._seated)
+
+    def _seated(self, reply: control.Reply) -> None:
+        if isinstance(reply, control.Refused):
+            self._refused(reply)
+        elif isinstance(reply, control.Entered):
+            again = self.entered is not None
+            self.state, self.entered = State.INSIDE, reply
+            self.nick = reply.nick or self.nick
+            self._joined_at_seq = reply.head
+            if self._repair is None or self._run != reply.run:
+                self._repair = Repair(Frontier(reply.after))
+            self._run = reply.run
+            self.events.append(Entered(reply.room, reply.nick, again))
+            if self.wish.listen:
+                self._repair.reaches(reply.head, self._heard_at)
+                self._repair.hurry(self._heard_at)
+                self._fetch()
+
+    def _refused(self, reply: control.Refused) -> None:
+        if reply.code == Code.NICK_TAKEN.value and self.entered is not None:
+            self.nick = f"{self.nick[:30]}_"  # taken while we were away: better another name than no room
+            self._join()
+            return
+        error = {
+            Code.ACCESS.value: AccessDenied,
+            Code.RATE.value: Rejected,
+            Code.TOO_MANY.value: Rejected,
+            Code.NICK_TAKEN.value: Rejected,
+        }.get(reply.code, SandpiperError)
+        if reply.code != Code.CLOSING.value:
+            self._give_up(error(_advice(reply)))
+
+    def _give_up(self, error: SandpiperError) -> None:
+        self.broken = error
+
+    # What comes in -----------------------------------------------------------------------------------------
+
+    def receive(self, encoded: bytes, now: float) -> None:
+        """One control frame from the broker. What is not understood is passed over."""
+        try:
+            answer = control.decode_answer(encoded)
+        except Refusal:
+            return
+        self._heard_at = now
+        if isinstance(answer, control.Reply):
+            answered = self._answers.pop(answer.r, None)
+            if answered is not None:
+                answered(answer)
+        else:
+            handler = _EVENTS.get(type(answer))
+            if handler is not None:
+                handler(self, answer, now)
+        self._send(now)
+
+    def receive_frame(self, encoded: bytes, now: float) -> None:
+        """One frame of the bus."""
+        try:
+            message = frame.decode(encoded)
+        except Refusal:
+            return
+        repair = self._repair
+        if message is None or repair is None or self.state is not State.INSIDE:
+            return
+        if isinstance(message, Notice):
+            self.events.append(message)
+        elif message.run == self._run:
+            frontier = repair.frontier
+            self._give_out(frontier.push(message.seq, message))
+            if frontier.gap or repair.state is not repair.state.CURRENT:
+                repair.noticed(now)
+        else:
+            self._join()
+
+    def _give_out(self, messages: list[Message]) -> None:
+        own = self.enrolled.fingerprint if self.enrolled else None
+        for message in messages:
+            mine = message.from_ == own and message.id.startswith(self._credentials.publisher)
+            self.events.append(Received(message, mine, message.seq <= self._joined_at_seq))
+
+    def _acked(self, event: control.Acked, now: float) -> None:
+        for number in self.outbox.acked(event.n, len(event.seqs), now):
+            seq = event.seqs[number - event.n]
+            if seq:
+                self.events.append(Delivered(self.id(number), seq))
+
+    def _turned(self, event: control.Turned, now: float) -> None:
+        if event.retry_ms is not None:
+            self.outbox.refused(event.retry_ms / 1000, now)
+        elif event.n:
+            self.outbox.acked(event.n, 1, now)
+            self.events.append(Failed(self.id(event.n), event.code, event.text))
+
+    def _pushed(self, event: control.Push, now: float) -> None:
+        for encoded in event.frames:
+            self.receive_frame(encoded, now)
+
+    def _subscribed(self, event: control.Subscribed, now: float) -> None:
+        self._stands_at(event.run, event.head, now)
+
+    def _whispered(self, event: control.Whispered, now: float) -> None:
+        self.requests.append(control.Received(r=0, id=event.whisper.id, sender=event.whisper.from_))
+        self.events.append(event.whisper)
+
+    def _stands_at(self, run: str, head: int, now: float) -> None:
+        if self._repair is None or self.state is not State.INSIDE or not self.wish.listen:
+            return
+        if run != self._run:
+            self._join()
+        else:
+            self._repair.reaches(head, now)
+
+    # Repair ------------------------------------------------------------------------------------------------
+
+    def _fetch(self) -> None:
+        repair = self._repair
+        if repair is None or repair.fetch is None or self.state is not State.INSIDE:
+            return
+        after, repair.fetch = repair.fetch.after, None
+        request = control.Replay(r=0, room=self.wish.room, after=after, limit=PAGE_ENTRIES)
+        self.ask(request, lambda reply: self._paged(after, reply))
+
+    def _paged(self, after: int, reply: control.Reply) -> None:
+        repair = self._repair
+        if not isinstance(reply, control.Page) or repair is None or reply.run != self._run:
+            return
+        entries = []
+        for seq, encoded in zip(reply.seqs, reply.frames, strict=False):
+            try:
+                message = frame.decode(encoded)
+            except Refusal:
+                continue
+            if message is not None and not isinstance(message, Notice):
+                entries.append((seq, message))
+        repaired = repair.page(after, reply.start, reply.head, entries, self._heard_at)
+        if repaired.trimmed_to is not None:
+            self.events.append(Trimmed(self.wish.room, repaired.trimmed_to))
+        self._give_out(repaired.items)
+        if repaired.lost:
+            self.events.append(Lost(self.wish.room, None, repaired.lost))
+        self._fetch()
+
+    # Publishing --------------------------------------------------------------------------------------------
+
+    def id(self, number: int) -> str:
+        """The message id of this session's publication `number`."""
+        return f"{self._credentials.publisher}-{number}"
+
+    def post(self, kind: str, draft: Draft, now: float) -> str:
+        """Queues a publication; its id. Raises Refusal: TOO_LARGE, INVALID."""
+        draft.n = 0
+        try:
+            size = len(frame.encode("", kind, draft))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Refusal(Code.INVALID, f"cannot be sent: {error}") from None
+        if size > BODY_BYTES:
+            raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {size}")
+        return self.id(self.outbox.add(lambda number: self._frame(kind, draft, number), now))
+
+    def _frame(self, kind: str, draft: Draft, number: int) -> bytes:
+        draft.n = number
+        return frame.encode(self.wish.room, kind, draft)
+
+    def flush(self, now: float) -> None:
+        """To be called after posting: what may go, goes."""
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        if self.state is State.INSIDE:
+            self.frames += self.outbox.take(now)
+
+    # Time --------------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        if self.state is State.OFFLINE:
+            return None
+        timers = [self._ping_at, self.outbox.get_timer(), self._repair.get_timer() if self._repair else None]
+        return min(timer for timer in timers if timer is not None)
+
+    def handle_timer(self, now: float) -> None:
+        """Pings, repairs, resends: whatever is due."""
+        if now >= self._ping_at:
+            self._ping(now)
+        if self._repair is not None and self.state is State.INSIDE:
+            self._repair.handle_timer(now)
+            self._fetch()
+        self.outbox.handle_timer(now)
+        self._send(now)
+
+    def stale(self, now: float) -> str | None:
+        """Why this connection is no good any more, if so: the broker is silent, or took us for dead."""
+        if self._forgotten:
+            return "the broker has forgotten this session"
+        if self.state is not State.OFFLINE and now - self._heard_at > SILENT_S:
+            return "the broker does not answer"
+        return None
+
+    def _ping(self, now: float) -> None:
+        self._ping_at = now + PING_S
+        if self.state is not State.INSIDE:
+            return
+        self._pinged_at = now
+        rtt_ms = None if self.rtt_s is None else round(self.rtt_s * 1000, 3)
+        self.ask(control.Ping(r=0, rtt_ms=rtt_ms), self._ponged)
+
+    def _ponged(self, reply: control.Reply) -> None:
+        if isinstance(reply, control.Pong):
+            self.rtt_s = self._heard_at - self._pinged_at
+            head = reply.heads.get(self.wish.room)
+            if head is not None:
+                self._stands_at(reply.run, head, self._heard_at)
+                return
+        if self.state is State.INSIDE:
+            self._forgotten = True
+
+
+def _advice(reply: control.Refused) -> str:
+    match reply.code:
+        case Code.ACCESS.value:
+            return (
+                f"{reply.text}; ask who runs the broker, and use --access-code-file or SANDPIPER_ACCESS_CODE"
+            )
+        case Code.NICK_TAKEN.value:
+            return f"{reply.text}; try another --nick"
+        case Code.RATE.value:
+            return f"refused: {reply.text}; try again in {max(reply.retry_ms // 1000, 1)} s"
+        case _:
+            return f"refused: {reply.text}"
+
+
+_EVENTS: dict[type[control.Event], Callable[[Session, Any, float], None]] = {
+    control.Acked: Session._acked,
+    control.Turned: Session._turned,
+    control.Push: Session._pushed,
+    control.Subscribed: Session._subscribed,
+    control.Whispered: Session._whispered,
+}

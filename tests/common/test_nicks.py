@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import NICK_CHARS
+from sandpiper.common.nicks import ANON, COLOURS, colour, fold, look_alike, nick, skeleton
+from sandpiper.common.sanitise import printable
+
+
+@pytest.mark.parametrize(
+    "text", ["alice", ANON, "Alice B", "bob_2", "o'neil", "Łukasz", "小明", "🦊", "x", "a" * NICK_CHARS, "नमस्ते"]
+)
+def test_good_nicks(text: str) -> None:
+    assert nick(text) == text
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "\u3000"])
+def test_an_empty_nick_is_just_invalid(text: str) -> None:
+    with pytest.raises(Refusal, match=r"^invalid nick$") as caught:
+        nick(text)
+    assert caught.value.code is Code.INVALID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * (NICK_CHARS + 1),
+        " alice",
+        "alice ",
+        "a  b",
+        "a\u00a0b",
+        "a\tb",
+        "a\nb",
+        "cafe\u0301",
+        "a\x1bb",
+        "a\u200bb",
+        "a\u202eb",
+        "\u3164",
+        "a\u3164",
+        "a\ufe0f",
+        "\u2764\ufe0f",
+        "👨\u200d👩",
+        "\u2800",
+        "a\ud800",
+        "a\ue000",
+        "a\U000e0041",
+        "\u0301",
+        "x" + "\u0332" * 20,
+        "...",
+        "-_-",
+        "$",
+        *(f"a{char}b" for char in '/@:,#<>"'),
+    ],
+)
+def test_bad_nicks(text: str) -> None:
+    with pytest.raises(Refusal, match=r"^invalid nick: ") as caught:
+        nick(text)
+    assert caught.value.code is Code.INVALID
+
+
+@given(st.text(max_size=NICK_CHARS + 2))
+def test_a_nick_is_taken_as_it_is_or_refused(text: str) -> None:
+    try:
+        assert nick(text) == text
+    except Refusal as refusal:
+        assert refusal.text.startswith("invalid nick")
+    else:
+        assert printable(text) == text
+
+
+@given(st.text(max_size=20))
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+def test_folding() -> None:
+    assert fold("Alice") == fold("ALICE") == "alice"
+    assert fold("Ａlice") == "alice"
+    assert fold("Straße") == fold("STRASSE")
+    assert fold("alice") != fold("аlice")  # a Cyrillic a
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("аlice", "alice"),
+        ("alice", "аlice"),
+        ("АLICE", "alice"),
+        ("rnike", "mike"),
+        ("MIKE", "RNIKE"),
+        ("b0b", "bob"),
+        ("B0B", "bOb"),
+        ("paul", "pauI"),
+        ("pau1", "paul"),
+        ("pau|", "paul"),
+        ("ΡΑUL", "paul"),
+        ("ѕаm", "sam"),
+    ],
+)
+def test_look_alikes(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+    assert look_alike(one, ["zoe", other]) == other
+    assert look_alike(other, ["zoe", one]) == one
+
+
+def test_the_same_nick_is_no_look_alike_of_itself() -> None:
+    assert look_alike("Alice", ["alice", "ALICE", "Ａlice", "bob"]) is None
+    assert look_alike("alice", []) is None
+
+
+@given(st.text(max_size=20))
+def test_a_skeleton_is_its_own(text: str) -> None:
+    assert skeleton(skeleton(text)) == skeleton(text)
+
+
+@given(st.text(max_size=20))
+def test_a_colour_belongs_to_the_name(text: str) -> None:
+    assert 0 <= colour(text) < COLOURS
+    assert colour(text) == colour(fold(text))
+
+
+def test_colours_are_the_same_everywhere() -> None:
+    assert [colour(name) for name in ("alice", "bob", "Carol")] == [9, 10, 4]
+    assert len({colour(f"nick{n}") for n in range(200)}) == COLOURS

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandpiper.common.errors import UsageError
+from sandpiper.common.rooms import LOBBY
+from sandpiper.common.target import PORT, Target, parse_host, parse_target
+
+FINGERPRINT = "abcdefghijklmnopqrstu234"
+
+targets = st.builds(
+    Target,
+    host=st.one_of(
+        st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,5}){0,2}", fullmatch=True),
+        st.ip_addresses().map(str),
+    ),
+    port=st.integers(1, 65535),
+    room=st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,20}", fullmatch=True),
+    fingerprint=st.none() | st.from_regex(r"[a-z2-7]{24}", fullmatch=True),
+)
+
+
+@given(targets)
+def test_a_target_reads_back(target: Target) -> None:
+    assert parse_target(str(target)) == target
+    assert parse_host(f"tcp://{target}") == target
+
+
+@given(st.one_of(st.text(max_size=30), st.text(":/#[].a5-", max_size=20)))
+def test_anything_else_is_one_line_of_usage(text: str) -> None:
+    for parse in (parse_target, parse_host):
+        try:
+            target = parse(text)
+        except UsageError as error:
+            assert str(error).isprintable() or not text.isascii()
+            assert "\n" not in str(error)
+            assert len(str(error)) < 250
+        else:
+            assert parse_target(str(target)) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("localhost", Target("localhost")),
+        ("LocalHost", Target("localhost")),
+        ("  chat.example.org ", Target("chat.example.org")),
+        ("127.0.0.1:5001", Target("127.0.0.1", 5001)),
+        ("foo:5001/Ops", Target("foo", 5001, "Ops")),
+        ("foo/ops", Target("foo", PORT, "ops")),
+        ("foo:5001/", Target("foo", 5001, LOBBY)),
+        ("[::1]", Target("::1")),
+        ("[0:0:0:0:0:0:0:1]:5000/room", Target("::1", 5000, "room")),
+        ("tcp://4.tcp.example.io:12345", Target("4.tcp.example.io", 12345)),
+        ("TCP://foo:1", Target("foo", 1)),
+        (f"foo:5000/ops#{FINGERPRINT.upper()}", Target("foo", 5000, "ops", FINGERPRINT)),
+        (f"foo.org#{FINGERPRINT}", Target("foo.org", PORT, LOBBY, FINGERPRINT)),
+    ],
+)
+def test_brokers(text: str, target: Target) -> None:
+    assert parse_target(text) == target
+    assert parse_host(text) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("foo", "'foo' is no broker (HOST[:PORT][/ROOM][#FINGERPRINT]); for a host of that name try foo:5000"),
+        ("pine-ocean-42", "reads like a room code"),
+        ("Pine Ocean 42", "reads like a room code"),
+        ("sandpiper://pine", "is an invite link"),
+        ("", "try localhost:5000"),
+        ("two words", "try localhost:5000"),
+        ("::1", "goes in brackets: [::1]:5000"),
+        ("[::1", "is no broker"),
+        ("[nonsense]:5000", "no IPv6 address in its brackets"),
+        ("/ops", "names no host"),
+        (":5000", "names no host"),
+        ("foo:", "a port is a number from 1 to 65535"),
+        ("foo:0", "a port is a number"),
+        ("foo:65536", "a port is a number"),
+        ("foo:٣", "a port is a number"),
+        ("http://foo/bar", "a port is a number"),
+        ("foo/a/b", "invalid room name"),
+        ("foo/.hidden", "invalid room name"),
+        ("foo.org#", "has a fingerprint that is none"),
+        ("foo.org#abc", "has a fingerprint that is none"),
+        ("-foo.org", "has a host name with something in it"),
+        ("us er@foo.org", "has a host name with something in it"),
+        ("\x1b[31mfoo.org", "'␛[31mfoo.org'"),
+    ],
+)
+def test_usage_errors_help(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_target(text)
+    assert says in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_connect_takes_a_bare_word_as_a_host() -> None:
+    assert parse_host("foo") == Target("foo")
+    assert parse_host("pine-ocean-42") == Target("pine-ocean-42")
+    assert parse_host(f"foo#{FINGERPRINT}") == Target("foo", fingerprint=FINGERPRINT)
+
+
+def test_addresses_bracket_ipv6() -> None:
+    assert Target("::1").address == "[::1]:5000"
+    assert Target("foo", 1).address == "foo:1"

@@ -1,0 +1,62 @@
+"""What others may rely on: the library's front, and that a command's start stays light."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+PACKAGES = ["bridge", "broker", "cli", "common", "common.io", "peer"]
+
+HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "spake2", "sqlite3", "zmq"]
+"""What `sandpiper --version` must not wait for: product.md's 200 ms."""
+
+
+def modules() -> list[str]:
+    names = []
+    for package in PACKAGES:
+        full = f"sandpiper.{package}"
+        names += [
+            full,
+            *(
+                f"{full}.{module.name}"
+                for module in pkgutil.iter_modules(importlib.import_module(full).__path__)
+            ),
+        ]
+    return sorted(set(names))
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_imports_and_keeps_its_promises(name: str) -> None:
+    module = importlib.import_module(name)
+    exported: list[str] = getattr(module, "__all__", [])
+    assert exported == sorted(exported)
+    assert [export for export in exported if not hasattr(module, export)] == []
+
+
+def test_the_front_of_the_library_is_as_documented() -> None:
+    from sandpiper.peer import connect
+
+    documented = {"target", "nick", "access_code", "one_port", "backlog", "after", "member", "profile"}
+    assert documented <= set(inspect.signature(connect).parameters)
+
+
+def test_every_error_has_its_documented_exit_code() -> None:
+    from sandpiper.common import errors
+
+    kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind)]
+    codes = {kind.__name__: kind.exit_code for kind in kinds if issubclass(kind, errors.SandpiperError)}
+    del codes["SandpiperError"]
+    assert codes == {"AccessDenied": 4, "Rejected": 6, "TrustError": 1, "Unreachable": 3, "UsageError": 2}
+
+
+def test_the_command_starts_light() -> None:
+    script = f"import sys, sandpiper.cli.main\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert loaded.stdout.split() == []

@@ -1,0 +1,148 @@
+"""Imports point one way, and the pure part touches nothing outside: CONTRIBUTING.md, "The house"."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT: Final = Path(__file__).parents[1]
+
+MAY_IMPORT: Final = {
+    "common": {"common"},
+    "bridge": {"bridge", "common"},
+    "broker": {"broker", "bridge", "common"},
+    "peer": {"peer", "bridge", "common"},
+    "cli": {"cli", "broker", "peer", "bridge", "common"},
+}
+"""Each folder and the folders it may import from."""
+
+SHELLS: Final = {
+    "broker/boot.py",
+    "broker/bus.py",
+    "broker/connections.py",
+    "broker/control.py",
+    "broker/folder.py",
+    "broker/guard.py",
+    "broker/metrics.py",
+    "broker/ports.py",
+    "broker/retention.py",
+    "broker/runs.py",
+    "broker/schema.py",
+    "broker/service.py",
+    "broker/store.py",
+    "broker/store_errors.py",
+    "cli/*.py",
+    "common/io/*.py",
+    "peer/door.py",
+    "peer/link.py",
+    "peer/profile.py",
+    "peer/room.py",
+}
+"""What may touch the outside world. All else is pure: bytes and `now` in, events and frames out."""
+
+OUTSIDE: Final = {
+    "asyncio",
+    "os",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "threading",
+    "time",
+    "uuid",
+    "zmq",
+}
+
+
+def installed_packages() -> list[str]:
+    """The packages of pyproject.toml, as folders: `common`, `common/io`, …"""
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return list(project["tool"]["setuptools"]["package-dir"].values())
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything a file imports, wherever in the file it does so."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports name their package in full"
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def where(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT).as_posix()}:{line}"
+
+
+def is_shell(path: Path) -> bool:
+    return any(path.relative_to(ROOT).match(pattern) for pattern in SHELLS)
+
+
+def all_sources() -> list[Path]:
+    return [path for folder in MAY_IMPORT for path in sources(folder)]
+
+
+def test_every_installed_folder_has_a_rule() -> None:
+    assert {package.partition("/")[0] for package in installed_packages()} == set(MAY_IMPORT)
+
+
+def test_every_folder_with_code_is_installed() -> None:
+    found = {path.parent.relative_to(ROOT).as_posix() for path in all_sources()}
+    assert found == set(installed_packages())
+    assert all((ROOT / folder / "py.typed").exists() for folder in found)
+
+
+@pytest.mark.parametrize("folder", sorted(MAY_IMPORT))
+def test_imports_point_one_way(folder: str) -> None:
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path in sources(folder)
+        for line, name in imports(path)
+        if name.startswith("sandpiper.") and name.split(".")[1] not in MAY_IMPORT[folder]
+    ]
+    assert wrong == []
+
+
+def test_the_pure_part_of_common_never_imports_its_shells() -> None:
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path in sources("common")
+        if path.parent.name != "io"
+        for line, name in imports(path)
+        if f"{name}.".startswith("sandpiper.common.io.")
+    ]
+    assert wrong == []
+
+
+def test_what_is_no_shell_is_pure() -> None:
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path in all_sources()
+        if not is_shell(path)
+        for line, name in imports(path)
+        if name.partition(".")[0] in OUTSIDE
+    ]
+    assert wrong == []
+
+
+def test_every_named_shell_exists() -> None:
+    files = [path.relative_to(ROOT) for path in all_sources()]
+    assert [pattern for pattern in SHELLS if not any(path.match(pattern) for path in files)] == []
