@@ -52,7 +52,7 @@ def parse(line: bytes) -> Said:
     try:
         if not line.isascii():
             line.decode()  # msgspec does not look into the strings that it passes over
-        said = _said.decode(line)
+        said: Said = _said.decode(line)
     except msgspec.ValidationError as error:
         raise _diagnose(line, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

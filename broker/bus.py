@@ -17,6 +17,7 @@ from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
+_UNSUBSCRIBE = b"\0"
 
 
 class Pair:
@@ -48,6 +49,7 @@ class Pair:
         self._accounting = False
         self.surfaced: dict[int, int] = {}
         self._endpoints: list[tuple[Socket, str]] = []
+        self._topics: set[bytes] = set()
         self.dropped_connections = 0
 
     def bind(self, xsub: str, xpub: str) -> None:
@@ -69,6 +71,8 @@ class Pair:
 
     def publish(self, frames: list[bytes]) -> None:
         """To all subscribers."""
+        if not self._topics:
+            return
         send = self.xpub.send
         for frame in frames:
             send(frame, zmq.NOBLOCK)
@@ -110,10 +114,13 @@ class Pair:
         for (part,) in batch:
             said = part.bytes
             if not said or said[0] != _SUBSCRIBE:
+                if said[:1] == _UNSUBSCRIBE:  # comes when the topic's last subscriber has gone
+                    self._topics.discard(said[1:])
                 continue
             fd = int(part.get(zmq.SRCFD))
             if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
                 self.dropped_connections += self._subscriptions.shut(fd)
                 continue
+            self._topics.add(said[1:])
             self._subscription(str(part.get("User-Id")) if self._keyed else None, said[1:])
         self._done()

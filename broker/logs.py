@@ -83,9 +83,7 @@ def _backwards(db: sqlite3.Connection, room: RoomRow, since_ts: int) -> Iterator
 
 
 def _forwards(db: sqlite3.Connection, room: RoomRow, first: int) -> Iterator[tuple[int, str, int, bytes]]:
-    found = db.execute(
-        "SELECT ts, seq, body FROM log WHERE room = ? AND seq >= ? ORDER BY seq", (room.id, first)
-    )
+    found = db.execute("SELECT ts, seq, body FROM log WHERE room = ? AND seq >= ? ORDER BY seq", (room.id, first))
     with closing(found):
         for ts, seq, frame in found:
             yield ts, room.name, seq, frame

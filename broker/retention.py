@@ -26,7 +26,7 @@ class Retention:
     def cuts(
         self, db: sqlite3.Connection, rooms: Iterable[RoomRow], messages: int, before: float, chunk: int
     ) -> list[Cut]:
-        """What to remove: what is past a room's newest `messages` or older than `before`, at most `chunk` rows.
+        """What is past a room's newest `messages` or older than `before`, at most `chunk` rows in all.
 
         Looks at the tables of those rooms only that have something to give. Raises sqlite3.DatabaseError.
         """

@@ -30,9 +30,7 @@ class Meta:
         return self.clean or self.synced or (self.boot == boot_id and boot_id != "")
 
 
-def begin(
-    db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str
-) -> Meta:
+def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str) -> Meta:
     """Goes on with the run that was, or begins `new_run`. Reads every page after an unclean stop.
 
     Raises StoreError and sqlite3.DatabaseError.
@@ -61,9 +59,7 @@ def write(db: sqlite3.Connection, meta: Meta) -> None:
     if before is not None and before[0] != meta.run:
         db.execute("UPDATE rooms SET run_start = next_seq")
     row = (meta.run, meta.clean, meta.synced, meta.boot, meta.opens)
-    db.execute(
-        "INSERT OR REPLACE INTO meta (one, run, clean, synced, boot, opens) VALUES (1, ?, ?, ?, ?, ?)", row
-    )
+    db.execute("INSERT OR REPLACE INTO meta (one, run, clean, synced, boot, opens) VALUES (1, ?, ?, ?, ?, ?)", row)
     db.execute("COMMIT")
 
 

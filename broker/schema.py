@@ -1,7 +1,7 @@
 """The database: its tables, and how it is opened.
 
-WAL, because a commit then is one sequential write. Exclusive locking, because no other process may look: it saves
-a third of a small commit's time, and the shared-memory file, whose growth on a full disk may kill us.
+WAL, because a commit then is one sequential write. Exclusive locking, because no other process may look:
+it saves a third of a small commit's time, and the shared-memory file, whose growth on a full disk may kill us.
 """
 
 from __future__ import annotations

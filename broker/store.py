@@ -58,9 +58,7 @@ _PUBLISHER: Final = """INSERT INTO publishers (key, room, n, touched) VALUES (?,
 class Store:
     """Made by `open` or `memory`; belongs to the thread that made it. Every method may raise StoreError."""
 
-    def __init__(
-        self, db: sqlite3.Connection, folder: Folder | None, meta: runs.Meta, spare_run: str
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Folder | None, meta: runs.Meta, spare_run: str) -> None:
         """Takes over an opened database."""
         self._db = db
         self._folder = folder
@@ -77,9 +75,9 @@ class Store:
     def open(cls, path: Path, *, fsync: bool, boot_id: str, new_run: str, now: float) -> Store:
         """Takes the folder `path`, makes what is missing. Raises StoreError, and then holds nothing.
 
-        `boot_id` names the time since the machine started, empty for unknown; `new_run`, 128 random bits in hex,
-        is used where the run that was cannot go on. With `fsync` a commit waits for the disk. What has aged is
-        forgotten.
+        `boot_id` names the time since the machine started, empty for unknown; `new_run`, 128 random bits in
+        hex, is used where the run that was cannot go on. With `fsync` a commit waits for the disk. What has aged
+        is forgotten.
         """
         folder = Folder(path)
         try:
@@ -226,9 +224,7 @@ class Store:
             if cuts:
                 with self._transaction():
                     for cut in cuts:
-                        self._db.execute(
-                            "DELETE FROM log WHERE room = ? AND seq < ?", (cut.room.id, cut.start)
-                        )
+                        self._db.execute("DELETE FROM log WHERE room = ? AND seq < ?", (cut.room.id, cut.start))
                     left = [logs.oldest(self._db, cut.room.id) for cut in cuts]
         removed = 0
         for cut, (_, oldest) in zip(cuts, left, strict=True):

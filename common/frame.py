@@ -85,7 +85,7 @@ def decode(frame: bytes) -> Message | Notice | None:
     return message  # type: ignore[no-any-return]  # the table's decoders give just these
 
 
-def check_depth(value: Any) -> None:  # noqa: ANN401  # any msgpack value
+def check_depth(value: Any) -> None:
     """Raises Refusal for a value that some encoder down the line might not get to the bottom of."""
     level = [value]
     for _ in range(DATA_DEPTH):

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+
 from sandpiper.common.errors import Code
 from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import encode_line

@@ -73,8 +73,8 @@ def printable(text: str, *, newlines: bool = False) -> str:
     """`text` as a terminal may show it: one line, or as many as it has with `newlines`.
 
     What comes out holds nothing but characters that draw something, spaces, and (with `newlines`) line feeds,
-    so it neither moves the cursor nor hides anything; going through again changes nothing. Controls become their
-    pictures, what could deceive becomes U+FFFD, a tab becomes spaces.
+    so it neither moves the cursor nor hides anything; going through again changes nothing. Controls become
+    their pictures, what could deceive becomes U+FFFD, a tab becomes spaces.
     """
     if newlines:
         return "\n".join(map(printable, _LINE_END.split(text)))
@@ -149,9 +149,11 @@ def clip(text: str, columns: int) -> str:
 
     used = end = 0
     for index, char in enumerate(text):
-        # A selector may widen what it follows; joined parts count in full, for terminals that cannot join.
-        taken = 1 if char == "\ufe0f" else max(0, wcwidth(char))
-        if taken and char != "\ufe0f" and text[index - 1] != "\u200d":
+        # A selector or a spacing mark may widen what it follows; joined parts count in full, for terminals that
+        # cannot join.
+        widens = char == "\ufe0f" or category(char) == "Mc"
+        taken = 1 if widens else max(0, wcwidth(char))
+        if taken and not widens and text[index - 1] != "\u200d":
             if used > columns - 1:
                 break
             end = index

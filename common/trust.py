@@ -24,9 +24,7 @@ class Verdict(Enum):
     NOT_EXPECTED = "another than the fingerprint in the target says"
 
 
-def judge(
-    pinned: str | None, seen: str, *, expected_fingerprint: str | None, fingerprint_of_seen: str
-) -> Verdict:
+def judge(pinned: str | None, seen: str, *, expected_fingerprint: str | None, fingerprint_of_seen: str) -> Verdict:
     """What to make of the key `seen` where `pinned` was seen before (both Z85).
 
     An expected fingerprint that matches does not excuse a changed pin: the person must take the old one out.

@@ -71,14 +71,18 @@ class Link:
         self._drains.append(drain)
         return drain
 
-    def open_bus(self, xsub: str, xpub: str) -> None:
-        """Connects the bus; `heard.bus` tells when publications will arrive."""
-        self._sub = self._make(zmq.SUB)
+    def open_bus(self, xsub: str) -> None:
+        """Connects for publishing; `heard.bus` tells when publications will arrive."""
         self._pub = self._make(zmq.XPUB)
-        self._sub_drain = self._read(self._sub, self._published, 1)
         self._pub_drain = self._read(self._pub, self._wanted, 1)
-        self._sub.connect(xpub)
         self._pub.connect(xsub)
+
+    def subscribe(self, xpub: str, room: str) -> None:
+        """Connects for reading, to all of a room's topics."""
+        self._sub = self._make(zmq.SUB)
+        self._sub.subscribe(f"{room}/".encode())
+        self._sub_drain = self._read(self._sub, self._published, 1)
+        self._sub.connect(xpub)
 
     def close_bus(self) -> None:
         """Gives the bus up, for the one-port way."""
@@ -87,12 +91,6 @@ class Link:
                 drain.close()
                 socket.close()
         self._sub = self._pub = self._sub_drain = self._pub_drain = None
-
-    def subscribe(self, room: str) -> None:
-        """To all of a room's topics."""
-        if self._sub is not None and self._sub_drain is not None:
-            self._sub.subscribe(f"{room}/".encode())
-            self._sub_drain.look()
 
     def hold(self, on: bool) -> None:
         """Whether the bus is to wait: the reader is behind. What then overflows is repaired later."""

@@ -1,7 +1,8 @@
 """A profile: who I am and whom I know, in one folder.
 
-`identity.key` is the seed of the identity's Ed25519 key in hex, readable by its owner alone; `known_brokers` has
-the pinned keys (common/trust.py). Both are made when first needed, and each is written whole or not at all.
+`identity.key` is the seed of the identity's Ed25519 key in hex, readable by its owner alone; `known_brokers`
+holds the pinned keys (common/trust.py). Both are made when first needed, and each is written whole or not at
+all.
 """
 
 from __future__ import annotations

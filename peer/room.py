@@ -99,7 +99,7 @@ def connect(
     """
     aim = parse_host(target) if isinstance(target, str) else target
     wish = Wish(aim.room, nick, member, listen, after, backlog)
-    return Room(aim, wish, access_code, profile, one_port=one_port or not listen)
+    return Room(aim, wish, access_code, profile, one_port=one_port)
 
 
 class Room:
@@ -127,7 +127,7 @@ class Room:
         self._deciding: asyncio.TimerHandle | None = None
         self._runner: asyncio.Task[None] | None = None
         self._closing = False
-        self._posting = False
+        self._posted = 0
         self.broker = ""
 
     # Entering and leaving ----------------------------------------------------------------------------------
@@ -219,8 +219,9 @@ class Room:
             self._take_one_port("as asked" if self._one_port else "the broker's bus is closed")
             return
         host = self.target.host
-        link.open_bus(at_host(xsub, host), at_host(xpub, host))
-        link.subscribe(self._wish.room)
+        link.open_bus(at_host(xsub, host))
+        if self._wish.listen:
+            link.subscribe(at_host(xpub, host), self._wish.room)
         self._deciding = self._loop.call_later(BUS_S, self._take_one_port, "the bus ports do not answer")
 
     def _take_one_port(self, why: str) -> None:
@@ -400,14 +401,15 @@ class Room:
         self._check()
         pending = Pending(session.post(kind, draft, time.monotonic()))
         self._pending[pending.id] = pending
-        if not self._posting:
-            # What is posted in one turn of the loop goes out together.
-            self._posting = True
-            self._loop.call_soon(self._posted)
+        self._posted += 1
+        if self._posted == 1:
+            self._loop.call_soon(self._send_posted)  # what is posted in one turn of the loop goes out together
+        elif self._posted >= _POSTED_MOST:
+            await asyncio.sleep(0)
         return pending
 
-    def _posted(self) -> None:
-        self._posting = False
+    def _send_posted(self) -> None:
+        self._posted = 0
         if not self._closing:
             self._session.flush(time.monotonic())
             self._turn()
@@ -517,5 +519,7 @@ class Room:
         return self._events.popleft()
 
 
+_POSTED_MOST = 200
+"""Posted without a pause until the loop gets its turn: so that sending and acknowledging overlap."""
 _FRAMES_PER_REQUEST = 8
 """Of the largest size these fit one control frame."""

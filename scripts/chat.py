@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import platformdirs
+from sandpiper.cli.settings import folders
 
 HOST: Final = "127.0.0.1"
 FIRST_PORT: Final = 5000
@@ -38,7 +38,7 @@ START_S: Final = 20.0
 STOP_S: Final = 15.0
 LOOK_S: Final = 0.05
 
-FOLDER: Final = Path(platformdirs.user_data_dir("sandpiper", appauthor=False))
+FOLDER: Final = folders().data
 STATE: Final = FOLDER / "local-broker.json"
 OUTPUT: Final = FOLDER / "local-broker.out"
 PROGRAM: Final = Path(sys.executable).with_name("sandpiper.exe" if os.name == "nt" else "sandpiper")
@@ -154,8 +154,7 @@ def free_base() -> int:
         if all(is_free(base + offset) for offset in range(BLOCK)):
             return base
     raise fail(
-        f"every block of ports from {FIRST_PORT} to {LAST_PORT} is taken; start one by hand: "
-        "sandpiper broker --port 0"
+        f"every block of ports from {FIRST_PORT} to {LAST_PORT} is taken; start one by hand: sandpiper broker --port 0"
     )
 
 
@@ -190,9 +189,7 @@ def start(port: int) -> Broker:
         if key := broker_key(port, STRANGER_S):
             broker = Broker(port, process.pid, key)
             broker.save()
-            say(
-                f"started a broker on {HOST}:{port}; it stays for the next terminal. `{stop_line()}` ends it."
-            )
+            say(f"started a broker on {HOST}:{port}; it stays for the next terminal. `{stop_line()}` ends it.")
             return broker
         time.sleep(LOOK_S)
     if process.poll() is None:

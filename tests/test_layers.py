@@ -27,12 +27,14 @@ MAY_IMPORT: Final = {
 """Each folder and the folders it may import from."""
 
 SHELLS: Final = {
+    "bridge/client.py",
     "broker/boot.py",
     "broker/bus.py",
     "broker/connections.py",
     "broker/control.py",
     "broker/folder.py",
     "broker/guard.py",
+    "broker/logs.py",
     "broker/metrics.py",
     "broker/ports.py",
     "broker/retention.py",

@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,11 +56,21 @@ def _connect(where: dict[str, Any], nick: str, *, listen: bool = True) -> Any:
     return connect(f"{where['door']}/lobby", nick=nick, member=False, listen=listen, profile=Profile.ephemeral())
 
 
+async def _until_on_bus(room: Any) -> None:
+    """The library is in a room before it knows its way; a run is about the bus. Raises ConnectionError."""
+    deadline = time.monotonic() + PATIENCE_S
+    while room.path != "bus":  # noqa: ASYNC110  # its event goes to who iterates, and that is what is measured
+        if time.monotonic() > deadline:
+            raise ConnectionError(f"the path is {room.path}, not the bus")
+        await asyncio.sleep(0.01)
+
+
 def publish(where: dict[str, Any], load: Load) -> None:
     """The library: posts, and at the end waits until all is stored."""
 
     async def run() -> None:
         async with _connect(where, "publisher") as room:
+            await _until_on_bus(room)
             pace = Pace(load)
             pace.ready()
             while (count := pace.allowance()) >= 0:
@@ -90,6 +101,7 @@ def subscribe(where: dict[str, Any], load: Load) -> None:
             rooms = []
             for number in range(load.connections):
                 rooms.append(await stack.enter_async_context(_connect(where, f"subscriber{number}")))
+                await _until_on_bus(rooms[-1])
                 tally.ready()
             listening = [asyncio.create_task(listen(room)) for room in rooms]
             await tally.until_over()

@@ -332,9 +332,7 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Ends it, after what is written has gone out."""
         self._ended = True  # nobody waits any more for the client's own end
-        if isinstance(self._side, Splice):
-            self._side.close()
-        elif self._side is not None and self._stage is Stage.LINES:
+        if isinstance(self._side, Splice) or (self._side is not None and self._stage is Stage.LINES):
             self._side.close()
         elif self._side is None or not self._side.holding:
             self._transport.close()

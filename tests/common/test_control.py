@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import ERROR_CHARS
@@ -16,23 +16,32 @@ REQUESTS = get_args(control.AnyRequest)
 ANSWERS = get_args(control.AnyAnswer)
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=8) | st.binary(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.binary(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
 
 
-def filled(kind: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
+def comparable(message: Any) -> bool:
+    """Whether msgpack can say its numbers, and it equals itself."""
+    try:
+        control.encode(message)
+    except OverflowError:
+        return False
+    return "nan" not in repr(message)
+
+
+def filled(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any message of this kind, its fields drawn by their types."""
-    fields = {}
-    for field in msgspec.structs.fields(kind):
-        drawn = st.from_type(field.type)
-        fields[field.name] = drawn.filter(lambda value: not isinstance(value, int) or -(2**63) <= value < 2**63)
-    return st.builds(kind, **fields)
+    fields = {field.name: st.from_type(field.type) for field in msgspec.structs.fields(kind)}
+    return st.builds(kind, **fields).filter(comparable)
 
 
-st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
-st.register_type_strategy(float, st.floats(allow_nan=False))
 requests = st.one_of(*map(filled, REQUESTS))
 answers = st.one_of(*map(filled, ANSWERS))
 
@@ -41,7 +50,7 @@ answers = st.one_of(*map(filled, ANSWERS))
 def test_requests_go_round(request: control.AnyRequest) -> None:
     raw = control.encode(request)
     assert control.decode_request(raw) == request
-    assert control.request_number(raw) == (request.r if request.r >= 0 else 0)
+    assert control.request_number(raw) == max(request.r, 0)
 
 
 @given(answers)
@@ -66,12 +75,19 @@ wild = st.one_of(
 )
 
 
+def refusal_of(call: Callable[..., object], *given: object) -> Refusal | None:
+    try:
+        call(*given)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
 @given(wild)
 def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
     for decode in (control.decode_request, control.decode_answer):
-        try:
-            decode(raw)
-        except Refusal as refusal:
+        refusal = refusal_of(decode, raw)
+        if refusal:
             assert refusal.code is Code.INVALID
             assert refusal.text.isprintable() or not refusal.text.isascii()
             assert len(refusal.text) <= ERROR_CHARS + 20

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import datetime
 import json
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.messages import Data, Notice
@@ -26,7 +26,7 @@ def lines_of(chunks: list[bytes], limit: int = LIMIT) -> list[bytes | None]:
 
 def split_at(stream: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place for place in places if place <= len(stream)), len(stream)]
-    return [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [stream[start:end] for start, end in pairwise(edges)]
 
 
 @given(streams)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # scripts of all kinds
 from __future__ import annotations
 
 import sys
@@ -6,15 +7,14 @@ from unicodedata import category
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wcwidth import wcwidth
-
 from sandpiper.common.limits import EMOJI_JOINS, ERROR_CHARS, MARKS_PER_CHARACTER, TAB_COLUMNS
 from sandpiper.common.sanitise import BLANK, SHAPING, UNKNOWN, clip, complaint, printable, width
+from wcwidth import wcwidth
 
 NASTY = (
     "\x00\x07\x08\t\n\r\x1b\x7f\x85\x9b\x9d\xad\u034f\u0301\u0489\u0600\u061c\u115f\u1161\u180e\u200b\u200c\u200d"
     "\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2066\u2069\u2800\u3000\u3164\ud800\ue000\ufe0e\ufe0f\ufeff\uffa0"
-    "\ufff9\ufffd\ufffe\U0001d159\U0001f468\U0001f3fd\U0001f1e9\u2764\U0001faff\U000e0001\U000e0041\U000e0100"
+    "\u0903\u1c29\ufff9\ufffd\ufffe\U0001d159\U0001f468\U0001f3fd\U0001f1e9\u2764\U0001faff\U000e0001\U000e0041\U000e0100"
 )
 texts = st.text(st.one_of(st.sampled_from(NASTY), st.characters(), st.sampled_from("ab é中")), max_size=40)
 
@@ -130,6 +130,7 @@ def test_clipping_fits(text: str, columns: int) -> None:
         ("世界世界", 5, "世界…"),
         ("世界世界", 4, "世…"),
         ("cafe\u0301 noir", 5, "cafe\u0301…"),
+        ("क\u0903abcd", 5, "क\u0903ab…"),
         ("ab👨\u200d👩\u200d👧cd", 5, "ab…"),
     ],
 )

@@ -1,0 +1,9 @@
+"""`python -m sandpiper.cli`: the command, where its script is not on the path."""
+
+from __future__ import annotations
+
+import sys
+
+from sandpiper.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,65 @@
+"""The commands, each in a module of its own that is imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import Final
+
+import click
+
+from sandpiper.cli import settings
+from sandpiper.cli.version import VERSION
+
+_COMMANDS: Final = {
+    "connect": ("connect", "Chat through a broker."),
+    "say": ("say", "Send one message, or the lines of a pipe."),
+    "listen": ("listen", "Print a room's messages."),
+    "who": ("who", "List who is in a room."),
+    "broker": ("broker", "Run a broker."),
+}
+_ALIASES: Final = {"server": "connect"}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _COMMANDS.get(_ALIASES.get(cmd_name, cmd_name))
+        if entry is None:
+            return None
+        command: click.Command = import_module(f"sandpiper.cli.{entry[0]}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in _COMMANDS and word not in _ALIASES and not word.startswith("-"):
+            near = difflib.get_close_matches(word, [*_COMMANDS, *_ALIASES], 1)
+            ctx.fail(f"no command '{word}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # From the table, so that --help imports no command.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, "-V", "--version", message="sandpiper %(version)s")
+@click.pass_context
+def app(context: click.Context) -> None:
+    """A room in your terminal that any program can join.
+
+    \b
+    sandpiper broker                         runs a broker on this machine
+    sandpiper connect localhost              chats through it
+    tail -f log | sandpiper say localhost -  puts a program in the room
+
+    Each option has a default in SANDPIPER_<COMMAND>_<OPTION> and in config.toml; SANDPIPER_HOME names one folder for
+    settings and data.
+    """
+    config = settings.read_config(settings.folders().config)
+    context.default_map = settings.default_map(config, [*_COMMANDS, *_ALIASES], _ALIASES)

@@ -1,0 +1,103 @@
+"""The commands of a chat, as rows; `/help` writes itself from them."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandpiper.cli.visit import Go
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.common.rooms import room_name
+from sandpiper.peer import Room
+
+if TYPE_CHECKING:
+    from sandpiper.cli.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`/name arguments`. The handler gets the chat, the room and the rest of the line; it may raise Refusal."""
+
+    name: str
+    arguments: str
+    help: str
+    handler: Callable[[Text, Room, str], Awaitable[Go | None]]
+
+
+def find(word: str) -> Command:
+    """The command of that name. Raises Refusal, which names the nearest."""
+    word = word.lower()
+    for command in COMMANDS:
+        if command.name == word:
+            return command
+    near = difflib.get_close_matches(word, [command.name for command in COMMANDS], 1)
+    hint = f"did you mean /{near[0]}?" if near else "/help lists them"
+    raise Refusal(Code.INVALID, f"no command /{word}; {hint} (//{word} sends it as text)")
+
+
+async def _nick(chat: Text, room: Room, rest: str) -> None:
+    if not rest:
+        raise Refusal(Code.INVALID, f"you are {room.nick}; /nick NAME takes another")
+    await room.claim(valid_nick(rest))
+
+
+async def _who(chat: Text, room: Room, rest: str) -> None:
+    members = await room.members()
+    chat.nicks = {member.nick for member in members}
+    for member in members:
+        await chat.view.show("-- " + chat.renderer.member(member))
+
+
+async def _me(chat: Text, room: Room, rest: str) -> None:
+    if not rest:
+        raise Refusal(Code.INVALID, "what do you do? such as /me waves")
+    await chat.post(room, rest, kind="me")
+
+
+async def _msg(chat: Text, room: Room, rest: str) -> None:
+    to, _, text = rest.partition(" ")
+    if rest.startswith('"'):  # a nick may have spaces
+        to, _, text = rest[1:].partition('"')
+    if not to or not text.strip():
+        raise Refusal(Code.INVALID, "/msg NICK TEXT whispers to one person")
+    await room.whisper(to, text.strip())
+    await chat.view.show(chat.renderer.whispered(to, text.strip(), time.time()))
+
+
+async def _rooms(chat: Text, room: Room, rest: str) -> None:
+    for info in await room.rooms():
+        here = ", you are here" if info.room == room.name else ""
+        members = "1 member" if info.members == 1 else f"{info.members} members"
+        await chat.view.show(f"-- {chat.renderer.plain(info.room)}: {members}, {info.seq} messages{here}")
+
+
+async def _join(chat: Text, room: Room, rest: str) -> Go | None:
+    name = room_name(rest.removeprefix("/"))
+    return None if name == room.name else Go(name)
+
+
+async def _help(chat: Text, room: Room, rest: str) -> None:
+    wide = max(len(f"{command.name} {command.arguments}") for command in COMMANDS)
+    for command in COMMANDS:
+        await chat.view.show(f"-- /{f'{command.name} {command.arguments}':{wide}}  {command.help}")
+    await chat.view.show(f"-- {'//text':{wide + 1}}  sends a line that begins with a slash")
+
+
+async def _quit(chat: Text, room: Room, rest: str) -> Go:
+    return Go()
+
+
+COMMANDS = (
+    Command("nick", "NAME", "take another nick", _nick),
+    Command("who", "", "who is here, by which path and how far", _who),
+    Command("me", "TEXT", "say it in the third person", _me),
+    Command("msg", "NICK TEXT", "whisper to one person", _msg),
+    Command("rooms", "", "the broker's rooms", _rooms),
+    Command("join", "ROOM", "leave for another room", _join),
+    Command("help", "", "this list", _help),
+    Command("quit", "", "leave, once all is delivered", _quit),
+)

@@ -1,0 +1,186 @@
+"""stdin and stdout beside an event loop: a thread each, so that neither a slow reader nor a silent writer blocks it.
+
+Both threads are daemons over raw files, because a blocked read or write can be ended in no other way, and a buffered
+file would hold a lock at exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import select
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from queue import SimpleQueue
+from typing import Final, Literal
+
+from sandpiper.common.limits import LINE_BYTES, OUTPUT_BYTES
+from sandpiper.common.lines import LineReader, TooLong
+
+_READ_BYTES: Final = 64 * 1024
+
+
+class Input:
+    """Lines of a file descriptor. Reads one piece ahead at most, so whoever writes to it is slowed down."""
+
+    def __init__(self, fd: int = 0, limit: int = LINE_BYTES) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reader = LineReader(limit)
+        self._lines: deque[bytes | TooLong] = deque()
+        self._ended = False
+        self._arrived = asyncio.Event()
+        self._wanted = threading.Semaphore(1)
+        threading.Thread(target=self._read, args=(fd,), daemon=True, name="stdin").start()
+
+    async def read(self) -> bytes | TooLong | None:
+        """The next line without its end, a TooLong in the place of one over the limit, None at the end."""
+        while not self._lines:
+            if self._ended:
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+        line = self._lines.popleft()
+        if not self._lines:
+            self._wanted.release()
+        return line
+
+    def _read(self, fd: int) -> None:
+        try:
+            raw = _raw(fd, "rb")
+        except OSError:  # there is no stdin
+            raw = None
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            while True:
+                self._wanted.acquire()
+                piece = b"" if raw is None else _read_some(raw)
+                self._loop.call_soon_threadsafe(self._take, piece)
+                if not piece:
+                    return
+
+    def _take(self, piece: bytes) -> None:
+        if piece:
+            self._lines += self._reader.feed(piece)
+        else:
+            self._ended = True
+            if self._reader.unfinished:
+                self._lines += self._reader.feed(b"\n")
+        if not self._lines and not self._ended:
+            self._wanted.release()
+        self._arrived.set()
+
+
+class Output:
+    """A file descriptor to write to. What is written in one turn of the loop goes out in one piece."""
+
+    def __init__(self, fd: int = 1) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._pieces: list[bytes] = []
+        self._unwritten = 0
+        self._moved = asyncio.Event()
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self.error: OSError | None = None
+        threading.Thread(target=self._write, args=(fd,), daemon=True, name="stdout").start()
+
+    def write(self, data: bytes) -> None:
+        """Takes `data`, which goes out when the loop next turns."""
+        if not self._pieces:
+            self._loop.call_soon(self._hand_over)
+        self._pieces.append(data)
+        self._unwritten += len(data)
+
+    async def ready(self) -> None:
+        """Waits while too much is unwritten: a reader that has paused pauses us."""
+        if self._unwritten > OUTPUT_BYTES:
+            await self._until(OUTPUT_BYTES)
+
+    async def drain(self) -> None:
+        """Returns when all has been written."""
+        await self._until(0)
+
+    def close(self) -> None:
+        """Ends the thread once it has written what it has."""
+        self._queue.put(None)
+
+    async def _until(self, size: int) -> None:
+        while self._unwritten > size and self.error is None:
+            self._moved.clear()
+            await self._moved.wait()
+        if self.error is not None:
+            raise self.error
+
+    def _hand_over(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._queue.put(data)
+
+    def _write(self, fd: int) -> None:
+        raw = _raw(fd, "wb")
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            while (data := self._queue.get()) is not None:
+                try:
+                    _write_all(raw, data)
+                except OSError as error:
+                    self._loop.call_soon_threadsafe(self._failed, error)
+                    return
+                self._loop.call_soon_threadsafe(self._written, len(data))
+
+    def _written(self, size: int) -> None:
+        self._unwritten -= size
+        self._moved.set()
+
+    def _failed(self, error: OSError) -> None:
+        self.error = error
+        self._moved.set()
+        if self._task is not None:
+            self._task.cancel()  # whoever only waits for the next message would not notice
+
+
+@asynccontextmanager
+async def output(fd: int = 1) -> AsyncIterator[Output]:
+    """An Output that is drained at the end. Raises OSError where it cannot be written, at once."""
+    out = Output(fd)
+    try:
+        yield out
+        await out.drain()
+    except asyncio.CancelledError:
+        if out.error is not None:
+            raise out.error from None
+        raise
+    finally:
+        out.close()
+
+
+def status(text: str) -> None:
+    """One line on stderr, for a person."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"sandpiper: {text}\n")
+        sys.stderr.flush()
+
+
+def _raw(fd: int, mode: Literal["rb", "wb"]) -> io.FileIO:
+    # By Python's own file, not os.read: on the console of Windows that one speaks UTF-8.
+    return open(fd, mode, buffering=0, closefd=False)
+
+
+def _read_some(raw: io.FileIO) -> bytes:
+    try:
+        while (piece := raw.read(_READ_BYTES)) is None:  # somebody else has made the shared file non-blocking
+            select.select([raw.fileno()], [], [])
+    except OSError:
+        return b""
+    return piece
+
+
+def _write_all(raw: io.FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = raw.write(view)
+        if written is None:  # somebody else has made the shared file non-blocking
+            select.select([], [raw.fileno()], [])
+            continue
+        view = view[written:]

@@ -1,0 +1,73 @@
+"""Retention: by count, by age, a little at a time, fairly."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from sandpiper.broker.store import Batch, Entry, Store
+
+LONG = 1e9
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with contextlib.closing(Store.memory()) as store:
+        yield store
+
+
+def fill(store: Store, room: str, *times: int) -> None:
+    first = store.page(room, 0, 0, 0).head + 1
+    store.commit(Batch([Entry(room, "msg", seq, ts, b".") for seq, ts in enumerate(times, first)]), 0.0)
+
+
+def test_by_count(store: Store) -> None:
+    fill(store, "lobby", *[0] * 10)
+    assert store.retain(0.0, 4, LONG, 100) == 6
+    assert store.start("lobby") == 7
+    assert [seq for seq, _ in store.page("lobby", 0, 100, 100).entries] == [7, 8, 9, 10]
+    assert store.retain(0.0, 4, LONG, 100) == 0
+
+
+def test_by_age(store: Store) -> None:
+    fill(store, "lobby", 10, 20, 30, 40)
+    assert store.retain(60.0, 100, 30.0, 100) == 2
+    assert store.start("lobby") == 3
+
+
+def test_a_log_that_has_aged_away_goes_on_where_it_was(store: Store) -> None:
+    fill(store, "lobby", 10, 20)
+    assert store.retain(100.0, 100, 30.0, 100) == 2
+    page = store.page("lobby", 0, 10, 100)
+    assert (page.start, page.head, page.entries) == (3, 2, [])
+    fill(store, "lobby", 100)
+    assert store.start("lobby") == 3
+    assert store.retain(100.0, 100, 30.0, 100) == 0
+    assert store.retain(200.0, 100, 30.0, 100) == 1
+
+
+def test_a_young_entry_keeps_what_is_behind_it(store: Store) -> None:
+    """A log has no holes, so an older ts behind a younger one (the clock was set back) waits for it."""
+    fill(store, "lobby", 10, 50, 20)
+    assert store.retain(60.0, 100, 30.0, 100) == 1
+    assert store.start("lobby") == 2
+
+
+def test_a_chunk_is_shared_fairly(store: Store) -> None:
+    fill(store, "busy", *[0] * 1000)
+    fill(store, "calm", *[0] * 20)
+    fill(store, "quiet", 0)
+    assert store.retain(0.0, 10, LONG, 30) == 25
+    assert (store.start("busy"), store.start("calm"), store.start("quiet")) == (16, 11, 1)
+
+
+def test_with_more_rooms_than_the_chunk_has_rows_each_has_its_turn(store: Store) -> None:
+    for room in "abcde":
+        fill(store, room, *[0] * 10)
+    for _ in range(5):
+        assert store.retain(0.0, 5, LONG, 2) == 2
+    assert [store.start(room) for room in "abcde"] == [3, 3, 3, 3, 3]
+    while store.retain(0.0, 5, LONG, 2):
+        pass
+    assert [store.start(room) for room in "abcde"] == [6, 6, 6, 6, 6]
