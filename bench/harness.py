@@ -118,9 +118,7 @@ def _outcome(row: Row, samples: dict[str, list[Metrics | None]], notes: dict[str
     mine, theirs = ([_value(row, sample) for sample in samples[side]] for side in (row.ours, row.peer))
     ratios = [a / b for a, b in zip(mine, theirs, strict=True) if a is not None and b]
     said = [notes[side] for side in (row.ours, row.peer) if side in notes]
-    return Outcome(
-        row, _median(mine), _median(theirs), median(ratios) if ratios else None, ratios, "; ".join(said)
-    )
+    return Outcome(row, _median(mine), _median(theirs), median(ratios) if ratios else None, ratios, "; ".join(said))
 
 
 def _value(row: Row, sample: Metrics | None) -> float | None:

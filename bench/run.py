@@ -69,9 +69,7 @@ class Run:
 @contextmanager
 def running(peer: Peer, folder: Path, load: Load) -> Iterator[Run]:
     """Starts everything, and ends it whatever happens. Raises Failed."""
-    load = replace(
-        load, board=str(folder / "board"), latencies=str(folder / "latencies") if load.latencies else ""
-    )
+    load = replace(load, board=str(folder / "board"), latencies=str(folder / "latencies") if load.latencies else "")
     log = folder / "run.log"
     board = Board.make(Path(load.board))
     clients: list[subprocess.Popen[bytes]] = []

@@ -229,7 +229,7 @@ class Broker:
                 self._notice(room, f"{was} is now {claimed}", now, event="nick", session=session, was=was)
         if session.guest is not None:
             said = NickSet(f"nick set to {wanted}", self.ts(now))
-            self._outputs.extend(self.press.flush(now, self.ts(now)))
+            self._outputs.extend(self.press.flush(self.ts(now)))
             self._outputs.append(ToGuest(session.guest, [Item(said)]))
 
     def _remember(self, room: Room, session: Session, claimed: str, now: float) -> None:
@@ -367,7 +367,7 @@ class Broker:
     def flush(self, now: float) -> None:
         """Stores and publishes what is staged. `take` gives the results."""
         if not self.press.idle:
-            self._outputs.extend(self.press.flush(now, self.ts(now)))
+            self._outputs.extend(self.press.flush(self.ts(now)))
 
     def take(self, now: float) -> list[Output]:
         """Flushes, and gives all that is to be sent, in order."""

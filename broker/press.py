@@ -131,11 +131,11 @@ class Press:
         """Whether a flush would do nothing."""
         return not (self._staged or self._passing or self._acks or self._guest_acks or self._outputs)
 
-    def flush(self, now: float, ts: int) -> list[Output]:
+    def flush(self, ts: int) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
         if self._staged:
             try:
-                self._store.commit(self._batch(), now)
+                self._store.commit(self._batch(), ts)
             except StoreError as error:
                 self._undo(error, ts)
             else:

@@ -35,14 +35,13 @@ from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.zap import Zap
-from sandpiper.common.limits import GUARD_S, VERSION
+from sandpiper.common.limits import GUARD_S, RETAIN_CHUNK, VERSION
 from sandpiper.common.messages import Welcome
 from zmq.utils import z85
 
 log = logging.getLogger("sandpiper.broker")
 _TICK_S = 0.5
 _PRUNE_S = 3600.0
-_RETAIN_CHUNK = 2000
 _GOODBYE = "the broker is shutting down"
 
 
@@ -92,10 +91,14 @@ class Service:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
-        self.keys = broker_keys(config.data)
         self._store = Store.open(
             config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16), now=time.time()
         )
+        try:
+            self.keys = broker_keys(config.data)
+        except SandpiperError:
+            self._store.close()
+            raise
         rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
         now = time.monotonic()
         self.core = Broker(self._store, rules, now, time.time())
@@ -287,7 +290,7 @@ class Service:
         self.admission.tick(now)
         self._pump()
         rules = self.core.rules
-        self._store.retain(wall, rules.retain_messages, rules.retain_s, _RETAIN_CHUNK)
+        self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK)
 
     def _look(self) -> None:
         cut = self._guard.look() if self._guard else 0

@@ -51,7 +51,7 @@ class _Lazy(click.Group):
 @click.version_option(VERSION, "-V", "--version", message="sandpiper %(version)s")
 @click.pass_context
 def app(context: click.Context) -> None:
-    """A room in your terminal that any program can join.
+    r"""A room in your terminal that any program can join.
 
     \b
     sandpiper broker                         runs a broker on this machine

@@ -47,7 +47,7 @@ async def _nick(chat: Text, room: Room, rest: str) -> None:
 
 async def _who(chat: Text, room: Room, rest: str) -> None:
     members = await room.members()
-    chat.nicks = {member.nick for member in members}
+    chat.nicks.update(member.nick for member in members)
     for member in members:
         await chat.view.show("-- " + chat.renderer.member(member))
 

@@ -8,12 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.limits import LOG_BYTES, LOG_FILES
-
-LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 @contextmanager
@@ -23,9 +20,7 @@ def logging_to(file: Path, level: str, *, stderr: bool) -> Iterator[None]:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handlers.append(
-            logging.handlers.RotatingFileHandler(
-                file, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
-            )
+            logging.handlers.RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
         )
     except OSError as error:
         raise SandpiperError(

@@ -24,14 +24,13 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
 
 async def _wakeful(main: Coroutine[Any, Any, Result]) -> Result:
     """Wakes the loop now and then, because select() on Windows is not interrupted by Ctrl-C."""
-    loop = asyncio.get_running_loop()
-
-    def wake() -> None:
-        nonlocal timer
-        timer = loop.call_later(_WAKE_S, wake)
-
-    timer = loop.call_later(_WAKE_S, wake)
+    waking = asyncio.create_task(_wake())
     try:
         return await main
     finally:
-        timer.cancel()
+        waking.cancel()
+
+
+async def _wake() -> None:
+    while True:
+        await asyncio.sleep(_WAKE_S)

@@ -16,7 +16,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         if list(arguments) in (["--version"], ["-V"]):
             sys.stdout.write(f"sandpiper {VERSION}\n")
@@ -37,9 +37,7 @@ def _run(arguments: Sequence[str]) -> int:
     from sandpiper.common.errors import Code, Refusal, SandpiperError
 
     try:
-        result = app.main(
-            list(arguments), "sandpiper", standalone_mode=False, auto_envvar_prefix="SANDPIPER"
-        )
+        result = app.main(list(arguments), "sandpiper", standalone_mode=False, auto_envvar_prefix="SANDPIPER")
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as ended:
@@ -60,7 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _usage(error: object) -> str:
-    """click's own words, and where to read more."""
+    """The words of click, and where to read more."""
     import click
 
     text = error.format_message() if isinstance(error, click.ClickException) else str(error)

@@ -22,9 +22,10 @@ _CONTINUED: Final = "\n      | "
 
 
 class Renderer:
-    """Lines for one reader. `screen`: with colours, a mark for what is delivered, and texts over several lines."""
+    """Lines for one reader. `screen`: with a mark for what is delivered, dates, and texts over several lines."""
 
-    def __init__(self, *, screen: bool) -> None:
+    def __init__(self, *, colours: bool = False, screen: bool = False) -> None:
+        self._colours = colours
         self._screen = screen
         self._seen: dict[str, str] = {}  # as it was first seen -> what it looks like, or nothing
         self._day: tuple[int, ...] = ()
@@ -71,7 +72,7 @@ class Renderer:
     def nick(self, nick: str, *, verified: bool) -> str:
         """A nick: `~` for one that no key owns, and what it looks like if that is another's."""
         name = printable(nick)
-        if self._screen:
+        if self._colours:
             name = f"\x1b[38;5;{_NICKS[colour(nick) % len(_NICKS)]}m{name}{_RESET}"
         alike = self._looks(nick)
         mark = self._red(f" [looks like {printable(alike)}]") if alike else ""
@@ -79,7 +80,7 @@ class Renderer:
 
     def dim(self, text: str) -> str:
         """Of less weight."""
-        return f"{_DIM}{text.replace(_RESET, _RESET + _DIM)}{_RESET}" if self._screen else text
+        return f"{_DIM}{text.replace(_RESET, _RESET + _DIM)}{_RESET}" if self._colours else text
 
     def plain(self, text: str) -> str:
         """Somebody's words, made harmless."""
@@ -115,7 +116,7 @@ class Renderer:
         return line if day == known else f"{self.dim(time.strftime('-- %A %d %B %Y', then))}\n{line}"
 
     def _red(self, text: str) -> str:
-        return f"{_RED}{text}{_RESET}" if self._screen else text
+        return f"{_RED}{text}{_RESET}" if self._colours else text
 
     def _looks(self, nick: str) -> str:
         alike = self._seen.get(nick)

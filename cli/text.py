@@ -25,21 +25,20 @@ class View(Protocol):
     def status(self, line: str) -> None:
         """How the connection does, and what went wrong: beside the room's lines."""
 
-    def sent(self, id: str, line: str) -> None:
-        """An own line is under way."""
+    def sent(self, name: str, line: str) -> None:
+        """The own line `name` is under way."""
 
-    def settled(self, id: str) -> None:
+    def settled(self, name: str) -> None:
         """And now it is not."""
 
 
 class Text:
-    """One person's chat, over all its rooms."""
+    """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion."""
 
-    def __init__(self, view: View, renderer: Renderer) -> None:
+    def __init__(self, view: View, renderer: Renderer, nicks: set[str] | None = None) -> None:
         self.view = view
         self.renderer = renderer
-        self.nicks: set[str] = set()
-        """Who may be meant: for completion."""
+        self.nicks = set() if nicks is None else nicks
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""

@@ -75,7 +75,11 @@ async def _exchange(target: Target, address: str) -> bytes:
         raise Unreachable(
             f"no answer from {address} within {CONNECT_S:.0f} s; is a broker running there?"
         ) from None
-    except (asyncio.LimitOverrunError, asyncio.IncompleteReadError):
+    except asyncio.IncompleteReadError as error:
+        if not error.partial:
+            raise Unreachable(f"{address} hung up without a word; if a broker is starting there, try again") from None
+        raise Unreachable(f"what answers at {address} is not a sandpiper broker; check the address") from None
+    except asyncio.LimitOverrunError:
         raise Unreachable(f"what answers at {address} is not a sandpiper broker; check the address") from None
     except OSError as error:
         raise Unreachable(

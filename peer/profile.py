@@ -112,8 +112,7 @@ def _identity(folder: Path) -> SigningKey:
         return SigningKey(bytes.fromhex(text))
     except (ValueError, CryptoError):
         raise SandpiperError(
-            f"{path} is not an identity key (32 bytes in hex); restore it, or move it away to become "
-            "somebody new"
+            f"{path} is not an identity key (32 bytes in hex); restore it, or move it away to become somebody new"
         ) from None
 
 

@@ -39,6 +39,7 @@ STOP_S: Final = 15.0
 LOOK_S: Final = 0.05
 
 FOLDER: Final = folders().data
+DATA: Final = FOLDER / "broker"
 STATE: Final = FOLDER / "local-broker.json"
 OUTPUT: Final = FOLDER / "local-broker.out"
 PROGRAM: Final = Path(sys.executable).with_name("sandpiper.exe" if os.name == "nt" else "sandpiper")
@@ -177,7 +178,8 @@ def start(port: int) -> Broker:
     """Starts a broker that outlives this terminal, and waits until its door answers."""
     with OUTPUT.open("wb") as output:
         process = subprocess.Popen(
-            [str(PROGRAM), "broker", "--host", HOST, "--port", str(port)],
+            # Named data: the rooms stay when the port changes. --json: the log goes to its own rotating file alone.
+            [str(PROGRAM), "broker", "--host", HOST, "--port", str(port), "--data", str(DATA), "--json"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -64,9 +64,16 @@ def lacks(*, programs: tuple[str, ...] = (), modules: tuple[str, ...] = ()) -> s
         if program_path(program) is None:
             return f"no program {program}"
     for module in modules:
-        if find_spec(module) is None:
+        if not _importable(module):
             return f"no Python module {module}"
     return None
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a.b, when there is no a
+        return False
 
 
 def program_path(program: str) -> str | None:

@@ -28,9 +28,7 @@ class Nats(Peer):
 
     module = "bench.peers.nats"
 
-    def __init__(
-        self, name: str, *, tls: bool = False, jetstream: bool = False, subscriber: str = "subscribe"
-    ) -> None:
+    def __init__(self, name: str, *, tls: bool = False, jetstream: bool = False, subscriber: str = "subscribe") -> None:
         super().__init__(
             name,
             publisher="publish_durably" if jetstream else "publish",

@@ -34,9 +34,7 @@ class Ngircd(Peer):
             "[Limits]\nMaxConnections = 0\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxPenaltyTime = 0\n"
             "[Options]\nDNS = no\nIdent = no\nPAM = no\nRequireAuthPing = no\nSyslogFacility = local0\n"
         )
-        self.broker = process.start(
-            [program_path("ngircd") or "ngircd", "--nodaemon", "--config", configuration], log
-        )
+        self.broker = process.start([program_path("ngircd") or "ngircd", "--nodaemon", "--config", configuration], log)
         process.wait_for_port(port, self.broker, log)
 
 

@@ -70,9 +70,7 @@ class Idle(BrokerExperiment):
         try:
             process.wait_until(lambda: board[Board.BEGAN] > 0, "the crowd's start", [crowd], run.log)
             run.board[Board.RECORD] = 1
-            process.wait_until(
-                lambda: board[Board.READY] >= self.connections, "the crowd", [crowd], run.log, LIMIT_S
-            )
+            process.wait_until(lambda: board[Board.READY] >= self.connections, "the crowd", [crowd], run.log, LIMIT_S)
             took = (time.monotonic_ns() - board[Board.BEGAN]) / 1e9
             run.board[Board.RECORD] = 0
             run.wait(seconds)

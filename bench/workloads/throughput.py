@@ -111,9 +111,7 @@ class FanOutPaced(FanOut):
         Row("1→100 at 1,000 msg/s, broker CPU", "plain SUB", "nats", "cpu", "µs/delivery", "≤ 0.5"),
         Row("1→100 at 1,000 msg/s, broker CPU", "CURVE SUB", "nats, TLS", "cpu", "µs/delivery", "≤ 0.5"),
         Row("1→100 at 1,000 msg/s, broker CPU", "plain SUB", "zmq_proxy", "cpu", "µs/delivery", "≤ 1.3"),
-        Row(
-            "1→100 at 1,000 msg/s, broker CPU", "CURVE SUB", "zmq_proxy, CURVE", "cpu", "µs/delivery", "≤ 1.1"
-        ),
+        Row("1→100 at 1,000 msg/s, broker CPU", "CURVE SUB", "zmq_proxy, CURVE", "cpu", "µs/delivery", "≤ 1.1"),
     )
 
     def peers(self) -> Sequence[Peer]:

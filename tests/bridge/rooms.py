@@ -1,4 +1,4 @@
-"""A small true holder of rooms: the bridge's port in memory. What is published is staged, and `commit` stores and tells."""
+"""A small true holder of rooms: the bridge's port in memory. Publications are staged; `commit` stores and tells."""
 
 from __future__ import annotations
 

@@ -309,7 +309,7 @@ def test_whispers(join: Callable[..., Client]) -> None:
 
 def fill(client: Client, count: int, text: str = "m") -> None:
     for number in range(count):
-        client.say({"type": "msg", "text": f"{text}{number}", "id": f"{text}-{number}"})
+        client.say({"type": "msg", "text": f"{text}{number}", "id": f"{text[:9]}-{number}"})
 
 
 def seqs(told: list[Any]) -> list[int]:
@@ -372,8 +372,7 @@ def test_live_messages_wait_for_a_replay_under_way(join: Callable[..., Client], 
             fill(writer, 1, f"live{number}-")
     assert not reader.session.replaying
     assert seqs(told) == [1, 2, 3, 4, 5, 6, 7, 8]
-    reader.session.work(TS)
-    assert reader.heard() == [{"type": "pong", "ts": TS}], "answers keep the order of the questions"
+    assert told[-1] == {"type": "pong", "ts": TS}, "answers keep the order of the questions"
 
 
 def test_a_client_from_before_the_run_misses_nothing_that_comes(
@@ -474,7 +473,7 @@ def test_a_client_that_will_say_no_more_gets_what_it_is_owed(rooms: MemoryRooms,
     client.session.work(TS)
     assert not client.session.ended
     rooms.commit()
-    assert [each["type"] for each in client.heard()] == ["msg", "msg", "ack", "ack"] or client.session.ended
+    assert [each["type"] for each in client.heard()] == ["msg", "ack", "msg", "ack"]
     assert client.session.ended
 
 

@@ -1,0 +1,134 @@
+"""What several commands have in common: who calls, and the access code."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from sandpiper.cli.settings import folders
+from sandpiper.common.errors import Refusal, UsageError
+from sandpiper.common.limits import ACCESS_CODE_CHARS, NICK_CHARS
+from sandpiper.common.nicks import ANON
+from sandpiper.common.nicks import nick as valid_nick
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_CODE: Final = "access_code"
+_FILE: Final = "access_code_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who connects: nick, access code if one was given, and the folder of the profile."""
+
+    nick: str
+    access_code: str | None
+    folder: Path
+
+
+def access_options(function: Decorated) -> Decorated:
+    """Adds --access-code-file and --access-code; `access_code(context)` gives what they say."""
+    file = click.option(
+        "--access-code-file",
+        metavar="FILE",
+        envvar="SANDPIPER_ACCESS_CODE_FILE",
+        help="Read the access code from the first line of FILE.",
+    )
+    code = click.option(
+        "--access-code",
+        metavar="CODE",
+        envvar="SANDPIPER_ACCESS_CODE",
+        help="The access code; other users of this machine may see it here, so rather use a file.",
+    )
+    return file(code(function))
+
+
+def caller_options(function: Decorated) -> Callable[..., Any]:
+    """Adds --nick and the access code's options, and passes them as one `caller`."""
+
+    @click.option("--nick", envvar="SANDPIPER_NICK", metavar="NICK", help="Your nick [login name].")
+    @access_options
+    @click.pass_context
+    @functools.wraps(function)
+    def wrapped(
+        context: click.Context, /, *, nick: str | None, access_code: str, access_code_file: str, **rest: Any
+    ) -> Any:
+        caller = Caller(chosen_nick(nick), resolve_access_code(context), folders().data)
+        return function(caller=caller, **rest)
+
+    return wrapped
+
+
+def resolve_access_code(context: click.Context) -> str | None:
+    """The access code that flags, environment and config give, the nearest of them; None for none. Raises UsageError.
+
+    It is never quoted in an error.
+    """
+    given = [name for name in (_CODE, _FILE) if context.params.get(name) is not None]
+    if not given:
+        return None
+    sources = [context.get_parameter_source(name) for name in given]
+    if sources.count(ParameterSource.COMMANDLINE) > 1:
+        raise UsageError("give --access-code-file or --access-code, not both")
+    nearest = given[min(range(len(given)), key=lambda n: _NEAREST.index(sources[n]))]
+    value = str(context.params[nearest])
+    return checked_code(_first_line(Path(value)) if nearest == _FILE else value)
+
+
+_NEAREST: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(4 * ACCESS_CODE_CHARS).rstrip("\r\n")
+    except OSError as error:
+        raise UsageError(f"cannot read the access code file {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the access code file {path} is not UTF-8 text") from None
+
+
+def checked_code(code: str) -> str:
+    """An access code without the spaces around it. Raises UsageError."""
+    code = code.strip()
+    if not code:
+        raise UsageError("the access code is empty")
+    if len(code) > ACCESS_CODE_CHARS:
+        raise UsageError(f"an access code has at most {ACCESS_CODE_CHARS} characters")
+    return code
+
+
+def chosen_nick(nick: str | None) -> str:
+    """The nick that was asked for, or one made of the login name. Raises UsageError."""
+    if nick is None:
+        return login_nick()
+    try:
+        return valid_nick(nick)
+    except Refusal as refusal:
+        raise UsageError(f"{refusal.text}; choose another with --nick") from None
+
+
+def login_nick() -> str:
+    """The login name as far as it is a nick, else `anon`."""
+    import getpass
+
+    try:
+        login = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user in a container, for one
+        return ANON
+    return nick_of(login)
+
+
+def nick_of(login: str) -> str:
+    r"""A nick out of a login name such as `DOMAIN\anna@example`."""
+    name = login.rpartition("\\")[2].partition("@")[0]
+    name = "".join(char if char.isalnum() or char in "-_." else "-" for char in name)[:NICK_CHARS].strip("-")
+    try:
+        return valid_nick(name)
+    except Refusal:
+        return ANON

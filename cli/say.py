@@ -1,0 +1,106 @@
+"""`sandpiper say`: one message, or the lines of a pipe, stored when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+
+import click
+
+from sandpiper.cli.dial import Dialer
+from sandpiper.cli.loop import run
+from sandpiper.cli.options import Caller, caller_options
+from sandpiper.cli.stdio import Input, Output, output
+from sandpiper.cli.visit import refused, stored, too_long
+from sandpiper.common.errors import Refusal, SandpiperError, UsageError
+from sandpiper.common.lines import TooLong, encode_line
+from sandpiper.common.messages import Ack
+from sandpiper.common.target import Target, parse_target
+from sandpiper.peer import Pending, Room
+
+
+@click.command("say")
+@click.argument("target")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--me", is_flag=True, help="In the third person.")
+@click.option("--json", "as_json", is_flag=True, help="Print an ack object for each stored message.")
+@caller_options
+def command(caller: Caller, target: str, text: tuple[str, ...], me: bool, as_json: bool) -> None:
+    r"""Send TEXT to the room TARGET, HOST[:PORT][/ROOM]; `-` sends each line of stdin.
+
+    Ends with exit code 0 only once everything is stored. Nobody is told that you came.
+
+    \b
+    sandpiper say localhost:5000/lobby the build is green
+    tail -f app.log | sandpiper say localhost:5000/logs - --nick app
+    """
+    aim = parse_target(target)
+    words = " ".join(text)
+    if not words.strip():
+        raise UsageError("there is no text to send")
+    run(_say(caller, aim, None if words == "-" else words, "me" if me else "msg", as_json=as_json))
+
+
+async def _say(caller: Caller, aim: Target, text: str | None, kind: str, *, as_json: bool) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        out = await stack.enter_async_context(output()) if as_json else None
+        room = await stack.enter_async_context(Dialer(caller).room(aim, member=False, listen=False))
+        receipts = Receipts(room, out)
+        if text is None:
+            await _lines(room, kind, receipts)
+        else:
+            receipts.add(await room.post(text, kind=kind))
+        await stored(room)
+        await receipts.settle()
+
+
+async def _lines(room: Room, kind: str, receipts: Receipts) -> None:
+    """Posts the lines of stdin as they come; the room's window and the pipe slow each other down."""
+    source = Input()
+    number = 0
+    while (line := await source.read()) is not None:
+        number += 1
+        if isinstance(line, TooLong):
+            receipts.fail(SandpiperError(f"line {number}: {too_long().text}"))
+            continue
+        if words := line.decode("utf-8", "replace").rstrip("\r"):
+            try:
+                receipts.add(await room.post(words, kind=kind))
+            except Refusal as refusal:
+                receipts.fail(refused(refusal.code.value, f"line {number}: {refusal.text}"))
+
+
+class Receipts:
+    """What has been sent, until it is stored. Acknowledgements are printed in the order of the messages."""
+
+    def __init__(self, room: Room, out: Output | None) -> None:
+        self._room = room
+        self._out = out
+        self._waiting: deque[Pending] = deque()
+        self._failure: SandpiperError | None = None
+
+    def add(self, pending: Pending) -> None:
+        """One more is under way; those that are decided are ticked off."""
+        self._waiting.append(pending)
+        self._tick_off()
+
+    def fail(self, error: SandpiperError) -> None:
+        """The first failure is what the command ends with, after all else is stored."""
+        self._failure = self._failure or error
+
+    async def settle(self) -> None:
+        """Ticks the rest off. Raises SandpiperError if anything could not be stored."""
+        for pending in self._waiting:
+            with contextlib.suppress(Refusal):
+                await pending
+        self._tick_off()
+        if self._failure is not None:
+            raise self._failure
+
+    def _tick_off(self) -> None:
+        while self._waiting and self._waiting[0].done:
+            pending = self._waiting.popleft()
+            if isinstance(pending.error, Refusal):
+                self.fail(refused(pending.error.code.value, pending.error.text))
+            elif pending.seq is not None and self._out is not None:
+                self._out.write(encode_line(Ack(pending.id, self._room.name, pending.seq)))
