@@ -14,7 +14,7 @@ help:
 
 chat:
 	@sh scripts/venv.sh
-	@$(BIN)/python scripts/chat.py
+	@$(BIN)/python scripts/chat.py || [ $$? = 130 ]
 
 stop:
 	@sh scripts/venv.sh

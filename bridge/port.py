@@ -45,7 +45,7 @@ class Port(Protocol):
         """The guest leaves; the others are told."""
 
     def claim(self, guest: Guest, room: str, nick: str) -> None:
-        """The guest takes another nick; everyone is told."""
+        """The guest takes another nick: everyone hears the notice, and after it the guest a NickSet item."""
 
     def publish(self, guest: Guest, room: str, draft: Draft) -> None:
         """Stored soon, then delivered to everyone in the room, the guest included; then an Ack item to the guest."""

@@ -47,7 +47,6 @@ from sandpiper.common.messages import (
     Msg,
     MsgDraft,
     Nick,
-    NickSet,
     Notice,
     Ping,
     Pong,
@@ -337,7 +336,6 @@ class Session:
         if not nick:
             raise Refusal(Code.INVALID, INVALID_NICK)
         self._port.claim(self._guest, self._own_room(self._named(said.room)), nick)
-        self._say(NickSet(f"nick set to {nick}", ts), ts)
 
     def _named(self, room: str | None) -> str | None:
         """Original clients know of no rooms: what they say in `room` is an unknown key to them."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
+
 from sandpiper.broker.connections import Connections
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
@@ -23,8 +24,8 @@ _UNSUBSCRIBE = b"\0"
 class Pair:
     """One XSUB and XPUB.
 
-    `publication` gets the sender's key (None at a plain pair) and the frame; `subscription` the key and the topic;
-    `done` is called after each batch.
+    `publications` gets a batch of frames, each with its sender's user id (None at a plain pair); `subscription` a user
+    id and a topic; `done` is called after each batch.
     """
 
     def __init__(
@@ -33,12 +34,12 @@ class Pair:
         ctx: zmq.Context[Any],
         keys: CurveKeys | None,
         *,
-        publication: Callable[[str | None, bytes], None],
+        publications: Callable[[list[tuple[str | None, bytes]]], None],
         subscription: Callable[[str | None, bytes], None],
         done: Callable[[], None],
     ) -> None:
         self._keyed = keys is not None
-        self._publication = publication
+        self._publications = publications
         self._subscription = subscription
         self._done = done
         self._subscriptions = Connections()
@@ -101,13 +102,10 @@ class Pair:
             for (part,) in batch:
                 fd = int(part.get(zmq.SRCFD))
                 self.surfaced[fd] = self.surfaced.get(fd, 0) + len(part)
-        publication = self._publication
         if self._keyed:
-            for (part,) in batch:
-                publication(part.get("User-Id"), part.bytes)  # type: ignore[arg-type]
+            self._publications([(part.get("User-Id"), part.bytes) for (part,) in batch])  # type: ignore[misc]
         else:
-            for (part,) in batch:
-                publication(None, part.bytes)
+            self._publications([(None, part.bytes) for (part,) in batch])
         self._done()
 
     def _subscribed(self, batch: list[list[zmq.Frame]]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
+
 from sandpiper.broker.clerk import Caller, Clerk
 from sandpiper.broker.core import Broker
 from sandpiper.broker.session import Session

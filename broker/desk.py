@@ -45,10 +45,7 @@ class Desk:
 
     def enter(self, guest: Guest, room: str, nick: str | None) -> Joined:
         """See Port."""
-        session = self._sessions.get(guest)
-        if session is None:
-            session = self._sessions[guest] = Session(self._broker.meter(), guest=guest, path="line")
-        place = self._broker.join(session, room, nick or ANON, self._clock())
+        place = self._broker.join(self._known(guest), room, nick or ANON, self._clock())
         self._changed()
         return Joined(room, place.nick, place.room.members(), place.room.head, self._broker.store.run)
 
@@ -99,8 +96,7 @@ class Desk:
 
     def pause(self, guest: Guest, size: int) -> float:
         """See Port."""
-        session = self._sessions.get(guest)
-        return session.meter.charge(size, self._clock()) if session else 0.0
+        return self._known(guest).meter.charge(size, self._clock())
 
     def depart(self, guest: Guest) -> None:
         """See Port."""
@@ -113,4 +109,11 @@ class Desk:
         session = self._sessions.get(guest)
         if session is None:
             raise Refusal(Code.NOT_JOINED, "you are in no room yet")
+        return session
+
+    def _known(self, guest: Guest) -> Session:
+        """Everybody has a rate from the first line on, in a room or not."""
+        session = self._sessions.get(guest)
+        if session is None:
+            session = self._sessions[guest] = Session(self._broker.meter(), guest=guest, path="line")
         return session

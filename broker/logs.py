@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
 from sandpiper.broker.records import Page, RoomRow
 from sandpiper.broker.store_errors import corrupt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ class ToGuest:
     """Items for one JSON-lines client, one write."""
 
     guest: Guest
-    items: list[Item]
+    items: Sequence[Item]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ the store cannot take the batch, staging is undone as if it had never been, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import msgspec
+
+from sandpiper.bridge.port import Guest
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.room import Room
@@ -18,7 +17,7 @@ from sandpiper.broker.store import Batch, Entry, Store, StoreError
 from sandpiper.common import frame
 from sandpiper.common.control import Acked, Push, Turned
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.items import Item
+from sandpiper.common.items import Item, Items
 from sandpiper.common.limits import FRAME_BYTES
 from sandpiper.common.messages import (
     Ack,
@@ -38,15 +37,15 @@ STORE_RETRY_MS = 1000
 _encode = msgspec.msgpack.Encoder().encode
 
 
-@dataclass(slots=True)
-class _Staged:
-    room: Room
-    kind: str
+class _Staged(msgspec.Struct, gc=False):
+    """One publication on its way into the store. `number` is 0 for a publisher that does not number."""
+
+    entry: Entry
     message: Message
-    frame: bytes
+    room: Room
     session: Session
     sender: str
-    number: int | None
+    number: int
 
 
 class Press:
@@ -71,17 +70,20 @@ class Press:
         self, room: Room, session: Session, nick: str, verified: bool, kind: str, draft: Draft, ts: int
     ) -> None:
         """Takes one publication. A repeated one is answered with its first seq. Raises Refusal: GAP."""
-        number = draft.n if session.key is not None else None
+        key = session.key
         sender = session.fingerprint or "~" + nick
         name = draft.id
-        if number is not None:
+        number = 0
+        if key is not None and draft.n is not None:
+            number = draft.n
             name = f"{session.publisher}-{number}"
-            expected = room.published.get(session.key or b"", 0) + 1
-            if number < expected:
+            taken = room.published.get(key, 0)
+            if number <= taken:
                 self._acks.append((session, room, number, self._dedup.find(room.name, sender, name) or 0))
                 return
-            if number > expected:
-                raise Refusal(Code.GAP, f"publication {number} came before {expected}", retry_ms=0)
+            if number != taken + 1:
+                raise Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
+            room.published[key] = number
         elif name is not None:
             seq = self._dedup.find(room.name, sender, name)
             if seq is not None:
@@ -91,14 +93,21 @@ class Press:
         run = self._store.run
         if name is None:
             name = f"{run[:8]}-{seq}"
-        prev = room.last.get(kind, 0)
-        message = _stamp(draft, nick, ts, room.name, seq, prev, run, name, session.fingerprint, verified)
-        encoded = b"%b/%b\0%b" % (room.name.encode(), kind.encode(), _encode(message))
-        self._staged.append(_Staged(room, kind, message, encoded, session, sender, number))
+        stamps = (ts, room.name, seq, room.last.get(kind, 0), run, name, session.fingerprint, verified)
+        message: Message
+        if isinstance(draft, MsgDraft):
+            message = Msg(nick, draft.text, *stamps)
+        elif isinstance(draft, MeDraft):
+            message = Me(nick, draft.text, *stamps)
+        elif isinstance(draft, DataDraft):
+            message = Data(nick, draft.value, *stamps)
+        else:
+            raise TypeError(f"{type(draft).__name__} is no publication")
+        entry = Entry(room.name, kind, seq, ts, room.prefix(kind) + _encode(message))
+        self._staged.append(_Staged(entry, message, room, session, sender, number))
         room.head = room.last[kind] = seq
         self._dedup.add(room.name, sender, name, seq)
-        if number is not None:
-            room.published[session.key or b""] = number
+        if number:
             self._acks.append((session, room, number, seq))
         else:
             self._acknowledge(session, room, name, seq)
@@ -148,14 +157,9 @@ class Press:
         return outputs
 
     def _batch(self) -> Batch:
-        entries = []
-        published: dict[tuple[bytes, str], int] = {}
-        for staged in self._staged:
-            message = staged.message
-            entries.append(Entry(message.room, staged.kind, message.seq, message.ts, staged.frame))
-            if staged.number is not None and staged.session.key is not None:
-                published[staged.session.key, message.room] = staged.number
-        return Batch(entries, published)
+        last = {(staged.session, staged.room): staged.number for staged in self._staged if staged.number}
+        published = {(session.key or b"", room.name): number for (session, room), number in last.items()}
+        return Batch([staged.entry for staged in self._staged], published)
 
     def _undo(self, error: StoreError, ts: int) -> None:
         self.trouble = str(error)
@@ -163,9 +167,9 @@ class Press:
         for staged in reversed(self._staged):
             message, room = staged.message, staged.room
             room.head = message.seq - 1
-            room.last[staged.kind] = message.prev
+            room.last[staged.entry.kind] = message.prev
             self._dedup.forget(room.name, staged.sender, message.id)
-            if staged.number is not None:
+            if staged.number:
                 room.published[staged.session.key or b""] = staged.number - 1
                 firsts[staged.session, room] = staged.number
             else:
@@ -178,6 +182,10 @@ class Press:
         self._staged, self._acks, self._guest_acks = [], [], []
 
     def _deliver(self, outputs: list[Output]) -> None:
+        if not self._passing and not any(staged.room.told for staged in self._staged):
+            if self._staged:
+                outputs.append(ToBus([staged.entry.frame for staged in self._staged]))
+            return
         passing = iter(self._passing)
         upcoming = next(passing, None)
         frames: list[bytes] = []
@@ -189,7 +197,7 @@ class Press:
                 upcoming = next(passing, None)
             if position < len(self._staged):
                 staged = self._staged[position]
-                self._place(staged.room, staged.frame, staged.message, frames, by_room)
+                self._place(staged.room, staged.entry.frame, staged.message, frames, by_room)
         if frames:
             outputs.append(ToBus(frames))
         for room, said in by_room.items():
@@ -208,9 +216,11 @@ class Press:
             by_room.setdefault(room, []).append((encoded, message))
 
     def _answer(self, outputs: list[Output]) -> None:
+        acks: dict[Guest, list[Item]] = {}
         for session, ack in self._guest_acks:
             if session.guest is not None:
-                outputs.append(ToGuest(session.guest, [Item(ack)]))
+                acks.setdefault(session.guest, []).append(Item(ack))
+        outputs.extend(ToGuest(guest, Items(items)) for guest, items in acks.items())
         runs: dict[tuple[Session, Room], Acked] = {}
         for session, room, number, seq in self._acks:
             run = runs.get((session, room))
@@ -224,23 +234,12 @@ class Press:
 _AGAIN = frozenset({Code.GAP, Code.RATE, Code.STORE, Code.NOT_JOINED})
 
 
-def _stamp(draft: Draft, nick: str, *stamps: Any) -> Message:
-    """`stamps` are the message's fields after its content, in their order."""
-    if isinstance(draft, MsgDraft):
-        return Msg(nick, draft.text, *stamps)
-    if isinstance(draft, MeDraft):
-        return Me(nick, draft.text, *stamps)
-    if isinstance(draft, DataDraft):
-        return Data(nick, draft.value, *stamps)
-    raise TypeError(f"{type(draft).__name__} is no publication")
-
-
 def _to_seats(room: Room, said: list[tuple[bytes, msgspec.Struct]], outputs: list[Output]) -> None:
-    items: list[Item] | None = None
+    items: Items | None = None
     pushes: list[Push] | None = None
     for session in room.told:
         if session.guest is not None:
-            items = items or [Item(message) for _, message in said]
+            items = items or Items(Item(message) for _, message in said)
             outputs.append(ToGuest(session.guest, items))
         else:
             pushes = pushes or _pushes([encoded for encoded, _ in said])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One stamped bus frame: the `seq`th of its room, of type `kind`, at `ts` (wall, whole seconds)."""
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One stamped bus frame: the `seq`th of its room, of type `kind`, at `ts` (wall, whole seconds).
+
+    A Struct, for one is made a message: ten times as fast as a frozen dataclass.
+    """
 
     room: str
     kind: str

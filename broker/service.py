@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 import zmq
+from zmq.utils import z85
+
 from sandpiper.bridge.client import JsonLines
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.boot import boot_id
@@ -37,7 +39,6 @@ from sandpiper.common.io.sockets import context
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import GUARD_S, RETAIN_CHUNK, VERSION
 from sandpiper.common.messages import Welcome
-from zmq.utils import z85
 
 log = logging.getLogger("sandpiper.broker")
 _TICK_S = 0.5
@@ -140,7 +141,7 @@ class Service:
             self._loop,
             self._context,
             self.keys if keyed else None,
-            publication=self._published if keyed else self._published_plain,
+            publications=self._published if keyed else self._published_plain,
             subscription=self._subscribed,
             done=self._pump,
         )
@@ -230,17 +231,20 @@ class Service:
 
     # Messages ----------------------------------------------------------------------------------------------
 
-    def _published(self, user: str | None, frame: bytes) -> None:
-        session = self.core.sessions.get(self._key(user))
-        if session is None:
-            self.core.press.strangers += (
-                1  # enrolled once, but its session has ended: it will join and resend
-            )
-            return
-        self.core.publish_frame(session, frame, time.monotonic())
+    def _published(self, batch: list[tuple[str | None, bytes]]) -> None:
+        now = time.monotonic()
+        sessions, publish = self.core.sessions, self.core.publish_frame
+        for user, frame in batch:
+            session = sessions.get(self._key(user))
+            if session is not None:
+                publish(session, frame, now)
+            else:
+                self.core.press.strangers += 1  # enrolled, but its session has ended: it will join and resend
 
-    def _published_plain(self, user: str | None, frame: bytes) -> None:
-        self.core.publish_frame(self.core.tools, frame, time.monotonic())
+    def _published_plain(self, batch: list[tuple[str | None, bytes]]) -> None:
+        now = time.monotonic()
+        for _, frame in batch:
+            self.core.publish_frame(self.core.tools, frame, now)
 
     def _subscribed(self, user: str | None, topic: bytes) -> None:
         if user is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
 from sandpiper.broker import logs, runs, schema
 from sandpiper.broker.folder import Folder
 from sandpiper.broker.records import Batch, Entry, Loaded, NickRow, Page, RoomRow

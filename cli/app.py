@@ -51,7 +51,7 @@ class _Lazy(click.Group):
 @click.version_option(VERSION, "-V", "--version", message="sandpiper %(version)s")
 @click.pass_context
 def app(context: click.Context) -> None:
-    r"""A room in your terminal that any program can join.
+    """A room in your terminal that any program can join.
 
     \b
     sandpiper broker                         runs a broker on this machine
@@ -60,6 +60,6 @@ def app(context: click.Context) -> None:
 
     Each option has a default in SANDPIPER_<COMMAND>_<OPTION> and in config.toml; SANDPIPER_HOME names one folder for
     settings and data.
-    """
+    """  # noqa: D301  # click means the character
     config = settings.read_config(settings.folders().config)
     context.default_map = settings.default_map(config, [*_COMMANDS, *_ALIASES], _ALIASES)

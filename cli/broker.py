@@ -81,14 +81,14 @@ def command(
     access_code: str | None,
     access_code_file: str | None,
 ) -> None:
-    r"""Run a broker until Ctrl-C or SIGTERM. What it has acknowledged survives its end, however that comes.
+    """Run a broker until Ctrl-C or SIGTERM. What it has acknowledged survives its end, however that comes.
 
     Without --data, --port 0 is for trials: its log is removed at the end.
 
     \b
     sandpiper broker
     sandpiper broker --host 0.0.0.0 --access-code-file code.txt
-    """
+    """  # noqa: D301  # click means the character
     code = _code(context, open_=open_)
     if code is None and not open_ and not is_loopback(host):
         raise UsageError(

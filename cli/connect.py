@@ -51,14 +51,14 @@ def command(
     as_json: bool,
     plain: bool,
 ) -> None:
-    r"""Chat in a room of the broker TARGET, HOST[:PORT][/ROOM]. /help lists what one can do there.
+    """Chat in a room of the broker TARGET, HOST[:PORT][/ROOM]. /help lists what one can do there.
 
     In a pipe each line of stdin is a message; it ends once all of them are stored.
 
     \b
     sandpiper connect localhost
     sandpiper connect chat.example.org:5000/ops --nick anna
-    """
+    """  # noqa: D301  # click means the character
     dialer = Dialer(caller)
     aim = chosen(target, host, port, room)
     wish: Wish = {"one_port": one_port, "backlog": backlog}

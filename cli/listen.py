@@ -44,12 +44,12 @@ def command(
     count: int | None,
     timeout: float | None,
 ) -> None:
-    r"""Print the messages of the room TARGET, HOST[:PORT][/ROOM]. Nobody is told that you listen.
+    """Print the messages of the room TARGET, HOST[:PORT][/ROOM]. Nobody is told that you listen.
 
     \b
     sandpiper listen localhost:5000/lobby --json | jq -r .text
     sandpiper listen localhost:5000/ci --count 1 --timeout 60
-    """
+    """  # noqa: D301  # click means the character
     if backlog is not None and after is not None:
         raise UsageError("give --backlog or --after, not both")
     aim = parse_target(target)

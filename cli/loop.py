@@ -32,5 +32,5 @@ async def _wakeful(main: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def _wake() -> None:
-    while True:
+    while True:  # noqa: ASYNC110  # there is no event to wait for
         await asyncio.sleep(_WAKE_S)

@@ -26,14 +26,14 @@ from sandpiper.peer import Pending, Room
 @click.option("--json", "as_json", is_flag=True, help="Print an ack object for each stored message.")
 @caller_options
 def command(caller: Caller, target: str, text: tuple[str, ...], me: bool, as_json: bool) -> None:
-    r"""Send TEXT to the room TARGET, HOST[:PORT][/ROOM]; `-` sends each line of stdin.
+    """Send TEXT to the room TARGET, HOST[:PORT][/ROOM]; `-` sends each line of stdin.
 
     Ends with exit code 0 only once everything is stored. Nobody is told that you came.
 
     \b
     sandpiper say localhost:5000/lobby the build is green
     tail -f app.log | sandpiper say localhost:5000/logs - --nick app
-    """
+    """  # noqa: D301  # click means the character
     aim = parse_target(target)
     words = " ".join(text)
     if not words.strip():

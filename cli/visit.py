@@ -14,7 +14,7 @@ from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unr
 from sandpiper.common.limits import QUIT_S
 from sandpiper.common.lines import TooLong
 from sandpiper.peer import Room
-from sandpiper.peer.events import Delivered, Event, Failed, Received
+from sandpiper.peer.events import Delivered, Entered, Event, Failed, Received
 
 
 class Source(Protocol):
@@ -51,6 +51,7 @@ class Visit:
     _acked: int = 0
     _seen: int = 0
     _shown: asyncio.Event = field(default_factory=asyncio.Event)
+    _inside: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: Failed | None = None
 
     async def run(self) -> Go:
@@ -75,6 +76,8 @@ class Visit:
         async for event in self.room:
             await self.tongue.hear(self.room, event)
             match event:
+                case Entered():
+                    self._inside.set()
                 case Delivered():
                     self._acked = max(self._acked, event.seq)
                 case Failed():
@@ -84,6 +87,7 @@ class Visit:
             self._shown.set()
 
     async def _type(self) -> Go:
+        await self._inside.wait()  # that one is in the room is said before anything is answered
         go: Go | None = None
         while go is None and (line := await self.source.read()) is not None:
             go = await self.tongue.take(self.room, line)

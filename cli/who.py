@@ -21,13 +21,13 @@ from sandpiper.common.target import Target, parse_target
 @click.option("--json", "as_json", is_flag=True, help="Print the members object.")
 @caller_options
 def command(caller: Caller, target: str, as_json: bool) -> None:
-    r"""List who is in the room TARGET, HOST[:PORT][/ROOM]: nick, fingerprint, path, round trip.
+    """List who is in the room TARGET, HOST[:PORT][/ROOM]: nick, fingerprint, path, round trip.
 
     `~` marks a nick that no key owns. Nobody is told that you ask.
 
     \b
     sandpiper who localhost:5000/lobby
-    """
+    """  # noqa: D301  # click means the character
     sys.stdout.buffer.write(run(_who(caller, parse_target(target), as_json=as_json)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 import msgspec
+
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.messages import Member, RoomInfo, Whisper
 from sandpiper.common.sanitise import complaint

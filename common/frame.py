@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 import msgspec
+
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, DATA_DEPTH
 from sandpiper.common.messages import DRAFTS, Data, DataDraft, Draft, Me, Message, Msg, Notice

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+
 from sandpiper.common.limits import LINE_BYTES
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=lambda value: _encodable(value))

@@ -12,8 +12,9 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandpiper.common.errors import Code, Refusal
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
+
+from sandpiper.common.errors import Code, Refusal
 
 Entropy = Callable[[int], bytes]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nacl.signing import SigningKey
+
 from sandpiper.common.control import Enrol, Pake
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import publisher, sign_enrolment

@@ -7,6 +7,8 @@ import contextlib
 from dataclasses import dataclass
 
 import msgspec
+from zmq.utils import z85
+
 from sandpiper.common.errors import AccessDenied, SandpiperError, TrustError, Unreachable
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import CONNECT_S, LINE_BYTES, VERSION
@@ -15,7 +17,6 @@ from sandpiper.common.messages import Hello, Welcome
 from sandpiper.common.target import Target
 from sandpiper.common.trust import Verdict, judge
 from sandpiper.peer.profile import Profile
-from zmq.utils import z85
 
 _welcome = msgspec.json.Decoder(Welcome)
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
+
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
 from sandpiper.common.limits import BATCH_MESSAGES
-from zmq.utils.monitor import parse_monitor_message
 
 _UP = 1
 

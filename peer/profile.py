@@ -15,6 +15,7 @@ from typing import Final
 
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
+
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.trust import KnownBrokers, format_known, parse_known
 

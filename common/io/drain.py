@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 import zmq
+
 from sandpiper.common.io.sockets import Socket
 
 

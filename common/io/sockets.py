@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
+
 from sandpiper.common.limits import FRAME_BYTES, PUB_HWM, RECONNECT_LEAST_S, RECONNECT_MOST_S, XPUB_HWM
 
 Socket = zmq.Socket[bytes]

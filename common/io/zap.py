@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
+
 from sandpiper.common.io.drain import Drain
 
 ENDPOINT = "inproc://zeromq.zap.01"

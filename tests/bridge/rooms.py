@@ -20,6 +20,7 @@ from sandpiper.common.messages import (
     Message,
     Msg,
     MsgDraft,
+    NickSet,
     Notice,
     RoomInfo,
     Rooms,
@@ -84,6 +85,8 @@ class MemoryRooms:
         self._free(self.held[room], guest, nick)
         self.held[room].seats[guest] = nick
         self._notice(room, f"{was} is now {nick}")
+        self._outbox.append(([guest], Item(NickSet(f"nick set to {nick}", TS))))
+        self._settle()
 
     def publish(self, guest: Guest, room: str, draft: Draft) -> None:
         nick = self._seat(guest, room)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sandpiper.broker.folder import Folder
 from sandpiper.broker.store import Batch, Entry, Store, StoreError, StoreInUse
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+
 from sandpiper.broker.store import Batch, Entry, Store
 
 LONG = 1e9

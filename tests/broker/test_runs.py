@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from sandpiper.broker.folder import DATABASE
 from sandpiper.broker.runs import Meta
 from sandpiper.broker.store import Batch, Entry, Store

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sandpiper.broker.folder import DATABASE
 from sandpiper.broker.store import (
     Batch,

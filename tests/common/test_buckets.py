@@ -5,6 +5,7 @@ from math import inf, nan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common.buckets import Bucket, Meter
 
 SLACK_S = 1e-6  # float rounding, far below any wait that matters

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import ERROR_CHARS

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common import frame
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, DATA_DEPTH, ERROR_CHARS

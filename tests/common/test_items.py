@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common.items import Item
 from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import encode_line

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.messages import Data, Notice

@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+
 from sandpiper.common import messages
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import DRAFTS, Ack, Data, Error, Hello, Me, Msg, NickSet, Notice, Welcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import NICK_CHARS
 from sandpiper.common.nicks import ANON, COLOURS, colour, fold, look_alike, nick, skeleton

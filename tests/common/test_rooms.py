@@ -5,6 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import ROOM_NAME_BYTES
 from sandpiper.common.rooms import LOBBY, room_name

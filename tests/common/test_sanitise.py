@@ -7,9 +7,10 @@ from unicodedata import category
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcwidth
+
 from sandpiper.common.limits import EMOJI_JOINS, ERROR_CHARS, MARKS_PER_CHARACTER, TAB_COLUMNS
 from sandpiper.common.sanitise import BLANK, SHAPING, UNKNOWN, clip, complaint, printable, width
-from wcwidth import wcwidth
 
 NASTY = (
     "\x00\x07\x08\t\n\r\x1b\x7f\x85\x9b\x9d\xad\u034f\u0301\u0489\u0600\u061c\u115f\u1161\u180e\u200b\u200c\u200d"

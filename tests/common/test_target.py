@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sandpiper.common.errors import UsageError
 from sandpiper.common.rooms import LOBBY
 from sandpiper.common.sanitise import printable

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import msgpack  # type: ignore[import-untyped]
 import msgspec
 import pytest
+
 from sandpiper.common import control, frame
 from sandpiper.common.items import Item
 

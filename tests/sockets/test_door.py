@@ -324,7 +324,7 @@ def test_endless_parts_are_bounded(monkeypatch: pytest.MonkeyPatch, first: bytes
             assert all(made.ahead <= allowance for made in house.echo.splices.values())
             assert resident() - before < 16 * 1024 * 1024
             await until(lambda: house.door.counters.expired)
-            assert house.echo.closed
+            await until(lambda: house.echo.closed)
             await soon(other.send(b"undisturbed"))
             assert await soon(other.recv()) == b"undisturbed"
         finally:
