@@ -30,7 +30,7 @@ lint:
 
 bench:
 	@sh scripts/venv.sh bench
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.server $(ARGS)
 
 clean:
 	@rm -rf .venv .venv-lock build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .nox

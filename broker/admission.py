@@ -23,6 +23,7 @@ from sandpiper.common.limits import (
     ACCESS_CODE_CHARS,
     ACCESS_FAILURES,
     ACCESS_WINDOW_S,
+    ENROLLED_MOST,
     PAKE_PER_S,
     PAKE_PER_S_AND_ADDRESS,
     TICKET_S,
@@ -145,6 +146,8 @@ class Admission:
         with suppress(StoreError):  # a full disk keeps nobody out: the key is only not remembered
             self._store.enrol(session_key, request.identity, wall)
         self.enrolled[session_key] = request.identity
+        if len(self.enrolled) > ENROLLED_MOST:
+            self.forget(next(iter(self.enrolled)))
         session = Session(
             meter,
             key=session_key,

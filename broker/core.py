@@ -6,6 +6,7 @@ says; joining flushes, so that a newcomer's history and what comes after it meet
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -326,6 +327,14 @@ class Broker:
         self.guests.discard(session)
         if session.key is not None:
             self.sessions.pop(session.key, None)
+            if not grace:
+                self.forget_publishers([session.key])
+
+    def forget_publishers(self, keys: Iterable[bytes]) -> None:
+        """These sessions will not publish again: their numbers need not be kept in memory."""
+        for key in keys:
+            for room in self.rooms.values():
+                room.published.pop(key, None)
 
     def tick(self, now: float, wall: float) -> None:
         """Once a second or so: the dead leave, nicks are freed, the clock is looked at."""

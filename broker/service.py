@@ -304,7 +304,9 @@ class Service:
     def _prune(self) -> None:
         now = time.time()
         self._store.touch(self.core.sessions, now)
-        self.admission.expire(self._store.prune(now))
+        gone = self._store.prune(now)
+        self.admission.expire(gone)
+        self.core.forget_publishers(gone)
 
     def _sample(self) -> dict[str, tuple[str, float]]:
         core, press = self.core, self.core.press

@@ -73,8 +73,8 @@ SILENT_S: Final = 8.0
 """Four missed pings: the session is gone."""
 LINGER_S: Final = 3.0
 """A dropped connection may come back this soon without anybody hearing of it."""
-NICK_GRACE_S: Final = 60.0
-"""A nick is kept for its key this long after the last session has gone."""
+NICK_GRACE_S: Final = 30.0
+"""A nick is kept for its key this long after the last session broke off; a reconnect takes 5 s at most."""
 WHISPER_S: Final = 5.0
 """A whisper that its addressee has not confirmed by then is reported undelivered."""
 
@@ -115,6 +115,8 @@ REPLAY_ENTRIES: Final = 200
 """Read from the log at once for a JSON-lines client; the next page waits until this one has gone out."""
 VALUE_DEPTH: Final = 64
 """Nesting of a `data` value: every codec on its way can follow it."""
+ENROLLED_MOST: Final = 100_000
+"""Enrolled keys remembered; past it the oldest goes, whose owner just enrols again."""
 ACCESS_FAILURES: Final = 10
 """Wrong access codes from one address within ACCESS_WINDOW_S; more are refused unheard."""
 ACCESS_WINDOW_S: Final = 60.0

@@ -121,8 +121,9 @@ class Session:
         self._send(now)
 
     def _take_path(self, path: str, text: str) -> None:
-        self.path = path
-        self.events.append(PathChanged(path, text))
+        if path != self.path:
+            self.path = path
+            self.events.append(PathChanged(path, text))
 
     def ask(self, request: control.Request, answered: Answered) -> None:
         """Sends a request; `answered` gets the reply, or a Refused when the connection goes first."""

@@ -75,6 +75,8 @@ class Idle(BrokerExperiment):
             run.board[Board.RECORD] = 0
             run.wait(seconds)
             return {"all_in": took, "memory": float(process.resident_bytes(peer.pid))}
+        except process.Failed as error:
+            raise process.Failed(f"{board[Board.READY]} of {self.connections} came in: {error}") from None
         finally:
             board[Board.OVER] = 1
             process.stop(crowd, patience_s=15)
