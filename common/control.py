@@ -317,7 +317,7 @@ def request_number(frame: bytes) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
     number = body.get("r") if isinstance(body, dict) else None
-    return number if type(number) is int and 0 <= number < 1 << 63 else 0  # a bool is no number here
+    return number if type(number) is int and 0 <= number < 1 << 64 else 0  # a bool is no number here
 
 
 def decode_answer(frame: bytes) -> AnyAnswer:
