@@ -18,7 +18,7 @@ from sandpiper.common import frame
 from sandpiper.common.control import Acked, Push, Turned
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, Items
-from sandpiper.common.limits import FRAME_BYTES
+from sandpiper.common.limits import FRAME_BYTES, ID_CHARS
 from sandpiper.common.messages import (
     Ack,
     Data,
@@ -32,6 +32,7 @@ from sandpiper.common.messages import (
     MsgDraft,
     Notice,
 )
+from sandpiper.common.nicks import ANON
 
 STORE_RETRY_MS = 1000
 _encode = msgspec.msgpack.Encoder().encode
@@ -57,7 +58,9 @@ class Press:
         self._staged: list[_Staged] = []
         self._passing: list[tuple[Room, Notice, int]] = []
         self._acks: list[tuple[Session, Room, int, int]] = []
-        self._guest_acks: list[tuple[Session, Ack]] = []
+        self._guest_acks: list[tuple[Session, Room, Ack]] = []
+        self._voids: list[tuple[Session, Room, Turned]] = []
+        self._turned: dict[tuple[Session, str, bool], Turned] = {}
         self._outputs: list[Output] = []
         self.stored = 0
         self.refused: dict[Code, int] = dict.fromkeys(Code, 0)
@@ -69,9 +72,9 @@ class Press:
     def stage(
         self, room: Room, session: Session, nick: str, verified: bool, kind: str, draft: Draft, ts: int
     ) -> None:
-        """Takes one publication. A repeated one is answered with its first seq. Raises Refusal: GAP."""
+        """Takes one publication. A repeated one is answered with its first seq. Raises Refusal: GAP, INVALID."""
         key = session.key
-        sender = session.fingerprint or "~" + nick
+        sender = session.fingerprint or _nameless(session, nick)
         name = draft.id
         number = 0
         if key is not None and draft.n is not None:
@@ -79,12 +82,16 @@ class Press:
             name = f"{session.publisher}-{number}"
             taken = room.published.get(key, 0)
             if number <= taken:
+                if number < 1:
+                    raise Refusal(Code.INVALID, "publications are numbered from 1")
                 self._acks.append((session, room, number, self._dedup.find(room.name, sender, name) or 0))
                 return
             if number != taken + 1:
                 raise Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
             room.published[key] = number
         elif name is not None:
+            if len(name) > ID_CHARS:
+                raise Refusal(Code.INVALID, f"an id has at most {ID_CHARS} characters")
             seq = self._dedup.find(room.name, sender, name)
             if seq is not None:
                 self._acknowledge(session, room, name, seq)
@@ -113,17 +120,43 @@ class Press:
             self._acknowledge(session, room, name, seq)
 
     def turn(
-        self, session: Session, room: str, number: int, refusal: Refusal, name: str | None, ts: int
+        self, session: Session, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int
     ) -> None:
-        """Tells a publisher that its publication was refused, where a way back exists."""
+        """Tells a publisher that a publication to the room `name` was refused, where a way back exists.
+
+        A keyed one is told once a batch to send again, for once is enough to make it begin at its oldest.
+        """
         self.refused[refusal.code] += 1
         if session.guest is not None:
-            error = Error(refusal.text, ts, refusal.code.value, name, room)
+            error = Error(refusal.text, ts, refusal.code.value, draft_id, name)
             self._outputs.append(ToGuest(session.guest, [Item(error)]))
-        elif session.key is not None:
-            retry = refusal.retry_ms if refusal.code in _AGAIN else None
-            event = Turned(room=room, n=number, code=refusal.code.value, text=refusal.text, retry_ms=retry)
-            self._outputs.append(ToSession(session, event))
+            return
+        if session.key is None:
+            return
+        retry = refusal.retry_ms if refusal.code in _AGAIN else None
+        told = self._turned.get((session, name, retry is None))
+        if told is None:
+            told = Turned(room=name, n=number, code=refusal.code.value, text=refusal.text, retry_ms=retry)
+            self._turned[session, name, retry is None] = told
+            self._outputs.append(ToSession(session, told))
+        elif retry is not None and retry > (told.retry_ms or 0):
+            told.n, told.code, told.text, told.retry_ms = number, refusal.code.value, refusal.text, retry
+
+    def void(self, session: Session, room: Room, number: int, refusal: Refusal, ts: int) -> None:
+        """A numbered publication was refused for good: its number counts as taken, so that no hole stays behind it.
+
+        The publisher forgets it when it is told, so it is told once everything below is decided.
+        """
+        key = session.key or b""
+        taken = room.published.get(key, 0)
+        if number > taken + 1:
+            gap = Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
+            self.turn(session, room.name, number, gap, None, ts)
+            return
+        self.refused[refusal.code] += 1
+        room.published[key] = max(number, taken)
+        event = Turned(room=room.name, n=number, code=refusal.code.value, text=refusal.text)
+        self._voids.append((session, room, event))
 
     def notice(self, room: Room, notice: Notice) -> None:
         """Says something in the room, after what has been staged."""
@@ -131,18 +164,25 @@ class Press:
 
     def _acknowledge(self, session: Session, room: Room, name: str, seq: int) -> None:
         if session.guest is not None:
-            self._guest_acks.append((session, Ack(name, room.name, seq)))
+            self._guest_acks.append((session, room, Ack(name, room.name, seq)))
 
     # Flushing ----------------------------------------------------------------------------------------------
 
     @property
     def idle(self) -> bool:
         """Whether a flush would do nothing."""
-        return not (self._staged or self._passing or self._acks or self._guest_acks or self._outputs)
+        return not (
+            self._staged
+            or self._passing
+            or self._acks
+            or self._guest_acks
+            or self._voids
+            or self._outputs
+        )
 
     def flush(self, ts: int) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
-        if self._staged:
+        if self._staged or self._voids:
             try:
                 self._store.commit(self._batch(), ts)
             except StoreError as error:
@@ -153,11 +193,15 @@ class Press:
         outputs, self._outputs = self._outputs, []
         self._deliver(outputs)
         self._answer(outputs)
-        self._staged, self._passing, self._acks, self._guest_acks = [], [], [], []
+        outputs.extend(ToSession(session, event) for session, _, event in self._voids)
+        self._staged, self._passing, self._acks, self._guest_acks, self._voids = [], [], [], [], []
+        self._turned.clear()
         return outputs
 
     def _batch(self) -> Batch:
         last = {(staged.session, staged.room): staged.number for staged in self._staged if staged.number}
+        for session, room, event in self._voids:
+            last[session, room] = max(event.n, last.get((session, room), 0))
         published = {(session.key or b"", room.name): number for (session, room), number in last.items()}
         return Batch([staged.entry for staged in self._staged], published)
 
@@ -172,14 +216,19 @@ class Press:
             if staged.number:
                 room.published[staged.session.key or b""] = staged.number - 1
                 firsts[staged.session, room] = staged.number
-            else:
-                refusal = Refusal(Code.STORE, "not stored: the broker's log cannot be written now")
-                self.turn(staged.session, room.name, 0, refusal, message.id, ts)
+        refusal = Refusal(Code.STORE, "the broker's log cannot be written now", retry_ms=STORE_RETRY_MS)
+        for staged in self._staged:
+            if not staged.number:
+                self.turn(staged.session, staged.room.name, 0, refusal, staged.message.id, ts)
         for (session, room), number in firsts.items():
-            refusal = Refusal(Code.STORE, "the broker's log cannot be written now", retry_ms=STORE_RETRY_MS)
             self.turn(session, room.name, number, refusal, None, ts)
         self._passing = [(room, notice, 0) for room, notice, _ in self._passing]
-        self._staged, self._acks, self._guest_acks = [], [], []
+        self._staged = []
+        self._acks = [ack for ack in self._acks if ack[3] <= ack[1].head]
+        self._guest_acks = [ack for ack in self._guest_acks if (ack[2].seq or 0) <= ack[1].head]
+        self._voids = [
+            void for void in self._voids if void[2].n <= void[1].published.get(void[0].key or b"", 0)
+        ]
 
     def _deliver(self, outputs: list[Output]) -> None:
         if not self._passing and not any(staged.room.told for staged in self._staged):
@@ -217,7 +266,7 @@ class Press:
 
     def _answer(self, outputs: list[Output]) -> None:
         acks: dict[Guest, list[Item]] = {}
-        for session, ack in self._guest_acks:
+        for session, _, ack in self._guest_acks:
             if session.guest is not None:
                 acks.setdefault(session.guest, []).append(Item(ack))
         outputs.extend(ToGuest(guest, Items(items)) for guest, items in acks.items())
@@ -232,6 +281,11 @@ class Press:
 
 
 _AGAIN = frozenset({Code.GAP, Code.RATE, Code.STORE, Code.NOT_JOINED})
+
+
+def _nameless(session: Session, nick: str) -> str:
+    """Whose ids are meant where no key stands behind a nick; `anon` is many, so it is the session that counts."""
+    return f"~{session.publisher or nick}" if nick == ANON else f"~{nick}"
 
 
 def _to_seats(room: Room, said: list[tuple[bytes, msgspec.Struct]], outputs: list[Output]) -> None:

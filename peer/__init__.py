@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from sandpiper.peer.room import Pending, Room, connect
+from sandpiper.peer.pending import Pending
+from sandpiper.peer.room import Room, connect
 
 __all__ = ["Pending", "Room", "connect"]

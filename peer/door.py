@@ -54,9 +54,7 @@ async def ask(target: Target, profile: Profile, access_code: str | None) -> Door
             f"If the broker really was set up anew, remove its line from {profile.known_file}"
         )
     if verdict is Verdict.NOT_EXPECTED:
-        raise TrustError(
-            f"the key of {address} is {name}, not {target.fingerprint}: somebody may be in between"
-        )
+        raise TrustError(f"the key of {address} is {name}, not {target.fingerprint}: somebody may be in between")
     if access_code is not None and not welcome.access and verdict is Verdict.NEW and not target.fingerprint:
         raise AccessDenied(
             f"an access code was given, but {address} asks for none and is not known yet: it may be somebody else. "
@@ -73,9 +71,7 @@ async def _exchange(target: Target, address: str) -> bytes:
     try:
         return await asyncio.wait_for(_say_hello(target), CONNECT_S)
     except asyncio.TimeoutError:
-        raise Unreachable(
-            f"no answer from {address} within {CONNECT_S:.0f} s; is a broker running there?"
-        ) from None
+        raise Unreachable(f"no answer from {address} within {CONNECT_S:.0f} s; is a broker running there?") from None
     except asyncio.IncompleteReadError as error:
         if not error.partial:
             raise Unreachable(f"{address} hung up without a word; if a broker is starting there, try again") from None

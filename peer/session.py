@@ -154,9 +154,7 @@ class Session:
         elif isinstance(reply, control.Enrolled):
             if not self._credentials.broker_proved(reply.confirm):
                 self._give_up(
-                    AccessDenied(
-                        "the broker does not know the access code: wrong code, or somebody in between"
-                    )
+                    AccessDenied("the broker does not know the access code: wrong code, or somebody in between")
                 )
                 return
             self.enrolled = reply
@@ -395,9 +393,7 @@ class Session:
 def _advice(reply: control.Refused) -> str:
     match reply.code:
         case Code.ACCESS.value:
-            return (
-                f"{reply.text}; ask who runs the broker, and use --access-code-file or SANDPIPER_ACCESS_CODE"
-            )
+            return f"{reply.text}; ask who runs the broker, and use --access-code-file or SANDPIPER_ACCESS_CODE"
         case Code.NICK_TAKEN.value:
             return f"{reply.text}; try another --nick"
         case Code.RATE.value:

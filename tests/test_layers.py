@@ -46,7 +46,9 @@ SHELLS: Final = {
     "cli/*.py",
     "common/io/*.py",
     "peer/door.py",
+    "peer/keeper.py",
     "peer/link.py",
+    "peer/pending.py",
     "peer/profile.py",
     "peer/room.py",
 }

@@ -21,11 +21,13 @@ from bench.peers.base import Peer, lacks
 
 TOPIC = b"lobby/msg\0"
 QUIET = b"quiet/msg\0"
+FRAME_BYTES = {False: 232, True: 275}
+"""What our broker sends for a 100-byte text, from a tool and from a keyed member: the proxy moves as much."""
 HIGH_WATER = 100_000
 
 
 class Proxy(Peer):
-    """zmq_proxy; frames are the topic and the payload alone."""
+    """zmq_proxy; its frames are as large as our stamped ones, but come so from the publisher."""
 
     module = "bench.peers.proxy"
 
@@ -42,6 +44,7 @@ class Proxy(Peer):
         command = [sys.executable, "-m", self.module, secret.decode()]
         self.broker = process.start(command, log, stdout=subprocess.PIPE)
         self.where = {**process.first_line(self.broker, log), "key": public.decode()}
+        self.where["pad"] = FRAME_BYTES[self._curve] - len(TOPIC)
 
 
 def _curve(where: dict[str, Any]) -> sockets.Curve | None:
@@ -49,8 +52,9 @@ def _curve(where: dict[str, Any]) -> sockets.Curve | None:
 
 
 def publish(where: dict[str, Any], load: Load) -> None:
-    """The payload behind the topic."""
-    sockets.publish(where["xsub"], _curve(where), lambda payload: TOPIC + payload, load)
+    """The payload behind the topic, and padding."""
+    pad = where["pad"]
+    sockets.publish(where["xsub"], _curve(where), lambda payload: TOPIC + payload.ljust(pad, b"x"), load)
 
 
 def subscribe(where: dict[str, Any], load: Load) -> None:

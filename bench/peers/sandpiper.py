@@ -70,6 +70,7 @@ def publish(where: dict[str, Any], load: Load) -> None:
 
     async def run() -> None:
         async with _connect(where, "publisher", listen=False) as room:
+            await _until_on_bus(room)
             pace = Pace(load)
             pace.ready()
             while (count := pace.allowance()) >= 0:

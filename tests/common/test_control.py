@@ -92,7 +92,7 @@ def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
             assert refusal.code is Code.INVALID
             assert refusal.text.isprintable() or not refusal.text.isascii()
             assert len(refusal.text) <= ERROR_CHARS + 20
-    assert 0 <= control.request_number(raw) < 1 << 63
+    assert 0 <= control.request_number(raw) < 1 << 64
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
         ({"type": "nonsense", "r": 7}, 7),
         ({"r": 0}, 0),
         ({"r": -1}, 0),
-        ({"r": 1 << 63}, 0),
+        ({"r": 1 << 63}, 1 << 63),
         ({"r": True}, 0),
         ({"r": 1.0}, 0),
         ({"r": "7"}, 0),
