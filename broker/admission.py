@@ -82,9 +82,10 @@ class Admission:
         if observed:
             return observed
         seen, _, mac = ticket.rpartition(".")
+        if not hmac.compare_digest(mac.encode(), self._mac(seen).encode()):
+            return ""
         time, _, address = seen.partition(".")
-        fresh = time.isdecimal() and 0 <= now - int(time) <= TICKET_S
-        return address if fresh and hmac.compare_digest(mac.encode(), self._mac(seen).encode()) else ""
+        return address if 0 <= now - int(time) <= TICKET_S else ""
 
     def _mac(self, seen: str) -> str:
         return hashlib.blake2b(seen.encode(), key=self._secret, digest_size=16).hexdigest()
@@ -127,7 +128,9 @@ class Admission:
 
     def _fail(self, address: str, now: float) -> None:
         self.denied += 1
-        _bucket(self._failures, address, ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES).charge(1.0, now)
+        # A bucket is asked before an attempt and charged after it, so the last one that it holds is one too many.
+        failures = _bucket(self._failures, address, ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES - 1)
+        failures.charge(1.0, now)
         raise Refusal(Code.ACCESS, "wrong access code")
 
     # Enrolment ---------------------------------------------------------------------------------------------

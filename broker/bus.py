@@ -12,13 +12,16 @@ from typing import Any
 import zmq
 
 from sandpiper.broker.connections import Connections
+from sandpiper.broker.issue import Issue
+from sandpiper.broker.wanted import Wanted
+from sandpiper.common import batch
+from sandpiper.common.frame import topic
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
 from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
-_UNSUBSCRIBE = b"\0"
 
 
 class Pair:
@@ -50,7 +53,8 @@ class Pair:
         self._accounting = False
         self.surfaced: dict[int, int] = {}
         self._endpoints: list[tuple[Socket, str]] = []
-        self._topics: set[bytes] = set()
+        self._batches = Wanted(batch.topic)
+        self._singles = Wanted(lambda room: topic(room, ""))
         self.dropped_connections = 0
 
     def bind(self, xsub: str, xpub: str) -> None:
@@ -70,13 +74,15 @@ class Pair:
             socket.unbind(endpoint)
             socket.bind(endpoint)
 
-    def publish(self, frames: list[bytes]) -> None:
-        """To all subscribers."""
-        if not self._topics:
-            return
+    def publish(self, issue: Issue) -> None:
+        """To all subscribers: as batches to those who asked for batches, one by one to the others."""
         send = self.xpub.send
-        for frame in frames:
-            send(frame, zmq.NOBLOCK)
+        if self._keyed and self._batches.wants(issue.room):
+            for frame in issue.batches:
+                send(frame, zmq.NOBLOCK)
+        if self._singles.wants(issue.room):
+            for frame in issue.singles:
+                send(frame, zmq.NOBLOCK)
         self._drains[1].look()
 
     def account(self, on: bool) -> None:
@@ -97,28 +103,26 @@ class Pair:
         """Messages of several frames that came in and were dropped."""
         return sum(drain.multiparts for drain in self._drains)
 
-    def _published(self, batch: list[list[zmq.Frame]]) -> None:
+    def _published(self, received: list[list[zmq.Frame]]) -> None:
         if self._accounting:
-            for (part,) in batch:
+            for (part,) in received:
                 fd = int(part.get(zmq.SRCFD))
                 self.surfaced[fd] = self.surfaced.get(fd, 0) + len(part)
         if self._keyed:
-            self._publications([(part.get("User-Id"), part.bytes) for (part,) in batch])  # type: ignore[misc]
+            self._publications([(part.get("User-Id"), part.bytes) for (part,) in received])  # type: ignore[misc]
         else:
-            self._publications([(None, part.bytes) for (part,) in batch])
+            self._publications([(None, part.bytes) for (part,) in received])
         self._done()
 
-    def _subscribed(self, batch: list[list[zmq.Frame]]) -> None:
-        for (part,) in batch:
+    def _subscribed(self, received: list[list[zmq.Frame]]) -> None:
+        for (part,) in received:
             said = part.bytes
             if not said or said[0] != _SUBSCRIBE:
-                if said[:1] == _UNSUBSCRIBE:  # comes when the topic's last subscriber has gone
-                    self._topics.discard(said[1:])
-                continue
+                continue  # unsubscriptions count for nothing: see wanted.py
             fd = int(part.get(zmq.SRCFD))
             if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
                 self.dropped_connections += self._subscriptions.shut(fd)
                 continue
-            self._topics.add(said[1:])
+            (self._batches if batch.is_topic(said[1:]) else self._singles).add(said[1:])
             self._subscription(str(part.get("User-Id")) if self._keyed else None, said[1:])
         self._done()

@@ -13,7 +13,10 @@ from sandpiper.broker.store import StoreError
 from sandpiper.common import control
 from sandpiper.common.control import Reply
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import PAGE_BYTES, PAGE_ENTRIES
+from sandpiper.common.limits import PAGE_BYTES, PAGE_ENTRIES, WINDOW_MESSAGES
+
+_COUNTER_MOST = 1 << 62
+"""Above every seq and every number, and still fit for a database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Clerk:
             if session is not None:
                 broker.end(session, now, grace=True)
             session = broker.sessions[caller.key] = made
-        session.heard, session.gone_at, session.route = now, None, caller.route
+        broker.reconnected(session, caller.route, now)
         rates = (broker.rules.messages_per_s, broker.rules.bytes_per_s)
         return enrolled_reply(request, session, broker.store.run, rates, confirm)
 
@@ -77,6 +80,8 @@ class Clerk:
 
     def _join(self, session: Session, request: control.Join, now: float) -> Reply:
         broker = self._broker
+        if not (1 <= request.next_n < _COUNTER_MOST and request.backlog >= 0):
+            raise Refusal(Code.INVALID, "next_n counts from 1, and backlog is not below 0")
         place = broker.join(
             session,
             request.room,
@@ -120,19 +125,20 @@ class Clerk:
     def _replay(self, session: Session, request: control.Replay, now: float) -> Reply:
         room, _ = self._broker.seated(session, request.room)
         limit = min(max(request.limit, 1), PAGE_ENTRIES)
-        page = self._broker.store.page(room.name, max(request.after, 0), limit, PAGE_BYTES)
+        page = self._broker.store.page(room.name, _seq(request.after), limit, PAGE_BYTES)
         return control.Page(
             r=request.r,
             run=self._broker.store.run,
             start=page.start,
             head=page.head,
-            seqs=[seq for seq, _ in page.entries],
-            frames=[frame for _, frame in page.entries],
+            blocks=[body for _, _, body in page.blocks],
         )
 
     # Messages ----------------------------------------------------------------------------------------------
 
     def _publish(self, session: Session, request: control.Publish, now: float) -> None:
+        if len(request.frames) > WINDOW_MESSAGES:
+            raise Refusal(Code.TOO_MANY, f"at most {WINDOW_MESSAGES} publications are sent at once")
         for frame in request.frames:
             self._broker.publish_frame(session, frame, now)
 
@@ -159,6 +165,7 @@ class Clerk:
 
     def _ping(self, session: Session, request: control.Ping, now: float) -> Reply:
         session.rtt_ms = request.rtt_ms
+        self._broker.flush(now)  # a head that is not stored yet may never be
         heads = {name: self._broker.rooms[name].head for name in session.seats}
         return control.Pong(r=request.r, run=self._broker.store.run, heads=heads)
 
@@ -166,6 +173,11 @@ class Clerk:
         self._broker.end(session, now, grace=False)
         self._admission.forget(session.key or b"")
         return control.Done(r=request.r)
+
+
+def _seq(asked: int) -> int:
+    """A seq that a database can look for."""
+    return min(max(asked, 0), _COUNTER_MOST)
 
 
 def _refused(number: int, refusal: Refusal) -> Reply:

@@ -10,19 +10,23 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
-from sandpiper.broker.press import Press
+from sandpiper.broker.press import AGAIN, Press
 from sandpiper.broker.room import Room
 from sandpiper.broker.session import Seat, Session
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.broker.whispers import Whispers
-from sandpiper.common import frame
+from sandpiper.common import batch, frame
 from sandpiper.common.buckets import Meter
 from sandpiper.common.control import Subscribed
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item
 from sandpiper.common.limits import (
+    BATCH_MESSAGES,
+    BODY_BYTES,
     BURST_S,
     BYTES_PER_S,
     DEDUP_IDS,
@@ -78,7 +82,8 @@ class Broker:
         self._wall = wall - now
         self._run_inherited = store.inherited
         self._outputs: list[Output] = []
-        self.tools = Session(self.meter(PLAIN_FACTOR), path="plain")
+        self._told: list[Output] = []
+        self.tools = Session(self.meter(PLAIN_FACTOR), publisher=ANON, path="plain")
         self._load(now)
 
     def _load(self, now: float) -> None:
@@ -89,10 +94,11 @@ class Broker:
             self.rooms[name].published[key] = number
         for owned in loaded.nicks:
             self.rooms[owned.room].book.reserve(owned.identity, owned.nick, now)
-        for name, seq, encoded in self.store.recent(int(now + self._wall - DEDUP_S), DEDUP_IDS):
-            message = frame.decode(encoded)
-            if message is not None and not isinstance(message, Notice):
-                self._dedup.add(name, message.from_ or "~" + message.nick, message.id, seq)
+        for name, block in self.store.recent(int(now + self._wall - DEDUP_S), DEDUP_IDS):
+            with suppress(Refusal):  # what cannot be read cannot be repeated
+                for message in batch.decode(block):
+                    if not isinstance(message, Notice):
+                        self._dedup.add(name, message.from_ or "~" + message.nick, message.id, message.seq)
 
     def meter(self, factor: int = 1) -> Meter:
         """One member's rate, or several members'."""
@@ -126,16 +132,16 @@ class Broker:
         after: int | None = None,
         backlog: int = 0,
     ) -> Place:
-        """Seats the session. Raises Refusal: INVALID, NICK_TAKEN, TOO_MANY."""
+        """Seats the session. Raises Refusal: INVALID, NICK_TAKEN, TOO_MANY; StoreError for a run that cannot begin."""
         room = self.room(name)
         try:
+            self.flush(now)
+            if run == self.store.run and after is not None and after > room.head:
+                self._doubt_run()
             seat = self._seat(room, session, nick_wanted, member, now)
-        except Refusal:
+        except (Refusal, StoreError):
             self._forget(room)
             raise
-        self.flush(now)
-        if run == self.store.run and after is not None and after > room.head:
-            self._doubt_run()
         if seat is not None:
             room.seats[session] = session.seats[name] = seat
             if session.guest is not None:
@@ -184,8 +190,8 @@ class Broker:
         every seq that it ever gave out.
         """
         if self._run_inherited:
-            self._run_inherited = False
             self.store.new_run()
+            self._run_inherited = False
             for room in self.rooms.values():
                 room.run_start = room.head + 1
 
@@ -203,7 +209,16 @@ class Broker:
         del session.seats[room.name]
         room.told.pop(session, None)
         session.pushed.discard(room.name)
-        room.book.release(seat.nick, keep_until=keep_until)
+        self._release(room, session, seat.nick, keep_until)
+
+    def _release(self, room: Room, session: Session, held: str, keep_until: float | None) -> None:
+        room.book.release(held, keep_until=keep_until)
+        if session.identity is not None and room.book.owner(held) is None:
+            self._free(room, held)
+
+    def _free(self, room: Room, held: str) -> None:
+        with suppress(StoreError):  # then it is only kept over a restart
+            self.store.free_nick(room.name, fold(held))
 
     def _forget(self, room: Room) -> None:
         if room.forgettable:
@@ -219,19 +234,18 @@ class Broker:
     def claim(self, session: Session, name: str, wanted: str, now: float) -> None:
         """Another nick; everyone is told. Raises Refusal: NOT_JOINED, INVALID, NICK_TAKEN."""
         room, seat = self.seated(session, name)
-        nick(wanted)
+        wanted = ANON if fold(wanted) == ANON else nick(wanted)
         was = seat.nick
         if wanted != was:
             claimed = room.book.claim(session.owner, wanted)
-            room.book.release(was, keep_until=None)
+            self._release(room, session, was, None)
             seat.nick, seat.verified = claimed, _verified(session, claimed)
             self._remember(room, session, claimed, now)
             if seat.member:
                 self._notice(room, f"{was} is now {claimed}", now, event="nick", session=session, was=was)
         if session.guest is not None:
             said = NickSet(f"nick set to {wanted}", self.ts(now))
-            self._outputs.extend(self.press.flush(self.ts(now)))
-            self._outputs.append(ToGuest(session.guest, [Item(said)]))
+            self.tell(ToGuest(session.guest, [Item(said)]))
 
     def _remember(self, room: Room, session: Session, claimed: str, now: float) -> None:
         if session.identity is not None and claimed != ANON:
@@ -251,48 +265,92 @@ class Broker:
 
     def publish_frame(self, session: Session, encoded: bytes, now: float) -> None:
         """One bus frame from a keyed session, or from the plain doors' tools."""
+        raw, _, body = encoded.partition(b"\0")
+        if batch.is_topic(raw):
+            self._publish_batch(session, raw, body, now)
+            return
         name, draft = "", None
         try:
-            raw, body = frame.split(encoded)
-            topic = self._topics.get(raw)
-            if topic is None:
-                topic = self._topic(raw)
-            name, kind = topic
-            draft = frame.decode_draft(kind, body)
-            wait = session.meter.take(len(encoded), now)
+            wait = session.meter.take(len(encoded), now)  # first of all: what is malformed costs its rate too
             if wait:
                 raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
-            self._publish(session, name, kind, draft, now)
+            name, kind = self._topics.get(raw) or self._topic(raw)
+            draft = frame.decode_draft(kind, body)
+            self._publish(session, name, draft, now)
         except Refusal as refusal:
-            number = draft.n if draft is not None else None
-            self.press.turn(session, name, number or 0, refusal, draft.id if draft else None, self.ts(now))
+            self._turn(session, name, body, draft, refusal, now)
+
+    def _publish_batch(self, session: Session, raw: bytes, body: bytes, now: float) -> None:
+        """Many publications to one room. From the first that is to be sent again on, none is taken."""
+        name, draft = "", None
+        try:
+            name, _ = self._topics.get(raw) or self._topic(raw)
+            drafts = batch.decode_drafts(body)
+        except Refusal as refusal:
+            self._publish_bodies(session, name, body, refusal, now)
+            return
+        take, size = session.meter.take, len(body) // max(len(drafts), 1)
+        for draft in drafts:
+            try:
+                wait = take(size, now)
+                if wait:
+                    raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
+                self._publish(session, name, draft, now)
+            except Refusal as refusal:
+                self._turn(session, name, b"", draft, refusal, now)
+                if refusal.code in AGAIN:
+                    return
+
+    def _publish_bodies(self, session: Session, name: str, body: bytes, refusal: Refusal, now: float) -> None:
+        """A batch of which some is bad: each publication for itself."""
+        try:
+            if not name:
+                raise refusal
+            bodies = batch.bodies(body)
+            if len(bodies) > BATCH_MESSAGES:
+                raise Refusal(Code.TOO_MANY, f"a batch has at most {BATCH_MESSAGES} publications")
+            for each in bodies:
+                self.publish_frame(session, frame.topic(name, batch.kind_of(each)) + b"\0" + each, now)
+        except Refusal as worse:
+            session.meter.charge(len(body), now)
+            self.press.turn(session, name, 0, worse, None, self.ts(now))
+
+    def _turn(
+        self, session: Session, name: str, body: bytes, draft: Draft | None, refusal: Refusal, now: float
+    ) -> None:
+        """The publication was refused; with a number, and for good, its number is taken all the same."""
+        number = (draft.n if draft is not None else _number(body)) or 0
+        if number > 0 and session.key is not None and name in session.seats and refusal.code not in AGAIN:
+            self.press.void(session, self.rooms[name], number, refusal, self.ts(now))
+        else:
+            self.press.turn(session, name, number, refusal, draft.id if draft else None, self.ts(now))
 
     def _topic(self, raw: bytes) -> tuple[str, str]:
-        topic = frame.read_topic(raw)
+        topic = (batch.read_topic(raw), "") if batch.is_topic(raw) else frame.read_topic(raw)
         if len(self._topics) > 4 * ROOMS:
             self._topics.clear()
         self._topics[raw] = topic
         return topic
 
-    def _publish(self, session: Session, name: str, kind: str, draft: Draft, now: float) -> None:
+    def _publish(self, session: Session, name: str, draft: Draft, now: float) -> None:
         ts = int(now + self._wall)
         if session is self.tools:
             room = self.room(name)
             nick_shown = nick(draft.nick) if draft.nick else ANON
             if room.book.owner(nick_shown) is not None:
                 raise Refusal(Code.NICK_TAKEN, f"the nick {nick_shown} belongs to a member")
-            self.press.stage(room, session, nick_shown, False, kind, draft, ts)
+            self.press.stage(room, session, nick_shown, False, draft, ts)
         else:
             room, seat = self.seated(session, name)
-            self.press.stage(room, session, seat.nick, seat.verified, kind, draft, ts)
+            self.press.stage(room, session, seat.nick, seat.verified, draft, ts)
 
     def publish_draft(self, session: Session, name: str, draft: Draft, now: float) -> None:
         """One publication of a guest, whose rate its own connection keeps. Raises Refusal."""
         room, seat = self.seated(session, name)
-        kind = type(draft).__struct_config__.tag
-        if not isinstance(kind, str):
-            raise Refusal(Code.INVALID, "not a publication")
-        self.press.stage(room, session, seat.nick, seat.verified, kind, draft, self.ts(now))
+        size = len(batch.encode_body(draft))
+        if size > BODY_BYTES:
+            raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {size}")
+        self.press.stage(room, session, seat.nick, seat.verified, draft, self.ts(now))
 
     # Sessions ----------------------------------------------------------------------------------------------
 
@@ -303,13 +361,21 @@ class Broker:
         session.pushed.add(name)
         session.path = "one-port"
 
+    def reconnected(self, session: Session, route: bytes, now: float) -> None:
+        """The session goes on over a new connection, whose subscriptions are its own."""
+        for name in session.pushed:
+            self.rooms[name].told.pop(session, None)
+        session.pushed.clear()
+        session.path = "bus"
+        session.heard, session.gone_at, session.route = now, None, route
+
     def subscribed(self, key: bytes, topic: bytes, now: float) -> None:
         """A subscription of this key has reached the bus: tells it from where on it will be pushed."""
         session = self.sessions.get(key)
         if session is None:
             return
         for name in session.seats:
-            if f"{name}/".encode().startswith(topic):
+            if batch.topic(name).startswith(topic) or f"{name}/".encode().startswith(topic):
                 self.flush(now)
                 event = Subscribed(room=name, run=self.store.run, head=self.rooms[name].head)
                 self._outputs.append(ToSession(session, event))
@@ -347,8 +413,7 @@ class Broker:
                 self.end(session, now, grace=True)
         for room in list(self.rooms.values()):
             for freed in room.book.expire(now):
-                with suppress(StoreError):
-                    self.store.free_nick(room.name, fold(freed))
+                self._free(room, freed)
             self._forget(room)
         self._outputs.extend(self.whispers.expire(now, self.ts(now)))
 
@@ -371,12 +436,15 @@ class Broker:
 
     def tell(self, output: Output) -> None:
         """Adds one thing to send, after what is staged."""
-        self._outputs.append(output)
+        self._told.append(output)
 
     def flush(self, now: float) -> None:
         """Stores and publishes what is staged. `take` gives the results."""
         if not self.press.idle:
             self._outputs.extend(self.press.flush(self.ts(now)))
+        if self._told:
+            self._outputs += self._told
+            self._told = []
 
     def take(self, now: float) -> list[Output]:
         """Flushes, and gives all that is to be sent, in order."""
@@ -387,3 +455,18 @@ class Broker:
 
 def _verified(session: Session, claimed: str) -> bool:
     return session.identity is not None and claimed != ANON
+
+
+class _Numbered(msgspec.Struct):
+    n: int | None = None
+
+
+_numbered = msgspec.msgpack.Decoder(_Numbered)
+
+
+def _number(body: bytes) -> int | None:
+    """The number in a draft that was refused, if it can be told."""
+    try:
+        return _numbered.decode(body).n
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -9,7 +9,7 @@ from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import StoreError
-from sandpiper.common import frame
+from sandpiper.common import batch
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import PAGE_BYTES
 from sandpiper.common.messages import Draft, Joined, Member, Message, Notice, Rooms, Welcome
@@ -32,6 +32,7 @@ class Desk:
         self._clock = clock
         self._changed = changed
         self._sessions: dict[Guest, Session] = {}
+        self._count = 0
         self.welcome = welcome
 
     @property
@@ -86,8 +87,13 @@ class Desk:
             page = self._broker.store.page(room, after, limit, PAGE_BYTES)
         except StoreError as error:
             raise Refusal(Code.STORE, str(error)) from error
-        messages = (frame.decode(encoded) for _, encoded in page.entries)
-        return [each for each in messages if each is not None and not isinstance(each, Notice)], page.start
+        messages = [
+            message
+            for _, _, block in page.blocks
+            for message in batch.decode(block)
+            if not isinstance(message, Notice) and message.seq > max(after, page.start - 1)
+        ]
+        return messages[:limit], page.start
 
     def newest(self, room: str, count: int) -> int:
         """See Port."""
@@ -115,5 +121,8 @@ class Desk:
         """Everybody has a rate from the first line on, in a room or not."""
         session = self._sessions.get(guest)
         if session is None:
-            session = self._sessions[guest] = Session(self._broker.meter(), guest=guest, path="line")
+            self._count += 1
+            name = f"{ANON}/{self._count}"
+            session = Session(self._broker.meter(), publisher=name, guest=guest, path="line")
+            self._sessions[guest] = session
         return session

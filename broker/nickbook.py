@@ -29,6 +29,11 @@ class NickBook:
         """What the store remembers: the owner has the grace time, from now, to come back."""
         self._owned[fold(name)] = _Owned(owner, name, 0, now + NICK_GRACE_S)
 
+    @property
+    def owners(self) -> int:
+        """How many nicks are owned, or kept for who had them."""
+        return len(self._owned)
+
     def owner(self, name: str) -> object | None:
         """Who owns `name`, None for nobody."""
         owned = self._owned.get(fold(name))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sandpiper.bridge.port import Guest
+from sandpiper.broker.issue import Issue
 from sandpiper.broker.session import Session
 from sandpiper.common.control import Event, Reply
 from sandpiper.common.items import Item
@@ -14,9 +15,9 @@ from sandpiper.common.items import Item
 
 @dataclass(frozen=True, slots=True)
 class ToBus:
-    """Frames for every subscriber of the bus."""
+    """What is said in a room, for every subscriber of the bus."""
 
-    frames: list[bytes]
+    issue: Issue
 
 
 @dataclass(frozen=True, slots=True)

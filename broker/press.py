@@ -10,15 +10,16 @@ import msgspec
 
 from sandpiper.bridge.port import Guest
 from sandpiper.broker.dedup import Dedup
+from sandpiper.broker.issue import Issue, Said
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.room import Room
 from sandpiper.broker.session import Session
-from sandpiper.broker.store import Batch, Entry, Store, StoreError
-from sandpiper.common import frame
-from sandpiper.common.control import Acked, Push, Turned
+from sandpiper.broker.store import Batch, Block, Store, StoreError
+from sandpiper.common import batch
+from sandpiper.common.control import Acked, Turned
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, Items
-from sandpiper.common.limits import FRAME_BYTES, ID_CHARS
+from sandpiper.common.limits import ID_CHARS
 from sandpiper.common.messages import (
     Ack,
     Data,
@@ -35,13 +36,14 @@ from sandpiper.common.messages import (
 from sandpiper.common.nicks import ANON
 
 STORE_RETRY_MS = 1000
+AGAIN = frozenset({Code.GAP, Code.RATE, Code.STORE, Code.NOT_JOINED})
+"""Not for good: the publication is to be sent again."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class _Staged(msgspec.Struct, gc=False):
+class _Staged(Said, gc=False):
     """One publication on its way into the store. `number` is 0 for a publisher that does not number."""
 
-    entry: Entry
     message: Message
     room: Room
     session: Session
@@ -69,9 +71,7 @@ class Press:
 
     # Staging -----------------------------------------------------------------------------------------------
 
-    def stage(
-        self, room: Room, session: Session, nick: str, verified: bool, kind: str, draft: Draft, ts: int
-    ) -> None:
+    def stage(self, room: Room, session: Session, nick: str, verified: bool, draft: Draft, ts: int) -> None:
         """Takes one publication. A repeated one is answered with its first seq. Raises Refusal: GAP, INVALID."""
         key = session.key
         sender = session.fingerprint or _nameless(session, nick)
@@ -100,18 +100,18 @@ class Press:
         run = self._store.run
         if name is None:
             name = f"{run[:8]}-{seq}"
-        stamps = (ts, room.name, seq, room.last.get(kind, 0), run, name, session.fingerprint, verified)
         message: Message
         if isinstance(draft, MsgDraft):
-            message = Msg(nick, draft.text, *stamps)
+            kind, made, content = "msg", Msg, draft.text
         elif isinstance(draft, MeDraft):
-            message = Me(nick, draft.text, *stamps)
+            kind, made, content = "me", Me, draft.text
         elif isinstance(draft, DataDraft):
-            message = Data(nick, draft.value, *stamps)
+            kind, made, content = "data", Data, draft.value
         else:
             raise TypeError(f"{type(draft).__name__} is no publication")
-        entry = Entry(room.name, kind, seq, ts, room.prefix(kind) + _encode(message))
-        self._staged.append(_Staged(entry, message, room, session, sender, number))
+        prev = room.last.get(kind, 0)
+        message = made(nick, content, ts, room.name, seq, prev, run, name, session.fingerprint, verified)
+        self._staged.append(_Staged(kind, message, _encode(message), room, session, sender, number))
         room.head = room.last[kind] = seq
         self._dedup.add(room.name, sender, name, seq)
         if number:
@@ -133,7 +133,7 @@ class Press:
             return
         if session.key is None:
             return
-        retry = refusal.retry_ms if refusal.code in _AGAIN else None
+        retry = refusal.retry_ms if refusal.code in AGAIN else None
         told = self._turned.get((session, name, retry is None))
         if told is None:
             told = Turned(room=name, n=number, code=refusal.code.value, text=refusal.text, retry_ms=retry)
@@ -182,28 +182,61 @@ class Press:
 
     def flush(self, ts: int) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
+        blocks: dict[Room, list[Block]] = {}
         if self._staged or self._voids:
+            blocks = self._blocks(ts)
             try:
-                self._store.commit(self._batch(), ts)
+                self._store.commit(Batch([each for some in blocks.values() for each in some], self._numbers()), ts)
             except StoreError as error:
+                blocks = {}
                 self._undo(error, ts)
             else:
                 self.trouble = None
                 self.stored += len(self._staged)
         outputs, self._outputs = self._outputs, []
-        self._deliver(outputs)
+        for room, issue in self._issues(blocks).items():
+            outputs.append(ToBus(issue))
+            for session in room.told:
+                if session.guest is not None:
+                    outputs.append(ToGuest(session.guest, issue.items))
+                else:
+                    outputs.extend(ToSession(session, push) for push in issue.pushes)
         self._answer(outputs)
         outputs.extend(ToSession(session, event) for session, _, event in self._voids)
         self._staged, self._passing, self._acks, self._guest_acks, self._voids = [], [], [], [], []
         self._turned.clear()
         return outputs
 
-    def _batch(self) -> Batch:
+    def _blocks(self, ts: int) -> dict[Room, list[Block]]:
+        by_room: dict[Room, list[_Staged]] = {}
+        for staged in self._staged:
+            by_room.setdefault(staged.room, []).append(staged)
+        return {room: _blocks_of(room.name, some, ts) for room, some in by_room.items()}
+
+    def _numbers(self) -> dict[tuple[bytes, str], int]:
         last = {(staged.session, staged.room): staged.number for staged in self._staged if staged.number}
         for session, room, event in self._voids:
             last[session, room] = max(event.n, last.get((session, room), 0))
-        published = {(session.key or b"", room.name): number for (session, room), number in last.items()}
-        return Batch([staged.entry for staged in self._staged], published)
+        return {(session.key or b"", room.name): number for (session, room), number in last.items()}
+
+    def _issues(self, blocks: dict[Room, list[Block]]) -> dict[Room, Issue]:
+        """What is said in each room, notices in their places."""
+        said: dict[Room, list[Said]] = {}
+        passing = iter(self._passing)
+        upcoming = next(passing, None)
+        for position, staged in enumerate(self._staged):
+            while upcoming is not None and upcoming[2] <= position:
+                said.setdefault(upcoming[0], []).append(_said(upcoming[1]))
+                upcoming = next(passing, None)
+            said.setdefault(staged.room, []).append(staged)
+        while upcoming is not None:
+            said.setdefault(upcoming[0], []).append(_said(upcoming[1]))
+            upcoming = next(passing, None)
+        noticed = {room for room, _, _ in self._passing}
+        return {
+            room: Issue(room.name, some, None if room in noticed else [block.body for block in blocks[room]])
+            for room, some in said.items()
+        }
 
     def _undo(self, error: StoreError, ts: int) -> None:
         self.trouble = str(error)
@@ -211,15 +244,18 @@ class Press:
         for staged in reversed(self._staged):
             message, room = staged.message, staged.room
             room.head = message.seq - 1
-            room.last[staged.entry.kind] = message.prev
+            room.last[staged.kind] = message.prev
             self._dedup.forget(room.name, staged.sender, message.id)
             if staged.number:
                 room.published[staged.session.key or b""] = staged.number - 1
                 firsts[staged.session, room] = staged.number
         refusal = Refusal(Code.STORE, "the broker's log cannot be written now", retry_ms=STORE_RETRY_MS)
         for staged in self._staged:
-            if not staged.number:
+            if not staged.number and staged.session.guest is None:
                 self.turn(staged.session, staged.room.name, 0, refusal, staged.message.id, ts)
+        for session, room, ack in self._guest_acks:  # one for each publication, repeated ones too
+            if (ack.seq or 0) > room.head:
+                self.turn(session, room.name, 0, refusal, ack.id, ts)
         for (session, room), number in firsts.items():
             self.turn(session, room.name, number, refusal, None, ts)
         self._passing = [(room, notice, 0) for room, notice, _ in self._passing]
@@ -229,40 +265,6 @@ class Press:
         self._voids = [
             void for void in self._voids if void[2].n <= void[1].published.get(void[0].key or b"", 0)
         ]
-
-    def _deliver(self, outputs: list[Output]) -> None:
-        if not self._passing and not any(staged.room.told for staged in self._staged):
-            if self._staged:
-                outputs.append(ToBus([staged.entry.frame for staged in self._staged]))
-            return
-        passing = iter(self._passing)
-        upcoming = next(passing, None)
-        frames: list[bytes] = []
-        by_room: dict[Room, list[tuple[bytes, msgspec.Struct]]] = {}
-        for position in range(len(self._staged) + 1):
-            while upcoming is not None and upcoming[2] <= position:
-                room, notice, _ = upcoming
-                self._place(room, frame.encode(room.name, "notice", notice), notice, frames, by_room)
-                upcoming = next(passing, None)
-            if position < len(self._staged):
-                staged = self._staged[position]
-                self._place(staged.room, staged.entry.frame, staged.message, frames, by_room)
-        if frames:
-            outputs.append(ToBus(frames))
-        for room, said in by_room.items():
-            _to_seats(room, said, outputs)
-
-    @staticmethod
-    def _place(
-        room: Room,
-        encoded: bytes,
-        message: msgspec.Struct,
-        frames: list[bytes],
-        by_room: dict[Room, list[tuple[bytes, msgspec.Struct]]],
-    ) -> None:
-        frames.append(encoded)
-        if room.told:
-            by_room.setdefault(room, []).append((encoded, message))
 
     def _answer(self, outputs: list[Output]) -> None:
         acks: dict[Guest, list[Item]] = {}
@@ -280,34 +282,21 @@ class Press:
             outputs.append(ToSession(session, run))
 
 
-_AGAIN = frozenset({Code.GAP, Code.RATE, Code.STORE, Code.NOT_JOINED})
-
-
 def _nameless(session: Session, nick: str) -> str:
     """Whose ids are meant where no key stands behind a nick; `anon` is many, so it is the session that counts."""
     return f"~{session.publisher or nick}" if nick == ANON else f"~{nick}"
 
 
-def _to_seats(room: Room, said: list[tuple[bytes, msgspec.Struct]], outputs: list[Output]) -> None:
-    items: Items | None = None
-    pushes: list[Push] | None = None
-    for session in room.told:
-        if session.guest is not None:
-            items = items or Items(Item(message) for _, message in said)
-            outputs.append(ToGuest(session.guest, items))
-        else:
-            pushes = pushes or _pushes([encoded for encoded, _ in said])
-            outputs.extend(ToSession(session, push) for push in pushes)
+def _said(notice: Notice) -> Said:
+    return Said("notice", notice, _encode(notice))
 
 
-def _pushes(frames: list[bytes]) -> list[Push]:
-    """As few pushes as fit a control frame each."""
-    pushes: list[Push] = []
-    size = FRAME_BYTES
-    for encoded in frames:
-        if size + len(encoded) > FRAME_BYTES // 2:
-            pushes.append(Push(frames=[]))
-            size = 0
-        pushes[-1].frames.append(encoded)
-        size += len(encoded)
-    return pushes
+def _blocks_of(room: str, staged: list[_Staged], ts: int) -> list[Block]:
+    blocks = []
+    done = 0
+    for bodies in batch.portions([each.body for each in staged]):
+        some = staged[done : done + len(bodies)]
+        done += len(bodies)
+        last = {each.kind: each.message.seq for each in some}
+        blocks.append(Block(room, some[0].message.seq, len(some), ts, last, batch.pack(bodies)))
+    return blocks

@@ -7,41 +7,47 @@ from dataclasses import dataclass, field
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One stamped bus frame: the `seq`th of its room, of type `kind`, at `ts` (wall, whole seconds).
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Messages `first` to `first + count - 1` of a room: `ts` (wall, whole seconds) of the newest, the last seq of
+    each type among them, and their bytes, which are nothing to the store.
 
-    A Struct, for one is made a message: ten times as fast as a frozen dataclass.
+    A Struct, for at rest one is made a message: ten times as fast as a frozen dataclass.
     """
 
     room: str
-    kind: str
-    seq: int
+    first: int
+    count: int
     ts: int
-    frame: bytes
+    last: dict[str, int]
+    body: bytes
 
 
 @dataclass(slots=True)
 class Batch:
-    """Entries in the order of their seqs, and the last number of each (publisher's CURVE key, room)."""
+    """Blocks, each room's in the order of their seqs, and the last number of each (publisher's CURVE key, room)."""
 
-    entries: list[Entry]
+    blocks: list[Block]
     published: dict[tuple[bytes, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a log: (seq, frame), oldest first. The log is retained from `start` on and ends at `head`."""
+    """Part of a log: (first, count, body), oldest first. The log is retained from `start` on and ends at `head`.
+
+    The first block may begin before what was asked for, and before `start`.
+    """
 
     start: int
     head: int
-    entries: list[tuple[int, bytes]]
+    blocks: list[tuple[int, int, bytes]]
 
 
 @dataclass(slots=True)
 class RoomRow:
     """A room's log: what comes next, where the run began in it, the last seq of each type.
 
-    It is retained from `start` on, which is `next_seq` where nothing is; `oldest` is the ts of the first.
+    It is retained from `start` on, which is `next_seq` where nothing is; `oldest` is the ts of the first block,
+    which may begin before `start`.
     """
 
     id: int

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sandpiper.broker.logs import at
 from sandpiper.broker.records import RoomRow
 
 
@@ -26,7 +27,7 @@ class Retention:
     def cuts(
         self, db: sqlite3.Connection, rooms: Iterable[RoomRow], messages: int, before: float, chunk: int
     ) -> list[Cut]:
-        """What is past a room's newest `messages` or older than `before`, at most `chunk` rows in all.
+        """What is past a room's newest `messages` or older than `before`, at most `chunk` entries in all.
 
         Looks at the tables of those rooms only that have something to give. Raises sqlite3.DatabaseError.
         """
@@ -54,8 +55,10 @@ def _start(db: sqlite3.Connection, room: RoomRow, messages: int, before: float, 
     by_count = max(room.next_seq - messages, room.start)
     if by_count >= furthest:
         return furthest
+    # A block goes by the ts of its newest, so the first one is that which holds `by_count`.
     kept = db.execute(
-        "SELECT seq FROM log WHERE room = ? AND seq >= ? AND seq < ? AND ts >= ? ORDER BY seq LIMIT 1",
-        (room.id, by_count, furthest, before),
+        """SELECT id FROM log
+            WHERE id >= (SELECT max(id) FROM log WHERE id <= ?) AND id < ? AND ts >= ? ORDER BY id LIMIT 1""",
+        (at(room.id, by_count), at(room.id, furthest), before),
     ).fetchone()
-    return furthest if kept is None else int(kept[0])
+    return furthest if kept is None else max(int(kept[0]) - at(room.id, 0), by_count)

@@ -51,4 +51,4 @@ class Room:
     @property
     def forgettable(self) -> bool:
         """Whether nothing would be lost with it."""
-        return not self.seats and not self.head and not self.published
+        return not (self.seats or self.head or self.published or self.book.owners)

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandpiper.broker import logs
 from sandpiper.broker.folder import Folder
 from sandpiper.broker.schema import check
 from sandpiper.broker.store_errors import corrupt
@@ -31,7 +32,7 @@ class Meta:
 
 
 def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str) -> Meta:
-    """Goes on with the run that was, or begins `new_run`. Reads every page after an unclean stop.
+    """Goes on with the run that was, or begins `new_run`. Reads every page after an unclean stop, and gathers the logs.
 
     Raises StoreError and sqlite3.DatabaseError.
     """
@@ -43,7 +44,10 @@ def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boo
             check(db, folder.database)
         kept = last.ends_where_it_stopped(boot_id) and folder.is_marked(last.run, last.opens)
         meta = Meta(last.run if kept else new_run, False, fsync, boot_id, last.opens + 1)
+    db.execute("BEGIN IMMEDIATE")
+    logs.recover(db, folder.database)
     write(db, meta)
+    db.execute("COMMIT")
     folder.mark(meta.run, meta.opens)
     return meta
 
@@ -51,22 +55,19 @@ def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boo
 def write(db: sqlite3.Connection, meta: Meta) -> None:
     """Writes `meta`; under another run than before, every log begins anew behind its head.
 
-    The folder is to be marked after it: a crash between the two leaves them different, and the next open then
-    begins a run of its own. Raises sqlite3.DatabaseError.
+    Needs a transaction, and all logs gathered. The folder is to be marked after it: a crash between the two leaves
+    them different, and the next open then begins a run of its own. Raises sqlite3.DatabaseError.
     """
-    db.execute("BEGIN IMMEDIATE")
     before = db.execute("SELECT run FROM meta").fetchone()
     if before is not None and before[0] != meta.run:
         db.execute("UPDATE rooms SET run_start = next_seq")
     row = (meta.run, meta.clean, meta.synced, meta.boot, meta.opens)
     db.execute("INSERT OR REPLACE INTO meta (one, run, clean, synced, boot, opens) VALUES (1, ?, ?, ?, ?, ?)", row)
-    db.execute("COMMIT")
 
 
 def leave(db: sqlite3.Connection) -> None:
-    """Says that everything is there, and moves it into the one file. Raises sqlite3.DatabaseError."""
+    """Says that everything is there. Raises sqlite3.DatabaseError."""
     db.execute("UPDATE meta SET clean = 1")
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def read(db: sqlite3.Connection, path: Path) -> Meta:

@@ -1,7 +1,7 @@
 """The database: its tables, and how it is opened.
 
-WAL, because a commit then is one sequential write. Exclusive locking, because no other process may look:
-it saves a third of a small commit's time, and the shared-memory file, whose growth on a full disk may kill us.
+WAL, because a commit then is one sequential write, and a checkpoint runs beside it. The folder's lock keeps other
+brokers out; another program may look, and one that writes gets in our way but does no harm.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sandpiper.broker.store_errors import corrupt, from_sqlite, newer
-from sandpiper.common.limits import STORE_CACHE_KIB, STORE_CHECKPOINT_PAGES, STORE_WAL_BYTES
+from sandpiper.common.limits import STORE_CACHE_KIB, STORE_WAL_BYTES
 
 SCHEMA: Final = 1
 _APPLICATION: Final = 0x53505052  # "SPPR", so that another program's database is not taken for ours
@@ -22,10 +22,10 @@ _TABLES: Final = (
         synced INTEGER NOT NULL, boot TEXT NOT NULL, opens INTEGER NOT NULL)""",
     """CREATE TABLE rooms (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next_seq INTEGER NOT NULL,
-        run_start INTEGER NOT NULL, last BLOB NOT NULL, created REAL NOT NULL)""",
+        start INTEGER NOT NULL, run_start INTEGER NOT NULL, last BLOB NOT NULL, created REAL NOT NULL)""",
     """CREATE TABLE log (
-        room INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL, body BLOB NOT NULL,
-        PRIMARY KEY (room, seq)) WITHOUT ROWID""",
+        id INTEGER PRIMARY KEY, count INTEGER NOT NULL, ts INTEGER NOT NULL, last BLOB NOT NULL,
+        published BLOB, body BLOB NOT NULL)""",
     """CREATE TABLE publishers (
         key BLOB NOT NULL, room INTEGER NOT NULL, n INTEGER NOT NULL, touched REAL NOT NULL,
         PRIMARY KEY (key, room)) WITHOUT ROWID""",
@@ -49,8 +49,6 @@ def connect(path: Path | None) -> tuple[sqlite3.Connection, bool]:
     except sqlite3.Error as error:
         raise from_sqlite(error, name) from None
     try:
-        # The mode comes before anything is read: the first look already takes the lock for good.
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
         return db, _recognise(db, name)
     except sqlite3.DatabaseError as error:
         db.close()
@@ -86,9 +84,11 @@ def _recognise(db: sqlite3.Connection, path: Path) -> bool:
     if version > SCHEMA:
         raise newer(path, version, SCHEMA)
     db.execute("PRAGMA journal_mode = WAL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {STORE_CHECKPOINT_PAGES}")
+    db.execute("PRAGMA wal_autocheckpoint = 0")
     db.execute(f"PRAGMA journal_size_limit = {STORE_WAL_BYTES}")
     db.execute(f"PRAGMA cache_size = -{STORE_CACHE_KIB}")
+    # Debian's SQLite writes every freed page once more, as zeros: retention would cost as much as publishing.
+    db.execute("PRAGMA secure_delete = FAST")
     db.execute("PRAGMA cell_size_check = ON")
     db.execute("PRAGMA trusted_schema = OFF")
     keep_synced(db, True)

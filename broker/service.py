@@ -272,7 +272,7 @@ class Service:
         for output in self.core.take(now):
             if isinstance(output, ToBus):
                 for pair in self._pairs:
-                    pair.publish(output.frames)
+                    pair.publish(output.issue)
             elif isinstance(output, ToGuest):
                 output.guest.deliver(output.items)
             else:

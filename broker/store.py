@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
-
-import msgspec
 
 from sandpiper.broker import logs, runs, schema
+from sandpiper.broker.checkpoints import Checkpoints
 from sandpiper.broker.folder import Folder
-from sandpiper.broker.records import Batch, Entry, Loaded, NickRow, Page, RoomRow
+from sandpiper.broker.records import Batch, Block, Loaded, NickRow, Page, RoomRow
 from sandpiper.broker.retention import Retention
 from sandpiper.broker.store_errors import (
     StoreCorrupt,
@@ -29,11 +27,11 @@ from sandpiper.broker.store_errors import (
     corrupt,
     from_sqlite,
 )
-from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S
+from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS
 
 __all__ = [
     "Batch",
-    "Entry",
+    "Block",
     "Loaded",
     "NickRow",
     "Page",
@@ -47,22 +45,33 @@ __all__ = [
     "StoreReadOnly",
 ]
 
-_pack: Final = msgspec.msgpack.Encoder().encode
+_PAGE_BYTES = 4096
 
-_ROOM: Final = """INSERT INTO rooms (id, name, next_seq, run_start, last, created) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET next_seq = excluded.next_seq, last = excluded.last"""
-_ENTRY: Final = "INSERT INTO log (room, seq, ts, body) VALUES (?, ?, ?, ?)"
-_PUBLISHER: Final = """INSERT INTO publishers (key, room, n, touched) VALUES (?, ?, ?, ?)
-    ON CONFLICT (key, room) DO UPDATE SET n = excluded.n, touched = excluded.touched"""
+
+@dataclass(slots=True)
+class _Loose:
+    """What of a room is only in its newest `blocks`: its publishers' last (number, touched)."""
+
+    blocks: int = 0
+    numbers: dict[bytes, tuple[int, float]] = field(default_factory=dict)
 
 
 class Store:
     """Made by `open` or `memory`; belongs to the thread that made it. Every method may raise StoreError."""
 
-    def __init__(self, db: sqlite3.Connection, folder: Folder | None, meta: runs.Meta, spare_run: str) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        folder: Folder | None,
+        checkpoints: Checkpoints | None,
+        meta: runs.Meta,
+        spare_run: str,
+    ) -> None:
         """Takes over an opened database."""
         self._db = db
         self._folder = folder
+        self._checkpoints = checkpoints
+        self._gate = checkpoints.gate if checkpoints is not None else nullcontext()
         self._path = folder.path if folder is not None else Path(":memory:")
         self._meta = meta
         self._spare_run = spare_run
@@ -70,6 +79,7 @@ class Store:
         self._closed = False
         with self._said():
             self._rooms = logs.rooms(self._db, self._path)
+        self._loose: dict[str, _Loose] = {}
         self._ids = max((room.id for room in self._rooms.values()), default=0)
 
     @classmethod
@@ -81,25 +91,23 @@ class Store:
         is forgotten.
         """
         folder = Folder(path)
-        try:
+        with ExitStack() as held:
+            held.callback(folder.close)
             if folder.prepare():
                 raise corrupt(path, "the database is empty")
             db, new = schema.connect(folder.database)
+            held.callback(db.close)
             try:
                 meta = runs.begin(db, folder, new=new, fsync=fsync, boot_id=boot_id, new_run=new_run)
                 schema.keep_synced(db, fsync)
-                store = cls(db, folder, meta, new_run)
+                checkpoints = Checkpoints(folder.database, fsync)
+                held.callback(checkpoints.close)
+                store = cls(db, folder, checkpoints, meta, new_run)
                 store.prune(now)
-                return store
             except sqlite3.DatabaseError as error:
-                db.close()
                 raise from_sqlite(error, path) from None
-            except BaseException:
-                db.close()
-                raise
-        except BaseException:
-            folder.close()
-            raise
+            held.pop_all()
+            return store
 
     @classmethod
     def memory(cls, run: str = "0" * 32, spare_run: str = "1" * 32) -> Store:
@@ -107,7 +115,7 @@ class Store:
         db, _ = schema.connect(None)
         meta = runs.Meta(run, False, False, "", 1)
         runs.write(db, meta)
-        return cls(db, None, meta, spare_run)
+        return cls(db, None, None, meta, spare_run)
 
     def close(self) -> None:
         """Marks the run clean and moves all into the one file. May be called again.
@@ -118,9 +126,16 @@ class Store:
             return
         self._closed = True
         try:
-            with self._said(), closing(self._db):
-                schema.keep_synced(self._db, True)
-                runs.leave(self._db)
+            if self._checkpoints is not None:
+                self._checkpoints.close()
+            with closing(self._db):
+                with self._said():
+                    schema.keep_synced(self._db, True)
+                with self._transaction():
+                    self._gather(self._rooms[name] for name in self._loose)
+                    runs.leave(self._db)
+                with self._said():
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             if self._folder is not None:
                 self._folder.close()
@@ -145,8 +160,10 @@ class Store:
         meta = replace(self._meta, run=run or self._spare_run)
         if meta.run == self._meta.run:
             return
-        with self._undone():
+        with self._transaction():
+            self._gather(self._rooms[name] for name in self._loose)
             runs.write(self._db, meta)
+        self._loose.clear()
         self._meta = meta
         for room in self._rooms.values():
             room.run_start = room.next_seq
@@ -162,15 +179,18 @@ class Store:
             publishers = self._db.execute("SELECT key, room, n FROM publishers").fetchall()
             enrolled = self._db.execute("SELECT key, identity FROM enrolled").fetchall()
             nicks = self._db.execute("SELECT room, folded, nick, identity, touched FROM nicks").fetchall()
+        published = {(key, names[room]): n for key, room, n in publishers if room in names}
+        for name, loose in self._loose.items():
+            published.update(((key, name), n) for key, (n, _) in loose.numbers.items())
         return Loaded(
             [replace(room, last=dict(room.last)) for room in self._rooms.values()],
-            {(key, names[room]): n for key, room, n in publishers if room in names},
+            published,
             dict(enrolled),
             [NickRow(names[room], *rest) for room, *rest in nicks if room in names],
         )
 
-    def recent(self, since_ts: int, limit: int) -> Iterator[tuple[str, int, bytes]]:
-        """The newest `limit` entries of all rooms since `since_ts`: (room, seq, frame), oldest first.
+    def recent(self, since_ts: int, limit: int) -> Iterator[tuple[str, bytes]]:
+        """The newest blocks of all rooms since `since_ts` that hold about `limit` entries: (room, body), oldest first.
 
         To be read before the first commit.
         """
@@ -180,28 +200,49 @@ class Store:
     def commit(self, batch: Batch, now: float) -> None:
         """Stores a batch whole or, raising StoreError, not at all. Makes rooms that are not there yet.
 
-        Each room's seqs must go on from its `next_seq`: ValueError if they do not.
+        Each room's blocks must go on from its `next_seq`: ValueError if they do not.
         """
-        rooms: dict[str, RoomRow] = {}
-        rows = []
-        for entry in batch.entries:
-            room = rooms.get(entry.room) or self._copy(rooms, entry.room, now)
-            if entry.seq != room.next_seq:
-                raise ValueError(f"seq {entry.seq} does not follow {room.next_seq - 1} in {entry.room}")
-            if room.start == entry.seq:
-                room.oldest = entry.ts
-            room.next_seq += 1
-            room.last[entry.kind] = entry.seq
-            rows.append((room.id, entry.seq, entry.ts, entry.frame))
-        numbers = []
+        published: dict[str, dict[bytes, int]] = {}
         for (key, name), n in batch.published.items():
-            room = rooms.get(name) or self._rooms.get(name) or self._copy(rooms, name, now)
-            numbers.append((key, room.id, n, now))
-        with self._transaction():
-            self._write(rooms)
-            self._db.executemany(_ENTRY, rows)
-            self._db.executemany(_PUBLISHER, numbers)
+            published.setdefault(name, {})[key] = n
+        rooms: dict[str, RoomRow] = {}
+        counts: dict[str, int] = {}
+        rows = []
+        pages = 0
+        for block in batch.blocks:
+            name = block.room
+            room = rooms.get(name) or self._copy(rooms, name, now)
+            if block.first != room.next_seq or block.count < 1:
+                raise ValueError(f"seq {block.first} does not follow {room.next_seq - 1} in {name}")
+            if room.start == block.first:
+                room.oldest = block.ts
+            room.next_seq += block.count
+            room.last.update(block.last)
+            # The first block of a room in a batch carries its numbers: the batch is there whole or not at all.
+            rows.append(logs.row(room.id, block, None if name in counts else published.get(name)))
+            counts[name] = counts.get(name, 0) + 1
+            pages += 1 + len(block.body) // _PAGE_BYTES
+        for name in published:
+            if name not in rooms:
+                self._copy(rooms, name, now)
+        due: dict[str, dict[bytes, tuple[int, float]]] = {}
+        for name in rooms:
+            loose = self._loose.get(name) or _Loose()
+            if name not in self._rooms or name not in counts or loose.blocks >= STORE_GATHER_BLOCKS:
+                fresh = {key: (n, now) for key, n in published.get(name, {}).items()}
+                due[name] = {**loose.numbers, **fresh}
+        with self._transaction(pages):
+            logs.append(self._db, rows)
+            for name, numbers in due.items():
+                logs.gather(self._db, rooms[name], numbers)
         self._rooms.update(rooms)
+        for name in rooms:
+            if name in due:
+                self._loose.pop(name, None)
+            else:
+                loose = self._loose.setdefault(name, _Loose())
+                loose.blocks += counts[name]
+                loose.numbers.update((key, (n, now)) for key, n in published.get(name, {}).items())
 
     def start(self, room: str) -> int:
         """The first retained seq; head + 1 if there is none."""
@@ -209,7 +250,10 @@ class Store:
         return row.start if row is not None else 1
 
     def page(self, room: str, after: int, limit: int, limit_bytes: int) -> Page:
-        """Entries above `after`: `limit` at most, and `limit_bytes` unless the first alone is larger."""
+        """The blocks that hold the first `limit` entries above `after` that are retained.
+
+        Of `limit_bytes` at most, unless the first alone is larger. The first may begin at or before `after`.
+        """
         row = self._rooms.get(room)
         if row is None:
             return Page(1, 0, [])
@@ -217,21 +261,26 @@ class Store:
             return logs.page(self._db, row, after, limit, limit_bytes)
 
     def retain(self, now: float, messages: int, age_s: float, chunk: int) -> int:
-        """Removes what is past `messages` or `age_s` in a room, at most `chunk` in all. Returns how many."""
+        """Removes what is past `messages` or `age_s` in a room, at most `chunk` entries in all. Returns how many.
+
+        By count to the very entry: what a block holds before the room's `start` is no more. By age whole blocks.
+        """
         with self._said():
-            rooms = self._rooms.values()
-            cuts = self._retention.cuts(self._db, rooms, messages, now - age_s, chunk)
-            left = []
-            if cuts:
-                with self._transaction():
-                    for cut in cuts:
-                        self._db.execute("DELETE FROM log WHERE room = ? AND seq < ?", (cut.room.id, cut.start))
-                    left = [logs.oldest(self._db, cut.room.id) for cut in cuts]
-        removed = 0
-        for cut, (_, oldest) in zip(cuts, left, strict=True):
-            removed += cut.start - cut.room.start
-            cut.room.start, cut.room.oldest = cut.start, oldest
-        return removed
+            cuts = self._retention.cuts(self._db, self._rooms.values(), messages, now - age_s, chunk)
+        if not cuts:
+            return 0
+        rooms: dict[str, RoomRow] = {}
+        for cut in cuts:
+            self._copy(rooms, cut.room.name, now).start = cut.start
+        with self._transaction():
+            self._gather(rooms.values())
+            for room in rooms.values():
+                logs.cut(self._db, room)
+                room.oldest = logs.oldest(self._db, room.id)
+        self._rooms.update(rooms)
+        for name in rooms:
+            self._loose.pop(name, None)
+        return sum(cut.start - cut.room.start for cut in cuts)
 
     # Keys and nicks ----------------------------------------------------------------------------------------
 
@@ -248,8 +297,10 @@ class Store:
         """These sessions live: neither their keys nor their numbers age."""
         rows = [(now, key) for key in keys]
         with self._transaction():
+            self._gather(self._rooms[name] for name in self._loose)
             self._db.executemany("UPDATE enrolled SET touched = ? WHERE key = ?", rows)
             self._db.executemany("UPDATE publishers SET touched = ? WHERE key = ?", rows)
+        self._loose.clear()
 
     def prune(
         self, now: float, enrolled_s: float = ENROLLED_KEPT_S, publishers_s: float = PUBLISHERS_KEPT_S
@@ -267,7 +318,7 @@ class Store:
         rooms: dict[str, RoomRow] = {}
         row = self._rooms.get(room) or self._copy(rooms, room, now)
         with self._transaction():
-            self._write(rooms)
+            self._gather(rooms.values())
             self._db.execute(
                 "INSERT OR REPLACE INTO nicks (room, folded, nick, identity, touched) VALUES (?, ?, ?, ?, ?)",
                 (row.id, folded, nick, identity, now),
@@ -294,35 +345,33 @@ class Store:
         rooms[name] = row
         return row
 
-    def _write(self, rooms: dict[str, RoomRow]) -> None:
-        rows = [
-            (room.id, room.name, room.next_seq, room.run_start, _pack(room.last), room.created)
-            for room in rooms.values()
-        ]
-        self._db.executemany(_ROOM, rows)
+    def _gather(self, rooms: Iterable[RoomRow]) -> None:
+        """Writes all that is known of these rooms: see `logs`."""
+        for room in rooms:
+            loose = self._loose.get(room.name)
+            logs.gather(self._db, room, loose.numbers if loose is not None else {})
 
     def _change(self, statement: str, rows: list[tuple[object, ...]]) -> None:
         with self._transaction():
             self._db.executemany(statement, rows)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._undone():
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _undone(self) -> Iterator[None]:
-        """Whatever goes wrong, no transaction stays open."""
-        with self._said():
+    def _transaction(self, pages: int = 1) -> Iterator[None]:
+        """All or nothing, and about `pages` to write. Whatever goes wrong, no transaction stays open."""
+        with self._said(), self._gate:
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
                 # SQLite has undone it by itself after some errors, a full disk among them.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                if self._checkpoints is not None:
+                    self._checkpoints.ask()
                 raise
+        if self._checkpoints is not None:
+            self._checkpoints.grown(pages)
 
     @contextmanager
     def _said(self) -> Iterator[None]:

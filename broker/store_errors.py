@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -38,6 +39,7 @@ _DENIED = "{path} may not be written ({why}); correct its permissions, or use an
 _FULL = "no space left for {path} ({why}); free some space, nothing that was acknowledged is lost"
 _IN_USE = "{path} is locked by another program ({why}); close that one, or use another --data"
 _FAILED = "{path} cannot be read or written ({why}); look for disk errors in the system's log"
+_SPARE_BYTES = 64 * 1024
 
 # By SQLite's own words, which never change and are there in every Python: error codes came with 3.11.
 _SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -66,7 +68,17 @@ def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
     for words, kind, line in _SQLITE:
         if words in why.lower():
             return kind(line.format(path=path, why=why))
+    # This is also what it says when there is no room for the index of its write-ahead log.
+    if "disk i/o error" in why.lower() and _is_full(path):
+        return StoreFull(_FULL.format(path=path, why=why))
     return StoreError(_FAILED.format(path=path, why=why))
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path if path.is_dir() else path.parent).free < _SPARE_BYTES
+    except OSError:
+        return False
 
 
 def from_os(error: OSError, path: Path) -> StoreError:

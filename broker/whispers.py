@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
@@ -14,6 +15,8 @@ from sandpiper.common.limits import BODY_BYTES, ID_CHARS, WHISPER_S
 from sandpiper.common.messages import Ack, Error, Whisper
 
 WAITING_MOST = 1000
+WAITING_OF_ONE = 100
+"""So that nobody takes all places: an addressee that never confirms may be one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +24,15 @@ class _Waiting:
     sender: Session
     request: int
     whisper: Whisper
+    holders: list[Session]
     until: float
 
 
 class Whispers:
-    """Keyed by the sender and the whisper's id."""
+    """Keyed by the sender and the whisper's id, of which guests, who have no fingerprint, may have the same."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str | None, str], _Waiting] = {}
+        self._waiting: dict[tuple[str | None, str], list[_Waiting]] = {}
 
     def send(
         self, room: Room, sender: Session, to: str, text: str, name: str, request: int, now: float, ts: int
@@ -39,7 +43,8 @@ class Whispers:
         holders = room.holders(to)
         if not holders:
             raise Refusal(Code.NOT_HERE, f"nobody here is called {to}")
-        if len(self._waiting) >= WAITING_MOST:
+        under_way = [waiting.sender for waiting in self._all()]
+        if len(under_way) >= WAITING_MOST or under_way.count(sender) >= WAITING_OF_ONE:
             raise Refusal(Code.TOO_MANY, "too many whispers are under way")
         seat = room.seats[sender]
         whisper = Whisper(seat.nick, to, text, ts, room.name, name, sender.fingerprint, seat.verified)
@@ -51,31 +56,38 @@ class Whispers:
                 delivered = True
             else:
                 outputs.append(ToSession(holder, Whispered(whisper=whisper)))
-        waiting = _Waiting(sender, request, whisper, now + WHISPER_S)
+        waiting = _Waiting(sender, request, whisper, holders, now + WHISPER_S)
         if delivered:
             outputs.append(_arrived(waiting))
         else:
-            self._waiting[sender.fingerprint, name] = waiting
+            self._waiting.setdefault((sender.fingerprint, name), []).append(waiting)
         return outputs
 
     def received(self, by: Session, name: str, sender: str | None) -> list[Output]:
         """One of the addressee's sessions has it."""
-        waiting = self._waiting.get((sender, name))
-        if waiting is None or not any(seat.nick == waiting.whisper.to for seat in by.seats.values()):
-            return []
-        del self._waiting[sender, name]
-        return [_arrived(waiting)]
+        for waiting in self._waiting.get((sender, name), ()):
+            if by in waiting.holders:
+                self._keep(lambda other: other is not waiting)
+                return [_arrived(waiting)]
+        return []
 
     def expire(self, now: float, ts: int) -> list[Output]:
         """What nobody confirmed in time."""
-        due = [key for key, waiting in self._waiting.items() if waiting.until <= now]
-        return [_undelivered(self._waiting.pop(key), ts) for key in due]
+        due = [waiting for waiting in self._all() if waiting.until <= now]
+        if due:
+            self._keep(lambda waiting: waiting.until > now)
+        return [_undelivered(waiting, ts) for waiting in due]
 
     def drop(self, sender: Session) -> None:
         """The sender has gone."""
-        self._waiting = {
-            key: waiting for key, waiting in self._waiting.items() if waiting.sender is not sender
-        }
+        self._keep(lambda waiting: waiting.sender is not sender)
+
+    def _all(self) -> list[_Waiting]:
+        return [waiting for some in self._waiting.values() for waiting in some]
+
+    def _keep(self, wanted: Callable[[_Waiting], bool]) -> None:
+        kept = {key: [each for each in some if wanted(each)] for key, some in self._waiting.items()}
+        self._waiting = {key: some for key, some in kept.items() if some}
 
 
 def _arrived(waiting: _Waiting) -> Output:

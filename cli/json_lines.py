@@ -99,7 +99,7 @@ async def joined(room: Room, event: Entered) -> messages.Joined:
         members = await asyncio.wait_for(room.members(), QUIT_S)
     except (Refusal, asyncio.TimeoutError):
         members = []
-    return messages.Joined(event.room, event.nick, members, room.seq)
+    return messages.Joined(event.room, event.nick, members, room.seq, room.run)
 
 
 def _known(line: bytes) -> tuple[msgspec.json.Decoder[Any], _Handler]:

@@ -5,14 +5,30 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from click.exceptions import Exit
 
 Result = TypeVar("Result")
-_WAKE_S = 0.25
+INTERRUPTED: Final = 130
+_WAKE_S: Final = 0.25
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
-    """As asyncio.run, on a selector loop: the Windows default has no add_reader."""
+    """As asyncio.run, on a selector loop: the Windows default has no add_reader.
+
+    Raises Exit on Ctrl-C, and for a reader of stdout that has gone; click would word the one with an empty line and
+    take the other for a failure.
+    """
+    try:
+        return _run(main)
+    except KeyboardInterrupt:
+        raise Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise Exit(0) from None
+
+
+def _run(main: Coroutine[Any, Any, Result]) -> Result:
     if sys.platform == "win32":
         main = _wakeful(main)
         if sys.version_info < (3, 12):

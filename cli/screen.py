@@ -12,6 +12,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from sandpiper.cli.chat_commands import COMMANDS
@@ -31,12 +32,13 @@ class Screen:
         self._session: PromptSession[str] = PromptSession(
             self._prompt,
             completer=Words(nicks),
+            key_bindings=self._keys(),
             complete_while_typing=False,
             erase_when_done=True,
             enable_suspend=True,
         )
         self._pending: dict[str, str] = {}
-        self._lines: asyncio.Queue[str | Interrupted | None] = asyncio.Queue(1)
+        self._lines: asyncio.Queue[str | Interrupted | None] = asyncio.Queue()
         self._prompting: asyncio.Task[None] | None = None
 
     async def read(self) -> bytes | None:
@@ -74,16 +76,26 @@ class Screen:
             self._session.app.invalidate()
 
     async def _keep_prompting(self) -> None:
-        line: str | Interrupted | None = ""
+        # One prompt for good, because between two of them the terminal would echo what is typed.
         with patch_stdout(raw=True):
-            while isinstance(line, str):
-                try:
-                    line = await self._session.prompt_async()
-                except EOFError:
-                    line = None
-                except KeyboardInterrupt:
-                    line = Interrupted()
-                await self._lines.put(line)
+            try:
+                await self._session.prompt_async()
+            except EOFError:
+                self._lines.put_nowait(None)
+            except KeyboardInterrupt:
+                self._lines.put_nowait(Interrupted())
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("enter")
+        def _(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            self._lines.put_nowait(buffer.text)
+            buffer.append_to_history()
+            buffer.reset()
+
+        return keys
 
     def _prompt(self) -> StyleAndTextTuples:
         lines = list(self._pending.values())

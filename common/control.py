@@ -193,13 +193,14 @@ class RoomList(Reply):
 
 
 class Page(Reply):
-    """Stored frames after the asked seq, oldest first; `seqs` names them. The log stands at `head` from `start`."""
+    """Stored messages, oldest first, in blocks (a batch's array each): those after the asked seq, and perhaps some
+    before it in the first block. The log stands at `head` and begins at `start`.
+    """
 
     run: str
     start: int
     head: int
-    seqs: list[int]
-    frames: list[bytes]
+    blocks: list[bytes]
 
 
 class Pong(Reply):

@@ -25,10 +25,7 @@ class Frontier(Generic[T]):
 
     def push(self, seq: int, item: T) -> list[T]:
         """What can be given out now, in order. Empty for a double, and for what lies beyond a hole."""
-        if seq == self.seq + 1 and not self._held:
-            self.seq = seq
-            if seq > self.head:
-                self.head = seq
+        if self.advance(seq):
             return [item]
         if seq <= self.seq:
             return []
@@ -37,6 +34,15 @@ class Frontier(Generic[T]):
         if len(self._held) > READER_BUFFER_ENTRIES:
             del self._held[max(self._held)]
         return self._release()
+
+    def advance(self, seq: int) -> bool:
+        """As `push` of what is next, with nothing held: the usual case, without a list. False if it is not that."""
+        if seq != self.seq + 1 or self._held:
+            return False
+        self.seq = seq
+        if seq > self.head:
+            self.head = seq
+        return True
 
     def skip(self, seq: int) -> tuple[int, list[T]]:
         """Gives up on what is not held up to `seq`: how many that are, and what can be given out now, in order."""

@@ -127,6 +127,8 @@ PAKE_PER_S_AND_ADDRESS: Final = 10.0
 # Bus -------------------------------------------------------------------------------------------------------
 BATCH_MESSAGES: Final = 500
 """Drained a wake-up: one commit, one publish; larger gains nothing, smaller costs throughput."""
+BATCH_BYTES: Final = 128 * 1024
+"""One batch frame: large enough that its own cost vanishes, small enough to share a path with others."""
 SUBSCRIPTIONS_PER_CONNECTION: Final = 1024
 PUB_HWM: Final = 20_000
 XPUB_HWM: Final = 10_000
@@ -144,11 +146,19 @@ RETAIN_MESSAGES: Final = 100_000
 RETAIN_S: Final = 30 * 86400.0
 
 # Store -----------------------------------------------------------------------------------------------------
-STORE_CHECKPOINT_PAGES: Final = 512
-"""Pages (4 KiB) in the write-ahead log before they are moved. The commit that moves them takes 6 ms, half of what
-SQLite's own 1000 pages cost it, at the same throughput; with 256 a batch over many rooms takes twice as long."""
-STORE_WAL_BYTES: Final = 4 * 1024 * 1024
+STORE_CHECKPOINT_PAGES: Final = 4096
+"""Pages (4 KiB) in the write-ahead log before they are moved, by a thread. Each time costs one commit the time of about
+three disk syncs, so it is to be rare: every four seconds at 1,000 commits a second."""
+STORE_WAL_PAGES: Final = 16384
+"""Pages that the write-ahead log may grow by while a checkpoint runs, until commits wait for it."""
+STORE_WAL_WAIT_S: Final = 10.0
+"""How long they wait: a disk that hangs for longer has them in the log all the same."""
+STORE_LEFT_PAGES: Final = 64
+"""Few enough pages to move while commits are held up: it takes no longer than the syncs do."""
+STORE_WAL_BYTES: Final = 32 * 1024 * 1024
 """What an unusually large batch made of the write-ahead log is given back down to this."""
+STORE_GATHER_BLOCKS: Final = 64
+"""Blocks of a room that are stored before its row and its publishers' are: 63 of 64 small commits are one page."""
 STORE_CACHE_KIB: Final = 16 * 1024
 """Pages held in memory: the tips of a thousand rooms and then some."""
 RETAIN_CHUNK: Final = 500

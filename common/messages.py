@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 
-class Draft(msgspec.Struct, tag_field="type", kw_only=True):
+class Draft(msgspec.Struct, tag_field="type", kw_only=True, omit_defaults=True):
     """What every publication may carry besides its content.
 
     `id` is the publisher's own name for it, and `n` its number in this session and room, from 1. Whoever numbers is

@@ -7,8 +7,7 @@ takes no number past a hole, so resending never reorders, and a repeated number 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import msgspec
 
 from sandpiper.common.buckets import Meter
 from sandpiper.common.limits import RESEND_AFTER_S, RESEND_MOST_S, WINDOW_BYTES, WINDOW_MESSAGES
@@ -17,9 +16,8 @@ _CALM_S = 0.25
 """A burst that meets a hole is refused as often as it has batches; one rewind answers them all."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    frame: bytes
+class _Waiting(msgspec.Struct, gc=False):
+    body: bytes
     sent_at: float = 0.0
 
 
@@ -53,15 +51,18 @@ class Outbox:
         """The lowest number without an acknowledgement; the next one's when there is none."""
         return next(iter(self._waiting), self._last + 1)
 
-    def add(self, make: Callable[[int], bytes], now: float) -> int:
-        """Takes a publication, whose frame is `make(number)`; its number."""
+    @property
+    def next_number(self) -> int:
+        """The number that the next publication will have."""
+        return self._last + 1
+
+    def add(self, body: bytes, now: float) -> None:
+        """Takes the publication `next_number`."""
         if not self._waiting:
             self.progressed_at = now
         self._last += 1
-        frame = make(self._last)
-        self._waiting[self._last] = _Waiting(frame)
-        self._bytes += len(frame)
-        return self._last
+        self._waiting[self._last] = _Waiting(body)
+        self._bytes += len(body)
 
     def open(self, meter: Meter, now: float) -> None:
         """There is a way to the broker, at this pace: everything unacknowledged is to be sent."""
@@ -76,21 +77,21 @@ class Outbox:
         self._open = False
 
     def take(self, now: float) -> list[bytes]:
-        """The frames to send now, in order."""
-        frames: list[bytes] = []
+        """The bodies to send now, in order."""
+        bodies: list[bytes] = []
         if not self._open or now < self._hold_until:
-            return frames
+            return bodies
         while self._next <= self._last:
             waiting = self._waiting.get(self._next)
             if waiting is not None:
-                wait = self._meter.take(len(waiting.frame), now)
+                wait = self._meter.take(len(waiting.body), now)
                 if wait:
                     self._hold_until = now + wait
                     break
                 waiting.sent_at = now
-                frames.append(waiting.frame)
+                bodies.append(waiting.body)
             self._next += 1
-        return frames
+        return bodies
 
     def acked(self, number: int, count: int, now: float) -> list[int]:
         """The broker has `count` publications from `number` on; those that were not known to be there."""
@@ -98,7 +99,7 @@ class Outbox:
         for each in range(number, number + count):
             waiting = self._waiting.pop(each, None)
             if waiting is not None:
-                self._bytes -= len(waiting.frame)
+                self._bytes -= len(waiting.body)
                 news.append(each)
         if news:
             self.progressed_at = now

@@ -1,7 +1,7 @@
 """The repair machine: asks for what is missing in a log, until nothing is.
 
-    CURRENT --hole seen--> WAITING --REORDER_S--> FETCHING --page, still a hole--> FETCHING
-       ^------------------hole filled-----------------+---------page, no hole--------'
+    CURRENT --hole seen--> WAITING --REORDER_S--> FETCHING --page that helps, still a hole--> FETCHING
+       ^------------------hole filled-----------------+--------------page, no hole------------'
 
 Push is fast and lossy, pull slow and sure. A hole is first given REORDER_S to be mere reordering; then it is asked
 for, again after FETCH_TIMEOUT_S, doubling, for as long as nobody answers.
@@ -50,6 +50,7 @@ class Repair(Generic[T]):
         self.frontier = frontier
         self.state = State.CURRENT
         self.fetch: Fetch | None = None
+        self._asked = frontier.seq
         self._due: float | None = None
         self._timeout = FETCH_TIMEOUT_S
 
@@ -110,11 +111,12 @@ class Repair(Generic[T]):
             lost += missing
             items += released
         frontier.head = max(frontier.head, head)
-        self._timeout = FETCH_TIMEOUT_S
-        if frontier.gap:
-            self._ask(now)
-        else:
+        if not frontier.gap:
             self._rest()
+        elif self.state is not State.FETCHING or frontier.seq > after >= self._asked:
+            self._timeout = FETCH_TIMEOUT_S
+            self._ask(now)
+        # Else this was an old answer, or one that helps nobody, of which asking at once would only bring more.
         return Repaired(items, lost, start if trimmed else None)
 
     def interrupted(self) -> None:
@@ -123,7 +125,8 @@ class Repair(Generic[T]):
 
     def _ask(self, now: float) -> None:
         self.state = State.FETCHING
-        self.fetch = Fetch(self.frontier.seq)
+        self._asked = self.frontier.seq
+        self.fetch = Fetch(self._asked)
         self._due = now + self._timeout
 
     def _rest(self) -> None:

@@ -43,7 +43,8 @@ async def ask(target: Target, profile: Profile, access_code: str | None) -> Door
         ) from None
     if welcome.v != VERSION:
         raise SandpiperError(
-            f"the broker at {address} speaks version {welcome.v} of the protocol, this program {VERSION}; upgrade the older"
+            f"the broker at {address} speaks version {welcome.v} of the protocol, this program {VERSION}; "
+            "upgrade the older one"
         )
     name = fingerprint(key)
     pinned = profile.pinned(address)
@@ -80,7 +81,8 @@ async def _exchange(target: Target, address: str) -> bytes:
         raise Unreachable(f"what answers at {address} is not a sandpiper broker; check the address") from None
     except OSError as error:
         raise Unreachable(
-            f"cannot reach {address}: {error.strerror or error}; is a broker running there? `sandpiper broker` starts one"
+            f"cannot reach {address}: {error.strerror or error}; is a broker running there? "
+            "`sandpiper broker` starts one"
         ) from None
 
 

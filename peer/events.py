@@ -7,14 +7,14 @@ one has sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """A stored message, once and in the log's order. `own`: this session sent it. `backlog`: older than the join."""
 
     message: Message
@@ -22,16 +22,14 @@ class Received:
     backlog: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True, gc=False):
     """The publication `id` is stored as `seq`."""
 
     id: str
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True, gc=False):
     """The publication `id` was refused for good."""
 
     id: str
@@ -39,8 +37,7 @@ class Failed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(msgspec.Struct, frozen=True, gc=False):
     """In the room `room` as `nick`; the first time, and again after a reconnect (`again`)."""
 
     room: str
@@ -48,8 +45,7 @@ class Entered:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PathChanged:
+class PathChanged(msgspec.Struct, frozen=True, gc=False):
     """How messages travel now: `bus`, `one-port`, or `offline`; `text` says why, in words for a person."""
 
     path: str

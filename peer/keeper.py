@@ -25,7 +25,7 @@ from sandpiper.peer.link import Heard, Link
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.session import Session, State, Wish
 
-_FRAMES_PER_REQUEST = 8
+_FRAMES_PER_REQUEST = 4
 """Of the largest size these fit one control frame."""
 _BYE_S = 1.0
 
@@ -133,9 +133,7 @@ class Keeper:
             try:
                 await asyncio.wait_for(self.moved.wait(), deadline - self._loop.time())
             except asyncio.TimeoutError:
-                raise Unreachable(
-                    f"{self._target.address} lets us in at the door, but does not answer further"
-                ) from None
+                raise Unreachable(f"{self._target.address} opens its door, but does not answer further") from None
             if self._down.is_set():
                 raise Unreachable(f"{self._target.address}: {self._down_text}")
         if self.session.broken is not None:

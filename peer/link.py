@@ -15,6 +15,7 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from sandpiper.common import batch
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
 from sandpiper.common.limits import BATCH_MESSAGES
@@ -79,9 +80,9 @@ class Link:
         self._pub.connect(xsub)
 
     def subscribe(self, xpub: str, room: str) -> None:
-        """Connects for reading, to all of a room's topics."""
+        """Connects for reading, to a room's batches."""
         self._sub = self._make(zmq.SUB)
-        self._sub.subscribe(f"{room}/".encode())
+        self._sub.subscribe(batch.topic(room))
         self._sub_drain = self._read(self._sub, self._published, 1)
         self._sub.connect(xpub)
 

@@ -153,18 +153,18 @@ class Room:
     async def post(self, text: str, *, kind: str = "msg") -> Pending:
         """Sends a line, and returns as soon as there is room for the next. Raises Refusal, SandpiperError."""
         draft = MeDraft(text=text) if kind == "me" else MsgDraft(text=text)
-        return await self._post(kind, draft)
+        return await self._post(draft)
 
     async def post_data(self, value: Any) -> Pending:
         """As `post`, for a value."""
-        return await self._post("data", DataDraft(value=value))
+        return await self._post(DataDraft(value=value))
 
-    async def _post(self, kind: str, draft: Draft) -> Pending:
+    async def _post(self, draft: Draft) -> Pending:
         session = self._session
         while session.outbox.full:
             await self._motion()
         self._check()
-        pending = Pending(session.post(kind, draft, time.monotonic()))
+        pending = Pending(session.post(draft, time.monotonic()))
         self._pending[pending.id] = pending
         self._posted += 1
         if self._posted == 1:
@@ -256,12 +256,17 @@ class Room:
     @property
     def fingerprint(self) -> str:
         """One's own."""
-        return self._session.enrolled.fingerprint if self._session.enrolled else ""
+        return self._session.fingerprint
 
     @property
     def rtt_ms(self) -> float | None:
         """The last round trip to the broker."""
         return None if self._session.rtt_s is None else self._session.rtt_s * 1000
+
+    @property
+    def run(self) -> str:
+        """The run of the room's log, 32 hex digits."""
+        return self._session.entered.run if self._session.entered else ""
 
     @property
     def seq(self) -> int:

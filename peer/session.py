@@ -13,21 +13,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sandpiper.common import control, frame
+from sandpiper.common import batch, control, frame
 from sandpiper.common.buckets import Meter
 from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, SandpiperError
 from sandpiper.common.frontier import Frontier
 from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S, SILENT_S, VERSION
-from sandpiper.common.messages import Draft, Lost, Message, Notice, Trimmed
+from sandpiper.common.messages import DataDraft, Draft, Lost, Message, Notice, Trimmed
 from sandpiper.common.outbox import Outbox
 from sandpiper.common.repair import Repair
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received
 
+_NAMES = 8
+"""Other names that are tried when ours was taken while we were away; then it is for whoever connects us."""
 _PACE = 0.98
 """A little below the broker's rate, so that its bucket never runs dry before ours."""
 
@@ -77,6 +80,9 @@ class Session:
         self._repair: Repair[Message] | None = None
         self._run: str | None = None
         self._joined_at_seq = 0
+        self.fingerprint = ""
+        self._wanted = ""
+        self._renamed = 0
         self._number = 0
         self._answers: dict[int, Answered] = {}
         self._ping_at = 0.0
@@ -158,6 +164,7 @@ class Session:
                 )
                 return
             self.enrolled = reply
+            self.fingerprint = reply.fingerprint
             self._join()
 
     def _join(self) -> None:
@@ -181,7 +188,7 @@ class Session:
         elif isinstance(reply, control.Entered):
             again = self.entered is not None
             self.state, self.entered = State.INSIDE, reply
-            self.nick = reply.nick or self.nick
+            self.nick, self._wanted, self._renamed = reply.nick or self.nick, "", 0
             self._joined_at_seq = reply.head
             if self._repair is None or self._run != reply.run:
                 self._repair = Repair(Frontier(reply.after))
@@ -193,13 +200,19 @@ class Session:
                 self._fetch()
 
     def _refused(self, reply: control.Refused) -> None:
-        if reply.code == Code.NICK_TAKEN.value and self.entered is not None:
-            self.nick = f"{self.nick[:30]}_"  # taken while we were away: better another name than no room
+        if reply.code == Code.NICK_TAKEN.value and self.entered is not None and self._renamed < _NAMES:
+            # Taken while we were away: better another name than no room.
+            self._wanted = self._wanted or self.nick
+            self._renamed += 1
+            self.nick = f"{self._wanted[:29]}_{self._renamed + 1}"
             self._join()
             return
+        if self._wanted:
+            self.nick, self._wanted, self._renamed = self._wanted, "", 0
         error = {
             Code.ACCESS.value: AccessDenied,
             Code.RATE.value: Rejected,
+            Code.STORE.value: Rejected,
             Code.TOO_MANY.value: Rejected,
             Code.NICK_TAKEN.value: Rejected,
         }.get(reply.code, SandpiperError)
@@ -229,35 +242,36 @@ class Session:
         self._send(now)
 
     def receive_frame(self, encoded: bytes, now: float) -> None:
-        """One frame of the bus."""
+        """One batch from the bus, or pushed."""
+        repair = self._repair
+        if repair is None or self.state is not State.INSIDE:
+            return
         try:
-            message = frame.decode(encoded)
+            said = batch.decode(encoded.partition(b"\0")[2])
         except Refusal:
             return
-        repair = self._repair
-        if message is None or repair is None or self.state is not State.INSIDE:
-            return
-        if isinstance(message, Notice):
-            self.events.append(message)
-        elif message.run == self._run:
-            frontier = repair.frontier
-            self._give_out(frontier.push(message.seq, message))
-            if frontier.gap or repair.state is not repair.state.CURRENT:
-                repair.noticed(now)
-        else:
-            self._join()
+        frontier = repair.frontier
+        for message in said:
+            if isinstance(message, Notice):
+                self.events.append(message)
+            elif message.run != self._run:
+                self._join()
+                return
+            elif frontier.advance(message.seq):
+                self._give_out(message)
+            else:
+                for held in frontier.push(message.seq, message):
+                    self._give_out(held)
+        repair.noticed(now)
 
-    def _give_out(self, messages: list[Message]) -> None:
-        own = self.enrolled.fingerprint if self.enrolled else None
-        for message in messages:
-            mine = message.from_ == own and message.id.startswith(self._credentials.publisher)
-            self.events.append(Received(message, mine, message.seq <= self._joined_at_seq))
+    def _give_out(self, message: Message) -> None:
+        mine = message.from_ == self.fingerprint and message.id.startswith(self._credentials.publisher)
+        self.events.append(Received(message, mine, message.seq <= self._joined_at_seq))
 
     def _acked(self, event: control.Acked, now: float) -> None:
         for number in self.outbox.acked(event.n, len(event.seqs), now):
-            seq = event.seqs[number - event.n]
-            if seq:
-                self.events.append(Delivered(self.id(number), seq))
+            # A seq of 0 is one that the broker no longer knows: it was stored long ago, in another connection.
+            self.events.append(Delivered(self.id(number), event.seqs[number - event.n]))
 
     def _turned(self, event: control.Turned, now: float) -> None:
         if event.retry_ms is not None:
@@ -299,18 +313,19 @@ class Session:
         repair = self._repair
         if not isinstance(reply, control.Page) or repair is None or reply.run != self._run:
             return
-        entries = []
-        for seq, encoded in zip(reply.seqs, reply.frames, strict=False):
-            try:
-                message = frame.decode(encoded)
-            except Refusal:
-                continue
-            if message is not None and not isinstance(message, Notice):
-                entries.append((seq, message))
-        repaired = repair.page(after, reply.start, reply.head, entries, self._heard_at)
+        entries: list[tuple[int, Message]] = []
+        for block in reply.blocks:
+            with suppress(Refusal):  # what cannot be read is lost, and said to be
+                entries += [(each.seq, each) for each in batch.decode(block) if not isinstance(each, Notice)]
+        first = max(after + 1, reply.start)
+        entries = [entry for entry in entries if entry[0] >= first]
+        # Of a page that has something, but nothing that this version can read, only the first is given up.
+        head = reply.head if entries or not reply.blocks else first
+        repaired = repair.page(after, reply.start, head, entries, self._heard_at)
         if repaired.trimmed_to is not None:
             self.events.append(Trimmed(self.wish.room, repaired.trimmed_to))
-        self._give_out(repaired.items)
+        for message in repaired.items:
+            self._give_out(message)
         if repaired.lost:
             self.events.append(Lost(self.wish.room, None, repaired.lost))
         self._fetch()
@@ -321,20 +336,16 @@ class Session:
         """The message id of this session's publication `number`."""
         return f"{self._credentials.publisher}-{number}"
 
-    def post(self, kind: str, draft: Draft, now: float) -> str:
+    def post(self, draft: Draft, now: float) -> str:
         """Queues a publication; its id. Raises Refusal: TOO_LARGE, INVALID."""
-        draft.n = 0
-        try:
-            size = len(frame.encode("", kind, draft))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise Refusal(Code.INVALID, f"cannot be sent: {error}") from None
-        if size > BODY_BYTES:
-            raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {size}")
-        return self.id(self.outbox.add(lambda number: self._frame(kind, draft, number), now))
-
-    def _frame(self, kind: str, draft: Draft, number: int) -> bytes:
-        draft.n = number
-        return frame.encode(self.wish.room, kind, draft)
+        number = draft.n = self.outbox.next_number
+        body = batch.encode_body(draft)
+        if isinstance(draft, DataDraft):
+            frame.decode_draft("data", body)  # msgpack can say more than can be read, and what is refused is lost
+        if len(body) > BODY_BYTES:
+            raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
+        self.outbox.add(body, now)
+        return self.id(number)
 
     def flush(self, now: float) -> None:
         """To be called after posting: what may go, goes."""
@@ -342,7 +353,9 @@ class Session:
 
     def _send(self, now: float) -> None:
         if self.state is State.INSIDE:
-            self.frames += self.outbox.take(now)
+            bodies = self.outbox.take(now)
+            if bodies:
+                self.frames += batch.frames(self.wish.room, bodies)
 
     # Time --------------------------------------------------------------------------------------------------
 
@@ -350,7 +363,9 @@ class Session:
         """When `handle_timer` is to be called."""
         if self.state is State.OFFLINE:
             return None
-        timers = [self._ping_at, self.outbox.get_timer(), self._repair.get_timer() if self._repair else None]
+        timers: list[float | None] = [self._ping_at]
+        if self.state is State.INSIDE:  # until then nothing can be sent, so nothing is due
+            timers += [self.outbox.get_timer(), self._repair.get_timer() if self._repair else None]
         return min(timer for timer in timers if timer is not None)
 
     def handle_timer(self, now: float) -> None:

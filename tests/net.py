@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import random
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -73,6 +74,7 @@ class Net:
         self.rules = rules or Rules()
         self.access_code = access_code
         self.store = store or Store.memory()
+        weakref.finalize(self, self.store.close)
         self.now = 1000.0
         self.clients: list[Client] = []
         self.on_bus: list[bytes] = []
@@ -96,10 +98,10 @@ class Net:
 
     def _carry_out(self, output: Output) -> None:
         if isinstance(output, ToBus):
-            self.on_bus += output.frames
+            self.on_bus += output.issue.singles
             for client in self.clients:
-                if client.online and client.bus:
-                    for frame in output.frames:
+                if client.online and client.bus and client.session.wish.room == output.issue.room:
+                    for frame in output.issue.batches:
                         self._by_bus(lambda client=client, frame=frame: self._hear(client, frame))  # type: ignore[misc]
         elif isinstance(output, ToGuest):
             output.guest.deliver(output.items)
@@ -111,7 +113,7 @@ class Net:
     def _hear(self, client: Client, frame: bytes) -> None:
         if client.online:
             client.session.receive_frame(frame, self.now)
-            self._collect(client)
+            self.collect(client)
 
     # Clients -----------------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Net:
             credentials._code = code
         client.online = True
         client.session.connected(self.now)
-        self._collect(client)
+        self.collect(client)
 
     def cut(self, client: Client, text: str = "cut") -> None:
         """The connection breaks; both ends see it."""
@@ -147,21 +149,21 @@ class Net:
             if session is not None:
                 self.broker.lost_connection(session, self.now)
             client.session.disconnected(text)
-            self._collect(client)
+            self.collect(client)
 
     def post(self, client: Client, text: str) -> str:
-        name = client.session.post("msg", MsgDraft(text=text), self.now)
+        name = client.session.post(MsgDraft(text=text), self.now)
         client.session.flush(self.now)
-        self._collect(client)
+        self.collect(client)
         return name
 
     def post_data(self, client: Client, value: object) -> str:
-        name = client.session.post("data", DataDraft(value=value), self.now)
+        name = client.session.post(DataDraft(value=value), self.now)
         client.session.flush(self.now)
-        self._collect(client)
+        self.collect(client)
         return name
 
-    def _collect(self, client: Client) -> None:
+    def collect(self, client: Client) -> None:
         session = client.session
         client.events += session.events
         session.events.clear()
@@ -196,7 +198,7 @@ class Net:
         def arrive() -> None:
             if client.online:
                 client.session.receive(frame, self.now)
-                self._collect(client)
+                self.collect(client)
                 if client.session.state is State.INSIDE and client.session.path == "offline":
                     self._open_way(client)
 
@@ -209,7 +211,7 @@ class Net:
         else:
             client.session.ask(control.Subscribe(r=0, room=client.session.wish.room), lambda reply: None)
             client.session.way("one-port", "", self.now)
-        self._collect(client)
+        self.collect(client)
 
     # Time --------------------------------------------------------------------------------------------------
 
@@ -239,7 +241,7 @@ class Net:
                 timer = client.session.get_timer()
                 if client.online and timer is not None and timer <= self.now:
                     client.session.handle_timer(self.now)
-                    self._collect(client)
+                    self.collect(client)
             if self.now >= tick_at:
                 tick_at = self.now + 0.5
                 self.broker.tick(self.now, WALL + self.now)

@@ -24,6 +24,7 @@ from bench.peers.streams import count_deliveries, read_until
 RATE: Final = "10000000:10000"
 """Messages and MiB a second that a member may publish: the limit is on, but not what is measured."""
 TOPIC: Final = b"lobby/msg"
+BATCHES: Final = b"*/lobby/"
 QUIET: Final = b"quiet/msg"
 PATIENCE_S: Final = 15.0
 
@@ -140,15 +141,24 @@ def subscribe_bare(where: dict[str, Any], load: Load) -> None:
 
 
 def subscribe_curve(where: dict[str, Any], load: Load) -> None:
-    """SUB sockets at the CURVE door that only count, all with the keys of one enrolled session."""
+    """SUB sockets at the CURVE door that only count, all with the keys of one enrolled session.
+
+    They subscribe as our clients do: to the room's batches.
+    """
     with _Enrolled(where) as curve:
-        sockets.subscribe(where["xpub"], curve, TOPIC, None, load)
+        sockets.subscribe(where["xpub"], curve, BATCHES, None, load, _messages_in)
 
 
 def crowd(where: dict[str, Any], load: Load) -> None:
     """Many CURVE connections at once, to a room in which nobody speaks."""
     with _Enrolled(where) as curve:
         sockets.subscribe(where["xpub"], curve, QUIET, None, load)
+
+
+def _messages_in(frame: bytes) -> int:
+    """How many items the msgpack array behind the topic has."""
+    at = frame.index(b"\0") + 1
+    return frame[at] & 15 if frame[at] >> 4 == 9 else int.from_bytes(frame[at + 1 : at + 3], "big")
 
 
 class _Enrolled:
@@ -167,7 +177,7 @@ class _Enrolled:
 
     async def _open(self) -> sockets.Curve:
         self._room = await _connect(self._where, "crowd", listen=False).__aenter__()
-        keys = self._room._keys  # no program should: one session, one set of sockets
+        keys = self._room._keeper._keys  # no program should: one session, one set of sockets
         return sockets.Curve(self._where["key"].encode(), z85.encode(keys.public), z85.encode(keys.secret))
 
     def __exit__(self, *_: object) -> None:

@@ -58,8 +58,11 @@ def subscribe(
     topic: bytes,
     decode: Callable[[bytes], bytes | str] | None,
     load: Load,
+    weigh: Callable[[bytes], int] | None = None,
 ) -> None:
-    """Connections that count; `decode`, if given, finds each payload, which may then be timed."""
+    """Connections that count; `decode`, if given, finds each payload, which may then be timed; `weigh` says how many
+    messages a frame holds, one if not given.
+    """
     tally = Tally(load)
     with zmq.Context() as context:
         sockets = _connect(context, endpoint, curve, topic, load.connections, tally)
@@ -68,22 +71,26 @@ def subscribe(
             poller.register(socket, zmq.POLLIN)
         while not tally.over:
             for socket, _ in poller.poll(int(LOOK_S * 1000)):
-                _drain(socket, decode, tally)
+                _drain(socket, decode, weigh, tally)
         tally.finish()
         for socket in sockets:
             socket.close(0)
 
 
 def _drain(
-    socket: zmq.Socket[bytes], decode: Callable[[bytes], bytes | str] | None, tally: Tally, most: int = 500
+    socket: zmq.Socket[bytes],
+    decode: Callable[[bytes], bytes | str] | None,
+    weigh: Callable[[bytes], int] | None,
+    tally: Tally,
+    most: int = 500,
 ) -> None:
     count = 0
     try:
-        while count < most:
+        for _ in range(most):
             frame = socket.recv(zmq.NOBLOCK)
             if decode:
                 tally.take(decode(frame))
-            count += 1
+            count += weigh(frame) if weigh else 1
     except zmq.Again:
         pass
     if not decode:

@@ -17,7 +17,7 @@ from sandpiper.broker.desk import Desk
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import Batch, Store, StoreFull
-from sandpiper.common import control, frame
+from sandpiper.common import batch, control, frame
 from sandpiper.common.items import Item
 from sandpiper.common.keys import sign_enrolment
 from sandpiper.common.limits import VERSION
@@ -120,6 +120,15 @@ class House:
     def publish(self, session: Session, text: str, n: int | None = None, room: str = "lobby", **more: Any) -> None:
         self.publish_draft(session, MsgDraft(text=text, n=n, **more), room)
 
+    def frames(self, drafts: list[Draft], room: str = "lobby") -> list[bytes]:
+        return [frame.encode(room, str(draft.__struct_config__.tag), draft) for draft in drafts]
+
+    @staticmethod
+    def seqs(page: control.Page, after: int, limit: int) -> list[int]:
+        """The seqs that a page answers with."""
+        messages = [each for block in page.blocks for each in batch.decode(block) if not isinstance(each, Notice)]
+        return [each.seq for each in messages if each.seq > after][:limit]
+
     def publish_draft(self, session: Session, draft: Draft, room: str = "lobby") -> None:
         self.broker.publish_frame(session, frame.encode(room, str(draft.__struct_config__.tag), draft), self.now)
 
@@ -145,8 +154,9 @@ class House:
         self.broker.tick(self.now, WALL + self.now)
 
     def log(self, room: str = "lobby") -> list[Message]:
-        entries = self.store.page(room, 0, 100_000, 1 << 30).entries
-        return [message for _, each in entries if (message := frame.decode(each)) and not isinstance(message, Notice)]
+        page = self.store.page(room, 0, 100_000, 1 << 30)
+        said = [message for _, _, body in page.blocks for message in batch.decode(body)]
+        return [message for message in said if not isinstance(message, Notice) and message.seq >= page.start]
 
     def texts(self, room: str = "lobby") -> list[str]:
         return [getattr(message, "text", "") for message in self.log(room)]
@@ -163,7 +173,7 @@ def events(outputs: list[Output], session: Session, kind: type[T]) -> list[T]:
 
 def on_bus(outputs: list[Output]) -> list[Message | Notice]:
     """What goes to the bus, in order."""
-    said = [frame.decode(each) for output in outputs if isinstance(output, ToBus) for each in output.frames]
+    said = [frame.decode(each) for output in outputs if isinstance(output, ToBus) for each in output.issue.singles]
     return [message for message in said if message is not None]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from sandpiper.broker.core import Rules
 from sandpiper.broker.outputs import ToBus, ToSession
-from sandpiper.common import control
+from sandpiper.broker.session import Session
+from sandpiper.common import batch, control
 from sandpiper.common.control import Acked, Push, Turned
 from sandpiper.common.errors import Code
 from sandpiper.common.limits import BODY_BYTES, FRAME_BYTES, ID_CHARS
@@ -29,7 +30,7 @@ def test_a_publication_is_stamped_stored_shown_and_acknowledged(house: House) ->
     assert (message.nick, message.text, message.room, message.seq, message.prev) == ("alice", "hi", "lobby", 1, 0)
     assert (message.run, message.from_, message.verified) == (house.store.run, alice.fingerprint, True)
     assert message.id == f"{alice.publisher}-1"
-    assert message.ts == 1_700_001_000 + 1000 - 1000
+    assert message.ts == 1_700_001_000
     assert house.log() == [message]
     assert events(outputs, alice, Acked) == [Acked(room="lobby", n=1, seqs=[1])]
     assert house.take() == []
@@ -66,7 +67,7 @@ def test_a_repeated_number_is_acknowledged_with_its_first_seq(house: House) -> N
     for n in (1, 2, 1, 2, 3):
         house.publish(alice, f"t{n}", n)
     outputs = house.take()
-    assert [(event.n, event.seqs) for event in events(outputs, alice, Acked)] == [(1, [1, 2]), (1, [1, 2]), (3, [3])]
+    assert [(event.n, event.seqs) for event in events(outputs, alice, Acked)] == [(1, [1, 2]), (1, [1, 2, 3])]
     house.publish(alice, "t2", 2)
     assert events(house.take(), alice, Acked) == [Acked(room="lobby", n=2, seqs=[2])]
     assert house.texts() == ["t1", "t2", "t3"]
@@ -307,7 +308,7 @@ def test_pushes_are_split_below_the_frame_limit(house: House) -> None:
     assert len(pushes) > 1
     assert all(len(control.encode(push)) <= FRAME_BYTES for push in pushes)
     frames = [each for push in pushes for each in push.frames]
-    assert frames == [each for output in outputs if isinstance(output, ToBus) for each in output.frames]
+    assert frames == [each for output in outputs if isinstance(output, ToBus) for each in output.issue.batches]
     assert not [output for output in outputs if isinstance(output, ToSession) and output.session is alice and isinstance(output.message, Push)]
 
 
@@ -324,3 +325,66 @@ def nested(depth: int) -> object:
     for _ in range(depth):
         value = [value]
     return value
+
+
+# Batches --------------------------------------------------------------------------------------------------------
+
+
+def send(house: House, session: Session, *bodies: bytes, room: str = "lobby") -> None:
+    house.broker.publish_frame(session, batch.topic(room) + b"\0" + batch.pack(bodies), house.now)
+
+
+def body(text: str, n: int | None = None) -> bytes:
+    return batch.encode_body(MsgDraft(text=text, n=n))
+
+
+def test_a_batch_is_taken_whole(house: House) -> None:
+    alice = house.join("alice")
+    send(house, alice, *[body(f"t{n}", n) for n in range(1, 6)])
+    assert events(house.take(), alice, Acked) == [Acked(room="lobby", n=1, seqs=[1, 2, 3, 4, 5])]
+    assert house.texts() == [f"t{n}" for n in range(1, 6)]
+
+
+def test_a_bad_one_in_a_batch_costs_the_others_nothing(house: House) -> None:
+    alice = house.join("alice")
+    bad = batch.encode_body(DataDraft(value=nested(70), n=2))
+    send(house, alice, body("one", 1), bad, body("three", 3), body("four", 4))
+    outputs = house.take()
+    assert house.texts() == ["one", "three", "four"]
+    assert [turned.n for turned in events(outputs, alice, Turned) if turned.n] == [2]
+
+
+def test_a_batch_past_a_hole_is_turned_away_once(house: House) -> None:
+    alice = house.join("alice")
+    send(house, alice, *[body("x", n) for n in range(2, 50)])
+    assert [(turned.n, turned.code) for turned in events(house.take(), alice, Turned)] == [(2, "gap")]
+
+
+def test_a_batch_over_the_rate_is_taken_up_to_there() -> None:
+    house = House(rules=Rules(messages_per_s=5, bytes_per_s=1e9))
+    alice = house.join("alice")
+    send(house, alice, *[body("x", n) for n in range(1, 50)])
+    outputs = house.take()
+    (acked,) = events(outputs, alice, Acked)
+    assert len(acked.seqs) in (9, 10)  # the rate in binary fractions
+    assert [(turned.n, turned.code) for turned in events(outputs, alice, Turned)] == [(len(acked.seqs) + 1, "rate")]
+    house.store.close()
+
+
+@pytest.mark.parametrize("bad", [b"", b"\xc1", b"\x80", b"\x91", b"\xdd\xff\xff\xff\xff", b"\x90"])
+def test_what_is_no_batch_is_dropped(house: House, bad: bytes) -> None:
+    alice = house.join("alice")
+    house.take()
+    for topic in (b"*/lobby/", b"*//", b"*/lobby", b"*/a b/", b"*/\xff/"):
+        house.broker.publish_frame(alice, topic + b"\0" + bad, house.now)
+    outputs = house.take()
+    assert on_bus(outputs) == []
+    assert len(events(outputs, alice, Turned)) <= 2
+
+
+@pytest.mark.parametrize("each", [b"\x80", b"\xc0", b"\x81\xa4type\xa3msg"])
+def test_a_frame_of_many_bad_ones_is_not_gone_through(house: House, each: bytes) -> None:
+    alice = house.join("alice")
+    count = 60_000
+    house.broker.publish_frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
+    assert sum(house.broker.press.refused.values()) <= 501

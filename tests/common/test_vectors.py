@@ -13,7 +13,7 @@ import msgpack  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from sandpiper.common import control, frame
+from sandpiper.common import batch, control, frame
 from sandpiper.common.items import Item
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -81,3 +81,14 @@ def test_every_control_message_has_a_vector() -> None:
         vectors = json.loads((VECTORS / "control.json").read_text(encoding="utf-8"))
         shown = {vector["body"]["type"] for vector in vectors if vector["way"] == way}
         assert shown == {kind.__struct_config__.tag for kind in get_args(family)}
+
+
+@pytest.mark.parametrize("vector", load("batch.json"))
+def test_batches(vector: dict[str, Any]) -> None:
+    frame = bytes.fromhex(vector["frame"])
+    topic, _, body = frame.partition(b"\0")
+    assert topic.decode() == vector["topic"]
+    assert msgpack.unpackb(body) == vector["items"]
+    decode: Any = batch.decode_drafts if vector["way"] == "publish" else batch.decode
+    bodies = [batch.encode_body(message) for message in decode(body)]
+    assert batch.frames(batch.read_topic(topic), bodies) == [frame]

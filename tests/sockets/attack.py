@@ -333,6 +333,7 @@ class Caller:
         self.identity = SigningKey.generate()
         self.server_key = z85.decode(broker.ready["key"].encode())
         self.context = context()
+        self._made: list[zmq.Socket[bytes]] = []
         self.socket = self.calling(zmq.DEALER)
         if routing_id:
             self.socket.setsockopt(zmq.ROUTING_ID, routing_id)
@@ -345,13 +346,16 @@ class Caller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.context.destroy(linger=0)
+        for made in self._made:
+            made.close(linger=0)
+        self.context.term()
 
     def calling(self, kind: int, server_key: bytes | None = None) -> zmq.Socket[bytes]:
         """A socket with this caller's key, to be connected."""
         made = calling(self.context, kind, self.keys, server_key or self.server_key)
         made.setsockopt(zmq.RCVTIMEO, int(DEADLINE_S * 1000))
         made.setsockopt(zmq.SNDTIMEO, int(DEADLINE_S * 1000))
+        self._made.append(made)
         return made
 
     def tell(self, request: control.Request | bytes) -> None:
@@ -412,10 +416,12 @@ class Tool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.context.destroy(linger=0)
+        self.pub.close()
+        self.sub.close()
+        self.context.term()
 
-    def publish(self, room: str, kind: str = "msg", **body: Any) -> None:
-        self.pub.send(f"{room}/{kind}".encode() + b"\0" + msgspec.msgpack.encode({"type": kind, **body}))
+    def publish(self, to_room: str, /, kind: str = "msg", **body: Any) -> None:
+        self.pub.send(f"{to_room}/{kind}".encode() + b"\0" + msgspec.msgpack.encode({"type": kind, **body}))
 
     def hear(self) -> dict[str, Any]:
         """The next frame's map."""
@@ -430,10 +436,11 @@ def plain_port(broker: RunningBroker, which: str = "plain_xsub") -> int:
 
 
 def hello(broker: RunningBroker, room: str, nick: str, **more: Any) -> Lines:
-    """A JSON-lines client in a room."""
+    """A JSON-lines client in a room, past its own notice."""
     client = Lines(broker)
     client.say(type="hello", v=1, room=room, nick=nick, **more)
     client.hear_until("joined")
+    assert client.hear_until("notice")["nick"] == nick
     return client
 
 

@@ -1,0 +1,258 @@
+"""Who gets in: signatures, versions, the access code and its failures, tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandpiper.broker.admission import Admission
+from sandpiper.common import control
+from sandpiper.common.control import Enrolled, PakeReply, Refused
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.keys import sign_enrolment
+from sandpiper.common.limits import ACCESS_FAILURES, PAKE_PER_S_AND_ADDRESS, TICKET_S, UNFINISHED_S
+from sandpiper.common.pake import Prover
+from tests.broker.house import BROKER_KEY, FullStore, House, identity, session_key
+
+KEY = session_key("alice/")
+
+
+@pytest.fixture
+def closed() -> Iterator[House]:
+    house = House(access_code="open sesame")
+    yield house
+    house.store.close()
+
+
+def begin(house: House, code: str, key: bytes = KEY, broker_key: bytes = BROKER_KEY, address: str = "192.0.2.1") -> bytes:
+    """The client's side up to its confirmation."""
+    prover = Prover(code, client=True, client_key=key, broker_key=broker_key, entropy=house.entropy)
+    reply = house.ask(key, control.Pake(r=1, v=1, message=prover.message), address)
+    assert isinstance(reply, PakeReply), reply
+    return prover.finish(reply.message).client
+
+
+def finish(house: House, confirm: bytes, key: bytes = KEY, address: str = "192.0.2.1") -> control.Reply:
+    reply: control.Reply = house.ask(key, house.enrolment(key, identity("alice"), confirm), address)
+    return reply
+
+
+def code_of(reply: object) -> str:
+    assert isinstance(reply, Refused), reply
+    return reply.code
+
+
+# Enrolment ------------------------------------------------------------------------------------------------------
+
+
+def test_an_identity_vouches_for_its_session(house: House) -> None:
+    reply = finish(house, b"")
+    assert isinstance(reply, Enrolled)
+    assert (reply.confirm, reply.run) == (b"", house.store.run)
+    assert reply.messages_per_s == house.rules.messages_per_s
+    assert house.admission.enrolled == house.store.load().enrolled == {KEY: bytes(identity("alice").verify_key)}
+
+
+@pytest.mark.parametrize(
+    ("broker_key", "key"), [(b"X" * 32, KEY), (BROKER_KEY, session_key("mallory"))], ids=["broker", "session"]
+)
+def test_a_signature_for_another_key_is_worth_nothing(house: House, broker_key: bytes, key: bytes) -> None:
+    person = identity("alice")
+    request = control.Enrol(
+        r=1, v=1, identity=bytes(person.verify_key), signature=sign_enrolment(person, broker_key, key)
+    )
+    assert code_of(house.ask(KEY, request)) == "invalid"
+    assert house.broker.sessions == {}
+    assert house.admission.enrolled == {}
+
+
+@pytest.mark.parametrize(("identity_", "signature"), [(b"", b""), (b"x" * 31, b"y" * 64), (b"\0" * 32, b"\0" * 64), (b"x" * 32, b"y" * 63)])
+def test_what_is_no_key_or_signature_is_refused(house: House, identity_: bytes, signature: bytes) -> None:
+    assert code_of(house.ask(KEY, control.Enrol(r=1, v=1, identity=identity_, signature=signature))) == "invalid"
+
+
+def test_another_version_is_refused_by_name(closed: House) -> None:
+    for request in (
+        control.Enrol(r=1, v=2, identity=b"", signature=b""),
+        control.Pake(r=1, v=2, message=b""),
+    ):
+        reply = closed.ask(KEY, request)
+        assert code_of(reply) == "version"
+        assert "version 1" in reply.text
+        assert "2" in reply.text
+
+
+def test_a_full_store_keeps_nobody_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sandpiper.broker.store import StoreFull
+
+    def refuse(*_: object) -> None:
+        raise StoreFull("no space")
+
+    assert isinstance(house.store, FullStore)
+    for name in ("enrol", "unenrol"):
+        monkeypatch.setattr(house.store, name, refuse)
+    assert isinstance(finish(house, b""), Enrolled)
+    assert KEY in house.admission.enrolled
+    house.admission.forget(KEY)
+    assert house.admission.enrolled == {}
+
+
+def test_enrolled_keys_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.broker.admission.ENROLLED_MOST", 2)
+    sessions = [house.enrol("alice", device=str(number)) for number in range(4)]
+    assert list(house.admission.enrolled) == [session.key for session in sessions[2:]]
+    assert list(house.store.load().enrolled) == list(house.admission.enrolled)
+
+
+def test_keys_that_the_store_let_go_are_let_go(house: House) -> None:
+    house.enrol("alice")
+    house.admission.expire([session_key("alice/"), b"never there"])
+    assert house.admission.enrolled == {}
+
+
+# The access code ------------------------------------------------------------------------------------------------
+
+
+def test_the_right_code(closed: House) -> None:
+    prover = Prover("open sesame", client=True, client_key=KEY, broker_key=BROKER_KEY, entropy=closed.entropy)
+    reply = closed.ask(KEY, control.Pake(r=1, v=1, message=prover.message))
+    proof = prover.finish(reply.message)
+    enrolled = finish(closed, proof.client)
+    assert isinstance(enrolled, Enrolled)
+    assert enrolled.confirm == proof.broker != proof.client
+    assert closed.admission.closed
+
+
+def test_a_wrong_code(closed: House) -> None:
+    assert code_of(finish(closed, begin(closed, "open barley"))) == "access"
+    assert closed.admission.denied == 1
+    assert closed.broker.sessions == {}
+
+
+def test_no_code(closed: House) -> None:
+    assert code_of(finish(closed, b"")) == "access"
+    assert code_of(finish(closed, b"c" * 32)) == "access"
+    assert closed.admission.denied == 0
+
+
+@pytest.mark.parametrize("message", [b"", b"S", b"S" + b"\0" * 32, b"B" + b"\1" * 32, b"A" * 7])
+def test_what_is_no_spake2_message(closed: House, message: bytes) -> None:
+    assert code_of(closed.ask(KEY, control.Pake(r=1, v=1, message=message))) == "access"
+    assert code_of(finish(closed, b"c" * 32)) == "access"
+
+
+def test_a_key_in_between_fails_like_a_wrong_code(closed: House) -> None:
+    confirm = begin(closed, "open sesame", broker_key=b"M" * 32)
+    assert code_of(finish(closed, confirm)) == "access"
+
+
+def test_a_confirmation_is_good_for_one_key_and_one_time(closed: House) -> None:
+    confirm = begin(closed, "open sesame")
+    mallory = session_key("mallory")
+    assert code_of(closed.ask(mallory, closed.enrolment(mallory, identity("mallory"), confirm))) == "access"
+    assert isinstance(finish(closed, confirm), Enrolled)
+    assert code_of(finish(closed, confirm)) == "access"
+
+
+def test_a_wrong_confirmation_ends_the_attempt(closed: House) -> None:
+    confirm = begin(closed, "open sesame")
+    assert code_of(finish(closed, b"\0" * 32)) == "access"
+    assert code_of(finish(closed, confirm)) == "access"
+
+
+def test_an_unfinished_attempt_ends(closed: House) -> None:
+    confirm = begin(closed, "open sesame")
+    closed.now += UNFINISHED_S + 0.1
+    assert code_of(finish(closed, confirm)) == "access"
+    begin(closed, "open sesame")
+    closed.admission.tick(closed.now + UNFINISHED_S)
+    assert closed.admission._attempts
+    closed.admission.tick(closed.now + UNFINISHED_S + 0.1)
+    assert not closed.admission._attempts
+
+
+def test_an_enrolled_key_needs_the_code_no_more_and_after_a_restart_neither(closed: House) -> None:
+    assert isinstance(finish(closed, begin(closed, "open sesame")), Enrolled)
+    assert isinstance(finish(closed, b""), Enrolled)
+    closed.restart()
+    assert isinstance(finish(closed, b""), Enrolled)
+    mallory = control.Enrol(
+        r=1,
+        v=1,
+        identity=bytes(identity("mallory").verify_key),
+        signature=sign_enrolment(identity("mallory"), BROKER_KEY, KEY),
+    )
+    assert code_of(closed.ask(KEY, mallory)) == "access"
+
+
+def test_ten_wrong_codes_and_the_address_is_not_heard(closed: House) -> None:
+    for _ in range(ACCESS_FAILURES):
+        assert code_of(finish(closed, begin(closed, "wrong"))) == "access"
+        closed.now += 0.2
+    reply = closed.ask(KEY, control.Pake(r=1, v=1, message=b"x"))
+    assert code_of(reply) == "rate"
+    assert reply.retry_ms > 0
+    begin(closed, "open sesame", address="192.0.2.2")
+    closed.now += reply.retry_ms / 1000
+    assert isinstance(finish(closed, begin(closed, "open sesame")), Enrolled)
+
+
+def test_exchanges_are_paced_by_address(closed: House) -> None:
+    replies = [closed.ask(KEY, control.Pake(r=1, v=1, message=b"x")) for _ in range(int(PAKE_PER_S_AND_ADDRESS) + 2)]
+    codes = [code_of(reply) for reply in replies]
+    assert codes[:3] == ["access"] * 3
+    assert codes[-1] == "rate"
+    begin(closed, "open sesame", address="192.0.2.2")
+
+
+def test_buckets_are_bounded(closed: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.broker.admission._ADDRESSES_MOST", 3)
+    for number in range(10):
+        closed.ask(KEY, control.Pake(r=1, v=1, message=b"x"), f"192.0.2.{number}")
+    assert len(closed.admission._paces) <= 3
+
+
+def test_an_open_broker_asks_for_nothing(house: House) -> None:
+    assert not house.admission.closed
+    assert code_of(house.ask(KEY, control.Pake(r=1, v=1, message=b"x"))) == "invalid"
+    house.admission.admit_in_clear(None, "192.0.2.1", house.now)
+
+
+def test_in_clear(closed: House) -> None:
+    admit = closed.admission.admit_in_clear
+    admit("open sesame", "192.0.2.1", closed.now)
+    with pytest.raises(Refusal, match="needs an access code"):
+        admit(None, "192.0.2.1", closed.now)
+    codes = []
+    for _ in range(ACCESS_FAILURES + 1):
+        with pytest.raises(Refusal) as caught:
+            admit("wrong", "192.0.2.1", closed.now)
+        codes.append(caught.value.code)
+    assert codes == [Code.ACCESS] * ACCESS_FAILURES + [Code.RATE]
+    with pytest.raises(Refusal):
+        admit("open sesame", "192.0.2.1", closed.now)
+    admit("open sesame", "192.0.2.2", closed.now)
+
+
+# Tickets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_tells_the_address_where_the_splice_cannot(house: House) -> None:
+    admission, now = house.admission, house.now
+    for address in ("192.0.2.9", "2001:db8::9", "fe80::1%eth0.7"):
+        ticket = admission.ticket(address, now)
+        assert admission.address(ticket, "", now + TICKET_S - 1) == address
+        assert admission.address(ticket, "198.51.100.1", now) == "198.51.100.1"
+        assert admission.address(ticket, "", now + TICKET_S + 1) == ""
+        assert admission.address(ticket, "", now - 1) == ""
+
+
+@pytest.mark.parametrize("bad", ["", ".", "..", "1000.192.0.2.9.", "x.y.z", "9" * 5000 + ".a.b", "٣.a.b", "1000.192.0.2.9." + "0" * 32])
+def test_a_ticket_that_the_door_did_not_give_tells_nothing(house: House, bad: str) -> None:
+    assert house.admission.address(bad, "", house.now) == ""
+
+
+def test_a_ticket_of_another_broker_tells_nothing(house: House) -> None:
+    other = Admission(house.store, BROKER_KEY, None, b"t" * 32, house.entropy)
+    assert house.admission.address(other.ticket("192.0.2.9", house.now), "", house.now) == ""

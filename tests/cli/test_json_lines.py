@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from sandpiper.cli.json_lines import JsonLines
+from sandpiper.cli.visit import Visit
+from tests.cli.scripted import ScriptedRoom, Typed
+
+
+class Written:
+    """An Output that remembers."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    async def ready(self) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+def answers(room: Any, *lines: bytes) -> list[dict[str, Any]]:
+    out: Any = Written()
+
+    async def run() -> None:
+        await asyncio.wait_for(Visit(room, JsonLines(out), Typed(*lines)).run(), 10)
+
+    asyncio.run(run())
+    return [json.loads(line) for line in out.data.splitlines()]
+
+
+def test_joined_comes_first_and_a_message_is_acknowledged_by_its_own_name() -> None:
+    first, *rest = answers(ScriptedRoom(), b'{"type":"msg","text":"hi","id":"mine"}')
+    assert (first["type"], first["room"], first["nick"]) == ("joined", "lobby", "anna")
+    assert {"type": "ack", "id": "mine", "room": "lobby", "seq": 1} in rest
+    assert [entry["text"] for entry in rest if entry["type"] == "msg"] == ["hi"]
+
+
+def test_bad_lines_get_an_error_and_nothing_ends() -> None:
+    lines = [b"nonsense", b'{"a":' * 10_000, b"\xff", b"7", b'{"type":"zzz"}', b'{"type":5}', b'{"type":"msg"}', b""]
+    got = answers(ScriptedRoom(), *lines, b'{"type":"msg","text":"x","room":"den"}', b'{"type":"ping"}')
+    errors = [entry["text"] for entry in got if entry["type"] == "error"]
+    assert errors[:2] == ["invalid json", "invalid json"]
+    assert errors[4:6] == ["invalid message type", "invalid message type"]
+    assert errors[6].startswith("invalid message: ")
+    assert "not in that room" in errors[7]
+    assert got[-1]["type"] == "pong"
+
+
+def test_requests_are_answered() -> None:
+    got = answers(
+        ScriptedRoom(),
+        b'{"type":"who"}',
+        b'{"type":"rooms"}',
+        b'{"type":"nick","nick":"eve"}',
+        b'{"type":"whisper","to":"q","text":"s","id":"w"}',
+    )
+    assert [entry["type"] for entry in got] == ["joined", "members", "rooms", "nick", "error"]
+    assert got[3]["text"] == "nick set to eve"
+    assert (got[4]["code"], got[4]["id"]) == ("not_here", "w")

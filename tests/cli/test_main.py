@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandpiper.cli.main import main
+from sandpiper.cli.version import VERSION
+
+HEAVY = ("zmq", "nacl", "spake2", "prometheus_client", "prompt_toolkit", "wcwidth", "confusable_homoglyphs")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sandpiper.cli import settings
+
+    monkeypatch.setenv("SANDPIPER_HOME", str(tmp_path))
+    settings.folders.cache_clear()
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that are there after `code`."""
+    program = f"import sys\nsys.argv = ['sandpiper']\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    return set(ran.stderr.split())
+
+
+def test_the_version_is_the_package_s() -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert f'\nversion = "{VERSION}"\n' in project
+
+
+def test_the_version_is_told_before_anything_is_imported() -> None:
+    modules = loaded("from sandpiper.cli.main import main; main(['--version'])")
+    assert "sandpiper.cli.main" in modules
+    assert not modules & {"click", "asyncio", *HEAVY}
+
+
+@pytest.mark.parametrize("module", ["say", "listen", "who", "connect"])
+def test_commands_leave_out_what_they_may_not_need(module: str) -> None:
+    modules = loaded(f"import sandpiper.cli.{module}")
+    assert f"sandpiper.cli.{module}" in modules
+    assert not modules & (set(HEAVY) - {"zmq", "nacl"} | {"platformdirs", "tomllib", "sqlite3"})
+
+
+def test_help_imports_no_command() -> None:
+    modules = loaded("from sandpiper.cli.main import main; main(['--help'])")
+    assert "sandpiper.cli.app" in modules
+    assert not modules & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["brokr"], "did you mean 'broker'?"),
+        (["say"], "Missing argument 'TARGET'"),
+        (["say", "localhost", "--nik", "x"], "--nick"),
+        (["say", "localhost", " "], "no text"),
+        (["say", "pine-ocean-42", "x"], "room code"),
+        (["say", "localhost", "x", "--nick", "a/b"], "invalid nick"),
+        (["listen", "localhost", "--after", "1", "--backlog", "1"], "not both"),
+        (["listen", "localhost", "--count", "0"], "--count"),
+        (["connect"], "where to?"),
+        (["broker", "--host", "0.0.0.0"], "--open"),
+        (["broker", "--open", "--access-code", "hush-hush"], "leave one of the two out"),
+        (["broker", "--rate", "fast"], "--rate"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("sandpiper: ")
+    assert printed.err.count("\n") == 1
+    assert said in printed.err
+    assert "hush-hush" not in printed.err
+
+
+def test_a_closed_port_is_exit_3(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["say", "127.0.0.1:9", "hello"]) == 3
+    assert capsys.readouterr().err.startswith("sandpiper: cannot reach 127.0.0.1:9")
+
+
+def test_broken_settings_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.toml").write_text("nick = ")
+    assert main(["who", "localhost"]) == 2
+    assert "config.toml" in capsys.readouterr().err
+
+
+def test_no_words_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "sandpiper connect localhost" in capsys.readouterr().out

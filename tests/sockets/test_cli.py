@@ -1,0 +1,129 @@
+"""The commands against a real broker on a free port, each as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SANDPIPER = [sys.executable, "-m", "sandpiper.cli"]
+DEADLINE_S = 30
+
+
+class Shell:
+    """Runs commands with a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.env = {**os.environ, "SANDPIPER_HOME": str(home)}
+        self.door = ""
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*SANDPIPER, *words],
+            env=self.env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def run(self, *words: str, lines: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*SANDPIPER, *words], env=self.env, input=lines, capture_output=True, text=True, timeout=DEADLINE_S
+        )
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    home = tmp_path_factory.mktemp("home")
+    shell = Shell(home)
+    with shell.start("broker", "--port", "0", "--data", str(home / "b"), "--json") as broker:
+        try:
+            assert broker.stdout is not None
+            ready = broker.stdout.readline()
+            assert ready, "the broker did not start"
+            shell.door = json.loads(ready)["door"]
+            yield shell
+        finally:
+            broker.send_signal(signal.SIGTERM)
+        assert broker.wait(DEADLINE_S) == 0
+
+
+def test_said_is_heard(shell: Shell) -> None:
+    room = f"{shell.door}/said"
+    assert shell.run("say", room, "hello", "there").returncode == 0
+    assert shell.run("say", room, "-", lines="one\ntwo\nlast").returncode == 0
+    heard = shell.run("listen", room, "--backlog", "3", "--count", "3")
+    assert heard.returncode == 0
+    assert [line.partition(": ")[2] for line in heard.stdout.splitlines()] == ["one", "two", "last"]
+    after = shell.run("listen", room, "--after", "0", "--count", "1", "--json")
+    assert [entry["text"] for entry in map(json.loads, after.stdout.splitlines()) if entry["type"] == "msg"] == [
+        "hello there"
+    ]
+
+
+def test_a_count_that_is_not_reached_is_exit_1(shell: Shell) -> None:
+    heard = shell.run("listen", f"{shell.door}/quiet", "--count", "1", "--timeout", "0.2")
+    assert heard.returncode == 1
+    assert "0 of 1 messages" in heard.stderr
+    assert shell.run("listen", f"{shell.door}/quiet", "--timeout", "0.2").returncode == 0
+
+
+@pytest.mark.parametrize("way", [[], ["--one-port"]])
+def test_a_piped_chat_shows_what_it_sent_without_escape_codes(shell: Shell, way: list[str]) -> None:
+    room = f"{shell.door}/pipe{len(way)}"
+    chat = shell.run("connect", room, "--nick", "anna", *way, lines=f"one\n/who\n/join den{len(way)}\ntwo")
+    assert chat.returncode == 0
+    assert [line[6:] for line in chat.stdout.splitlines() if " anna: " in line] == ["anna: one", "anna: two"]
+    assert "\x1b" not in chat.stdout + chat.stderr
+
+
+def test_json_in_and_out(shell: Shell) -> None:
+    chat = shell.run("connect", f"{shell.door}/json", "--json", lines='x\n{"type":"msg","text":"hi","id":"mine"}\n')
+    entries = [json.loads(line) for line in chat.stdout.splitlines()]
+    assert entries[0]["type"] == "joined"
+    assert {"error", "msg", "ack"} <= {entry["type"] for entry in entries}
+    assert chat.returncode == 0
+
+
+def test_nobody_notices_who_only_asks(shell: Shell) -> None:
+    asked = shell.run("who", f"{shell.door}/nobody", "--json")
+    assert json.loads(asked.stdout) == {"type": "members", "room": "nobody", "members": []}
+
+
+def test_a_reader_that_goes_ends_it_quietly(shell: Shell) -> None:
+    room = f"{shell.door}/head"
+    shell.run("say", room, "-", lines="line\n" * 50)
+    listening = shell.start("listen", room, "--after", "0")
+    assert listening.stdout is not None
+    listening.stdout.readline()
+    listening.stdout.close()
+    shell.run("say", room, "one more")
+    assert listening.wait(DEADLINE_S) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT to one process")
+def test_an_interrupted_client_is_exit_130(shell: Shell) -> None:
+    listening = shell.start("listen", f"{shell.door}/head", "--after", "0")
+    assert listening.stdout is not None
+    listening.stdout.readline()
+    listening.send_signal(signal.SIGINT)
+    assert listening.wait(DEADLINE_S) == 130
+    listening.stdout.close()
+
+
+def test_a_changed_key_is_refused(shell: Shell) -> None:
+    assert shell.run("say", shell.door, "hello").returncode == 0
+    known = Path(shell.env["SANDPIPER_HOME"]) / "known_brokers"
+    before = known.read_text()
+    known.write_text(f"{shell.door} {'a' * 40}\n")
+    refused = shell.run("say", shell.door, "hello")
+    known.write_text(before)
+    assert refused.returncode == 1
+    assert "known_brokers" in refused.stderr
