@@ -24,6 +24,7 @@ from sandpiper.common.buckets import Meter
 from sandpiper.common.control import Subscribed
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item
+from sandpiper.common.keys import publisher
 from sandpiper.common.limits import (
     BATCH_MESSAGES,
     BODY_BYTES,
@@ -41,7 +42,7 @@ from sandpiper.common.limits import (
     ROOMS,
     SILENT_S,
 )
-from sandpiper.common.messages import Draft, Member, NickSet, Notice, RoomInfo
+from sandpiper.common.messages import Draft, Member, Message, NickSet, Notice, RoomInfo
 from sandpiper.common.nicks import ANON, fold, nick
 from sandpiper.common.rooms import room_name
 
@@ -94,11 +95,19 @@ class Broker:
             self.rooms[name].published[key] = number
         for owned in loaded.nicks:
             self.rooms[owned.room].book.reserve(owned.identity, owned.nick, now)
-        for name, block in self.store.recent(int(now + self._wall - DEDUP_S), DEDUP_IDS):
+        numbering = {publisher(key) for key, _ in loaded.publishers}
+        for _, block in self.store.recent(int(now + self._wall - DEDUP_S), DEDUP_IDS):
             with suppress(Refusal):  # what cannot be read cannot be repeated
                 for message in batch.decode(block):
                     if not isinstance(message, Notice):
-                        self._dedup.add(name, message.from_ or "~" + message.nick, message.id, message.seq)
+                        self._remember_id(message, numbering)
+
+    def _remember_id(self, message: Message, numbering: set[str]) -> None:
+        name, _, number = message.id.rpartition("-")
+        if name in numbering and number.isdecimal():
+            self._dedup.add_numbers(message.room, name, int(number), message.seq, 1)
+        else:
+            self._dedup.add(message.room, message.from_ or "~" + message.nick, message.id, message.seq)
 
     def meter(self, factor: int = 1) -> Meter:
         """One member's rate, or several members'."""
@@ -289,7 +298,14 @@ class Broker:
         except Refusal as refusal:
             self._publish_bodies(session, name, body, refusal, now)
             return
-        take, size = session.meter.take, len(body) // max(len(drafts), 1)
+        take, size, count = session.meter.take, len(body), len(drafts)
+        seat = session.seats.get(name)
+        if seat is not None and not take(size, now, count):
+            room = self.rooms[name]
+            if self.press.stage_run(room, session, seat.nick, seat.verified, drafts, int(now + self._wall)):
+                return
+            take = _free  # it has been paid for
+        size //= max(count, 1)
         for draft in drafts:
             try:
                 wait = take(size, now)
@@ -451,6 +467,10 @@ class Broker:
         self.flush(now)
         outputs, self._outputs = self._outputs, []
         return outputs
+
+
+def _free(size: int, now: float) -> float:
+    return 0.0
 
 
 def _verified(session: Session, claimed: str) -> bool:

@@ -6,6 +6,8 @@ the store cannot take the batch, staging is undone as if it had never been, and 
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from sandpiper.bridge.port import Guest
@@ -51,6 +53,16 @@ class _Staged(Said, gc=False):
     number: int
 
 
+class _Ack(msgspec.Struct, gc=False):
+    """`count` publications from `number` on are stored from `seq` on; seq 0 for one that nobody remembers."""
+
+    session: Session
+    room: Room
+    number: int
+    seq: int
+    count: int = 1
+
+
 class Press:
     """One per broker."""
 
@@ -59,8 +71,9 @@ class Press:
         self._dedup = dedup
         self._staged: list[_Staged] = []
         self._passing: list[tuple[Room, Notice, int]] = []
-        self._acks: list[tuple[Session, Room, int, int]] = []
+        self._acks: list[_Ack] = []
         self._guest_acks: list[tuple[Session, Room, Ack]] = []
+        self._numbers: dict[tuple[Session, Room], int] = {}
         self._voids: list[tuple[Session, Room, Turned]] = []
         self._turned: dict[tuple[Session, str, bool], Turned] = {}
         self._outputs: list[Output] = []
@@ -84,7 +97,8 @@ class Press:
             if number <= taken:
                 if number < 1:
                     raise Refusal(Code.INVALID, "publications are numbered from 1")
-                self._acks.append((session, room, number, self._dedup.find(room.name, sender, name) or 0))
+                seq = self._dedup.find_number(room.name, session.publisher, number) or 0
+                self._acks.append(_Ack(session, room, number, seq))
                 return
             if number != taken + 1:
                 raise Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
@@ -100,24 +114,53 @@ class Press:
         run = self._store.run
         if name is None:
             name = f"{run[:8]}-{seq}"
-        message: Message
-        if isinstance(draft, MsgDraft):
-            kind, made, content = "msg", Msg, draft.text
-        elif isinstance(draft, MeDraft):
-            kind, made, content = "me", Me, draft.text
-        elif isinstance(draft, DataDraft):
-            kind, made, content = "data", Data, draft.value
-        else:
-            raise TypeError(f"{type(draft).__name__} is no publication")
+        kind, make, content = _content(draft)
         prev = room.last.get(kind, 0)
-        message = made(nick, content, ts, room.name, seq, prev, run, name, session.fingerprint, verified)
+        message = make(nick, content, ts, room.name, seq, prev, run, name, session.fingerprint, verified)
         self._staged.append(_Staged(kind, message, _encode(message), room, session, sender, number))
         room.head = room.last[kind] = seq
-        self._dedup.add(room.name, sender, name, seq)
         if number:
-            self._acks.append((session, room, number, seq))
+            self._dedup.add_numbers(room.name, session.publisher, number, seq, 1)
+            self._numbers[session, room] = number
+            self._acks.append(_Ack(session, room, number, seq))
         else:
+            self._dedup.add(room.name, sender, name, seq)
             self._acknowledge(session, room, name, seq)
+
+    def stage_run(
+        self, room: Room, session: Session, nick: str, verified: bool, drafts: list[Draft], ts: int
+    ) -> bool:
+        """As `stage` for drafts that are numbered on from the last one taken; False, and nothing taken, if not so.
+
+        The usual case under load, with all that is the same for a publisher's batch done once.
+        """
+        key = session.key
+        if key is None or not drafts:
+            return False
+        first = number = room.published.get(key, 0) + 1
+        for draft in drafts:
+            if draft.n != number:
+                return False
+            number += 1
+        name, run, last, publisher = room.name, self._store.run, room.last, session.publisher
+        fingerprint, stage = session.fingerprint, self._staged.append
+        sender = fingerprint or ""
+        seq = room.head
+        number = first
+        for draft in drafts:
+            seq += 1
+            kind, make, content = _content(draft)
+            stamps = (ts, name, seq, last.get(kind, 0), run, f"{publisher}-{number}", fingerprint, verified)
+            message = make(nick, content, *stamps)
+            stage(_Staged(kind, message, _encode(message), room, session, sender, number))
+            last[kind] = seq
+            number += 1
+        count = len(drafts)
+        self._dedup.add_numbers(name, publisher, first, room.head + 1, count)
+        self._acks.append(_Ack(session, room, first, room.head + 1, count))
+        room.head = seq
+        room.published[key] = self._numbers[session, room] = number - 1
+        return True
 
     def turn(
         self, session: Session, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int
@@ -186,7 +229,7 @@ class Press:
         if self._staged or self._voids:
             blocks = self._blocks(ts)
             try:
-                self._store.commit(Batch([each for some in blocks.values() for each in some], self._numbers()), ts)
+                self._store.commit(Batch([each for some in blocks.values() for each in some], self._published()), ts)
             except StoreError as error:
                 blocks = {}
                 self._undo(error, ts)
@@ -205,22 +248,31 @@ class Press:
         outputs.extend(ToSession(session, event) for session, _, event in self._voids)
         self._staged, self._passing, self._acks, self._guest_acks, self._voids = [], [], [], [], []
         self._turned.clear()
+        self._numbers.clear()
         return outputs
 
-    def _blocks(self, ts: int) -> dict[Room, list[Block]]:
+    def _by_room(self) -> dict[Room, list[_Staged]]:
         by_room: dict[Room, list[_Staged]] = {}
         for staged in self._staged:
             by_room.setdefault(staged.room, []).append(staged)
-        return {room: _blocks_of(room.name, some, ts) for room, some in by_room.items()}
+        return by_room
 
-    def _numbers(self) -> dict[tuple[bytes, str], int]:
-        last = {(staged.session, staged.room): staged.number for staged in self._staged if staged.number}
+    def _blocks(self, ts: int) -> dict[Room, list[Block]]:
+        return {room: _blocks_of(room, some, ts) for room, some in self._by_room().items()}
+
+    def _published(self) -> dict[tuple[bytes, str], int]:
+        last = self._numbers
         for session, room, event in self._voids:
             last[session, room] = max(event.n, last.get((session, room), 0))
         return {(session.key or b"", room.name): number for (session, room), number in last.items()}
 
     def _issues(self, blocks: dict[Room, list[Block]]) -> dict[Room, Issue]:
         """What is said in each room, notices in their places."""
+        if not self._passing:
+            return {
+                room: Issue(room.name, list(some), [block.body for block in blocks[room]])
+                for room, some in self._by_room().items()
+            }
         said: dict[Room, list[Said]] = {}
         passing = iter(self._passing)
         upcoming = next(passing, None)
@@ -245,10 +297,12 @@ class Press:
             message, room = staged.message, staged.room
             room.head = message.seq - 1
             room.last[staged.kind] = message.prev
-            self._dedup.forget(room.name, staged.sender, message.id)
             if staged.number:
+                self._dedup.forget_numbers(room.name, staged.session.publisher, staged.number)
                 room.published[staged.session.key or b""] = staged.number - 1
                 firsts[staged.session, room] = staged.number
+            else:
+                self._dedup.forget(room.name, staged.sender, message.id)
         refusal = Refusal(Code.STORE, "the broker's log cannot be written now", retry_ms=STORE_RETRY_MS)
         for staged in self._staged:
             if not staged.number and staged.session.guest is None:
@@ -260,7 +314,7 @@ class Press:
             self.turn(session, room.name, number, refusal, None, ts)
         self._passing = [(room, notice, 0) for room, notice, _ in self._passing]
         self._staged = []
-        self._acks = [ack for ack in self._acks if ack[3] <= ack[1].head]
+        self._acks = [ack for ack in self._acks if ack.seq <= ack.room.head]
         self._guest_acks = [ack for ack in self._guest_acks if (ack[2].seq or 0) <= ack[1].head]
         self._voids = [
             void for void in self._voids if void[2].n <= void[1].published.get(void[0].key or b"", 0)
@@ -273,13 +327,14 @@ class Press:
                 acks.setdefault(session.guest, []).append(Item(ack))
         outputs.extend(ToGuest(guest, Items(items)) for guest, items in acks.items())
         runs: dict[tuple[Session, Room], Acked] = {}
-        for session, room, number, seq in self._acks:
-            run = runs.get((session, room))
-            if run is not None and run.n + len(run.seqs) == number:
-                run.seqs.append(seq)
+        for ack in self._acks:
+            seqs = range(ack.seq, ack.seq + ack.count)
+            run = runs.get((ack.session, ack.room))
+            if run is not None and run.n + len(run.seqs) == ack.number:
+                run.seqs.extend(seqs)
                 continue
-            run = runs[session, room] = Acked(room=room.name, n=number, seqs=[seq])
-            outputs.append(ToSession(session, run))
+            run = runs[ack.session, ack.room] = Acked(room=ack.room.name, n=ack.number, seqs=list(seqs))
+            outputs.append(ToSession(ack.session, run))
 
 
 def _nameless(session: Session, nick: str) -> str:
@@ -291,12 +346,24 @@ def _said(notice: Notice) -> Said:
     return Said("notice", notice, _encode(notice))
 
 
-def _blocks_of(room: str, staged: list[_Staged], ts: int) -> list[Block]:
+def _blocks_of(room: Room, staged: list[_Staged], ts: int) -> list[Block]:
+    """The last of each type stands with the last block: together they are stored, or none of them."""
+    first = staged[0].message.seq
     blocks = []
-    done = 0
-    for bodies in batch.portions([each.body for each in staged]):
-        some = staged[done : done + len(bodies)]
-        done += len(bodies)
-        last = {each.kind: each.message.seq for each in some}
-        blocks.append(Block(room, some[0].message.seq, len(some), ts, last, batch.pack(bodies)))
+    portions = batch.portions([each.body for each in staged])
+    for bodies in portions:
+        last = dict(room.last) if bodies is portions[-1] else {}
+        blocks.append(Block(room.name, first, len(bodies), ts, last, batch.pack(bodies)))
+        first += len(bodies)
     return blocks
+
+
+def _content(draft: Draft) -> tuple[str, type[Any], Any]:
+    """The type of what is published, the message that it becomes, and what it says."""
+    if isinstance(draft, MsgDraft):
+        return "msg", Msg, draft.text
+    if isinstance(draft, MeDraft):
+        return "me", Me, draft.text
+    if isinstance(draft, DataDraft):
+        return "data", Data, draft.value
+    raise TypeError(f"{type(draft).__name__} is no publication")

@@ -62,16 +62,16 @@ class Meter:
         self._burst_s = burst_s
         self._messages_full_at = self._bytes_full_at = -inf
 
-    def take(self, size: int, now: float) -> float:
-        """0.0 if a message of `size` bytes may go; else the seconds until it may, and nothing is taken."""
+    def take(self, size: int, now: float, count: int = 1) -> float:
+        """0.0 if `count` messages of `size` bytes in all may go; else the seconds until then, and nothing is taken."""
         # Written out rather than two Buckets: this runs once a message, and a call costs more than all of it.
         messages = self._messages_full_at
         octets = self._bytes_full_at
         wait = 0.0
         if messages <= now:
-            messages_after = now + self._message_s
+            messages_after = now + count * self._message_s
         else:
-            messages_after = messages + self._message_s
+            messages_after = messages + count * self._message_s
             over = messages_after - now - self._burst_s
             if over > 0.0:
                 wait = min(over, messages - now)

@@ -224,6 +224,15 @@ class Net:
         for _ in range(copies):
             self.later(self.random.random() * weather.delay_s, arrive)
 
+    def step(self, count: int) -> None:
+        """Lets just so many things happen: what breaks next, breaks between a message and its acknowledgement."""
+        for _ in range(count):
+            self.pump()
+            if self._due:
+                due, _, call = heapq.heappop(self._due)
+                self.now = max(self.now, due)
+                call()
+
     def settle(self, seconds: float = 60.0) -> None:
         """Lets time jump from one thing that is due to the next, for at most so long."""
         end = self.now + seconds

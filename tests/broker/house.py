@@ -69,9 +69,7 @@ class Line:
 class House:
     """Restarts with `restart`: a new broker over the same store, as after kill -9."""
 
-    def __init__(
-        self, store: Store | None = None, rules: Rules | None = None, access_code: str | None = None
-    ) -> None:
+    def __init__(self, store: Store | None = None, rules: Rules | None = None, access_code: str | None = None) -> None:
         self.store = store or FullStore.memory()
         self.rules = rules or Rules()
         self.access_code = access_code
@@ -99,9 +97,7 @@ class House:
 
     def enrolment(self, key: bytes, person: SigningKey, confirm: bytes = b"") -> control.Enrol:
         signature = sign_enrolment(person, BROKER_KEY, key)
-        return control.Enrol(
-            r=1, v=VERSION, identity=bytes(person.verify_key), signature=signature, confirm=confirm
-        )
+        return control.Enrol(r=1, v=VERSION, identity=bytes(person.verify_key), signature=signature, confirm=confirm)
 
     def enrol(self, person: str, device: str = "") -> Session:
         """A session of `person`; the same device has the same session key."""

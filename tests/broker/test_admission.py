@@ -25,7 +25,9 @@ def closed() -> Iterator[House]:
     house.store.close()
 
 
-def begin(house: House, code: str, key: bytes = KEY, broker_key: bytes = BROKER_KEY, address: str = "192.0.2.1") -> bytes:
+def begin(
+    house: House, code: str, key: bytes = KEY, broker_key: bytes = BROKER_KEY, address: str = "192.0.2.1"
+) -> bytes:
     """The client's side up to its confirmation."""
     prover = Prover(code, client=True, client_key=key, broker_key=broker_key, entropy=house.entropy)
     reply = house.ask(key, control.Pake(r=1, v=1, message=prover.message), address)
@@ -67,7 +69,9 @@ def test_a_signature_for_another_key_is_worth_nothing(house: House, broker_key: 
     assert house.admission.enrolled == {}
 
 
-@pytest.mark.parametrize(("identity_", "signature"), [(b"", b""), (b"x" * 31, b"y" * 64), (b"\0" * 32, b"\0" * 64), (b"x" * 32, b"y" * 63)])
+@pytest.mark.parametrize(
+    ("identity_", "signature"), [(b"", b""), (b"x" * 31, b"y" * 64), (b"\0" * 32, b"\0" * 64), (b"x" * 32, b"y" * 63)]
+)
 def test_what_is_no_key_or_signature_is_refused(house: House, identity_: bytes, signature: bytes) -> None:
     assert code_of(house.ask(KEY, control.Enrol(r=1, v=1, identity=identity_, signature=signature))) == "invalid"
 
@@ -248,7 +252,9 @@ def test_a_ticket_tells_the_address_where_the_splice_cannot(house: House) -> Non
         assert admission.address(ticket, "", now - 1) == ""
 
 
-@pytest.mark.parametrize("bad", ["", ".", "..", "1000.192.0.2.9.", "x.y.z", "9" * 5000 + ".a.b", "٣.a.b", "1000.192.0.2.9." + "0" * 32])
+@pytest.mark.parametrize(
+    "bad", ["", ".", "..", "1000.192.0.2.9.", "x.y.z", "9" * 5000 + ".a.b", "٣.a.b", "1000.192.0.2.9." + "0" * 32]
+)
 def test_a_ticket_that_the_door_did_not_give_tells_nothing(house: House, bad: str) -> None:
     assert house.admission.address(bad, "", house.now) == ""
 

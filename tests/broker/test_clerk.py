@@ -31,7 +31,21 @@ GOOD: list[control.Request] = [
     control.Ping(r=5, rtt_ms=1.0),
     control.Bye(r=5),
 ]
-REQUIRED = {"v", "message", "identity", "signature", "room", "nick", "after", "limit", "frames", "to", "text", "id", "sender"}
+REQUIRED = {
+    "v",
+    "message",
+    "identity",
+    "signature",
+    "room",
+    "nick",
+    "after",
+    "limit",
+    "frames",
+    "to",
+    "text",
+    "id",
+    "sender",
+}
 
 
 def broken() -> list[Any]:
@@ -57,7 +71,9 @@ def test_a_request_with_bad_fields_is_refused_by_its_number(house: House, body: 
     assert (reply.r, reply.code) == (5, "invalid")
 
 
-@pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x80", pack({"type": "fly", "r": 5}), pack([1]), pack({"type": "ping"})])
+@pytest.mark.parametrize(
+    "frame", [b"", b"\xc1", b"\x80", pack({"type": "fly", "r": 5}), pack([1]), pack({"type": "ping"})]
+)
 def test_what_is_no_request_is_refused(house: House, frame: bytes) -> None:
     alice = house.join("alice")
     reply = house.ask_raw(alice.key or b"", frame)
@@ -164,7 +180,9 @@ def test_next_n_goes_on_where_the_broker_has_forgotten(house: House) -> None:
     assert house.texts() == ["eight"]
 
 
-@pytest.mark.parametrize("bad", [{"next_n": 0}, {"next_n": -5}, {"next_n": 1 << 63}, {"next_n": (1 << 64) - 1}, {"backlog": -1}])
+@pytest.mark.parametrize(
+    "bad", [{"next_n": 0}, {"next_n": -5}, {"next_n": 1 << 63}, {"next_n": (1 << 64) - 1}, {"backlog": -1}]
+)
 def test_counters_out_of_range_are_refused(house: House, bad: dict[str, int]) -> None:
     alice = house.enrol("alice")
     reply = house.ask(alice.key or b"", control.Join(r=5, room="lobby", nick="alice", **bad))

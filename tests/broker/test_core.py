@@ -324,7 +324,15 @@ def test_tools_ids_are_taken_once(house: House) -> None:
 
 
 def test_malformed_frames_are_dropped_and_counted(house: House) -> None:
-    for bad in (b"", b"pine/msg", b"\0", b"pine/msg\0", b"pine/join\0\x80", b"a b/msg\0\x81\xa4text\xa1x", b"\xff\0\x80"):
+    for bad in (
+        b"",
+        b"pine/msg",
+        b"\0",
+        b"pine/msg\0",
+        b"pine/join\0\x80",
+        b"a b/msg\0\x81\xa4text\xa1x",
+        b"\xff\0\x80",
+    ):
         house.broker.publish_frame(house.broker.tools, bad, house.now)
     assert house.take() == []
     assert house.broker.press.refused[Code.INVALID] == 7

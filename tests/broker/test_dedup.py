@@ -11,9 +11,9 @@ def test_the_first_seq_is_remembered_by_room_sender_and_id() -> None:
     dedup = Dedup(0.0)
     dedup.add("lobby", "alice", "1", 7)
     assert dedup.find("lobby", "alice", "1") == 7
-    assert [dedup.find(*other) for other in [("pine", "alice", "1"), ("lobby", "bob", "1"), ("lobby", "alice", "2")]] == [
-        None
-    ] * 3
+    assert [
+        dedup.find(*other) for other in [("pine", "alice", "1"), ("lobby", "bob", "1"), ("lobby", "alice", "2")]
+    ] == [None] * 3
 
 
 def test_remembered_for_the_time_and_at_most_twice_that() -> None:

@@ -142,7 +142,9 @@ def test_a_store_that_fails_undoes_the_whole_batch(house: House) -> None:
     outputs = house.take()
     assert on_bus(outputs) == []
     assert events(outputs, alice, Acked) == events(outputs, bob, Acked) == []
-    assert [(turned.n, turned.code, turned.retry_ms) for turned in events(outputs, alice, Turned)] == [(2, "store", 1000)]
+    assert [(turned.n, turned.code, turned.retry_ms) for turned in events(outputs, alice, Turned)] == [
+        (2, "store", 1000)
+    ]
     assert [(turned.n, turned.code) for turned in events(outputs, bob, Turned)] == [(1, "store")]
     assert [(error.id, error.code) for error in line.heard(Error)] == [("x", "store"), ("y", "store"), ("x", "store")]
     assert line.heard(Ack) == []
@@ -260,7 +262,9 @@ def test_numbers_out_of_range_are_refused(house: House, number: int) -> None:
 def test_bad_frames_are_told_of_once_a_batch(house: House) -> None:
     alice = house.join("alice")
     house.take()
-    house.ask(alice.key or b"", control.Publish(r=0, frames=[b"", b"lobby/msg\0\xc1", b"lobby", b"\xff/msg\0\x80"] * 50))
+    house.ask(
+        alice.key or b"", control.Publish(r=0, frames=[b"", b"lobby/msg\0\xc1", b"lobby", b"\xff/msg\0\x80"] * 50)
+    )
     assert len(events(house.take(), alice, Turned)) <= 2
 
 
@@ -309,7 +313,11 @@ def test_pushes_are_split_below_the_frame_limit(house: House) -> None:
     assert all(len(control.encode(push)) <= FRAME_BYTES for push in pushes)
     frames = [each for push in pushes for each in push.frames]
     assert frames == [each for output in outputs if isinstance(output, ToBus) for each in output.issue.batches]
-    assert not [output for output in outputs if isinstance(output, ToSession) and output.session is alice and isinstance(output.message, Push)]
+    assert not [
+        output
+        for output in outputs
+        if isinstance(output, ToSession) and output.session is alice and isinstance(output.message, Push)
+    ]
 
 
 def test_many_tiny_frames_fit_a_push(house: House) -> None:

@@ -21,9 +21,7 @@ def test_confirmed_by_one_of_the_addressees_sessions(house: House) -> None:
     outputs = house.take()
     (heard,) = events(outputs, bob, Whispered)
     assert events(outputs, phone, Whispered) == [heard]
-    assert heard.whisper == Whisper(
-        "alice", "bob", "psst", heard.whisper.ts, "lobby", "w1", alice.fingerprint, True
-    )
+    assert heard.whisper == Whisper("alice", "bob", "psst", heard.whisper.ts, "lobby", "w1", alice.fingerprint, True)
     received = Received(r=0, id="w1", sender=alice.fingerprint)
     assert house.ask(phone.key or b"", received) is None
     house.ask(bob.key or b"", received)

@@ -12,7 +12,6 @@ from sandpiper.common.limits import RESEND_AFTER_S, RESEND_MOST_S
 from sandpiper.common.outbox import Outbox
 
 
-
 def free() -> Meter:
     """No limit."""
     return Meter(inf, inf, 1.0)

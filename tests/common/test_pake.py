@@ -16,9 +16,7 @@ def entropy(seed: str) -> Callable[[int], bytes]:
 
 
 def prover(code: str, *, client: bool, client_key: bytes = CLIENT, broker_key: bytes = BROKER) -> Prover:
-    return Prover(
-        code, client=client, client_key=client_key, broker_key=broker_key, entropy=entropy(f"{client}")
-    )
+    return Prover(code, client=client, client_key=client_key, broker_key=broker_key, entropy=entropy(f"{client}"))
 
 
 def meet(client: Prover, broker: Prover) -> tuple[Proof, Proof]:
@@ -50,7 +48,9 @@ def test_another_code_or_key_gives_other_proofs(client: Prover) -> None:
     assert ours.broker != theirs.broker
 
 
-@pytest.mark.parametrize("message", [b"", b"A", b"A" + bytes(32), b"A" + b"\1" + bytes(31), b"B" + b"\1" * 32, b"A" * 7])
+@pytest.mark.parametrize(
+    "message", [b"", b"A", b"A" + bytes(32), b"A" + b"\1" + bytes(31), b"B" + b"\1" * 32, b"A" * 7]
+)
 def test_what_is_no_message_is_refused(message: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         prover("code", client=False).finish(message)

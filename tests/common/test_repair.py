@@ -154,7 +154,9 @@ def test_an_interruption_forgets_what_was_asked() -> None:
     assert repair.state is State.WAITING
 
 
-PAGES = st.tuples(st.integers(-3, 30), st.integers(-3, 30), st.integers(-3, 30), st.lists(st.integers(-3, 40), max_size=8))
+PAGES = st.tuples(
+    st.integers(-3, 30), st.integers(-3, 30), st.integers(-3, 30), st.lists(st.integers(-3, 40), max_size=8)
+)
 
 
 @settings(max_examples=300)

@@ -36,8 +36,12 @@ class Rooms(RuleBasedStateMachine):
         return self.net.clients[which % len(self.net.clients)] if self.net.clients else None
 
     @rule(
-        person=st.integers(0, 2), nick=st.sampled_from(NICKS), room=st.sampled_from(ROOMS), bus=st.booleans(),
-        backlog=st.sampled_from([0, 3, 100]), member=st.booleans(),
+        person=st.integers(0, 2),
+        nick=st.sampled_from(NICKS),
+        room=st.sampled_from(ROOMS),
+        bus=st.booleans(),
+        backlog=st.sampled_from([0, 3, 100]),
+        member=st.booleans(),
     )
     def join(self, person: int, nick: str, room: str, bus: bool, backlog: int, member: bool) -> None:
         if len(self.net.clients) < 6:
@@ -93,6 +97,15 @@ class Rooms(RuleBasedStateMachine):
     @rule(keep=st.integers(0, 5))
     def retain(self, keep: int) -> None:
         self.net.store.retain(WALL + self.net.now, keep, 1e9, 1000)
+
+    @rule(count=st.integers(1, 12), which=st.integers(0, 5), kill=st.booleans())
+    def break_off(self, count: int, which: int, kill: bool) -> None:
+        """After so many steps: between a publication and its acknowledgement, or between joining and being in."""
+        self.net.step(count)
+        if kill:
+            self.kill()
+        else:
+            self.cut(which)
 
     @rule(seconds=st.sampled_from([0.0, 0.06, 1.0, 5.0, 40.0]))
     def wait(self, seconds: float) -> None:
