@@ -167,16 +167,19 @@ class Room:
         pending = Pending(session.post(draft, time.monotonic()))
         self._pending[pending.id] = pending
         self._posted += 1
-        if self._posted == 1:
-            asyncio.get_running_loop().call_soon(
-                self._send_posted
-            )  # what is posted in one turn of the loop goes out together
+        if self._posted == 1:  # at rest a message waits for nothing; what is posted in the same turn goes together
+            asyncio.get_running_loop().call_soon(self._turn_over)
+            self._send_posted()
         elif self._posted >= _POSTED_MOST:
             await asyncio.sleep(0)
         return pending
 
+    def _turn_over(self) -> None:
+        more, self._posted = self._posted > 1, 0
+        if more:
+            self._send_posted()
+
     def _send_posted(self) -> None:
-        self._posted = 0
         if not self._closing:
             self._session.flush(time.monotonic())
             self._keeper.turn()

@@ -63,7 +63,7 @@ def stopped(broker: RunningBroker) -> tuple[str, str]:
 def unruffled(broker: RunningBroker) -> None:
     """Stops the broker: it ends well, stderr is empty, and the log has one line for each thing that happened."""
     stderr, log = stopped(broker)
-    assert stderr == ""
+    assert not stderr, stderr[:4000]
     assert "Traceback" not in log, log[:4000]
     assert not [line for line in log.splitlines() if line.startswith((" ", "\t"))], log[:4000]
 
@@ -271,8 +271,17 @@ def null_ready(kind: str, **properties: bytes) -> bytes:
 class RawCurve:
     """A CURVE client by hand (RFC 26), which says in its handshake whatever a test wants."""
 
-    def __init__(self, host: str, port: int, keys: CurveKeys, server_key: bytes, kind: str, **properties: bytes) -> None:
-        self.wire = Wire(host, port, CURVE_GREETING)
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        keys: CurveKeys,
+        server_key: bytes,
+        kind: str,
+        receive_buffer: int | None = None,
+        **properties: bytes,
+    ) -> None:
+        self.wire = Wire(host, port, CURVE_GREETING, receive_buffer)
         self._nonce = 0
         public, secret = crypto_box_keypair()
         assert len(self.wire.read(64)) == 64

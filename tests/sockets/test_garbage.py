@@ -512,31 +512,40 @@ def test_a_line_client_that_stops_reading(own: RunningBroker) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "curve", "one-port"])
 def test_a_subscriber_that_stops_reading(own: RunningBroker, kind: str) -> None:
-    """30 MB a client would be there to wait for it; it goes on pinging, so it is alive, as far as one can see."""
-    with bystander(own) as others, modest(own), ExitStack() as stack:
-        pings: list[Caller] = []
-        for number in range(2):
-            caller = stack.enter_context(Caller(own)).enrol()
-            caller.join("loud", f"deaf{number}")
-            pings.append(caller)
-            if kind == "plain":
-                first = NULL_GREETING + null_ready("SUB") + zmtp(b"\1loud/")
-                stack.enter_context(Wire(own.host, port_of(own, "plain_xpub"), first, receive_buffer=4096))
-            elif kind == "curve":
-                end = RawCurve(own.host, port_of(own, "xpub"), caller.keys, caller.server_key, "SUB")
-                end.send(b"\1loud/")
-                stack.callback(end.wire.close)
-            else:
-                caller.socket.setsockopt(zmq.RCVHWM, 1)
-                assert isinstance(caller.ask(control.Subscribe(r=0, room="loud")), control.Done)
+    """300 MB would wait for it. It goes on pinging, so it is alive, as far as one can see."""
+    small = 4096
+    with bystander(own) as others, Caller(own) as caller, modest(own), ExitStack() as stack:
+        control_end = RawCurve(own.host, own.port, caller.keys, caller.server_key, "DEALER", receive_buffer=small)
+        stack.callback(control_end.wire.close)
+        for request in (caller.enrolment(), control.Join(r=0, room="loud", nick="deaf")):
+            control_end.send(control.encode(request))
+        with hello(own, "loud", "watcher") as watcher:
+            until(lambda: _present(watcher, "deaf"))
+        if kind == "plain":
+            first = NULL_GREETING + null_ready("SUB") + zmtp(b"\1loud/")
+            wire = stack.enter_context(Wire(own.host, port_of(own, "plain_xpub"), first, receive_buffer=small))
+            wire.read(100)
+        elif kind == "curve":
+            end = RawCurve(
+                own.host, port_of(own, "xpub"), caller.keys, caller.server_key, "SUB", receive_buffer=small
+            )
+            stack.callback(end.wire.close)
+            assert end.admitted
+            end.send(b"\1loud/")
+        else:
+            control_end.send(control.encode(control.Subscribe(r=0, room="loud")))
 
         def go_on(first: int) -> None:
             if first % 500 == 1:
                 others.round_trip()
-                for caller in pings:
-                    caller.tell(control.Ping(r=first))
+                control_end.send(control.encode(control.Ping(r=first)))
 
         chat(own, "loud", 50_000, 6000, go_on)
+
+
+def _present(watcher: Lines, nick: str) -> bool:
+    watcher.say(type="who")
+    return nick in [member["nick"] for member in watcher.hear_until("members")["members"]]
 
 
 @pytest.mark.parametrize("way", ["lines", "plain", "control"])
