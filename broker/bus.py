@@ -18,7 +18,7 @@ from sandpiper.common import batch
 from sandpiper.common.frame import topic
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
-from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION
+from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION, TOPIC_BYTES
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
@@ -106,7 +106,7 @@ class Pair:
     def _published(self, received: list[list[zmq.Frame]]) -> None:
         if self._accounting:
             for (part,) in received:
-                fd = int(part.get(zmq.SRCFD))
+                fd = _source(part)
                 self.surfaced[fd] = self.surfaced.get(fd, 0) + len(part)
         if self._keyed:
             self._publications([(part.get("User-Id"), part.bytes) for (part,) in received])  # type: ignore[misc]
@@ -119,10 +119,18 @@ class Pair:
             said = part.bytes
             if not said or said[0] != _SUBSCRIBE:
                 continue  # unsubscriptions count for nothing: see wanted.py
-            fd = int(part.get(zmq.SRCFD))
-            if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
+            fd = _source(part)
+            if len(said) > TOPIC_BYTES or self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
                 self.dropped_connections += self._subscriptions.shut(fd)
                 continue
             (self._batches if batch.is_topic(said[1:]) else self._singles).add(said[1:])
             self._subscription(str(part.get("User-Id")) if self._keyed else None, said[1:])
         self._done()
+
+
+def _source(part: zmq.Frame) -> int:
+    """The connection's file descriptor; -1 for a peer of ZMTP 1 or 2, whose messages carry no word about it."""
+    try:
+        return int(part.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return -1

@@ -99,21 +99,18 @@ def rooms(db: sqlite3.Connection, path: Path) -> dict[str, RoomRow]:
     """All rooms by name, all gathered. Raises StoreCorrupt, naming `path`, where a room and its log disagree."""
     rows = {}
     for room in _rooms(db, path):
-        ends = [
-            db.execute(
-                f"SELECT id, count, ts FROM log WHERE id >= ? AND id < ? ORDER BY id {order} LIMIT 1",
-                (at(room.id, 0), at(room.id + 1, 0)),
-            ).fetchone()
-            for order in ("ASC", "DESC")
-        ]
-        if ends[0] is None:
+        wanted = at(room.id, 0), at(room.id + 1, 0)
+        begin = db.execute(
+            "SELECT id, count, ts FROM log WHERE id >= ? AND id < ? ORDER BY id LIMIT 1", wanted
+        ).fetchone()
+        end = db.execute(
+            "SELECT id, count FROM log WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1", wanted
+        ).fetchone()
+        if begin is None:
             fits = room.start == room.next_seq
         else:
-            (first, count, room.oldest), (last, last_count, _) = ends
-            fits = (
-                first <= at(room.id, room.start) < first + count
-                and last + last_count == at(room.id, room.next_seq)
-            )
+            first, count, room.oldest = begin
+            fits = first <= at(room.id, room.start) < first + count and sum(end) == at(room.id, room.next_seq)
         if not fits:
             raise corrupt(path, f"room {room.name} and its log do not fit each other")
         rows[room.name] = room

@@ -63,25 +63,26 @@ class Meter:
         self._messages_full_at = self._bytes_full_at = -inf
 
     def take(self, size: int, now: float, count: int = 1) -> float:
-        """0.0 if `count` messages of `size` bytes in all may go; else the seconds until then, and nothing is taken."""
+        """0.0 if `count` messages of `size` bytes in all may go; else the seconds until then, and nothing is taken.
+
+        One message alone is let through a full bucket, however large; several only if all fit.
+        """
         # Written out rather than two Buckets: this runs once a message, and a call costs more than all of it.
         messages = self._messages_full_at
         octets = self._bytes_full_at
         wait = 0.0
-        if messages <= now:
-            messages_after = now + count * self._message_s
-        else:
-            messages_after = messages + count * self._message_s
-            over = messages_after - now - self._burst_s
-            if over > 0.0:
-                wait = min(over, messages - now)
-        if octets <= now:
-            octets_after = now + size * self._byte_s
-        else:
-            octets_after = octets + size * self._byte_s
-            over = octets_after - now - self._burst_s
-            if over > wait:
-                wait = max(wait, min(over, octets - now))
+        if messages < now:
+            messages = now
+        messages_after = messages + count * self._message_s
+        over = messages_after - now - self._burst_s
+        if over > 0.0 and (count > 1 or messages > now):
+            wait = over if count > 1 else min(over, messages - now)
+        if octets < now:
+            octets = now
+        octets_after = octets + size * self._byte_s
+        over = octets_after - now - self._burst_s
+        if over > wait and (count > 1 or octets > now):
+            wait = over if count > 1 else max(wait, min(over, octets - now))
         if wait > 0.0:
             return wait
         self._messages_full_at = messages_after

@@ -130,6 +130,10 @@ BATCH_MESSAGES: Final = 500
 BATCH_BYTES: Final = 128 * 1024
 """One batch frame: large enough that its own cost vanishes, small enough to share a path with others."""
 SUBSCRIPTIONS_PER_CONNECTION: Final = 1024
+TOPIC_BYTES: Final = 128
+"""A subscription's length: a room, a slash and a type are shorter. libzmq needs some 50 times as much to keep it."""
+SUBSCRIPTION_FRAME_BYTES: Final = 4096
+"""One frame that a publishing socket takes in: subscriptions, and CURVE's handshake with its metadata."""
 PUB_HWM: Final = 20_000
 XPUB_HWM: Final = 10_000
 """A slow subscriber's queue; past it libzmq drops for that one, and repair brings it back."""
@@ -161,8 +165,8 @@ STORE_GATHER_BLOCKS: Final = 64
 """Blocks of a room that are stored before its row and its publishers' are: 63 of 64 small commits are one page."""
 STORE_CACHE_KIB: Final = 16 * 1024
 """Pages held in memory: the tips of a thousand rooms and then some."""
-RETAIN_CHUNK: Final = 500
-"""Rows that retention deletes in one go: about as long as one full batch takes to store."""
+RETAIN_CHUNK: Final = 100_000
+"""Entries that retention deletes in one go; whole blocks of up to BATCH_MESSAGES, so it keeps up with any load."""
 ENROLLED_KEPT_S: Final = 30 * 86400.0
 """A session's key stays admitted this long after it was last seen; an older one enrols again."""
 

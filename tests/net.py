@@ -47,6 +47,7 @@ class Client:
     session: Session
     events: list[Event] = field(default_factory=list)
     online: bool = False
+    connection: int = 0
     bus: bool = True
 
     @property
@@ -102,7 +103,7 @@ class Net:
             for client in self.clients:
                 if client.online and client.bus and client.session.wish.room == output.issue.room:
                     for frame in output.issue.batches:
-                        self._by_bus(lambda client=client, frame=frame: self._hear(client, frame))  # type: ignore[misc]
+                        self._by_bus(lambda client=client, frame=frame, on=client.connection: self._hear(client, frame, on))  # type: ignore[misc]
         elif isinstance(output, ToGuest):
             output.guest.deliver(output.items)
         elif isinstance(output, ToSession):
@@ -110,8 +111,8 @@ class Net:
                 if client.online and client.key == output.session.key:
                     self._answer(client, control.encode(output.message))
 
-    def _hear(self, client: Client, frame: bytes) -> None:
-        if client.online:
+    def _hear(self, client: Client, frame: bytes, connection: int) -> None:
+        if client.online and client.connection == connection:
             client.session.receive_frame(frame, self.now)
             self.collect(client)
 
@@ -138,6 +139,7 @@ class Net:
         if code is not None:
             credentials._code = code
         client.online = True
+        client.connection += 1  # what was under way on the last one is gone with it
         client.session.connected(self.now)
         self.collect(client)
 
@@ -183,10 +185,10 @@ class Net:
             self.broker.publish_frame(session, frame, self.now)
 
     def _request(self, client: Client, frame: bytes) -> None:
-        broker = self.broker
+        broker, connection = self.broker, client.connection
 
         def arrive() -> None:
-            if not client.online or broker is not self.broker:
+            if not client.online or client.connection != connection or broker is not self.broker:
                 return
             reply = self.clerk.answer(Caller(client.key, client.key, "192.0.2.1"), frame, self.now)
             if reply is not None:
@@ -195,8 +197,10 @@ class Net:
         self.later(0.0, arrive)
 
     def _answer(self, client: Client, frame: bytes) -> None:
+        connection = client.connection
+
         def arrive() -> None:
-            if client.online:
+            if client.online and client.connection == connection:
                 client.session.receive(frame, self.now)
                 self.collect(client)
                 if client.session.state is State.INSIDE and client.session.path == "offline":

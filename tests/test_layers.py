@@ -30,6 +30,7 @@ SHELLS: Final = {
     "bridge/client.py",
     "broker/boot.py",
     "broker/bus.py",
+    "broker/checkpoints.py",
     "broker/connections.py",
     "broker/control.py",
     "broker/folder.py",

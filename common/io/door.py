@@ -304,8 +304,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(encode_line(Error(text, int(time.time()))))
         if self._ended or self._door.leaving > DOOR_LEAVING:
             self._transport.close()
-        else:
+            return
+        try:
             self._transport.write_eof()
+        except OSError:  # the client has gone already, and the loop has yet to notice
+            self._transport.abort()
 
     def _look(self) -> None:
         unsent = self._transport.get_write_buffer_size()

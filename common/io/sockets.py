@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import zmq
 
-from sandpiper.common.limits import FRAME_BYTES, PUB_HWM, RECONNECT_LEAST_S, RECONNECT_MOST_S, XPUB_HWM
+from sandpiper.common.limits import (
+    FRAME_BYTES,
+    PUB_HWM,
+    RECONNECT_LEAST_S,
+    RECONNECT_MOST_S,
+    SUBSCRIPTION_FRAME_BYTES,
+    XPUB_HWM,
+)
 
 Socket = zmq.Socket[bytes]
 ZAP_ENFORCE_DOMAIN: Final = (
@@ -49,7 +56,8 @@ def context(io_threads: int = 1) -> zmq.Context[Any]:
 def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     socket: Socket = ctx.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)  # infinite by default: a dead peer would keep the process
-    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES)
+    # A subscription of 1 MiB would cost 50 MiB, as libzmq keeps a node for each byte.
+    socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_FRAME_BYTES if kind == zmq.XPUB else FRAME_BYTES)
     socket.setsockopt(zmq.SNDHWM, hwm)
     socket.setsockopt(zmq.RCVHWM, hwm)
     socket.setsockopt(zmq.BACKLOG, 4096)  # 100 by default; a restart brings everybody at once

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandpiper.broker.folder import Folder
-from sandpiper.broker.store import Batch, Entry, Store, StoreError, StoreInUse
+from sandpiper.broker.store import Batch, Block, Store, StoreError, StoreInUse
 
 
 def open_store(folder: Path) -> Store:
@@ -23,12 +23,12 @@ def test_all_is_for_the_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with contextlib.closing(open_store(tmp_path / "new" / "data")) as store:
-            store.commit(Batch([Entry("lobby", "msg", 1, 0, b".")]), 0.0)
+            store.commit(Batch([Block("lobby", 1, 1, 0, {"msg": 1}, b".")]), 0.0)
             files = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "new" / "data").iterdir()}
     finally:
         os.umask(before)
     assert (tmp_path / "new" / "data").stat().st_mode & 0o777 == 0o700
-    assert files == dict.fromkeys(["lock", "run", "sandpiper.db", "sandpiper.db-wal"], 0o600)
+    assert files == dict.fromkeys(["lock", "run", "sandpiper.db", "sandpiper.db-shm", "sandpiper.db-wal"], 0o600)
 
 
 def test_a_second_broker_is_told_who_has_the_folder(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sandpiper.broker.store import Batch, Entry, Store
+from sandpiper.broker.store import Batch, Block, Store
 
 LONG = 1e9
 
@@ -20,15 +21,60 @@ def store() -> Iterator[Store]:
 
 def fill(store: Store, room: str, *times: int) -> None:
     first = store.page(room, 0, 0, 0).head + 1
-    store.commit(Batch([Entry(room, "msg", seq, ts, b".") for seq, ts in enumerate(times, first)]), 0.0)
+    store.commit(Batch([Block(room, seq, 1, ts, {"msg": seq}, b".") for seq, ts in enumerate(times, first)]), 0.0)
+
+
+def fill_blocks(store: Store, room: str, count: int, *times: int) -> None:
+    blocks = [Block(room, n * count + 1, count, ts, {"msg": (n + 1) * count}, b".") for n, ts in enumerate(times)]
+    store.commit(Batch(blocks), 0.0)
+
+
+def firsts(store: Store) -> list[int]:
+    """Where the blocks begin that are there at all."""
+    return [id_ & (1 << 40) - 1 for (id_,) in store._db.execute("SELECT id FROM log ORDER BY id")]
 
 
 def test_by_count(store: Store) -> None:
     fill(store, "lobby", *[0] * 10)
     assert store.retain(0.0, 4, LONG, 100) == 6
     assert store.start("lobby") == 7
-    assert [seq for seq, _ in store.page("lobby", 0, 100, 100).entries] == [7, 8, 9, 10]
+    assert [first for first, _, _ in store.page("lobby", 0, 100, 100).blocks] == [7, 8, 9, 10]
     assert store.retain(0.0, 4, LONG, 100) == 0
+
+
+def test_by_count_is_exact_and_takes_whole_blocks_away(store: Store) -> None:
+    fill_blocks(store, "lobby", 10, 0, 0, 0)
+    assert store.retain(0.0, 15, LONG, 100) == 15
+    assert store.start("lobby") == 16
+    assert firsts(store) == [11, 21]
+    assert store.retain(0.0, 10, LONG, 100) == 5
+    assert firsts(store) == [21]
+
+
+def test_by_age_a_block_goes_by_its_newest(store: Store) -> None:
+    fill_blocks(store, "lobby", 10, 10, 20, 30)
+    assert store.retain(50.0, 15, 40.0, 100) == 15
+    assert (store.start("lobby"), firsts(store)) == (16, [11, 21])
+    assert store.retain(60.0, 15, 35.0, 100) == 5
+    assert (store.start("lobby"), firsts(store)) == (21, [21])
+
+
+def test_a_block_larger_than_the_chunk_goes_in_the_end(store: Store) -> None:
+    fill_blocks(store, "lobby", 10, 10, 90)
+    assert [store.retain(100.0, 100, 30.0, 4) for _ in range(4)] == [4, 4, 2, 0]
+    assert (store.start("lobby"), firsts(store)) == (11, [11])
+
+
+def test_the_start_is_the_same_after_reopening(tmp_path: Path) -> None:
+    def opened() -> Store:
+        return Store.open(tmp_path, fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
+
+    with contextlib.closing(opened()) as store:
+        fill_blocks(store, "lobby", 10, 0, 0, 0)
+        store.retain(0.0, 15, LONG, 100)
+    with contextlib.closing(opened()) as store:
+        assert store.start("lobby") == 16
+        assert store.retain(0.0, 15, LONG, 100) == 0
 
 
 def test_by_age(store: Store) -> None:
@@ -41,7 +87,7 @@ def test_a_log_that_has_aged_away_goes_on_where_it_was(store: Store) -> None:
     fill(store, "lobby", 10, 20)
     assert store.retain(100.0, 100, 30.0, 100) == 2
     page = store.page("lobby", 0, 10, 100)
-    assert (page.start, page.head, page.entries) == (3, 2, [])
+    assert (page.start, page.head, page.blocks) == (3, 2, [])
     fill(store, "lobby", 100)
     assert store.start("lobby") == 3
     assert store.retain(100.0, 100, 30.0, 100) == 0

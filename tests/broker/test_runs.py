@@ -11,7 +11,7 @@ import pytest
 
 from sandpiper.broker.folder import DATABASE
 from sandpiper.broker.runs import Meta
-from sandpiper.broker.store import Batch, Entry, Store
+from sandpiper.broker.store import Batch, Block, Store
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,15 @@ def open_store(folder: Path, new_run: str, boot: str = "one", fsync: bool = Fals
 
 
 def commit(store: Store, first: int, count: int) -> None:
-    store.commit(Batch([Entry("lobby", "msg", seq, 0, b".") for seq in range(first, first + count)]), 0.0)
+    store.commit(Batch([Block("lobby", first, count, 0, {"msg": first + count - 1}, b".")]), 0.0)
 
 
 def crash(store: Store) -> None:
     """Lets everything go as a killed process does: nothing is marked."""
-    store._db.close()
+    assert store._checkpoints is not None
     assert store._folder is not None
+    store._checkpoints.close()
+    store._db.close()
     store._folder.close()
 
 

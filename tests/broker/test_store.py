@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandpiper.broker.store import Batch, Entry, Store
+from sandpiper.broker.store import Batch, Block, Store
 
 RUN = "a" * 32
 KEY, IDENTITY = b"k" * 32, b"i" * 32
@@ -24,14 +24,14 @@ def open_store(folder: Path, new_run: str = RUN, now: float = 0.0) -> Store:
     return Store.open(folder, fsync=False, boot_id="boot", new_run=new_run, now=now)
 
 
-def entries(room: str, first: int, count: int, ts: int = 0, size: int = 0, kind: str = "msg") -> list[Entry]:
-    return [
-        Entry(room, kind, seq, ts, f"{room}/{seq} ".encode().ljust(size, b".")) for seq in range(first, first + count)
-    ]
+def block(room: str, first: int, count: int, ts: int = 0, size: int = 0, kind: str = "msg") -> Block:
+    return Block(room, first, count, ts, {kind: first + count - 1}, f"{room}/{first} ".encode().ljust(size, b"."))
 
 
 def seqs(store: Store, room: str) -> list[int]:
-    return [seq for seq, _ in store.page(room, 0, 1 << 40, 1 << 40).entries]
+    """What is retained of all blocks, in the order in which it is read."""
+    page = store.page(room, 0, 1 << 40, 1 << 40)
+    return [seq for first, count, _ in page.blocks for seq in range(max(first, page.start), first + count)]
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def store() -> Iterator[Store]:
 
 def test_a_reopened_store_holds_what_was_committed(tmp_path: Path) -> None:
     with contextlib.closing(open_store(tmp_path)) as store:
-        batch = entries("lobby", 1, 3) + entries("lobby", 4, 1, kind="data") + entries("é", 1, 2)
-        store.commit(Batch(batch, {(KEY, "lobby"): 4, (KEY, "empty"): 1}), 5.0)
+        blocks = [block("lobby", 1, 3), block("lobby", 4, 1, kind="data"), block("é", 1, 2)]
+        store.commit(Batch(blocks, {(KEY, "lobby"): 4, (KEY, "empty"): 1}), 5.0)
     with contextlib.closing(open_store(tmp_path, "b" * 32)) as store:
         loaded = store.load()
         assert store.run == RUN
@@ -53,37 +53,38 @@ def test_a_reopened_store_holds_what_was_committed(tmp_path: Path) -> None:
             ("empty", 1, 1, {}),
         ]
         assert loaded.publishers == {(KEY, "lobby"): 4, (KEY, "empty"): 1}
-        assert seqs(store, "lobby") == [1, 2, 3, 4]
-        assert store.page("é", 1, 10, 1000).entries == [(2, "é/2 ".encode())]
-        store.commit(Batch(entries("lobby", 5, 1), {(KEY, "lobby"): 5}), 6.0)
+        assert store.page("lobby", 0, 10, 1000).blocks == [(1, 3, b"lobby/1 "), (4, 1, b"lobby/4 ")]
+        assert store.page("é", 1, 10, 1000).blocks == [(1, 2, "é/1 ".encode())]
+        store.commit(Batch([block("lobby", 5, 1)], {(KEY, "lobby"): 5}), 6.0)
         assert store.load().publishers[KEY, "lobby"] == 5
 
 
-def test_a_hole_in_a_batch_is_a_mistake_and_stores_nothing(store: Store) -> None:
-    with pytest.raises(ValueError, match="seq 3 does not follow 1 in lobby"):
-        store.commit(Batch(entries("lobby", 1, 1) + entries("lobby", 3, 1)), 0.0)
+@pytest.mark.parametrize("wrong", [block("lobby", 3, 1), block("lobby", 1, 1), block("lobby", 2, 0)])
+def test_a_hole_in_a_batch_is_a_mistake_and_stores_nothing(store: Store, wrong: Block) -> None:
+    with pytest.raises(ValueError, match=r"seq \d does not follow 1 in lobby"):
+        store.commit(Batch([block("lobby", 1, 1), wrong]), 0.0)
     assert store.load().rooms == []
-    store.commit(Batch(entries("lobby", 1, 2)), 0.0)
+    store.commit(Batch([block("lobby", 1, 2)]), 0.0)
     assert seqs(store, "lobby") == [1, 2]
 
 
 def test_what_load_gives_may_be_changed_without_harm(store: Store) -> None:
-    store.commit(Batch(entries("lobby", 1, 1)), 0.0)
+    store.commit(Batch([block("lobby", 1, 1)]), 0.0)
     store.load().rooms[0].last["msg"] = 99
     assert store.load().rooms[0].last == {"msg": 1}
 
 
-def test_a_large_batch(store: Store) -> None:
-    store.commit(Batch(entries("lobby", 1, 20_000, size=300)), 0.0)
-    page = store.page("lobby", 19_990, 100, 1 << 20)
-    assert [seq for seq, _ in page.entries] == list(range(19_991, 20_001))
+def test_a_large_block(store: Store) -> None:
+    store.commit(Batch([block("lobby", 1, 20_000, size=6_000_000)]), 0.0)
+    ((first, count, body),) = store.page("lobby", 19_990, 100, 1 << 20).blocks
+    assert (first, count, len(body)) == (1, 20_000, 6_000_000)
 
 
 def test_keys_are_kept_until_they_age(store: Store) -> None:
     other = b"o" * 32
     store.enrol(KEY, IDENTITY, 100.0)
     store.enrol(other, IDENTITY, 100.0)
-    store.commit(Batch(entries("lobby", 1, 1), {(KEY, "lobby"): 1, (other, "lobby"): 1}), 100.0)
+    store.commit(Batch([block("lobby", 1, 1)], {(KEY, "lobby"): 1, (other, "lobby"): 1}), 100.0)
     store.touch([KEY], 150.0)
     assert store.prune(200.0, enrolled_s=60.0, publishers_s=60.0) == [other]
     loaded = store.load()
@@ -119,23 +120,97 @@ def test_closing_twice_is_fine_and_using_it_afterwards_is_a_mistake() -> None:
     store.close()
     store.close()
     with pytest.raises(sqlite3.ProgrammingError):
-        store.commit(Batch(entries("lobby", 1, 1)), 0.0)
+        store.commit(Batch([block("lobby", 1, 1)]), 0.0)
+
+
+# Gathering -----------------------------------------------------------------------------------------------------
+
+
+def crash(store: Store) -> None:
+    """Lets everything go as a killed process does: nothing is gathered, nothing marked."""
+    assert store._checkpoints is not None
+    assert store._folder is not None
+    store._checkpoints.close()
+    store._db.close()
+    store._folder.close()
+
+
+def test_a_small_commit_writes_its_block_and_nothing_else(tmp_path: Path) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.commit(Batch([block("lobby", 1, 1)], {(KEY, "lobby"): 1}), 0.0)
+        tables = set()
+
+        def seen(action: int, table: str | None, *_: str | None) -> int:
+            if action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE):
+                tables.add(table)
+            return sqlite3.SQLITE_OK
+
+        store._db.set_authorizer(seen)
+        store.commit(Batch([block("lobby", 2, 1)], {(KEY, "lobby"): 2}), 0.0)
+        assert tables == {"log"}
+
+
+@pytest.mark.parametrize("commits", [1, 2, 64, 65, 66, 67, 200])
+def test_what_is_not_gathered_is_found_in_the_blocks(tmp_path: Path, commits: int) -> None:
+    other = b"o" * 32
+    store = open_store(tmp_path)
+    for seq in range(1, commits + 1):
+        kind, key = ("msg", KEY) if seq % 3 else ("data", other)
+        store.commit(Batch([block("lobby", seq, 1, kind=kind), block("side", seq, 1)], {(key, "lobby"): seq}), 0.0)
+    before = store.load()
+    crash(store)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        after = store.load()
+        assert (after.rooms, after.publishers) == (before.rooms, before.publishers)
+        assert seqs(store, "lobby") == seqs(store, "side") == list(range(1, commits + 1))
+
+
+def test_a_number_without_a_block_outlasts_the_blocks_before_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(Batch([block("lobby", 1, 1)], {(KEY, "lobby"): 1}), 0.0)
+    store.commit(Batch([block("lobby", 2, 1)], {(KEY, "lobby"): 2}), 0.0)
+    store.commit(Batch([], {(KEY, "lobby"): 7}), 0.0)
+    crash(store)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert store.load().publishers == {(KEY, "lobby"): 7}
+        assert store.load().rooms[0].next_seq == 3
+
+
+def test_what_retention_takes_away_was_gathered(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    for seq in (1, 2, 3):
+        store.commit(Batch([block("lobby", seq, 1)], {(KEY, "lobby"): seq}), 0.0)
+    assert store.retain(100.0, 10, 1.0, 10) == 3
+    crash(store)
+    with contextlib.closing(open_store(tmp_path)) as store:
+        loaded = store.load()
+        assert loaded.publishers == {(KEY, "lobby"): 3}
+        assert (loaded.rooms[0].next_seq, loaded.rooms[0].start, loaded.rooms[0].last) == (4, 4, {"msg": 3})
+
+
+def test_numbers_that_are_not_gathered_are_touched_too(store: Store) -> None:
+    for seq in (1, 2):
+        store.commit(Batch([block("lobby", seq, 1)], {(bytes([seq]) * 32, "lobby"): seq}), 0.0)
+    store.touch([b"\2" * 32], 100.0)
+    store.prune(120.0, publishers_s=60.0)
+    assert store.load().publishers == {(b"\2" * 32, "lobby"): 2}
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from sandpiper.broker.store import Batch, Entry, Store
+from sandpiper.broker.store import Batch, Block, Store
 
 store = Store.open(Path(sys.argv[1]), fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
 seq = {room.name: room.next_seq for room in store.load().rooms}
 while True:
     for room, count in (("lobby", 7), ("side", 1), ("lobby", 300)):
         first = seq.get(room, 1)
-        batch = [Entry(room, "msg", n, 0, b"%d" % n + b"." * 500) for n in range(first, first + count)]
-        store.commit(Batch(batch, {(b"k" * 32, room): first + count - 1}), 0.0)
+        head = first + count - 1
+        block = Block(room, first, count, 0, {"msg": head}, b"%d" % first + b"." * 500 * count)
+        store.commit(Batch([block], {(b"k" * 32, room): head}), 0.0)
         seq[room] = first + count
-        print(room, first + count - 1, flush=True)
+        print(room, head, flush=True)
 """
 
 
@@ -149,7 +224,7 @@ def test_kill_9_loses_nothing_that_was_committed(tmp_path: Path) -> None:
                 if line.endswith("\n"):  # the kill may cut the last one short
                     name, head = line.split()
                     printed[name] = int(head)
-                if count == 60:
+                if count == 400:  # past a checkpoint
                     writer.kill()
         assert len(printed) == 2
         with contextlib.closing(open_store(data, "b" * 32)) as store:
@@ -158,16 +233,19 @@ def test_kill_9_loses_nothing_that_was_committed(tmp_path: Path) -> None:
             for room in loaded.rooms:
                 stored = store.page(room.name, 0, 1 << 40, 1 << 40)
                 assert stored.head >= printed[room.name]
-                assert [seq for seq, _ in stored.entries] == list(range(1, stored.head + 1))
-                assert all(frame == b"%d" % seq + b"." * 500 for seq, frame in stored.entries)
+                assert room.last == {"msg": stored.head}
+                assert seqs(store, room.name) == list(range(1, stored.head + 1))
+                assert all(body == b"%d" % first + b"." * 500 * count for first, count, body in stored.blocks)
                 assert loaded.publishers[KEY, room.name] == stored.head
 
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("commit"), st.dictionaries(st.sampled_from("abc"), st.integers(1, 30), min_size=1)),
+        st.tuples(st.just("commit"), st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(1, 9), max_size=3))),
         st.tuples(st.just("retain"), st.tuples(st.integers(0, 40), st.integers(0, 20), st.integers(1, 50))),
         st.tuples(st.just("reopen"), st.sampled_from(["boot", "later"])),
+        st.tuples(st.just("crash"), st.none()),
+        st.tuples(st.just("touch"), st.none()),
         st.tuples(st.just("run"), st.none()),
     ),
     max_size=25,
@@ -178,30 +256,45 @@ STEPS = st.lists(
 @given(STEPS)
 def test_whatever_happens_each_log_is_contiguous_up_to_its_head(steps: list[tuple[str, object]]) -> None:
     heads: dict[str, int] = {}
-    with tempfile.TemporaryDirectory() as name:
+    numbers: dict[tuple[bytes, str], int] = {}
+    starts: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sandpiper.broker.store.STORE_GATHER_BLOCKS", 3)
         store = open_store(Path(name))
         try:
             for now, (step, what) in enumerate(steps):
                 if step == "commit" and isinstance(what, dict):
-                    batch = [e for room, n in what.items() for e in entries(room, heads.get(room, 0) + 1, n, now)]
-                    store.commit(Batch(batch), now)
-                    for room, n in what.items():
-                        heads[room] = heads.get(room, 0) + n
+                    blocks = []
+                    for room, counts in what.items():
+                        for count in counts:
+                            blocks.append(block(room, heads.get(room, 0) + 1, count, now))
+                            heads[room] = heads.get(room, 0) + count
+                        heads.setdefault(room, 0)
+                    published = {(KEY, room): now + 1 for room in what}
+                    store.commit(Batch(blocks, published), now)
+                    numbers |= published
                 elif step == "retain" and isinstance(what, tuple):
                     messages, age, chunk = what
-                    assert store.retain(now, messages, age, chunk) <= chunk
+                    gone = store.retain(now, messages, age, chunk)
+                    assert gone == sum(store.start(room) - starts[room] for room in heads) <= chunk
+                elif step == "touch":
+                    store.touch([KEY], now)
                 elif step == "run":
                     store.new_run(f"{now:032x}")
                     assert all(room.run_start == room.next_seq for room in store.load().rooms)
                 else:
-                    store.close()
+                    crash(store) if step == "crash" else store.close()
                     store = Store.open(
                         Path(name), fsync=False, boot_id=str(what), new_run=f"{now:032x}", now=float(now)
                     )
+                    assert {room: store.start(room) for room in heads} == starts
+                loaded = store.load()
+                assert loaded.publishers == numbers
+                for row in loaded.rooms:
+                    assert row.last == ({"msg": heads[row.name]} if heads[row.name] else {})
                 for room, head in heads.items():
-                    page = store.page(room, 0, 1 << 40, 1 << 40)
-                    assert page.head == head
-                    assert page.start == store.start(room)
-                    assert [seq for seq, _ in page.entries] == list(range(page.start, head + 1))
+                    assert store.page(room, 0, 1, 1).head == head
+                    assert seqs(store, room) == list(range(store.start(room), head + 1))
+                starts = {room: store.start(room) for room in heads}
         finally:
             store.close()

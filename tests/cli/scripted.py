@@ -21,6 +21,7 @@ class ScriptedRoom:
 
     def __init__(self, *events: Event, nick: str = "anna") -> None:
         self.name, self.nick, self.target, self.seq = "lobby", nick, Target("localhost"), 0
+        self.run = "0" * 32
         self.posted: list[tuple[str, Any]] = []
         self.flushed = False
         self.queue: asyncio.Queue[Event] = asyncio.Queue()

@@ -268,6 +268,15 @@ def null_ready(kind: str, **properties: bytes) -> bytes:
     return zmtp(b"\x05READY" + metadata(Socket_Type=kind.encode(), **properties), command=True)
 
 
+def plain_end(broker: RunningBroker, port: str, kind: str, receive_buffer: int | None = None) -> Wire:
+    """A plain ZeroMQ end of this kind, past the handshake. (libzmq closes on whoever speaks on before that.)"""
+    wire = Wire(broker.host, plain_port(broker, port), NULL_GREETING + null_ready(kind), receive_buffer)
+    assert len(wire.read(64)) == 64
+    head = wire.read(2)
+    assert b"READY" in wire.read(head[1])
+    return wire
+
+
 class RawCurve:
     """A CURVE client by hand (RFC 26), which says in its handshake whatever a test wants."""
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from tests.sockets.attack import (
     hello,
     modest,
     null_ready,
+    plain_end,
     plain_port,
     unruffled,
     until,
@@ -218,12 +220,15 @@ def test_an_odd_line(broker: RunningBroker, name: str) -> None:
 
 
 def test_a_line_that_never_ends(broker: RunningBroker, others: Bystander) -> None:
-    with Wire(broker.host, broker.port, b'{"type":"msg","text":"') as wire:
+    with Lines(broker) as client:
+        client.raw(b'{"type":"msg","text":"')
         for _ in range(100):
-            wire.send(b"x" * 65536)
+            client.raw(b"x" * 65536)
         others.round_trip()
-        first = json.loads(wire.read(200).splitlines()[0])
-        assert first["type"] in ("error", "notice")
+        assert "too long" in client.hear_until("error")["text"]
+        client.raw(b'"}\n')
+        client.say(type="msg", text="and on")
+        assert client.hear_until("msg")["text"] == "and on"
 
 
 def test_newlines_without_end(broker: RunningBroker, others: Bystander) -> None:
@@ -411,11 +416,10 @@ def pour(wires: list[Wire], pieces: list[bytes], total: int, seconds: float) -> 
 @pytest.mark.parametrize(("port", "kind", "first"), [("plain_xsub", "PUB", b"x"), ("plain_xpub", "SUB", b"\2"), ("plain_xpub", "SUB", b"\1")])
 @pytest.mark.parametrize("connections", [1, 8])
 def test_parts_without_end(own: RunningBroker, port: str, kind: str, first: bytes, connections: int) -> None:
-    piece = zmtp(first + bytes(60_000), more=True) * 4
+    piece = zmtp(first + bytes(60_000 if port == "plain_xsub" else 2000), more=True) * 40
     with bystander(own) as others, ExitStack() as stack, modest(own):
         wires = [
-            stack.enter_context(Wire(own.host, port_of(own, port), NULL_GREETING + null_ready(kind)))
-            for _ in range(connections)
+            stack.enter_context(plain_end(own, port, kind)) for _ in range(connections)
         ]
         for _ in range(4):
             pour(wires, [piece] * connections, 100 * MIB, 1.0)
@@ -424,16 +428,17 @@ def test_parts_without_end(own: RunningBroker, port: str, kind: str, first: byte
 
 @pytest.mark.parametrize("port", ["xsub", "xpub"])
 def test_parts_without_end_of_a_member(own: RunningBroker, port: str) -> None:
+    size = 200_000 if port == "xsub" else 3000
     with bystander(own) as others, Caller(own).enrol() as caller, modest(own):
         end = RawCurve(own.host, port_of(own, port), caller.keys, caller.server_key, "PUB" if port == "xsub" else "SUB")
         assert end.admitted
-        for number in range(2000):
-            if not end.send(b"x" * 200_000, flags=1):
+        for number in range(400 * MIB // size):
+            if not end.send(b"x" * size, flags=1):
                 break
-            if number % 200 == 0:
+            if number % (20 * MIB // size) == 0:
                 others.round_trip()
         else:
-            pytest.fail("400 MB of one message were taken")
+            pytest.fail("400 MiB of one message were taken")
         end.wire.close()
 
 
@@ -451,26 +456,46 @@ def test_parts_without_end_at_the_door(own: RunningBroker) -> None:
             end.wire.close()
 
 
+def test_a_broker_that_has_grown_still_takes_many_small_messages(own: RunningBroker) -> None:
+    """What a message weighs on the wire beyond its body must not add up to an unfinished one."""
+    count = 150_000
+    with bystander(own) as others, Caller(own).enrol() as caller, hello(own, "small", "watcher") as watcher:
+        caller.join("small", "busy")
+        with plain_end(own, "plain_xsub", "PUB") as wire:
+            piece = zmtp(b"x" * 60_000, more=True) * 4
+            for _ in range(3):
+                pour([wire], [piece], 300 * MIB, 1.0)
+        bus = caller.calling(zmq.XPUB)
+        bus.setsockopt(zmq.XPUB_NODROP, 1)
+        bus.connect(own.ready["xsub"])
+        bus.recv()
+        watch = Thread(target=lambda: until(lambda: watcher.hear().get("text") == "end", 30.0))
+        watch.start()
+        for n in range(1, count + 1):
+            bus.send(b"small/msg\0" + packed(text="end" if n == count else "x"))
+        watch.join(30.0)
+        assert not watch.is_alive(), "the last message did not come"
+        others.round_trip()
+
+
 def test_thousands_of_subscriptions(own: RunningBroker) -> None:
     with bystander(own) as others, modest(own), ExitStack() as stack:
-        for port in ("plain_xpub",):
-            wire = stack.enter_context(Wire(own.host, port_of(own, port), NULL_GREETING + null_ready("SUB")))
-            for number in range(60):
-                topics = b"".join(zmtp(b"\1many%d/x" % (number * 1000 + each)) for each in range(1000))
-                if not wire.send(topics):
-                    break
-                if number % 20 == 0:
-                    others.round_trip()
-            wire.end()
-            wire.rest()
+        wire = stack.enter_context(plain_end(own, "plain_xpub", "SUB"))
+        for number in range(60):
+            topics = b"".join(zmtp(b"\1many%d/x" % (number * 1000 + each)) for each in range(1000))
+            if not wire.send(topics):
+                break
+            if number % 20 == 0:
+                others.round_trip()
+        wire.end()
+        wire.rest()
 
 
 def test_subscriptions_of_a_megabyte(own: RunningBroker) -> None:
     dice = random.Random(7)
     with bystander(own) as others, Caller(own).enrol() as caller, modest(own), ExitStack() as stack:
         wires = [
-            stack.enter_context(Wire(own.host, port_of(own, "plain_xpub"), NULL_GREETING + null_ready("SUB")))
-            for _ in range(4)
+            stack.enter_context(plain_end(own, "plain_xpub", "SUB")) for _ in range(4)
         ]
         for _ in range(4):
             for wire in wires:
@@ -522,9 +547,8 @@ def test_a_subscriber_that_stops_reading(own: RunningBroker, kind: str) -> None:
         with hello(own, "loud", "watcher") as watcher:
             until(lambda: _present(watcher, "deaf"))
         if kind == "plain":
-            first = NULL_GREETING + null_ready("SUB") + zmtp(b"\1loud/")
-            wire = stack.enter_context(Wire(own.host, port_of(own, "plain_xpub"), first, receive_buffer=small))
-            wire.read(100)
+            wire = stack.enter_context(plain_end(own, "plain_xpub", "SUB", receive_buffer=small))
+            wire.send(zmtp(b"\1loud/"))
         elif kind == "curve":
             end = RawCurve(
                 own.host, port_of(own, "xpub"), caller.keys, caller.server_key, "SUB", receive_buffer=small

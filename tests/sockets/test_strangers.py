@@ -34,6 +34,7 @@ from tests.sockets.attack import (
     dumps,
     hello,
     null_ready,
+    plain_end,
     plain_port,
     stopped,
     texts,
@@ -382,7 +383,7 @@ def test_unsubscribing_for_others(broker: RunningBroker) -> None:
         tool.sub.recv()
         wires = []
         for number in range(3):
-            wire = Wire(broker.host, plain_port(broker, "plain_xpub"), NULL_GREETING + null_ready("SUB"))
+            wire = plain_end(broker, "plain_xpub", "SUB")
             wires.append(wire)
             for topic in (b"heard/", b"", b"h", b"heard/msg"):
                 wire.send(zmtp(b"\0" + topic))
