@@ -85,11 +85,15 @@ class Pair:
                 send(frame, zmq.NOBLOCK)
         self._drains[1].look()
 
-    def account(self, on: bool) -> None:
-        """Whether `surfaced` counts, by file descriptor, the bytes that come out (see guard.py)."""
-        self._accounting = on
-        if not on:
-            self.surfaced.clear()
+    def account(self) -> None:
+        """From now on `surfaced` counts the messages that come out, by file descriptor (see guard.py)."""
+        self._accounting = True
+
+    def _count(self, received: list[list[zmq.Frame]]) -> None:
+        if self._accounting:
+            for (part,) in received:
+                fd = _source(part)
+                self.surfaced[fd] = self.surfaced.get(fd, 0) + 1
 
     def close(self) -> None:
         """Ends the pair, giving what is queued a moment to leave."""
@@ -104,10 +108,7 @@ class Pair:
         return sum(drain.multiparts for drain in self._drains)
 
     def _published(self, received: list[list[zmq.Frame]]) -> None:
-        if self._accounting:
-            for (part,) in received:
-                fd = _source(part)
-                self.surfaced[fd] = self.surfaced.get(fd, 0) + len(part)
+        self._count(received)
         if self._keyed:
             self._publications([(part.get("User-Id"), part.bytes) for (part,) in received])  # type: ignore[misc]
         else:
@@ -115,6 +116,7 @@ class Pair:
         self._done()
 
     def _subscribed(self, received: list[list[zmq.Frame]]) -> None:
+        self._count(received)
         for (part,) in received:
             said = part.bytes
             if not said or said[0] != _SUBSCRIBE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +14,13 @@ from sandpiper.broker.clerk import Caller, Clerk
 from sandpiper.broker.core import Broker
 from sandpiper.broker.session import Session
 from sandpiper.common import control
+from sandpiper.common.errors import Code
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.sockets import CurveKeys, serving
 from sandpiper.common.io.splice import Splice
 
+log = logging.getLogger("sandpiper.broker")
 DOMAIN = "control"
 _HWM = 2000
 _BATCH = 100
@@ -92,12 +95,20 @@ class Control:
             if splice is not None:
                 splice.surfaced()
             self.requests += 1
-            reply = self._clerk.answer(caller, body.bytes, now)
+            reply = self._answer(caller, body.bytes, now)
             if reply is not None:
                 if isinstance(reply, control.Enrolled) and splice is not None:
                     splice.admit()
                 self._send(caller.route, control.encode(reply))
         self._done()
+
+    def _answer(self, caller: Caller, frame: bytes, now: float) -> control.Reply | None:
+        try:
+            return self._clerk.answer(caller, frame, now)
+        except Exception:  # a mistake of ours: it is to cost whoever met it an answer, and nobody else anything
+            log.exception("a request could not be answered")
+            text = "the broker could not answer this; its log says why"
+            return control.Refused(r=control.request_number(frame), code=Code.INVALID.value, text=text)
 
     def tell(self, session: Session, message: control.Reply | control.Event) -> None:
         """One reply or event. Sessions that are told the same object share its encoding."""

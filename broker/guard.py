@@ -2,8 +2,9 @@
 
 libzmq's MAXMSGSIZE bounds a frame and its high-water marks count whole messages, so the parts of a message that
 never ends bypass both, and no option stops them. Nor do they ever surface. But the system knows what each connection
-has received, and the bus what has come out: while the process is larger than it should be, the guard compares the
-two, and shuts the connections that only take.
+has received, and the bus what has come out: once the process has grown, the guard compares the two, and shuts the
+connections that only take. A connection on which nothing has surfaced since the last look, while bytes came in, is in
+the middle of one message: nothing can be interleaved with it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,27 @@ import os
 import socket
 import struct
 import sys
+from dataclasses import dataclass
 
 from sandpiper.broker.bus import Pair
 from sandpiper.broker.connections import peer_of, shut
-from sandpiper.common.limits import GUARD_MARGIN_BYTES, GUARD_UNFINISHED_BYTES
+from sandpiper.common.limits import (
+    GUARD_IDLE_LOOKS,
+    GUARD_MARGIN_BYTES,
+    GUARD_STEP_BYTES,
+    GUARD_UNFINISHED_BYTES,
+)
 
 _TCP_INFO = 11
 _BYTES_RECEIVED = struct.Struct("128xQ")  # tcpi_bytes_received in Linux's struct tcp_info
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a connection had received, and what had surfaced of it, when that last moved."""
+
+    received: int
+    surfaced: int
 
 
 class Guard:
@@ -28,17 +43,25 @@ class Guard:
         self._pairs = pairs
         self._ports = ports
         self._baseline = _resident()
-        self._received: dict[tuple[int, object], int] = {}
+        self._armed = False
+        self._compared_at = 0
+        self._idle_looks = 0
+        self._known: dict[tuple[int, object], _Known] = {}
         self.cut = 0
 
     def look(self) -> int:
         """How many connections were shut."""
-        over = _resident() - self._baseline > GUARD_MARGIN_BYTES
-        for pair in self._pairs:
-            pair.account(over)
-        if not over:
-            self._received.clear()
+        resident = _resident()
+        if not self._armed:
+            if resident - self._baseline <= GUARD_MARGIN_BYTES:
+                return 0
+            self._armed = True
+            for pair in self._pairs:
+                pair.account()
+        self._idle_looks += 1
+        if resident - self._compared_at < GUARD_STEP_BYTES and self._idle_looks < GUARD_IDLE_LOOKS:
             return 0
+        self._compared_at, self._idle_looks = resident, 0
         cut = self._compare() if sys.platform == "linux" else self._rebind()
         self.cut += cut
         return cut
@@ -47,15 +70,17 @@ class Guard:
         surfaced: dict[int, int] = {}
         for pair in self._pairs:
             surfaced.update(pair.surfaced)
-        cut, seen = 0, {}
+        cut = 0
+        known, self._known = self._known, {}
         for fd, peer in _connections(self._ports):
-            received = _received(fd)
-            since = self._received.get((fd, peer), received - surfaced.get(fd, 0))
-            unfinished = received - since - surfaced.get(fd, 0)
-            seen[fd, peer] = since
-            if unfinished > GUARD_UNFINISHED_BYTES:
+            received, out = _received(fd), surfaced.get(fd, 0)
+            before = known.get((fd, peer))
+            if before is None or before.surfaced != out:
+                self._known[fd, peer] = _Known(received, out)
+            elif received - before.received > GUARD_UNFINISHED_BYTES:
                 cut += shut(fd)
-        self._received = seen
+            else:
+                self._known[fd, peer] = before
         return cut
 
     def _rebind(self) -> int:

@@ -19,7 +19,7 @@ WAITING_OF_ONE = 100
 """So that nobody takes all places: an addressee that never confirms may be one's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     sender: Session
     request: int
@@ -65,9 +65,9 @@ class Whispers:
 
     def received(self, by: Session, name: str, sender: str | None) -> list[Output]:
         """One of the addressee's sessions has it."""
-        for waiting in self._waiting.get((sender, name), ()):
+        for waiting in self._waiting.get((sender, name), []):
             if by in waiting.holders:
-                self._keep(lambda other: other is not waiting)
+                self._waiting[sender, name].remove(waiting)
                 return [_arrived(waiting)]
         return []
 

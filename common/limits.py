@@ -137,11 +137,16 @@ SUBSCRIPTION_FRAME_BYTES: Final = 4096
 PUB_HWM: Final = 20_000
 XPUB_HWM: Final = 10_000
 """A slow subscriber's queue; past it libzmq drops for that one, and repair brings it back."""
-GUARD_S: Final = 0.1
-GUARD_MARGIN_BYTES: Final = 96 * 1024 * 1024
-"""Growth over the size at the start from which the guard looks for unfinished messages."""
+GUARD_S: Final = 0.025
+"""How often the guard looks: on loopback 25 MB come in meanwhile."""
+GUARD_MARGIN_BYTES: Final = 48 * 1024 * 1024
+"""Growth over the size at the start from which the guard compares what came in with what came out."""
+GUARD_STEP_BYTES: Final = 8 * 1024 * 1024
+"""Growth since it last compared at which it does so again …"""
+GUARD_IDLE_LOOKS: Final = 400
+"""… or after so many looks (10 s), for those who fill slowly."""
 GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
-"""What one connection may have sent, while the guard looks, without a message coming out: four whole frames."""
+"""What one connection may have sent since a message last came out: four whole frames."""
 
 # Rooms -----------------------------------------------------------------------------------------------------
 ROOMS: Final = 1000

@@ -11,6 +11,7 @@ import random
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from nacl.signing import SigningKey
@@ -103,7 +104,7 @@ class Net:
             for client in self.clients:
                 if client.online and client.bus and client.session.wish.room == output.issue.room:
                     for frame in output.issue.batches:
-                        self._by_bus(lambda client=client, frame=frame, on=client.connection: self._hear(client, frame, on))  # type: ignore[misc]
+                        self._by_bus(partial(self._hear, client, frame, client.connection))
         elif isinstance(output, ToGuest):
             output.guest.deliver(output.items)
         elif isinstance(output, ToSession):

@@ -69,8 +69,10 @@ class Drain:
             return
         batch = self._read()
         if batch:
-            self._receive(batch)
-            self.look()
+            try:
+                self._receive(batch)
+            finally:
+                self.look()  # whatever it raised: the descriptor would not be reported again
 
     def _read(self) -> list[list[zmq.Frame]]:
         batch: list[list[zmq.Frame]] = []

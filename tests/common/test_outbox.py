@@ -114,6 +114,7 @@ def test_the_pace_is_kept() -> None:
     outbox.open(Meter(2.0, inf, 1.0), 0.0)
     assert numbers(outbox, 0.0) == [1, 2]
     due = outbox.get_timer()
+    assert due is not None
     assert due == pytest.approx(0.5)
     outbox.handle_timer(due)
     assert numbers(outbox, due + 1e-9) == [3]

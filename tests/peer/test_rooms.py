@@ -177,3 +177,20 @@ Rooms.TestCase.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 TestRooms = Rooms.TestCase
+
+
+def test_an_acknowledgement_that_was_lost_with_the_broker() -> None:
+    net = Net()
+    alice = net.client("alice")
+    net.settle(5)
+    for text in ("one", "two"):
+        net.post(alice, text)
+    while not net.store.page("lobby", 0, 0, 0).head:
+        net.step(1)
+    assert alice.session.outbox.oldest == 1
+    net.start_broker()
+    net.connect(alice)
+    net.settle(40)
+    assert [getattr(message, "text", "") for message in alice.heard] == ["one", "two"]
+    assert [event.seq for event in alice.events if isinstance(event, Delivered)] == [1, 2]
+    assert net.store.page("lobby", 0, 0, 0).head == 2

@@ -37,6 +37,9 @@ class Hand:
         assert isinstance(request, kind)
         return request
 
+    def state(self) -> State:
+        return self.session.state
+
     def say(self, message: control.Reply | control.Event) -> None:
         self.session.receive(control.encode(message), self.now)
 
@@ -58,7 +61,8 @@ class Hand:
 
     def told(self, kind: type[T]) -> list[T]:
         """What came since the last look, of this kind."""
-        found = [event for event in self.session.events if isinstance(event, kind)]
+        waiting: list[Any] = list(self.session.events)
+        found: list[T] = [event for event in waiting if isinstance(event, kind)]
         self.session.events.clear()
         return found
 
@@ -109,11 +113,12 @@ def hand() -> Hand:
 def test_enrol_join_inside() -> None:
     hand = Hand(Wish("lobby", "alice", after=3, backlog=9, member=False))
     session = hand.session
-    assert (session.state, session.get_timer()) == (State.OFFLINE, None)
+    assert (hand.state(), session.get_timer()) == (State.OFFLINE, None)
     session.connected(hand.now)
-    assert session.state is State.ENROLLING
-    hand.say(enrolled(hand.asked(control.Enrol).r))
-    assert session.state is State.JOINING
+    enrol = hand.asked(control.Enrol)
+    assert hand.state() is State.ENROLLING
+    hand.say(enrolled(enrol.r))
+    assert hand.state() is State.JOINING
     join = hand.asked(Join)
     assert (join.room, join.nick, join.member, join.run, join.after, join.backlog, join.next_n) == (
         "lobby",
@@ -127,7 +132,7 @@ def test_enrol_join_inside() -> None:
     session.way("bus", "too early", hand.now)
     assert session.path == "offline"
     hand.say(entered(join.r))
-    assert session.state is State.INSIDE
+    assert hand.state() is State.INSIDE
     assert hand.told(events.Entered) == [events.Entered("lobby", "alice", False)]
     session.way("bus", "", hand.now)
     session.way("bus", "", hand.now)
