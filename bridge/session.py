@@ -236,7 +236,7 @@ class Session:
                 raise self._out_of_place()
             handler(self, said, ts)
         except Refusal as refusal:
-            self._refuse(refusal, ts, named(getattr(said, "id", None)), getattr(said, "room", None))
+            self._refuse(refusal, ts, named(getattr(said, "id", None)), named(getattr(said, "room", None)))
 
     def _out_of_place(self) -> Refusal:
         if self.state is State.ORIGINAL:

@@ -112,9 +112,7 @@ class Admission:
         wait = paced.take(1.0, now) or self._pace.take(1.0, now)
         if wait:
             raise Refusal(Code.RATE, "too many are connecting", retry_ms=int(wait * 1000) + 1)
-        prover = Prover(
-            self._code, client=False, client_key=session_key, broker_key=self._key, entropy=self._entropy
-        )
+        prover = Prover(self._code, client=False, client_key=session_key, broker_key=self._key, entropy=self._entropy)
         self._attempts[session_key] = _Attempt(prover.finish(request.message), now + UNFINISHED_S)
         return PakeReply(r=request.r, message=prover.message)
 
@@ -122,9 +120,7 @@ class Admission:
         failures = self._failures.get(address)
         wait = failures.charge(0.0, now) if failures else 0.0
         if wait:
-            raise Refusal(
-                Code.RATE, "too many wrong access codes from your address", retry_ms=int(wait * 1000) + 1
-            )
+            raise Refusal(Code.RATE, "too many wrong access codes from your address", retry_ms=int(wait * 1000) + 1)
 
     def _fail(self, address: str, now: float) -> None:
         self.denied += 1
@@ -195,14 +191,10 @@ def _bucket(buckets: dict[str, Bucket], address: str, rate: float, burst: float)
 
 def _check_version(version: int) -> None:
     if version != VERSION:
-        raise Refusal(
-            Code.VERSION, f"this broker speaks version {VERSION} of the protocol, you speak {version}"
-        )
+        raise Refusal(Code.VERSION, f"this broker speaks version {VERSION} of the protocol, you speak {version}")
 
 
-def enrolled_reply(
-    request: Enrol, session: Session, run: str, rates: tuple[float, float], confirm: bytes
-) -> Enrolled:
+def enrolled_reply(request: Enrol, session: Session, run: str, rates: tuple[float, float], confirm: bytes) -> Enrolled:
     """The answer to a good enrolment."""
     return Enrolled(
         r=request.r,

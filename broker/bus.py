@@ -18,7 +18,7 @@ from sandpiper.common import batch
 from sandpiper.common.frame import topic
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
-from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION, TOPIC_BYTES
+from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION, XPUB_HWM
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
@@ -47,7 +47,7 @@ class Pair:
         self._done = done
         self._subscriptions = Connections()
         self.xsub = serving(ctx, zmq.XSUB, keys, DOMAIN)
-        self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN)
+        self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN, XPUB_HWM if keys is None else BATCH_HWM)
         self._loop = loop
         self._drains: list[Drain] = []
         self._accounting = False
@@ -122,7 +122,7 @@ class Pair:
             if not said or said[0] != _SUBSCRIBE:
                 continue  # unsubscriptions count for nothing: see wanted.py
             fd = _source(part)
-            if len(said) > TOPIC_BYTES or self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
+            if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
                 self.dropped_connections += self._subscriptions.shut(fd)
                 continue
             (self._batches if batch.is_topic(said[1:]) else self._singles).add(said[1:])

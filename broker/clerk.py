@@ -140,7 +140,7 @@ class Clerk:
         if len(request.frames) > WINDOW_MESSAGES:
             raise Refusal(Code.TOO_MANY, f"at most {WINDOW_MESSAGES} publications are sent at once")
         for frame in request.frames:
-            self._broker.publish_frame(session, frame, now)
+            self._broker.intake.frame(session, frame, now)
 
     def _subscribe(self, session: Session, request: control.Subscribe, now: float) -> Reply:
         self._broker.subscribe(session, request.room)

@@ -19,10 +19,10 @@ from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.sockets import CurveKeys, serving
 from sandpiper.common.io.splice import Splice
+from sandpiper.common.limits import CONTROL_HWM
 
 log = logging.getLogger("sandpiper.broker")
 DOMAIN = "control"
-_HWM = 2000
 _BATCH = 100
 
 
@@ -49,7 +49,7 @@ class Control:
         self._encoded: tuple[object, bytes] = (None, b"")
         self.requests = 0
         self.unsent = 0
-        self._socket = serving(ctx, zmq.ROUTER, keys, DOMAIN, _HWM)
+        self._socket = serving(ctx, zmq.ROUTER, keys, DOMAIN, CONTROL_HWM)
         self._socket.bind(inner.endpoint)
         self._drain = Drain(loop, self._socket, self._receive, parts=2, most=_BATCH)
 

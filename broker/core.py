@@ -10,24 +10,21 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import msgspec
-
 from sandpiper.broker.dedup import Dedup
+from sandpiper.broker.intake import Intake
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
-from sandpiper.broker.press import AGAIN, Press
+from sandpiper.broker.press import Press
 from sandpiper.broker.room import Room
 from sandpiper.broker.session import Seat, Session
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.broker.whispers import Whispers
-from sandpiper.common import batch, frame
+from sandpiper.common import batch
 from sandpiper.common.buckets import Meter
 from sandpiper.common.control import Subscribed
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item
 from sandpiper.common.keys import publisher
 from sandpiper.common.limits import (
-    BATCH_MESSAGES,
-    BODY_BYTES,
     BURST_S,
     BYTES_PER_S,
     DEDUP_IDS,
@@ -42,7 +39,7 @@ from sandpiper.common.limits import (
     ROOMS,
     SILENT_S,
 )
-from sandpiper.common.messages import Draft, Member, Message, NickSet, Notice, RoomInfo
+from sandpiper.common.messages import Member, Message, NickSet, Notice, RoomInfo
 from sandpiper.common.nicks import ANON, fold, nick
 from sandpiper.common.rooms import room_name
 
@@ -79,11 +76,11 @@ class Broker:
         self.whispers = Whispers()
         self._dedup = Dedup(now)
         self.press = Press(store, self._dedup)
-        self._topics: dict[bytes, tuple[str, str]] = {}
         self._wall = wall - now
         self._run_inherited = store.inherited
         self._outputs: list[Output] = []
         self._told: list[Output] = []
+        self.intake = Intake(self, self.press)
         self.tools = Session(self.meter(PLAIN_FACTOR), publisher=ANON, path="plain")
         self._load(now)
 
@@ -107,7 +104,9 @@ class Broker:
         if name in numbering and number.isdecimal():
             self._dedup.add_numbers(message.room, name, int(number), message.seq, 1)
         else:
-            self._dedup.add(message.room, message.from_ or "~" + message.nick, message.id, message.seq)
+            # A log does not say whether a tool or a guest it was.
+            for sender in [message.from_] if message.from_ else [f"~{message.nick}", f"!{message.nick}"]:
+                self._dedup.add(message.room, sender, message.id, message.seq)
 
     def meter(self, factor: int = 1) -> Meter:
         """One member's rate, or several members'."""
@@ -177,11 +176,7 @@ class Broker:
     def _replace_ghosts(self, room: Room, session: Session, wanted: str) -> None:
         """A session of the same person and nick whose connection has gone makes way without a word."""
         for other in room.holders(wanted):
-            if (
-                other.identity is not None
-                and other.identity == session.identity
-                and other.gone_at is not None
-            ):
+            if other.identity is not None and other.identity == session.identity and other.gone_at is not None:
                 self._unseat(room, other, keep_until=None)
 
     def _place(self, room: Room, session: Session, run: str | None, after: int | None, backlog: int) -> Place:
@@ -269,104 +264,6 @@ class Broker:
         """Who is present; nobody in a room that is not there. Raises Refusal: INVALID."""
         room = self.rooms.get(room_name(name))
         return room.members() if room else []
-
-    # Publishing --------------------------------------------------------------------------------------------
-
-    def publish_frame(self, session: Session, encoded: bytes, now: float) -> None:
-        """One bus frame from a keyed session, or from the plain doors' tools."""
-        raw, _, body = encoded.partition(b"\0")
-        if batch.is_topic(raw):
-            self._publish_batch(session, raw, body, now)
-            return
-        name, draft = "", None
-        try:
-            wait = session.meter.take(len(encoded), now)  # first of all: what is malformed costs its rate too
-            if wait:
-                raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
-            name, kind = self._topics.get(raw) or self._topic(raw)
-            draft = frame.decode_draft(kind, body)
-            self._publish(session, name, draft, now)
-        except Refusal as refusal:
-            self._turn(session, name, body, draft, refusal, now)
-
-    def _publish_batch(self, session: Session, raw: bytes, body: bytes, now: float) -> None:
-        """Many publications to one room. From the first that is to be sent again on, none is taken."""
-        name, draft = "", None
-        try:
-            name, _ = self._topics.get(raw) or self._topic(raw)
-            drafts = batch.decode_drafts(body)
-        except Refusal as refusal:
-            self._publish_bodies(session, name, body, refusal, now)
-            return
-        take, size, count = session.meter.take, len(body), len(drafts)
-        seat = session.seats.get(name)
-        if seat is not None and not take(size, now, count):
-            room = self.rooms[name]
-            if self.press.stage_run(room, session, seat.nick, seat.verified, drafts, int(now + self._wall)):
-                return
-            take = _free  # it has been paid for
-        size //= max(count, 1)
-        for draft in drafts:
-            try:
-                wait = take(size, now)
-                if wait:
-                    raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
-                self._publish(session, name, draft, now)
-            except Refusal as refusal:
-                self._turn(session, name, b"", draft, refusal, now)
-                if refusal.code in AGAIN:
-                    return
-
-    def _publish_bodies(self, session: Session, name: str, body: bytes, refusal: Refusal, now: float) -> None:
-        """A batch of which some is bad: each publication for itself."""
-        try:
-            if not name:
-                raise refusal
-            bodies = batch.bodies(body)
-            if len(bodies) > BATCH_MESSAGES:
-                raise Refusal(Code.TOO_MANY, f"a batch has at most {BATCH_MESSAGES} publications")
-            for each in bodies:
-                self.publish_frame(session, frame.topic(name, batch.kind_of(each)) + b"\0" + each, now)
-        except Refusal as worse:
-            session.meter.charge(len(body), now)
-            self.press.turn(session, name, 0, worse, None, self.ts(now))
-
-    def _turn(
-        self, session: Session, name: str, body: bytes, draft: Draft | None, refusal: Refusal, now: float
-    ) -> None:
-        """The publication was refused; with a number, and for good, its number is taken all the same."""
-        number = (draft.n if draft is not None else _number(body)) or 0
-        if number > 0 and session.key is not None and name in session.seats and refusal.code not in AGAIN:
-            self.press.void(session, self.rooms[name], number, refusal, self.ts(now))
-        else:
-            self.press.turn(session, name, number, refusal, draft.id if draft else None, self.ts(now))
-
-    def _topic(self, raw: bytes) -> tuple[str, str]:
-        topic = (batch.read_topic(raw), "") if batch.is_topic(raw) else frame.read_topic(raw)
-        if len(self._topics) > 4 * ROOMS:
-            self._topics.clear()
-        self._topics[raw] = topic
-        return topic
-
-    def _publish(self, session: Session, name: str, draft: Draft, now: float) -> None:
-        ts = int(now + self._wall)
-        if session is self.tools:
-            room = self.room(name)
-            nick_shown = nick(draft.nick) if draft.nick else ANON
-            if room.book.owner(nick_shown) is not None:
-                raise Refusal(Code.NICK_TAKEN, f"the nick {nick_shown} belongs to a member")
-            self.press.stage(room, session, nick_shown, False, draft, ts)
-        else:
-            room, seat = self.seated(session, name)
-            self.press.stage(room, session, seat.nick, seat.verified, draft, ts)
-
-    def publish_draft(self, session: Session, name: str, draft: Draft, now: float) -> None:
-        """One publication of a guest, whose rate its own connection keeps. Raises Refusal."""
-        room, seat = self.seated(session, name)
-        size = len(batch.encode_body(draft))
-        if size > BODY_BYTES:
-            raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {size}")
-        self.press.stage(room, session, seat.nick, seat.verified, draft, self.ts(now))
 
     # Sessions ----------------------------------------------------------------------------------------------
 
@@ -469,24 +366,5 @@ class Broker:
         return outputs
 
 
-def _free(size: int, now: float) -> float:
-    return 0.0
-
-
 def _verified(session: Session, claimed: str) -> bool:
     return session.identity is not None and claimed != ANON
-
-
-class _Numbered(msgspec.Struct):
-    n: int | None = None
-
-
-_numbered = msgspec.msgpack.Decoder(_Numbered)
-
-
-def _number(body: bytes) -> int | None:
-    """The number in a draft that was refused, if it can be told."""
-    try:
-        return _numbered.decode(body).n
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None

@@ -62,7 +62,7 @@ class Desk:
 
     def publish(self, guest: Guest, room: str, draft: Draft) -> None:
         """See Port."""
-        self._broker.publish_draft(self._session(guest), room, draft, self._clock())
+        self._broker.intake.draft(self._session(guest), room, draft, self._clock())
         self._changed()
 
     def whisper(self, guest: Guest, room: str, to: str, text: str, id: str | None) -> None:  # noqa: A002

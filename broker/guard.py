@@ -1,10 +1,11 @@
-"""The guard: keeps unfinished messages from filling the memory.
+"""The guard: keeps unfinished messages, and subscribers that do not read, from filling the memory.
 
 libzmq's MAXMSGSIZE bounds a frame and its high-water marks count whole messages, so the parts of a message that
 never ends bypass both, and no option stops them. Nor do they ever surface. But the system knows what each connection
 has received, and the bus what has come out: once the process has grown, the guard compares the two, and shuts the
 connections that only take. A connection on which nothing has surfaced since the last look, while bytes came in, is in
-the middle of one message: nothing can be interleaved with it.
+the middle of one message: nothing can be interleaved with it. Likewise a subscriber whose system takes nothing off a
+full queue has stopped reading, and what waits for it in libzmq is let go with its connection.
 """
 
 from __future__ import annotations
@@ -13,27 +14,34 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from sandpiper.broker.bus import Pair
 from sandpiper.broker.connections import peer_of, shut
 from sandpiper.common.limits import (
     GUARD_IDLE_LOOKS,
     GUARD_MARGIN_BYTES,
+    GUARD_STALLED_S,
     GUARD_STEP_BYTES,
     GUARD_UNFINISHED_BYTES,
 )
 
 _TCP_INFO = 11
-_BYTES_RECEIVED = struct.Struct("128xQ")  # tcpi_bytes_received in Linux's struct tcp_info
+_SIOCOUTQ = 0x5411
+_ACKED_RECEIVED = struct.Struct("120xQQ")  # tcpi_bytes_acked and tcpi_bytes_received in Linux's struct tcp_info
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a connection had received, and what had surfaced of it, when that last moved."""
+    """What a connection had received, and what had surfaced of it, when that last moved; and likewise what its other
+    end had taken, at which time.
+    """
 
     received: int
     surfaced: int
+    taken: int
+    taken_at: float
 
 
 class Guard:
@@ -72,12 +80,16 @@ class Guard:
             surfaced.update(pair.surfaced)
         cut = 0
         known, self._known = self._known, {}
+        now = time.monotonic()
         for fd, peer in _connections(self._ports):
-            received, out = _received(fd), surfaced.get(fd, 0)
-            before = known.get((fd, peer))
-            if before is None or before.surfaced != out:
-                self._known[fd, peer] = _Known(received, out)
-            elif received - before.received > GUARD_UNFINISHED_BYTES:
+            received, taken, waiting = _traffic(fd)
+            out = surfaced.get(fd, 0)
+            before = known.get((fd, peer), _Known(received, out, taken, now))
+            if before.surfaced != out:
+                before = replace(before, received=received, surfaced=out)
+            if before.taken != taken or not waiting:
+                before = replace(before, taken=taken, taken_at=now)
+            if received - before.received > GUARD_UNFINISHED_BYTES or now - before.taken_at > GUARD_STALLED_S:
                 cut += shut(fd)
             else:
                 self._known[fd, peer] = before
@@ -106,13 +118,20 @@ def _connections(ports: set[int]) -> list[tuple[int, object]]:
     return found
 
 
-def _received(fd: int) -> int:
+def _traffic(fd: int) -> tuple[int, int, int]:
+    """Bytes that this end received, that the other end took, and that wait for it in the system's queue."""
+    import fcntl
+
     try:
         with socket.socket(fileno=os.dup(fd)) as copy:
             info = copy.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)
+            waiting = int.from_bytes(fcntl.ioctl(copy, _SIOCOUTQ, bytes(4)), sys.byteorder)
     except OSError:
-        return 0
-    return int(_BYTES_RECEIVED.unpack_from(info)[0]) if len(info) >= _BYTES_RECEIVED.size else 0
+        return 0, 0, 0
+    if len(info) < _ACKED_RECEIVED.size:
+        return 0, 0, 0
+    acked, received = _ACKED_RECEIVED.unpack_from(info)
+    return received, acked, waiting
 
 
 def _resident() -> int:

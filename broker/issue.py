@@ -10,7 +10,7 @@ from sandpiper.common import batch
 from sandpiper.common.control import Push
 from sandpiper.common.frame import topic
 from sandpiper.common.items import Item, Items
-from sandpiper.common.limits import FRAME_BYTES
+from sandpiper.common.limits import BATCH_BYTES
 
 
 class Said(msgspec.Struct, gc=False):
@@ -51,12 +51,12 @@ class Issue:
 
     @cached_property
     def pushes(self) -> list[Push]:
-        """For who subscribed by control: as few as fit a control frame each."""
+        """For who subscribed by control: a batch or a few small ones each."""
         pushes: list[Push] = []
-        size = FRAME_BYTES
+        size = BATCH_BYTES
         for frame in self.batches:
             size += len(frame)
-            if size > FRAME_BYTES // 2:
+            if size > BATCH_BYTES:
                 pushes.append(Push(frames=[]))
                 size = len(frame)
             pushes[-1].frames.append(frame)

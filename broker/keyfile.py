@@ -20,11 +20,7 @@ def broker_keys(folder: Path) -> CurveKeys:
             write_private(path, CurveKeys.make().secret.hex().encode() + b"\n", replace=False)
         secret = bytes.fromhex(path.read_text("ascii").strip())
     except (OSError, ValueError) as error:
-        raise SandpiperError(
-            f"cannot use the key {path}: {error}; restore it, or choose another --data"
-        ) from error
+        raise SandpiperError(f"cannot use the key {path}: {error}; restore it, or choose another --data") from error
     if len(secret) != 32:
-        raise SandpiperError(
-            f"{path} is not a broker key (32 bytes in hex); restore it, or choose another --data"
-        )
+        raise SandpiperError(f"{path} is not a broker key (32 bytes in hex); restore it, or choose another --data")
     return CurveKeys.of_secret(secret)

@@ -55,9 +55,7 @@ class MetricsServer:
                     return page
                 case "/healthz":
                     stuck = time.monotonic() - beat()
-                    wrong = trouble() or (
-                        f"the loop has not turned for {stuck:.0f} s" if stuck > STUCK_S else None
-                    )
+                    wrong = trouble() or (f"the loop has not turned for {stuck:.0f} s" if stuck > STUCK_S else None)
                     start("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "text/plain")])
                     return [(wrong or "ok").encode() + b"\n"]
                 case _:

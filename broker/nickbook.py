@@ -71,7 +71,5 @@ class NickBook:
 
     def expire(self, now: float) -> list[str]:
         """Frees what nobody came back for; gives those nicks."""
-        due = [
-            key for key, owned in self._owned.items() if owned.free_at is not None and owned.free_at <= now
-        ]
+        due = [key for key, owned in self._owned.items() if owned.free_at is not None and owned.free_at <= now]
         return [self._owned.pop(key).nick for key in due]

@@ -46,9 +46,7 @@ def pick(host: str, randrange: Callable[[int, int], int]) -> Ports:
         base = randrange(_LOWEST, _HIGHEST)
         if all(_free(host, base + offset) for offset in range(BLOCK)):
             return Ports(base)
-    raise SandpiperError(
-        f"no free block of {BLOCK} ports between {_LOWEST} and {_HIGHEST}; name one with --port"
-    )
+    raise SandpiperError(f"no free block of {BLOCK} ports between {_LOWEST} and {_HIGHEST}; name one with --port")
 
 
 def _free(host: str, port: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sandpiper.bridge.port import Guest
+from sandpiper.broker.acks import Stored, answers_to_guests, answers_to_sessions
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.issue import Issue, Said
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
@@ -18,9 +18,9 @@ from sandpiper.broker.room import Room
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import Batch, Block, Store, StoreError
 from sandpiper.common import batch
-from sandpiper.common.control import Acked, Turned
+from sandpiper.common.control import Turned
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.items import Item, Items
+from sandpiper.common.items import Item
 from sandpiper.common.limits import ID_CHARS
 from sandpiper.common.messages import (
     Ack,
@@ -53,16 +53,6 @@ class _Staged(Said, gc=False):
     number: int
 
 
-class _Ack(msgspec.Struct, gc=False):
-    """`count` publications from `number` on are stored from `seq` on; seq 0 for one that nobody remembers."""
-
-    session: Session
-    room: Room
-    number: int
-    seq: int
-    count: int = 1
-
-
 class Press:
     """One per broker."""
 
@@ -71,7 +61,7 @@ class Press:
         self._dedup = dedup
         self._staged: list[_Staged] = []
         self._passing: list[tuple[Room, Notice, int]] = []
-        self._acks: list[_Ack] = []
+        self._acks: list[Stored] = []
         self._guest_acks: list[tuple[Session, Room, Ack]] = []
         self._numbers: dict[tuple[Session, Room], int] = {}
         self._voids: list[tuple[Session, Room, Turned]] = []
@@ -97,8 +87,8 @@ class Press:
             if number <= taken:
                 if number < 1:
                     raise Refusal(Code.INVALID, "publications are numbered from 1")
-                seq = self._dedup.find_number(room.name, session.publisher, number) or 0
-                self._acks.append(_Ack(session, room, number, seq))
+                first = self._dedup.find_number(room.name, session.publisher, number)
+                self._acks.append(Stored(session, room, number, first or 0))
                 return
             if number != taken + 1:
                 raise Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
@@ -106,9 +96,9 @@ class Press:
         elif name is not None:
             if len(name) > ID_CHARS:
                 raise Refusal(Code.INVALID, f"an id has at most {ID_CHARS} characters")
-            seq = self._dedup.find(room.name, sender, name)
-            if seq is not None:
-                self._acknowledge(session, room, name, seq)
+            first = self._dedup.find(room.name, sender, name)
+            if first is not None:
+                self._acknowledge(session, room, name, first)
                 return
         seq = room.head + 1
         run = self._store.run
@@ -122,14 +112,12 @@ class Press:
         if number:
             self._dedup.add_numbers(room.name, session.publisher, number, seq, 1)
             self._numbers[session, room] = number
-            self._acks.append(_Ack(session, room, number, seq))
+            self._acks.append(Stored(session, room, number, seq))
         else:
             self._dedup.add(room.name, sender, name, seq)
             self._acknowledge(session, room, name, seq)
 
-    def stage_run(
-        self, room: Room, session: Session, nick: str, verified: bool, drafts: list[Draft], ts: int
-    ) -> bool:
+    def stage_run(self, room: Room, session: Session, nick: str, verified: bool, drafts: list[Draft], ts: int) -> bool:
         """As `stage` for drafts that are numbered on from the last one taken; False, and nothing taken, if not so.
 
         The usual case under load, with all that is the same for a publisher's batch done once.
@@ -157,14 +145,12 @@ class Press:
             number += 1
         count = len(drafts)
         self._dedup.add_numbers(name, publisher, first, room.head + 1, count)
-        self._acks.append(_Ack(session, room, first, room.head + 1, count))
+        self._acks.append(Stored(session, room, first, room.head + 1, count))
         room.head = seq
         room.published[key] = self._numbers[session, room] = number - 1
         return True
 
-    def turn(
-        self, session: Session, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int
-    ) -> None:
+    def turn(self, session: Session, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int) -> None:
         """Tells a publisher that a publication to the room `name` was refused, where a way back exists.
 
         A keyed one is told once a batch to send again, for once is enough to make it begin at its oldest.
@@ -214,14 +200,7 @@ class Press:
     @property
     def idle(self) -> bool:
         """Whether a flush would do nothing."""
-        return not (
-            self._staged
-            or self._passing
-            or self._acks
-            or self._guest_acks
-            or self._voids
-            or self._outputs
-        )
+        return not (self._staged or self._passing or self._acks or self._guest_acks or self._voids or self._outputs)
 
     def flush(self, ts: int) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
@@ -230,9 +209,11 @@ class Press:
             blocks = self._blocks(ts)
             try:
                 self._store.commit(Batch([each for some in blocks.values() for each in some], self._published()), ts)
-            except StoreError as error:
+            except Exception as error:
                 blocks = {}
                 self._undo(error, ts)
+                if not isinstance(error, StoreError):
+                    raise  # a mistake of ours; but the batch that met it must not stand in the way of the next
             else:
                 self.trouble = None
                 self.stored += len(self._staged)
@@ -244,7 +225,8 @@ class Press:
                     outputs.append(ToGuest(session.guest, issue.items))
                 else:
                     outputs.extend(ToSession(session, push) for push in issue.pushes)
-        self._answer(outputs)
+        outputs.extend(answers_to_guests(self._guest_acks))
+        outputs.extend(answers_to_sessions(self._acks))
         outputs.extend(ToSession(session, event) for session, _, event in self._voids)
         self._staged, self._passing, self._acks, self._guest_acks, self._voids = [], [], [], [], []
         self._turned.clear()
@@ -290,7 +272,7 @@ class Press:
             for room, some in said.items()
         }
 
-    def _undo(self, error: StoreError, ts: int) -> None:
+    def _undo(self, error: Exception, ts: int) -> None:
         self.trouble = str(error)
         firsts: dict[tuple[Session, Room], int] = {}
         for staged in reversed(self._staged):
@@ -316,30 +298,13 @@ class Press:
         self._staged = []
         self._acks = [ack for ack in self._acks if ack.seq <= ack.room.head]
         self._guest_acks = [ack for ack in self._guest_acks if (ack[2].seq or 0) <= ack[1].head]
-        self._voids = [
-            void for void in self._voids if void[2].n <= void[1].published.get(void[0].key or b"", 0)
-        ]
-
-    def _answer(self, outputs: list[Output]) -> None:
-        acks: dict[Guest, list[Item]] = {}
-        for session, _, ack in self._guest_acks:
-            if session.guest is not None:
-                acks.setdefault(session.guest, []).append(Item(ack))
-        outputs.extend(ToGuest(guest, Items(items)) for guest, items in acks.items())
-        runs: dict[tuple[Session, Room], Acked] = {}
-        for ack in self._acks:
-            seqs = range(ack.seq, ack.seq + ack.count)
-            run = runs.get((ack.session, ack.room))
-            if run is not None and run.n + len(run.seqs) == ack.number:
-                run.seqs.extend(seqs)
-                continue
-            run = runs[ack.session, ack.room] = Acked(room=ack.room.name, n=ack.number, seqs=list(seqs))
-            outputs.append(ToSession(ack.session, run))
+        self._voids = [void for void in self._voids if void[2].n <= void[1].published.get(void[0].key or b"", 0)]
 
 
 def _nameless(session: Session, nick: str) -> str:
     """Whose ids are meant where no key stands behind a nick; `anon` is many, so it is the session that counts."""
-    return f"~{session.publisher or nick}" if nick == ANON else f"~{nick}"
+    mark = "~" if session.guest is not None else "!"  # a tool's ids are not those of a guest whose nick it uses
+    return f"{mark}{session.publisher or nick}" if nick == ANON else f"{mark}{nick}"
 
 
 def _said(notice: Notice) -> Said:

@@ -16,9 +16,7 @@ class Room:
 
     __slots__ = ("_prefixes", "book", "head", "last", "name", "published", "run_start", "seats", "told")
 
-    def __init__(
-        self, name: str, head: int = 0, run_start: int = 1, last: dict[str, int] | None = None
-    ) -> None:
+    def __init__(self, name: str, head: int = 0, run_start: int = 1, last: dict[str, int] | None = None) -> None:
         self.name = name
         self.head = head
         self.run_start = run_start

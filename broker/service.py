@@ -17,6 +17,7 @@ import zmq
 from zmq.utils import z85
 
 from sandpiper.bridge.client import JsonLines
+from sandpiper.broker.access import same_code
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.boot import boot_id
 from sandpiper.broker.bus import DOMAIN as BUS_DOMAIN
@@ -43,6 +44,7 @@ from sandpiper.common.messages import Welcome
 log = logging.getLogger("sandpiper.broker")
 _TICK_S = 0.5
 _PRUNE_S = 3600.0
+_DAY_S = 86400.0
 _GOODBYE = "the broker is shutting down"
 
 
@@ -97,6 +99,8 @@ class Service:
         )
         try:
             self.keys = broker_keys(config.data)
+            if not same_code(config.data, config.access_code):
+                self._store.prune(time.time(), enrolled_s=-_DAY_S)
         except SandpiperError:
             self._store.close()
             raise
@@ -114,9 +118,7 @@ class Service:
         )
         self._inner = Inner()
         clerk = Clerk(self.core, self.admission, time.time)
-        self._control = Control(
-            self._loop, self._context, self.keys, self._inner, clerk, self.core, self._pump
-        )
+        self._control = Control(self._loop, self._context, self.keys, self._inner, clerk, self.core, self._pump)
         self._curve = self._pair(keyed=True)
         self._plain = self._pair(keyed=False) if config.plain else None
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
@@ -157,9 +159,7 @@ class Service:
             await self._door.open(config.host, self._ports.door)
             self._curve.bind(_tcp(config.host, self._ports.xsub), _tcp(config.host, self._ports.xpub))
             if self._plain is not None:
-                self._plain.bind(
-                    _tcp("127.0.0.1", self._ports.plain_xsub), _tcp("127.0.0.1", self._ports.plain_xpub)
-                )
+                self._plain.bind(_tcp("127.0.0.1", self._ports.plain_xsub), _tcp("127.0.0.1", self._ports.plain_xpub))
             self._open_metrics()
         except (OSError, zmq.ZMQError) as error:
             raise SandpiperError(self._cannot_listen(error)) from error
@@ -225,15 +225,13 @@ class Service:
     def _welcome(self, address: str) -> Welcome:
         ready = self.ready()
         ticket = self.admission.ticket(address, time.monotonic())
-        return Welcome(
-            VERSION, self._config.server, ready.key, ready.xsub, ready.xpub, ticket, self.admission.closed
-        )
+        return Welcome(VERSION, self._config.server, ready.key, ready.xsub, ready.xpub, ticket, self.admission.closed)
 
     # Messages ----------------------------------------------------------------------------------------------
 
     def _published(self, batch: list[tuple[str | None, bytes]]) -> None:
         now = time.monotonic()
-        sessions, publish = self.core.sessions, self.core.publish_frame
+        sessions, publish = self.core.sessions, self.core.intake.frame
         for user, frame in batch:
             session = sessions.get(self._key(user))
             if session is not None:
@@ -244,7 +242,7 @@ class Service:
     def _published_plain(self, batch: list[tuple[str | None, bytes]]) -> None:
         now = time.monotonic()
         for _, frame in batch:
-            self.core.publish_frame(self.core.tools, frame, now)
+            self.core.intake.frame(self.core.tools, frame, now)
 
     def _subscribed(self, user: str | None, topic: bytes) -> None:
         if user is not None:

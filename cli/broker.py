@@ -20,6 +20,7 @@ from sandpiper.cli.loop import run
 from sandpiper.cli.options import access_options, resolve_access_code
 from sandpiper.cli.settings import folders
 from sandpiper.common.errors import SandpiperError, UsageError
+from sandpiper.common.io.files import private_folder
 from sandpiper.common.limits import BYTES_PER_S, MESSAGES_PER_S, RETAIN_MESSAGES, RETAIN_S
 from sandpiper.common.target import PORT
 
@@ -204,7 +205,12 @@ def _code(context: click.Context, *, open_: bool) -> str | None:
 def _folder(data: str | None, port: int) -> Iterator[Path]:
     """The data folder: as told, or one for each port, or for port 0 one that goes with the broker."""
     if data is not None:
-        yield Path(data)
+        try:
+            made = private_folder(Path(data))
+        except OSError as error:
+            reason = error.strerror or error
+            raise SandpiperError(f"cannot use {data} as the log's folder: {reason}; name another with --data") from None
+        yield made
     elif port == 0:
         try:
             with tempfile.TemporaryDirectory(prefix="sandpiper-", ignore_cleanup_errors=True) as folder:

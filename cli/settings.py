@@ -45,7 +45,7 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     path = folder / CONFIG
     try:
         text = path.read_text("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}; mend it, or move it away") from None

@@ -14,8 +14,8 @@ BODY_BYTES: Final = 56 * 1024
 """One bus body before it is stamped: stamped and as a JSON line it still fits LINE_BYTES."""
 FRAME_BYTES: Final = 1024 * 1024
 """One frame on a control or bus socket (libzmq's MAXMSGSIZE): a page of replay or a batch of publications."""
-PAGE_BYTES: Final = 512 * 1024
-"""One page of replay: half a frame, so that the last entry always fits."""
+PAGE_BYTES: Final = 256 * 1024
+"""One page of replay: well below a frame, and CONTROL_HWM of them still fit a stalled client's queue."""
 PAGE_ENTRIES: Final = 1000
 ROOM_NAME_BYTES: Final = 64
 NICK_CHARS: Final = 32
@@ -130,23 +130,29 @@ BATCH_MESSAGES: Final = 500
 BATCH_BYTES: Final = 128 * 1024
 """One batch frame: large enough that its own cost vanishes, small enough to share a path with others."""
 SUBSCRIPTIONS_PER_CONNECTION: Final = 1024
-TOPIC_BYTES: Final = 128
-"""A subscription's length: a room, a slash and a type are shorter. libzmq needs some 50 times as much to keep it."""
-SUBSCRIPTION_FRAME_BYTES: Final = 4096
-"""One frame that a publishing socket takes in: subscriptions, and CURVE's handshake with its metadata."""
+SUBSCRIPTION_FRAME_BYTES: Final = 512
+"""One frame that a publishing socket takes in: a subscription, which libzmq needs some 50 times as much to keep, or
+CURVE's INITIATE, which with a plain client's metadata has 276 bytes."""
 PUB_HWM: Final = 20_000
-XPUB_HWM: Final = 10_000
-"""A slow subscriber's queue; past it libzmq drops for that one, and repair brings it back."""
+XPUB_HWM: Final = 2000
+"""Messages that wait for one slow tool at the plain pair, 112 MB at most; past it libzmq drops for that one."""
 GUARD_S: Final = 0.025
 """How often the guard looks: on loopback 25 MB come in meanwhile."""
-GUARD_MARGIN_BYTES: Final = 48 * 1024 * 1024
+GUARD_MARGIN_BYTES: Final = 32 * 1024 * 1024
 """Growth over the size at the start from which the guard compares what came in with what came out."""
 GUARD_STEP_BYTES: Final = 8 * 1024 * 1024
 """Growth since it last compared at which it does so again …"""
 GUARD_IDLE_LOOKS: Final = 400
 """… or after so many looks (10 s), for those who fill slowly."""
+GUARD_STALLED_S: Final = 0.5
+"""A subscriber that has taken nothing for so long, while much waits for it, is cut; it comes back and repairs."""
 GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
 """What one connection may have sent since a message last came out: four whole frames."""
+
+BATCH_HWM: Final = 500
+"""Batches that wait for one subscriber, or for a reader here: 64 MB at most."""
+CONTROL_HWM: Final = 128
+"""Control frames that wait for one client: 32 MB at most, were all of them pages."""
 
 # Rooms -----------------------------------------------------------------------------------------------------
 ROOMS: Final = 1000

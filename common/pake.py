@@ -34,9 +34,7 @@ class Proof:
 class Prover:
     """One end of one attempt: the client is A, the broker B."""
 
-    def __init__(
-        self, code: str, *, client: bool, client_key: bytes, broker_key: bytes, entropy: Entropy
-    ) -> None:
+    def __init__(self, code: str, *, client: bool, client_key: bytes, broker_key: bytes, entropy: Entropy) -> None:
         side = SPAKE2_A if client else SPAKE2_B
         self._spake = side(code.encode(), idA=client_key, idB=broker_key, entropy_f=entropy)
         self.message: bytes = self._spake.start()

@@ -89,9 +89,7 @@ class Repair(Generic[T]):
         if self.frontier.gap:
             self._ask(now)
 
-    def page(
-        self, after: int, start: int, head: int, entries: list[tuple[int, T]], now: float
-    ) -> Repaired[T]:
+    def page(self, after: int, start: int, head: int, entries: list[tuple[int, T]], now: float) -> Repaired[T]:
         """The answer to a fetch above `after`: the log begins at `start`, stands at `head`, and these come next."""
         frontier = self.frontier
         items: list[T] = []

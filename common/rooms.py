@@ -26,6 +26,4 @@ def room_name(text: str) -> str:
         and BLANK.isdisjoint(text)  # fillers are letters by category, and draw nothing
     ):
         return text
-    raise Refusal(
-        Code.INVALID, f"invalid room name: letters, digits, - _ and ., at most {ROOM_NAME_BYTES} bytes"
-    )
+    raise Refusal(Code.INVALID, f"invalid room name: letters, digits, - _ and ., at most {ROOM_NAME_BYTES} bytes")

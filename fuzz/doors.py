@@ -44,12 +44,18 @@ VECTORS = ROOT / "tests" / "vectors"
 PORTS = ("door", "xsub", "xpub", "plain_xsub", "plain_xpub")
 KINDS = ("PUB", "SUB", "XPUB", "XSUB", "DEALER", "REQ", "PAIR", "STREAM")
 TOPICS = (b"lobby/msg\0", b"lobby/data\0", b"quiet/me\0", b"/\0", b"\1", b"\0", b"\1lobby/", b"\1*/lobby/")
+HELLO = b'{"type":"hello","v":1,"room":"lobby"}\n'
+PLAIN = (("plain_xsub", "PUB"), ("plain_xpub", "SUB"), ("plain_xsub", "XPUB"), ("plain_xpub", "XSUB"))
 CHECK_EVERY = 200
 
 
 def corpus() -> list[bytes]:
     """Well-formed lines, frames and requests."""
-    found = [b'{"type":"hello","v":1,"room":"lobby"}\n', b'{"type":"msg","text":"x"}\n', b'{"type":"nick","nick":"f"}\n']
+    found = [
+        b'{"type":"hello","v":1,"room":"lobby"}\n',
+        b'{"type":"msg","text":"x"}\n',
+        b'{"type":"nick","nick":"f"}\n',
+    ]
     for name in ("bus.json", "control.json"):
         found += [bytes.fromhex(each["frame"]) for each in json.loads((VECTORS / name).read_text("utf-8"))]
     found += [each["line"].encode() + b"\n" for each in json.loads((VECTORS / "lines.json").read_text("utf-8"))]
@@ -104,7 +110,8 @@ def raw(dice: random.Random, seeds: list[bytes], broker: RunningBroker) -> None:
             wound(dice, greeting + null_ready(dice.choice(KINDS))),
             greeting + null_ready(dice.choice(KINDS), Identity=dice.randbytes(dice.randrange(20))),
             b"".join(wound(dice, line) for line in dice.choices(seeds, k=5)),
-            b'{"type":"hello","v":1,"room":"lobby"}\n' + b"".join(wound(dice, line) for line in dice.choices(seeds, k=9)),
+            b'{"type":"hello","v":1,"room":"lobby"}\n'
+            + b"".join(wound(dice, line) for line in dice.choices(seeds, k=9)),
         ]
     )
     with Wire(broker.host, plain_port(broker, dice.choice(PORTS)), opening) as wire:
@@ -116,7 +123,7 @@ def raw(dice: random.Random, seeds: list[bytes], broker: RunningBroker) -> None:
 
 def plain(dice: random.Random, seeds: list[bytes], broker: RunningBroker) -> None:
     """Frames at the plain pair, after a good handshake."""
-    port, kind = dice.choice([("plain_xsub", "PUB"), ("plain_xpub", "SUB"), ("plain_xsub", "XPUB"), ("plain_xpub", "XSUB")])
+    port, kind = dice.choice(PLAIN)
     with plain_end(broker, port, kind) as wire:
         wire.send(frames(dice, seeds))
 
@@ -125,7 +132,14 @@ def keyed(dice: random.Random, seeds: list[bytes], broker: RunningBroker, keys: 
     """Frames inside CURVE: at the bus as an enrolled member, and at control as anybody. The first two are enrolled."""
     port, kind = dice.choice([("xsub", "PUB"), ("xpub", "SUB"), ("door", "DEALER"), ("door", "REQ")])
     own = dice.choice(keys if port == "door" else keys[:2])  # the bus keeps a key that is not enrolled waiting
-    end = RawCurve(broker.host, plain_port(broker, port), own, server, kind, Identity=dice.randbytes(dice.randrange(9)))
+    end = RawCurve(
+        broker.host,
+        plain_port(broker, port),
+        own,
+        server,
+        kind,
+        properties={"Identity": dice.randbytes(dice.randrange(9))},
+    )
     try:
         for _ in range(dice.randrange(1, 8)):
             message = end.message(body(dice, seeds), flags=dice.choice([0, 0, 0, 1, 2, 255]))

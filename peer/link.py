@@ -18,7 +18,7 @@ from zmq.utils.monitor import parse_monitor_message
 from sandpiper.common import batch
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
-from sandpiper.common.limits import BATCH_MESSAGES
+from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, PUB_HWM
 
 _UP = 1
 
@@ -63,8 +63,8 @@ class Link:
         self._read(self._monitor, self._watched, 2)
         self._control.connect(endpoint)
 
-    def _make(self, kind: int) -> Socket:
-        socket = calling(self._ctx, kind, self._keys, self._server_key)
+    def _make(self, kind: int, hwm: int = PUB_HWM) -> Socket:
+        socket = calling(self._ctx, kind, self._keys, self._server_key, hwm)
         self._sockets.append(socket)
         return socket
 
@@ -81,7 +81,7 @@ class Link:
 
     def subscribe(self, xpub: str, room: str) -> None:
         """Connects for reading, to a room's batches."""
-        self._sub = self._make(zmq.SUB)
+        self._sub = self._make(zmq.SUB, BATCH_HWM)
         self._sub.subscribe(batch.topic(room))
         self._sub_drain = self._read(self._sub, self._published, 1)
         self._sub.connect(xpub)

@@ -183,7 +183,7 @@ class Net:
     def _publish(self, client: Client, frame: bytes) -> None:
         session = self.broker.sessions.get(client.key)
         if session is not None:
-            self.broker.publish_frame(session, frame, self.now)
+            self.broker.intake.frame(session, frame, self.now)
 
     def _request(self, client: Client, frame: bytes) -> None:
         broker, connection = self.broker, client.connection

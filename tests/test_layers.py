@@ -28,6 +28,7 @@ MAY_IMPORT: Final = {
 
 SHELLS: Final = {
     "bridge/client.py",
+    "broker/access.py",
     "broker/boot.py",
     "broker/bus.py",
     "broker/checkpoints.py",

@@ -17,9 +17,7 @@ from sandpiper.common.limits import (
 )
 
 Socket = zmq.Socket[bytes]
-ZAP_ENFORCE_DOMAIN: Final = (
-    93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
-)
+ZAP_ENFORCE_DOMAIN: Final = 93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,7 @@ def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     return socket
 
 
-def serving(
-    ctx: zmq.Context[Any], kind: int, keys: CurveKeys | None, domain: str, hwm: int = XPUB_HWM
-) -> Socket:
+def serving(ctx: zmq.Context[Any], kind: int, keys: CurveKeys | None, domain: str, hwm: int = XPUB_HWM) -> Socket:
     """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`."""
     socket = _socket(ctx, kind, hwm)
     if keys is not None:
@@ -88,9 +84,7 @@ def serving(
     return socket
 
 
-def calling(
-    ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int = PUB_HWM
-) -> Socket:
+def calling(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int = PUB_HWM) -> Socket:
     """A socket to connect, as a CURVE client. The options count for the connects that follow."""
     socket = _socket(ctx, kind, hwm)
     socket.setsockopt(zmq.CURVE_SERVERKEY, server_key)

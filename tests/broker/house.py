@@ -126,7 +126,7 @@ class House:
         return [each.seq for each in messages if each.seq > after][:limit]
 
     def publish_draft(self, session: Session, draft: Draft, room: str = "lobby") -> None:
-        self.broker.publish_frame(session, frame.encode(room, str(draft.__struct_config__.tag), draft), self.now)
+        self.broker.intake.frame(session, frame.encode(room, str(draft.__struct_config__.tag), draft), self.now)
 
     # Guests --------------------------------------------------------------------------------------------------
 

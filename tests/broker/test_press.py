@@ -272,7 +272,7 @@ def test_bad_frames_cost_their_rate() -> None:
     house = House(rules=Rules(messages_per_s=10, bytes_per_s=1e9))
     alice = house.join("alice")
     for _ in range(100):
-        house.broker.publish_frame(alice, b"lobby/msg\0\xc1", house.now)
+        house.broker.intake.frame(alice, b"lobby/msg\0\xc1", house.now)
     house.publish(alice, "x", 1)
     house.take()
     assert house.log() == []
@@ -339,7 +339,7 @@ def nested(depth: int) -> object:
 
 
 def send(house: House, session: Session, *bodies: bytes, room: str = "lobby") -> None:
-    house.broker.publish_frame(session, batch.topic(room) + b"\0" + batch.pack(bodies), house.now)
+    house.broker.intake.frame(session, batch.topic(room) + b"\0" + batch.pack(bodies), house.now)
 
 
 def body(text: str, n: int | None = None) -> bytes:
@@ -384,7 +384,7 @@ def test_what_is_no_batch_is_dropped(house: House, bad: bytes) -> None:
     alice = house.join("alice")
     house.take()
     for topic in (b"*/lobby/", b"*//", b"*/lobby", b"*/a b/", b"*/\xff/"):
-        house.broker.publish_frame(alice, topic + b"\0" + bad, house.now)
+        house.broker.intake.frame(alice, topic + b"\0" + bad, house.now)
     outputs = house.take()
     assert on_bus(outputs) == []
     assert len(events(outputs, alice, Turned)) <= 2
@@ -394,5 +394,5 @@ def test_what_is_no_batch_is_dropped(house: House, bad: bytes) -> None:
 def test_a_frame_of_many_bad_ones_is_not_gone_through(house: House, each: bytes) -> None:
     alice = house.join("alice")
     count = 60_000
-    house.broker.publish_frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
+    house.broker.intake.frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
     assert sum(house.broker.press.refused.values()) <= 501

@@ -57,7 +57,6 @@ def test_what_is_no_message_is_refused(message: bytes) -> None:
     assert caught.value.code is Code.ACCESS
 
 
-@pytest.mark.xfail(strict=True, reason="spake2's NotOnCurve is neither a SPAKEError nor a ValueError")
 @pytest.mark.parametrize("fill", [2, 4, 5, 7])
 def test_a_point_that_is_not_on_the_curve_is_refused(fill: int) -> None:
     with pytest.raises(Refusal):

@@ -1,4 +1,4 @@
-"""What the hostile tests share: a bystander to keep undisturbed, clients that speak raw, and what may be left behind."""
+"""What the hostile tests share: a bystander to keep undisturbed, clients that speak raw, and what may be left."""
 
 from __future__ import annotations
 
@@ -270,8 +270,10 @@ def null_ready(kind: str, **properties: bytes) -> bytes:
 
 def plain_end(broker: RunningBroker, port: str, kind: str, receive_buffer: int | None = None) -> Wire:
     """A plain ZeroMQ end of this kind, past the handshake. (libzmq closes on whoever speaks on before that.)"""
-    wire = Wire(broker.host, plain_port(broker, port), NULL_GREETING + null_ready(kind), receive_buffer)
-    assert len(wire.read(64)) == 64
+    wire = Wire(broker.host, plain_port(broker, port), NULL_GREETING, receive_buffer)
+    greeting = wire.read(64)
+    assert len(greeting) == 64, greeting
+    wire.send(null_ready(kind))
     head = wire.read(2)
     assert b"READY" in wire.read(head[1])
     return wire
@@ -287,13 +289,15 @@ class RawCurve:
         keys: CurveKeys,
         server_key: bytes,
         kind: str,
+        *,
+        properties: dict[str, bytes] | None = None,
         receive_buffer: int | None = None,
-        **properties: bytes,
     ) -> None:
         self.wire = Wire(host, port, CURVE_GREETING, receive_buffer)
         self._nonce = 0
         public, secret = crypto_box_keypair()
-        assert len(self.wire.read(64)) == 64
+        greeting = self.wire.read(64)
+        assert len(greeting) == 64, greeting
         hello = crypto_box(bytes(64), b"CurveZMQHELLO---" + self._next(), server_key, secret)
         self.wire.send(zmtp(b"\x05HELLO\1\0" + bytes(72) + public + self._short + hello, command=True))
         welcome = self._frame()
@@ -302,7 +306,7 @@ class RawCurve:
         self._server, cookie = opened[:32], opened[32:]
         vouch_nonce = os.urandom(16)
         vouch = crypto_box(public + server_key, b"VOUCH---" + vouch_nonce, self._server, keys.secret)
-        said = keys.public + vouch_nonce + vouch + metadata(Socket_Type=kind.encode(), **properties)
+        said = keys.public + vouch_nonce + vouch + metadata(**{"Socket_Type": kind.encode(), **(properties or {})})
         self._secret = secret
         box = crypto_box(said, b"CurveZMQINITIATE" + self._next(), self._server, secret)
         self.wire.send(zmtp(b"\x08INITIATE" + cookie + self._short + box, command=True))
@@ -330,11 +334,7 @@ class RawCurve:
         head = self.wire.read(2)
         if len(head) < 2:
             return b""
-        if head[0] & 2:
-            size = struct.unpack(">Q", head[1:] + self.wire.read(7))[0]
-        else:
-            size = head[1]
-        return self.wire.read(size)
+        return self.wire.read(struct.unpack(">Q", head[1:] + self.wire.read(7))[0] if head[0] & 2 else head[1])
 
 
 # Control by hand ---------------------------------------------------------------------------------------------
@@ -438,8 +438,8 @@ class Tool:
         self.sub.close()
         self.context.term()
 
-    def publish(self, to_room: str, /, kind: str = "msg", **body: Any) -> None:
-        self.pub.send(f"{to_room}/{kind}".encode() + b"\0" + msgspec.msgpack.encode({"type": kind, **body}))
+    def publish(self, to_room: str, /, **body: Any) -> None:
+        self.pub.send(f"{to_room}/msg".encode() + b"\0" + msgspec.msgpack.encode({"type": "msg", **body}))
 
     def hear(self) -> dict[str, Any]:
         """The next frame's map."""

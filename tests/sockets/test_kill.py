@@ -28,6 +28,7 @@ class Reader:
     def __init__(self, target: str, name: str) -> None:
         self._target = target
         self._name = name
+        self._profile = Profile.ephemeral()
         self.heard: list[Msg] = []
         self.grew = asyncio.Event()
 
@@ -35,7 +36,7 @@ class Reader:
         """To the last message. It stalls once, blocking everything it has; or leaves once, and another one goes on."""
         while len(self.heard) < TOTAL:
             after = self.heard[-1].seq if self.heard else 0
-            room = connect(self._target, nick=self._name, profile=Profile.ephemeral(), after=after)
+            room = connect(self._target, nick=self._name, profile=self._profile, after=after)
             try:
                 await room.__aenter__()
             except Unreachable:  # the first connection is not retried by the library, and the broker is down just now

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sockets.running import DEADLINE_S, Lines, RunningBroker, running
+from tests.sockets.running import DEADLINE_S, Lines, running
 
 
 def free_port() -> int:

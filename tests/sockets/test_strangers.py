@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def closed(tmp_path: Path) -> Iterator[RunningBroker]:
 
 
 def refused(socket_: zmq.Socket[Any], endpoint: str) -> bool:
-    """Whether the handshake fails; False when it succeeds. To a key that may yet be enrolled the broker says nothing."""
+    """Whether the handshake fails, or hears nothing: so it is for a key that may yet be enrolled."""
     socket_.setsockopt(zmq.HANDSHAKE_IVL, 1000)
     monitor = socket_.get_monitor_socket(REFUSED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
     monitor.setsockopt(zmq.RCVTIMEO, int(DEADLINE_S * 1000))
@@ -115,7 +115,9 @@ def test_a_key_that_said_goodbye_opens_nothing_any_more(broker: RunningBroker, k
 def test_what_a_stranger_sends_before_it_is_admitted_goes_nowhere(broker: RunningBroker) -> None:
     """It greets and sends at once, as if it had been let in."""
     frame = b"before/msg\0" + msgspec.msgpack.encode({"type": "msg", "text": "slipped in"})
-    with Wire(broker.host, plain_port(broker, "xsub"), NULL_GREETING + null_ready("PUB") + zmtp(frame)) as wire:
+    with Wire(broker.host, plain_port(broker, "xsub"), NULL_GREETING) as wire:
+        wire.read(64)
+        wire.send(null_ready("PUB") + zmtp(frame))
         wire.rest()
     with hello(broker, "before", "watcher") as watcher:
         watcher.say(type="msg", text="first", id="w1")
@@ -193,7 +195,7 @@ def test_a_forged_user_id_in_the_handshake_is_not_believed(broker: RunningBroker
                 mallory.keys,
                 alice.server_key,
                 "PUB",
-                **{name: forged},
+                properties={name: forged},
             )
             assert end.admitted
             ends.append(end)
@@ -224,9 +226,9 @@ def test_anothers_routing_id_brings_nothing_of_its_mail(broker: RunningBroker) -
             mallory.tell(mallory.enrolment())
             bob.say(type="whisper", to="alice", text="for alice alone", id="w")
             assert alice.event(control.Whispered).whisper.text == "for alice alone"
-            with pytest.raises(zmq.Again):
-                assert not isinstance(mallory.hear(), control.Whispered)
-                mallory.socket.recv()
+            with suppress(zmq.Again):
+                while True:
+                    assert not isinstance(mallory.hear(), control.Whispered)
 
 
 def test_forged_metadata_of_a_library_client(broker: RunningBroker) -> None:
@@ -275,8 +277,11 @@ FORGED = {"from": "x" * 24, "seq": 999, "prev": 998, "verified": True, "room": "
 
 def honest(heard: dict[str, Any], room: str) -> bool:
     """Whether nothing of FORGED has been believed."""
-    return heard["room"] == room and heard["from"] != FORGED["from"] and heard["seq"] == heard["prev"] + 1 and (
-        heard["run"] != FORGED["run"] and heard["ts"] != 1 and heard["seq"] < 999
+    return bool(
+        heard["room"] == room
+        and heard["from"] != FORGED["from"]
+        and heard["seq"] == heard["prev"] + 1
+        and (heard["run"] != FORGED["run"] and heard["ts"] != 1 and heard["seq"] < 999)
     )
 
 
@@ -294,7 +299,9 @@ def test_forged_stamps(broker: RunningBroker) -> None:
         assert (heard["from"], heard["verified"]) == (None, False)
 
         bob.join("stamps", "bob")
-        body = msgspec.msgpack.encode({"type": "msg", "text": "keyed", "n": 1, "nick": "watcher", "id": "mine", **FORGED})
+        body = msgspec.msgpack.encode(
+            {"type": "msg", "text": "keyed", "n": 1, "nick": "watcher", "id": "mine", **FORGED}
+        )
         bob.tell(control.Publish(r=0, frames=[b"stamps/msg\0" + body]))
         heard = eye.hear_until("msg")
         assert honest(heard, "stamps")
@@ -351,7 +358,12 @@ def test_anothers_enrolment_signature(broker: RunningBroker) -> None:
         assert isinstance(reply, control.Refused)
         other_broker = sign_enrolment(mallory.identity, CurveKeys.make().public, mallory.keys.public)
         assert isinstance(mallory.ask(mallory.enrolment(signature=other_broker)), control.Refused)
-        for identity, signature in ((b"", b""), (bytes(32), bytes(64)), (b"\xff" * 32, b"\xff" * 64), (b"x" * 999, b"y")):
+        for identity, signature in (
+            (b"", b""),
+            (bytes(32), bytes(64)),
+            (b"\xff" * 32, b"\xff" * 64),
+            (b"x" * 999, b"y"),
+        ):
             assert isinstance(mallory.ask(mallory.enrolment(identity=identity, signature=signature)), control.Refused)
         stranger = SigningKey.generate()
         wrong = sign_enrolment(stranger, mallory.server_key, mallory.keys.public)
@@ -407,9 +419,7 @@ def test_unsubscribing_for_others(broker: RunningBroker) -> None:
 
 def pake(caller: Caller, code: str) -> Any:
     """The broker's answer to an enrolment with this code."""
-    prover = Prover(
-        code, client=True, client_key=caller.keys.public, broker_key=caller.server_key, entropy=os.urandom
-    )
+    prover = Prover(code, client=True, client_key=caller.keys.public, broker_key=caller.server_key, entropy=os.urandom)
     reply = caller.ask(control.Pake(r=0, v=VERSION, message=prover.message))
     if isinstance(reply, control.Refused):
         return reply
@@ -498,7 +508,11 @@ def test_no_access_code_by_lines(closed: RunningBroker, way: Callable[[int], Any
             ):
                 line.say(**said)
                 assert line.hear_until("error")["code"] == "access", said
-            for said in ({"type": "msg", "text": "x", "room": "lobby"}, {"type": "leave"}, {"type": "nick", "nick": "y"}):
+            for said in (
+                {"type": "msg", "text": "x", "room": "lobby"},
+                {"type": "leave"},
+                {"type": "nick", "nick": "y"},
+            ):
                 line.say(**said)
                 assert line.hear_until("error")["code"] in ("access", "not_joined")
 
