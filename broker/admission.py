@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.common.buckets import Bucket, Meter
+from sandpiper.common.census import household
 from sandpiper.common.control import Enrol, Enrolled, Pake, PakeReply
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import enrolment_holds, fingerprint, publisher
@@ -117,7 +118,7 @@ class Admission:
         return PakeReply(r=request.r, message=prover.message)
 
     def _allow_attempt(self, address: str, now: float) -> None:
-        failures = self._failures.get(address)
+        failures = self._failures.get(household(address))
         wait = failures.charge(0.0, now) if failures else 0.0
         if wait:
             raise Refusal(Code.RATE, "too many wrong access codes from your address", retry_ms=int(wait * 1000) + 1)
@@ -183,10 +184,11 @@ class Admission:
 
 
 def _bucket(buckets: dict[str, Bucket], address: str, rate: float, burst: float) -> Bucket:
-    """This address's bucket; all are forgotten when there are too many, so that memory stays bounded."""
-    if len(buckets) >= _ADDRESSES_MOST:
-        buckets.clear()
-    return buckets.setdefault(address, Bucket(rate, burst))
+    """This household's bucket; when there are too many the oldest is forgotten, so that memory stays bounded."""
+    home = household(address)
+    if home not in buckets and len(buckets) >= _ADDRESSES_MOST:
+        del buckets[next(iter(buckets))]
+    return buckets.setdefault(home, Bucket(rate, burst))
 
 
 def _check_version(version: int) -> None:

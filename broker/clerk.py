@@ -49,6 +49,10 @@ class Clerk:
             if isinstance(request, control.Enrol):
                 return self._enrol(caller, request, now)
             session = self._session(caller, now)
+            if not isinstance(request, _FREE):
+                wait = session.requests.take(1.0, now)
+                if wait:
+                    raise Refusal(Code.RATE, "too many requests", retry_ms=int(wait * 1000) + 1)
             handler = _HANDLERS[type(request)]
             return handler(self, session, request, now)
         except Refusal as refusal:
@@ -184,6 +188,8 @@ def _refused(number: int, refusal: Refusal) -> Reply:
     return control.Refused(r=number, code=refusal.code.value, text=refusal.text, retry_ms=refusal.retry_ms)
 
 
+_FREE = (control.Publish, control.SendWhisper, control.Received, control.Ping, control.Bye)
+"""Requests that have a rate of their own, or end something."""
 _Handler = Callable[[Clerk, Session, Any, float], "Reply | None"]
 _HANDLERS: dict[type[control.Request], _Handler] = {
     control.Join: Clerk._join,

@@ -11,7 +11,7 @@ from sandpiper.broker.session import Session
 from sandpiper.broker.store import StoreError
 from sandpiper.common import batch
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import PAGE_BYTES
+from sandpiper.common.limits import MEMBERS_ON_A_LINE, PAGE_BYTES
 from sandpiper.common.messages import Draft, Joined, Member, Message, Notice, Rooms, Welcome
 from sandpiper.common.nicks import ANON
 
@@ -48,7 +48,7 @@ class Desk:
         """See Port."""
         place = self._broker.join(self._known(guest), room, nick or ANON, self._clock())
         self._changed()
-        return Joined(room, place.nick, place.room.members(), place.room.head, self._broker.store.run)
+        return Joined(room, place.nick, self.members(room), place.room.head, self._broker.store.run)
 
     def leave(self, guest: Guest, room: str) -> None:
         """See Port."""
@@ -75,7 +75,7 @@ class Desk:
 
     def members(self, room: str) -> list[Member]:
         """See Port."""
-        return self._broker.members(room)
+        return self._broker.members(room)[:MEMBERS_ON_A_LINE]
 
     def rooms(self) -> Rooms:
         """See Port."""

@@ -44,7 +44,7 @@ def pick(host: str, randrange: Callable[[int, int], int]) -> Ports:
     """A base whose whole block is free now. Raises SandpiperError when none is found."""
     for _ in range(_TRIES):
         base = randrange(_LOWEST, _HIGHEST)
-        if all(_free(host, base + offset) for offset in range(BLOCK)):
+        if all(_free(each, base + offset) for offset in range(BLOCK) for each in {host, "127.0.0.1"}):
             return Ports(base)
     raise SandpiperError(f"no free block of {BLOCK} ports between {_LOWEST} and {_HIGHEST}; name one with --port")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sandpiper.bridge.port import Guest
-from sandpiper.common.buckets import Meter
+from sandpiper.common.buckets import Bucket, Meter
+from sandpiper.common.limits import REQUESTS_BURST, REQUESTS_PER_S
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Session:
     heard: float = 0.0
     gone_at: float | None = None
     rtt_ms: float | None = None
+    requests: Bucket = field(default_factory=lambda: Bucket(REQUESTS_PER_S, REQUESTS_BURST))
     seats: dict[str, Seat] = field(default_factory=dict)
     pushed: set[str] = field(default_factory=set)
 

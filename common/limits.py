@@ -39,6 +39,9 @@ SKELETONS: Final = 20_000
 MESSAGES_PER_S: Final = 5000
 """One member's default rate; far above a person, well below what would starve the others."""
 BYTES_PER_S: Final = 4 * 1024 * 1024
+REQUESTS_PER_S: Final = 200.0
+"""One session's questions: pages of history too, so a reader who is far behind still gets 200,000 messages a second."""
+REQUESTS_BURST: Final = 1000.0
 BURST_S: Final = 2.0
 """A bucket holds this many seconds of its rate."""
 PLAIN_FACTOR: Final = 4
@@ -156,7 +159,10 @@ CONTROL_HWM: Final = 128
 
 # Rooms -----------------------------------------------------------------------------------------------------
 ROOMS: Final = 1000
-MEMBERS_PER_ROOM: Final = 10_000
+MEMBERS_PER_ROOM: Final = 4000
+"""So that a list of them all fits a control frame."""
+MEMBERS_ON_A_LINE: Final = 256
+"""And so many of them a JSON line."""
 RETAIN_MESSAGES: Final = 100_000
 RETAIN_S: Final = 30 * 86400.0
 
