@@ -74,5 +74,8 @@ class Port(Protocol):
         Gives the seconds to wait before reading on from this guest; 0 for go on.
         """
 
+    def settle(self) -> None:
+        """What is staged is stored and delivered now: somebody's next answer must come after it."""
+
     def depart(self, guest: Guest) -> None:
         """The connection is gone: leave everywhere. Called once for every guest, one in no room included."""

@@ -101,6 +101,7 @@ class Session:
         self._rooms: list[str] = []  # in the order of joining
         self._replays: deque[_Running] = deque()
         self._floors: dict[str, int] = {}  # the last seq replayed, until a live message is beyond it
+        self._staged = False  # something of this client's waits at the port to be delivered
         self._owed = 0  # publications and whispers without an answer yet
         self._out: list[bytes] = []
         self._late: list[Item] | None = None  # delivered while a line is being handled: after its answer
@@ -167,6 +168,7 @@ class Session:
 
     def deliver(self, items: Sequence[Item]) -> None:
         """Things that have happened in the client's rooms."""
+        self._staged = False
         if self._late is not None:
             self._late.extend(items)
             return
@@ -200,11 +202,13 @@ class Session:
     # Lines ---------------------------------------------------------------------------------------------------
 
     def _line(self, line: bytes | TooLong, ts: int) -> None:
-        try:
-            if isinstance(line, TooLong):
-                raise Refusal(Code.TOO_LARGE, f"line too long: at most {LINE_BYTES} bytes")
-            said = parse(line) if line.strip() else None
-        except Refusal as refusal:
+        said, refusal = _read(line)
+        hello = isinstance(said, Hello) or (isinstance(refusal, Misspoken) and refusal.kind == "hello")
+        if self.state is State.SILENT and not hello:
+            self._handle(self._become_original, ts)
+        if self._staged and not isinstance(said, Draft):
+            self._port.settle()  # answers keep the order of the questions
+        if refusal is not None:
             self._handle(self._reject, refusal, ts)
         else:
             self._handle(self._dispatch, said, ts)
@@ -220,14 +224,9 @@ class Session:
             self.deliver(late)
 
     def _reject(self, refusal: Refusal, ts: int) -> None:
-        misspoken = refusal if isinstance(refusal, Misspoken) else None
-        if self.state is State.SILENT and (misspoken is None or misspoken.kind != "hello"):
-            self._become_original(ts)
-        self._refuse(refusal, ts, misspoken.id if misspoken else None)
+        self._refuse(refusal, ts, refusal.id if isinstance(refusal, Misspoken) else None)
 
     def _dispatch(self, said: Said | None, ts: int) -> None:
-        if self.state is State.SILENT and not isinstance(said, Hello):
-            self._become_original(ts)
         if said is None or self.state is State.ENDED:
             return
         handler, states = _TABLE[type(said)]
@@ -261,6 +260,7 @@ class Session:
         try:
             self._admit(None)
             self._port.enter(self._guest, LOBBY, None)
+            self._staged = True
             self._rooms.append(LOBBY)
         except Refusal as refusal:
             # It has no word for an access code, nor for another room: there is nothing it could do here.
@@ -298,6 +298,7 @@ class Session:
         if nick is not None and not nick.strip():
             raise Refusal(Code.INVALID, INVALID_NICK)
         joined = self._port.enter(self._guest, room, nick)
+        self._staged = True
         self._rooms.append(room)
         self.state = State.MEMBER
         self._floors.pop(room, None)
@@ -336,6 +337,7 @@ class Session:
         if not nick:
             raise Refusal(Code.INVALID, INVALID_NICK)
         self._port.claim(self._guest, self._own_room(self._named(said.room)), nick)
+        self._staged = True
 
     def _named(self, room: str | None) -> str | None:
         """Original clients know of no rooms: what they say in `room` is an unknown key to them."""
@@ -355,12 +357,14 @@ class Session:
     def _publish(self, draft: Draft, room: str | None) -> None:
         self._port.publish(self._guest, self._own_room(self._named(room)), draft)
         self._owed += 1
+        self._staged = True
 
     def _whisper(self, said: LineWhisper, ts: int) -> None:
         if not said.text.strip():
             raise Refusal(Code.INVALID, "invalid message: the text is blank")
         self._port.whisper(self._guest, self._own_room(said.room), said.to, said.text, said.id)
         self._owed += 1
+        self._staged = True
 
     def _leave(self, said: Leave, ts: int) -> None:
         room = self._own_room(said.room)
@@ -441,3 +445,13 @@ _TABLE: Final[dict[type[Any], tuple[Callable[[Session, Any, int], None], frozens
     Replay: (Session._replay, _EXTENDED),
     Ping: (Session._ping, _EXTENDED),
 }
+
+
+def _read(line: bytes | TooLong) -> tuple[Said | None, Refusal | None]:
+    """What a line says, None for a blank one; or why it says nothing."""
+    if isinstance(line, TooLong):
+        return None, Refusal(Code.TOO_LARGE, f"line too long: at most {LINE_BYTES} bytes")
+    try:
+        return (parse(line) if line.strip() else None), None
+    except Refusal as refusal:
+        return None, refusal

@@ -249,7 +249,8 @@ class Broker:
                 self._notice(room, f"{was} is now {claimed}", now, event="nick", session=session, was=was)
         if session.guest is not None:
             said = NickSet(f"nick set to {wanted}", self.ts(now))
-            self.tell(ToGuest(session.guest, [Item(said)]))
+            self.flush(now)  # between the notice and whatever the client says next
+            self._outputs.append(ToGuest(session.guest, [Item(said)]))
 
     def _remember(self, room: Room, session: Session, claimed: str, now: float) -> None:
         if session.identity is not None and claimed != ANON:

@@ -17,7 +17,9 @@ from sandpiper.common.nicks import ANON
 
 
 class Desk:
-    """One per broker. After each call the core may have something to send; `changed` says so to the service."""
+    """One per broker. After each call the core may have something to send; `changed` says so to the
+    service, and `settle` has it sent at once.
+    """
 
     def __init__(
         self,
@@ -26,11 +28,13 @@ class Desk:
         welcome: Callable[[str], Welcome],
         clock: Callable[[], float],
         changed: Callable[[], None],
+        settle: Callable[[], None],
     ) -> None:
         self._broker = broker
         self._admission = admission
         self._clock = clock
         self._changed = changed
+        self.settle = settle
         self._sessions: dict[Guest, Session] = {}
         self._count = 0
         self.welcome = welcome

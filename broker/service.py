@@ -122,7 +122,7 @@ class Service:
         self._curve = self._pair(keyed=True)
         self._plain = self._pair(keyed=False) if config.plain else None
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
-        self._desk = Desk(self.core, self.admission, self._welcome, time.monotonic, self._changed)
+        self._desk = Desk(self.core, self.admission, self._welcome, time.monotonic, self._changed, self._pump)
         self._door = FrontDoor(
             lines=lambda address: JsonLines(self._desk, address),
             inner=self._inner,

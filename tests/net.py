@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import random
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +28,9 @@ from sandpiper.peer.session import Session, State, Wish
 
 BROKER_KEY = b"B" * 32
 WALL = 1_700_000_000.0
+
+STORES: list[Store] = []
+"""Those of the running test's nets: tests/conftest.py closes them, in the thread that made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Net:
         self.rules = rules or Rules()
         self.access_code = access_code
         self.store = store or Store.memory()
-        weakref.finalize(self, self.store.close)
+        STORES.append(self.store)
         self.now = 1000.0
         self.clients: list[Client] = []
         self.on_bus: list[bytes] = []

@@ -121,6 +121,9 @@ class MemoryRooms:
         self.charges.append(size)
         return self.charge
 
+    def settle(self) -> None:
+        self.commit()
+
     def depart(self, guest: Guest) -> None:
         self.departed.append(guest)
         for name, held in self.held.items():

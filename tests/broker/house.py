@@ -81,7 +81,9 @@ class House:
         self.broker = Broker(self.store, self.rules, self.now, WALL + self.now)
         self.admission = Admission(self.store, BROKER_KEY, self.access_code, b"s" * 32, self.entropy)
         self.clerk = Clerk(self.broker, self.admission, lambda: WALL + self.now)
-        self.desk = Desk(self.broker, self.admission, lambda address: WELCOME, lambda: self.now, lambda: None)
+        self.desk = Desk(
+            self.broker, self.admission, lambda address: WELCOME, lambda: self.now, lambda: None, lambda: None
+        )
 
     def entropy(self, size: int) -> bytes:
         self._counter += 1

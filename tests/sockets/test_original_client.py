@@ -92,6 +92,14 @@ def test_a_nick_is_free_when_its_owner_has_left(broker: RunningBroker) -> None:
             assert second.hear_until("nick")["text"] == "nick set to dora"
 
 
+def test_answers_come_in_the_order_of_the_lines(broker: RunningBroker) -> None:
+    with Lines(broker) as client:
+        client.raw(b'{"type":"nick","nick":"swift"}\n{"type":"msg","text":"one"}\n{"type":"dance"}\n')
+        heard = [client.hear() for _ in range(5)]
+        assert [message["text"] for message in heard[:3]] == ["anon joined", "anon is now swift", "nick set to swift"]
+        assert sorted(message["text"] for message in heard[3:]) == ["invalid message type", "one"]
+
+
 def test_what_came_before_the_first_newline_counts_too(broker: RunningBroker) -> None:
     with Lines(broker) as client:
         client.say(type="nick", nick="eager")
