@@ -19,6 +19,8 @@ PAGE_BYTES: Final = 256 * 1024
 PAGE_ENTRIES: Final = 1000
 ROOM_NAME_BYTES: Final = 64
 NICK_CHARS: Final = 32
+NICKS_CACHED: Final = 4096
+"""Nicks whose rules need not be applied again: a tool says its own with every message."""
 ID_CHARS: Final = 64
 ERROR_CHARS: Final = 200
 """What a decoder complains about in a refusal: it quotes the stranger's own words, which have no bound."""

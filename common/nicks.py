@@ -10,7 +10,7 @@ from typing import Final
 from unicodedata import category, is_normalized, normalize
 
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import NICK_CHARS, SKELETONS
+from sandpiper.common.limits import NICK_CHARS, NICKS_CACHED, SKELETONS
 from sandpiper.common.sanitise import SHAPING, printable
 
 ANON: Final = "anon"
@@ -34,6 +34,7 @@ def nick(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=NICKS_CACHED)
 def _fault(text: str) -> str | None:
     if len(text) > NICK_CHARS:
         return f"at most {NICK_CHARS} characters"
@@ -50,6 +51,7 @@ def _fault(text: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=NICKS_CACHED)
 def fold(nick: str) -> str:
     """The key by which a nick is owned: NFKC and case folded, so that `Alice` is `alice`."""
     return normalize("NFKC", normalize("NFKC", nick).casefold())
