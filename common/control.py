@@ -215,7 +215,7 @@ class Event(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
 
 
 class Acked(Event):
-    """Stored: the publications `n`, `n + 1`, … have these seqs; 0 for one that was refused for good."""
+    """Stored: the publications `n`, `n + 1`, … have these seqs; 0 for one whose seq the broker has forgotten."""
 
     room: str
     n: int

@@ -23,7 +23,7 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False):
-    """The publication `id` is stored as `seq`."""
+    """The publication `id` is stored as `seq`; 0 where the broker knows only that it is, after a long outage."""
 
     id: str
     seq: int
