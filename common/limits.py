@@ -139,8 +139,8 @@ SUBSCRIPTION_FRAME_BYTES: Final = 512
 """One frame that a publishing socket takes in: a subscription, which libzmq needs some 50 times as much to keep, or
 CURVE's INITIATE, which with a plain client's metadata has 276 bytes."""
 PUB_HWM: Final = 20_000
-XPUB_HWM: Final = 2000
-"""Messages that wait for one slow tool at the plain pair, 112 MB at most; past it libzmq drops for that one."""
+XPUB_HWM: Final = 5000
+"""Messages that wait for one slow tool at the plain pair, 280 MB were they all of the largest size, but see GUARD_STALLED_S; past it libzmq drops for that one."""
 GUARD_S: Final = 0.025
 """How often the guard looks: on loopback 25 MB come in meanwhile."""
 GUARD_MARGIN_BYTES: Final = 32 * 1024 * 1024
@@ -149,7 +149,7 @@ GUARD_STEP_BYTES: Final = 8 * 1024 * 1024
 """Growth since it last compared at which it does so again …"""
 GUARD_IDLE_LOOKS: Final = 400
 """… or after so many looks (10 s), for those who fill slowly."""
-GUARD_STALLED_S: Final = 0.5
+GUARD_STALLED_S: Final = 0.25
 """A subscriber that has taken nothing for so long, while much waits for it, is cut; it comes back and repairs."""
 GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
 """What one connection may have sent since a message last came out: four whole frames."""
