@@ -140,7 +140,8 @@ SUBSCRIPTION_FRAME_BYTES: Final = 512
 CURVE's INITIATE, which with a plain client's metadata has 276 bytes."""
 PUB_HWM: Final = 20_000
 XPUB_HWM: Final = 5000
-"""Messages that wait for one slow tool at the plain pair, 280 MB were they all of the largest size, but see GUARD_STALLED_S; past it libzmq drops for that one."""
+"""Messages that wait for one slow tool at the plain pair; past it libzmq drops for that one. 280 MB, were they all of
+the largest size, but then GUARD_STALLED_S comes first."""
 GUARD_S: Final = 0.025
 """How often the guard looks: on loopback 25 MB come in meanwhile."""
 GUARD_MARGIN_BYTES: Final = 32 * 1024 * 1024
