@@ -65,7 +65,7 @@ class Drain:
 
     def _run(self) -> None:
         self._scheduled = False
-        if self._closed or self._held or not self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:  # type: ignore[operator]
+        if self._closed or self._held or not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             return  # to ask costs a tenth of an exception, and after a send there is mostly nothing
         batch = self._read()
         if batch:
