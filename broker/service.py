@@ -316,6 +316,14 @@ class Service:
             "messages_refused_total": ("Publications refused.", sum(press.refused.values())),
             "requests_total": ("Control requests.", self._control.requests),
             "unsent_total": ("Control frames dropped for slow or gone clients.", self._control.unsent),
+            "multiparts_total": (
+                "Bus messages of several frames, dropped.",
+                sum(pair.multiparts for pair in self._pairs),
+            ),
+            "oversubscribed_total": (
+                "Connections cut for subscribing to too much.",
+                sum(pair.dropped_connections for pair in self._pairs),
+            ),
             "strangers_total": ("Connections refused by ZAP.", self._zap.refused),
             "denied_total": ("Wrong access codes.", self.admission.denied),
             "cut_total": ("Connections cut for sending without end.", self._guard.cut if self._guard else 0),
