@@ -42,7 +42,7 @@ class Dialer:
             yield room
 
     def _introduce(self, room: Room) -> None:
-        address = room.target.address
+        address = room.where
         if self._profile is not None and address in self._profile.fresh:
             self._profile.fresh.remove(address)
             self.tell(f"new broker {address}, its key {room.broker} is pinned from now on")

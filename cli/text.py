@@ -82,9 +82,7 @@ class Text:
     async def _entered(self, room: Room, event: Entered) -> None:
         self.renderer.know([event.nick])
         back = "back " if event.again else ""
-        self.view.status(
-            self.renderer.dim(f"{back}in {event.room} as {self.renderer.plain(event.nick)}, {room.target.address}")
-        )
+        self.view.status(self.renderer.dim(f"{back}in {event.room} as {self.renderer.plain(event.nick)}, {room.where}"))
 
     async def _command(self, room: Room, text: str) -> Go | None:
         word, _, rest = text[1:].partition(" ")

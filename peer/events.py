@@ -52,4 +52,25 @@ class PathChanged(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Event: TypeAlias = Received | Delivered | Failed | Entered | PathChanged | Notice | Whisper | Lost | Trimmed
+class Warned(msgspec.Struct, frozen=True, gc=False):
+    """Something that a person should know of, in words: a guess at the code, a person with another key, a cheat.
+
+    `kind` is one of `guess`, `code`, `key`, `cheat`, `roster`, `kick`, `lan`, `storage`, for programs.
+    """
+
+    kind: str
+    text: str
+
+
+class CodeChanged(msgspec.Struct, frozen=True, gc=False):
+    """The room has another code now; the old one no longer opens it."""
+
+    code: str
+
+    def __repr__(self) -> str:
+        return "CodeChanged(…)"  # a code is a secret, and a repr may end in a log
+
+
+Event: TypeAlias = (
+    Received | Delivered | Failed | Entered | PathChanged | Notice | Whisper | Lost | Trimmed | Warned | CodeChanged
+)

@@ -12,26 +12,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
-from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal, SandpiperError, Unreachable
 from sandpiper.common.limits import EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
 from sandpiper.common.target import Target, parse_host
+from sandpiper.peer.brokered import Brokered
+from sandpiper.peer.engine import Engine, PathInfo, Verification
 from sandpiper.peer.events import Delivered, Event, Failed
-from sandpiper.peer.keeper import Keeper
 from sandpiper.peer.pending import Pending
 from sandpiper.peer.profile import Profile
-from sandpiper.peer.session import Session, Wish
+from sandpiper.peer.session import Wish
 
 _POSTED_MOST = 200
 """Posted without a pause until the loop gets its turn: so that sending and acknowledging overlap."""
+
+MakeEngine: TypeAlias = Callable[[Callable[[], None]], Engine]
+"""Makes the engine, on the running loop; it calls what it is given when it has events."""
 
 
 def connect(
@@ -54,39 +56,30 @@ def connect(
     """
     aim = parse_host(target) if isinstance(target, str) else target
     wish = Wish(aim.room, nick, member, listen, after, backlog)
-    return Room(aim, wish, access_code, profile, one_port=one_port)
+
+    def engine(turned: Callable[[], None]) -> Engine:
+        return Brokered(aim, wish, access_code, profile or Profile.default(), one_port=one_port, turned=turned)
+
+    return Room(engine)
 
 
 class Room:
     """One room, one session."""
 
-    def __init__(
-        self, target: Target, wish: Wish, access_code: str | None, profile: Profile | None, *, one_port: bool
-    ) -> None:
-        self.target = target
-        self._wish = wish
-        self._code = access_code
-        self._profile = profile
-        self._one_port = one_port
+    def __init__(self, make: MakeEngine) -> None:
+        self._make = make
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._pending: dict[str, Pending] = {}
         self._posted = 0
         self._closing = False
-        self._keeper: Keeper
+        self._engine: Engine
 
     # Entering and leaving ----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Room:
-        self._keeper = Keeper(
-            self.target,
-            self._wish,
-            self._code,
-            self._profile or Profile.default(),
-            one_port=self._one_port,
-            turned=self._collect,
-        )
-        await self._keeper.start()
+        self._engine = self._make(self._collect)
+        await self._engine.start()
         return self
 
     async def __aexit__(
@@ -101,7 +94,7 @@ class Room:
     async def close(self) -> None:
         """Says goodbye and lets go of everything. What is not stored yet is abandoned: `flush` first."""
         self._closing = True
-        await self._keeper.close()
+        await self._engine.close()
         self._wake.set()
         self._abandon(Refusal(Code.CLOSING, "the room was closed before the message was stored"))
 
@@ -110,25 +103,24 @@ class Room:
             pending.settle(None, error)
         self._pending.clear()
 
-    # What the session says ---------------------------------------------------------------------------------
+    # What the engine says ---------------------------------------------------------------------------------
 
     def _collect(self) -> None:
-        session, held = self._session, self._events
-        if session.broken is not None and self._pending:
-            self._abandon(session.broken)
-        if session.broken is not None:
+        engine, held = self._engine, self._events
+        if engine.broken is not None:
+            self._abandon(engine.broken)
             self._wake.set()
-        if not session.events:
+        if not engine.events:
             return
-        for event in session.events:
+        for event in engine.events:
             if isinstance(event, (Delivered, Failed)):
                 self._settle(event)
                 if len(held) >= EVENTS_WAITING:
                     continue
             held.append(event)
-        session.events.clear()
+        engine.events.clear()
         if len(held) >= EVENTS_WAITING:
-            self._keeper.hold(True)
+            engine.hold(True)
         self._wake.set()
 
     def _settle(self, event: Delivered | Failed) -> None:
@@ -160,11 +152,10 @@ class Room:
         return await self._post(DataDraft(value=value))
 
     async def _post(self, draft: Draft) -> Pending:
-        session = self._session
-        while session.outbox.full:
+        while self._engine.full:
             await self._motion()
         self._check()
-        pending = Pending(session.post(draft, time.monotonic()))
+        pending = Pending(self._engine.post(draft, time.monotonic()))
         self._pending[pending.id] = pending
         self._posted += 1
         if self._posted == 1:  # at rest a message waits for nothing; what is posted in the same turn goes together
@@ -181,100 +172,125 @@ class Room:
 
     def _send_posted(self) -> None:
         if not self._closing:
-            self._session.flush(time.monotonic())
-            self._keeper.turn()
+            self._engine.flush(time.monotonic())
 
     async def flush(self) -> None:
-        """Returns when all that was posted is stored. Raises Unreachable after QUIT_S without any progress."""
-        outbox = self._session.outbox
-        while not outbox.empty:
+        """Returns when all that was posted is stored, or nobody is there to store it (see `alone`).
+
+        Raises Unreachable after QUIT_S without any progress.
+        """
+        engine = self._engine
+        while not (engine.empty or engine.alone):
             self._check()
-            left = outbox.progressed_at + QUIT_S - time.monotonic()
+            left = engine.progressed_at + QUIT_S - time.monotonic()
             if left <= 0:
                 raise Unreachable(
-                    f"{self.target.address} has acknowledged nothing for {QUIT_S:.0f} s; what was sent may be lost"
+                    f"{engine.where} has acknowledged nothing for {QUIT_S:.0f} s; what was sent may be lost"
                 )
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._motion(), left)
 
     async def _motion(self) -> None:
         self._check()
-        self._keeper.moved.clear()
-        await self._keeper.moved.wait()
+        self._engine.moved.clear()
+        await self._engine.moved.wait()
 
     def _check(self) -> None:
         if self._closing:
             raise SandpiperError("the room is closed")
-        if self._session.broken is not None:
-            raise self._session.broken
+        if self._engine.broken is not None:
+            raise self._engine.broken
 
     # Requests ----------------------------------------------------------------------------------------------
 
     async def members(self) -> list[Member]:
         """Who is present. Raises Refusal."""
-        reply = await self._keeper.request(control.Who(r=0, room=self._wish.room))
-        return reply.members if isinstance(reply, control.Present) else []
+        return await self._engine.members()
 
     async def rooms(self) -> list[RoomInfo]:
-        """The broker's rooms. Raises Refusal."""
-        reply = await self._keeper.request(control.ListRooms(r=0))
-        return reply.rooms if isinstance(reply, control.RoomList) else []
+        """The rooms that one could join here. Raises Refusal."""
+        return await self._engine.rooms()
 
     async def claim(self, nick: str) -> None:
         """Takes another nick. Raises Refusal."""
-        await self._keeper.request(control.Claim(r=0, room=self._wish.room, nick=nick))
-        self._session.nick = nick
+        await self._engine.claim(nick)
 
     async def whisper(self, to: str, text: str) -> None:
         """A line for `to` alone; returns when one of its sessions has it. Raises Refusal."""
-        name = os.urandom(8).hex()
-        await self._keeper.request(control.SendWhisper(r=0, room=self._wish.room, to=to, text=text, id=name))
+        await self._engine.whisper(to, text)
+
+    async def verify(self, nick: str) -> list[Verification]:
+        """The words to compare out loud with each person of that nick. Raises Refusal."""
+        return await self._engine.verify(nick)
+
+    async def kick(self, nick: str) -> None:
+        """Removes a person, and gives the room new keys and another code. Raises Refusal."""
+        await self._engine.kick(nick)
+
+    async def rotate(self) -> str:
+        """Gives the room another code, which it returns. Raises Refusal."""
+        return await self._engine.rotate()
+
+    async def paths(self) -> list[PathInfo]:
+        """How each member is reached. Raises Refusal."""
+        return await self._engine.paths()
 
     # What one sees -----------------------------------------------------------------------------------------
 
     @property
-    def _session(self) -> Session:
-        return self._keeper.session
+    def where(self) -> str:
+        """Where the room is, in a word: the broker's address, or `p2p`."""
+        return self._engine.where
+
+    @property
+    def code(self) -> str | None:
+        """The code that others join by, if the room has one."""
+        return self._engine.code
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody is there who could store what one sends."""
+        return self._engine.alone
 
     @property
     def broker(self) -> str:
-        """The fingerprint of the broker's key."""
-        return self._keeper.broker
+        """The fingerprint of the broker's key; empty without one."""
+        return self._engine.broker
 
     @property
     def name(self) -> str:
-        """The room's name."""
-        return self._wish.room
+        """The room's name: a broker's word for it, or the code."""
+        return self._engine.name
 
     @property
     def nick(self) -> str:
         """The nick that the session has now."""
-        return self._session.nick
+        return self._engine.nick
 
     @property
     def path(self) -> str:
-        """How messages travel now: `bus`, `one-port` or `offline`."""
-        return self._session.path
+        """How messages travel now; `offline` when they do not."""
+        return self._engine.path
 
     @property
     def fingerprint(self) -> str:
         """One's own."""
-        return self._session.fingerprint
+        return self._engine.fingerprint
 
     @property
     def rtt_ms(self) -> float | None:
-        """The last round trip to the broker."""
-        return None if self._session.rtt_s is None else self._session.rtt_s * 1000
+        """The last round trip, to the broker or to the nearest member."""
+        return self._engine.rtt_ms
 
     @property
     def run(self) -> str:
-        """The run of the room's log, 32 hex digits."""
-        return self._session.entered.run if self._session.entered else ""
+        """The run of the log that one's messages go to, 32 hex digits."""
+        return self._engine.run
 
     @property
     def seq(self) -> int:
-        """Where the room's log stood at the last entry."""
-        return self._session.entered.head if self._session.entered else 0
+        """Where that log stood at the last entry."""
+        return self._engine.seq
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
@@ -283,10 +299,10 @@ class Room:
         while not self._events:
             if self._closing:
                 raise StopAsyncIteration
-            if self._session.broken is not None:
-                raise self._session.broken
+            if self._engine.broken is not None:
+                raise self._engine.broken
             self._wake.clear()
             await self._wake.wait()
         if len(self._events) == EVENTS_WAITING // 2:
-            self._keeper.hold(False)
+            self._engine.hold(False)
         return self._events.popleft()

@@ -8,7 +8,6 @@ from typing import Any
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Member, Msg, RoomInfo
-from sandpiper.common.target import Target
 from sandpiper.peer.events import Delivered, Entered, Event, Received
 
 
@@ -20,7 +19,7 @@ class ScriptedRoom:
     """Stores all at once, and echoes it."""
 
     def __init__(self, *events: Event, nick: str = "anna") -> None:
-        self.name, self.nick, self.target, self.seq = "lobby", nick, Target("localhost"), 0
+        self.name, self.nick, self.where, self.seq = "lobby", nick, "localhost:5000", 0
         self.run = "0" * 32
         self.posted: list[tuple[str, Any]] = []
         self.flushed = False

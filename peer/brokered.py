@@ -1,0 +1,193 @@
+"""The engine of a broker's room: a session and the keeper that keeps it connected."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+
+from sandpiper.common import control
+from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.messages import Draft, Member, RoomInfo
+from sandpiper.common.target import Target
+from sandpiper.peer.engine import PathInfo, Verification
+from sandpiper.peer.events import Event
+from sandpiper.peer.keeper import Keeper
+from sandpiper.peer.profile import Profile
+from sandpiper.peer.session import Session, Wish
+
+_ELSEWHERE = "that is for rooms between peers; this one is a broker's"
+
+
+class Brokered:
+    """See Engine. Made on a running loop."""
+
+    def __init__(
+        self,
+        target: Target,
+        wish: Wish,
+        access_code: str | None,
+        profile: Profile,
+        *,
+        one_port: bool,
+        turned: Callable[[], None],
+    ) -> None:
+        self._target = target
+        self._wish = wish
+        self.keeper = Keeper(target, wish, access_code, profile, one_port=one_port, turned=turned)
+
+    # Life --------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """See Engine."""
+        await self.keeper.start()
+
+    async def close(self) -> None:
+        """See Engine."""
+        await self.keeper.close()
+
+    @property
+    def session(self) -> Session:
+        """The pure half."""
+        return self.keeper.session
+
+    @property
+    def moved(self) -> asyncio.Event:
+        """See Engine."""
+        return self.keeper.moved
+
+    @property
+    def events(self) -> deque[Event]:
+        """See Engine."""
+        return self.session.events
+
+    @property
+    def broken(self) -> SandpiperError | None:
+        """See Engine."""
+        return self.session.broken
+
+    # Publishing --------------------------------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """See Engine."""
+        return self.session.outbox.full
+
+    @property
+    def empty(self) -> bool:
+        """See Engine."""
+        return self.session.outbox.empty
+
+    @property
+    def progressed_at(self) -> float:
+        """See Engine."""
+        return self.session.outbox.progressed_at
+
+    @property
+    def alone(self) -> bool:
+        """See Engine: a broker is there, or it is not."""
+        return False
+
+    def post(self, draft: Draft, now: float) -> str:
+        """See Engine."""
+        return self.session.post(draft, now)
+
+    def flush(self, now: float) -> None:
+        """See Engine."""
+        self.session.flush(now)
+        self.keeper.turn()
+
+    def hold(self, on: bool) -> None:
+        """See Engine."""
+        self.keeper.hold(on)
+
+    # Requests ----------------------------------------------------------------------------------------------
+
+    async def members(self) -> list[Member]:
+        """See Engine."""
+        reply = await self.keeper.request(control.Who(r=0, room=self._wish.room))
+        return reply.members if isinstance(reply, control.Present) else []
+
+    async def rooms(self) -> list[RoomInfo]:
+        """See Engine."""
+        reply = await self.keeper.request(control.ListRooms(r=0))
+        return reply.rooms if isinstance(reply, control.RoomList) else []
+
+    async def claim(self, nick: str) -> None:
+        """See Engine."""
+        await self.keeper.request(control.Claim(r=0, room=self._wish.room, nick=nick))
+        self.session.nick = nick
+
+    async def whisper(self, to: str, text: str) -> None:
+        """See Engine."""
+        name = os.urandom(8).hex()
+        await self.keeper.request(control.SendWhisper(r=0, room=self._wish.room, to=to, text=text, id=name))
+
+    async def verify(self, nick: str) -> list[Verification]:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which vouches for the nicks; /who shows the fingerprints")
+
+    async def kick(self, nick: str) -> None:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
+
+    async def rotate(self) -> str:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE} and has no code")
+
+    async def paths(self) -> list[PathInfo]:
+        """See Engine."""
+        return [PathInfo(each.nick, each.from_, each.path, each.rtt_ms, "") for each in await self.members()]
+
+    # What one sees -----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """See Engine."""
+        return self._wish.room
+
+    @property
+    def where(self) -> str:
+        """See Engine."""
+        return self._target.address
+
+    @property
+    def code(self) -> str | None:
+        """See Engine."""
+        return None
+
+    @property
+    def broker(self) -> str:
+        """See Engine."""
+        return self.keeper.broker
+
+    @property
+    def nick(self) -> str:
+        """See Engine."""
+        return self.session.nick
+
+    @property
+    def path(self) -> str:
+        """See Engine: `bus`, `one-port` or `offline`."""
+        return self.session.path
+
+    @property
+    def fingerprint(self) -> str:
+        """See Engine."""
+        return self.session.fingerprint
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """See Engine: to the broker."""
+        return None if self.session.rtt_s is None else self.session.rtt_s * 1000
+
+    @property
+    def run(self) -> str:
+        """See Engine."""
+        return self.session.entered.run if self.session.entered else ""
+
+    @property
+    def seq(self) -> int:
+        """See Engine."""
+        return self.session.entered.head if self.session.entered else 0
