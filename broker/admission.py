@@ -7,7 +7,6 @@ them in at once.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.common.buckets import Bucket, Meter
-from sandpiper.common.census import household
+from sandpiper.common.callers import Tickets
 from sandpiper.common.control import Enrol, Enrolled, Pake, PakeReply
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import enrolment_holds, fingerprint, publisher
@@ -27,14 +26,15 @@ from sandpiper.common.limits import (
     ENROLLED_MOST,
     PAKE_PER_S,
     PAKE_PER_S_AND_ADDRESS,
-    TICKET_S,
     UNFINISHED_S,
     VERSION,
 )
+from sandpiper.common.paces import Paces
 from sandpiper.common.pake import Proof, Prover
 
-CAPS = ["msg", "me", "data", "whisper", "replay"]
-_ADDRESSES_MOST = 10_000
+CAPS = ["msg", "me", "data", "whisper", "replay", "sealed"]
+RELAY_CAPS = ["sealed"]
+"""Of a session that only relays: the bus stays closed to it, and nothing of it is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,14 @@ class Admission:
         entropy: Callable[[int], bytes],
     ) -> None:
         self._store = store
-        self._key = key
+        self.key = key
         self._code = access_code
-        self._secret = secret
+        self.tickets = Tickets(secret)
         self._entropy = entropy
         self._attempts: dict[bytes, _Attempt] = {}
-        self._failures: dict[str, Bucket] = {}
-        self._paces: dict[str, Bucket] = {}
+        # A bucket is asked before an attempt and charged after it, so the last one that it holds is one too many.
+        self._failures = Paces(ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES - 1)
+        self._paces = Paces(PAKE_PER_S_AND_ADDRESS, PAKE_PER_S_AND_ADDRESS)
         self._pace = Bucket(PAKE_PER_S, PAKE_PER_S)
         self.enrolled: dict[bytes, bytes] = dict(store.load().enrolled)
         self.denied = 0
@@ -70,26 +71,6 @@ class Admission:
     def closed(self) -> bool:
         """Whether an access code is asked."""
         return self._code is not None
-
-    # Tickets -----------------------------------------------------------------------------------------------
-
-    def ticket(self, address: str, now: float) -> str:
-        """What the door observed, for the first CURVE request to show: `time.address.MAC`."""
-        seen = f"{int(now)}.{address}"
-        return f"{seen}.{self._mac(seen)}"
-
-    def address(self, ticket: str, observed: str, now: float) -> str:
-        """The real address behind a request: the splice's own observation, else what a fresh ticket proves."""
-        if observed:
-            return observed
-        seen, _, mac = ticket.rpartition(".")
-        if not hmac.compare_digest(mac.encode(), self._mac(seen).encode()):
-            return ""
-        time, _, address = seen.partition(".")
-        return address if 0 <= now - int(time) <= TICKET_S else ""
-
-    def _mac(self, seen: str) -> str:
-        return hashlib.blake2b(seen.encode(), key=self._secret, digest_size=16).hexdigest()
 
     # The access code ---------------------------------------------------------------------------------------
 
@@ -109,26 +90,26 @@ class Admission:
         if self._code is None:
             raise Refusal(Code.INVALID, "this broker asks for no access code")
         self._allow_attempt(address, now)
-        paced = _bucket(self._paces, address, PAKE_PER_S_AND_ADDRESS, PAKE_PER_S_AND_ADDRESS)
-        wait = paced.take(1.0, now) or self._pace.take(1.0, now)
+        wait = self._paces.take(address, 1.0, now) or self._pace.take(1.0, now)
         if wait:
             raise Refusal(Code.RATE, "too many are connecting", retry_ms=int(wait * 1000) + 1)
-        prover = Prover(self._code, client=False, client_key=session_key, broker_key=self._key, entropy=self._entropy)
+        prover = Prover(self._code, client=False, client_key=session_key, broker_key=self.key, entropy=self._entropy)
         self._attempts[session_key] = _Attempt(prover.finish(request.message), now + UNFINISHED_S)
         return PakeReply(r=request.r, message=prover.message)
 
     def _allow_attempt(self, address: str, now: float) -> None:
-        failures = self._failures.get(household(address))
-        wait = failures.charge(0.0, now) if failures else 0.0
+        wait = self._failures.debt(address, now)
         if wait:
             raise Refusal(Code.RATE, "too many wrong access codes from your address", retry_ms=int(wait * 1000) + 1)
 
     def _fail(self, address: str, now: float) -> None:
         self.denied += 1
-        # A bucket is asked before an attempt and charged after it, so the last one that it holds is one too many.
-        failures = _bucket(self._failures, address, ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES - 1)
-        failures.charge(1.0, now)
+        self._failures.charge(address, 1.0, now)
         raise Refusal(Code.ACCESS, "wrong access code")
+
+    def nonce(self) -> bytes:
+        """32 bytes that nobody can guess."""
+        return self._entropy(32)
 
     # Enrolment ---------------------------------------------------------------------------------------------
 
@@ -137,17 +118,14 @@ class Admission:
     ) -> tuple[Session, bytes]:
         """A session for this key, and the broker's own confirmation. Raises Refusal."""
         _check_version(request.v)
-        if not enrolment_holds(request.identity, request.signature, self._key, session_key):
+        if not enrolment_holds(request.identity, request.signature, self.key, session_key):
             raise Refusal(Code.INVALID, "the identity did not sign this connection's key")
         confirm = b""
         known = self.enrolled.get(session_key) == request.identity and not request.confirm
         if self._code is not None and not known:
             confirm = self._proved(session_key, request.confirm, address, now)
-        with suppress(StoreError):  # a full disk keeps nobody out: the key is only not remembered
-            self._store.enrol(session_key, request.identity, wall)
-        self.enrolled[session_key] = request.identity
-        if len(self.enrolled) > ENROLLED_MOST:
-            self.forget(next(iter(self.enrolled)))
+        if request.caps != RELAY_CAPS:
+            self._remember(session_key, request.identity, wall)
         session = Session(
             meter,
             key=session_key,
@@ -157,6 +135,13 @@ class Admission:
             heard=now,
         )
         return session, confirm
+
+    def _remember(self, session_key: bytes, identity: bytes, wall: float) -> None:
+        with suppress(StoreError):  # a full disk keeps nobody out: the key is only not remembered
+            self._store.enrol(session_key, identity, wall)
+        self.enrolled[session_key] = identity
+        if len(self.enrolled) > ENROLLED_MOST:
+            self.forget(next(iter(self.enrolled)))
 
     def _proved(self, session_key: bytes, confirm: bytes, address: str, now: float) -> bytes:
         attempt = self._attempts.pop(session_key, None)
@@ -181,14 +166,6 @@ class Admission:
         """An attempt that was never confirmed has taught its maker nothing; it is dropped."""
         for key in [key for key, attempt in self._attempts.items() if attempt.until < now]:
             del self._attempts[key]
-
-
-def _bucket(buckets: dict[str, Bucket], address: str, rate: float, burst: float) -> Bucket:
-    """This household's bucket; when there are too many the oldest is forgotten, so that memory stays bounded."""
-    home = household(address)
-    if home not in buckets and len(buckets) >= _ADDRESSES_MOST:
-        del buckets[next(iter(buckets))]
-    return buckets.setdefault(home, Bucket(rate, burst))
 
 
 def _check_version(version: int) -> None:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sandpiper.broker.admission import Admission, enrolled_reply
 from sandpiper.broker.core import Broker
+from sandpiper.broker.outputs import Output
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import StoreError
 from sandpiper.common import control
+from sandpiper.common.callers import Caller
 from sandpiper.common.control import Reply
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import PAGE_BYTES, PAGE_ENTRIES, WINDOW_MESSAGES
 
 _COUNTER_MOST = 1 << 62
 """Above every seq and every number, and still fit for a database."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the CURVE key that the connection proved, where to answer, and the address behind it."""
-
-    key: bytes
-    route: bytes
-    address: str
 
 
 class Clerk:
@@ -44,7 +36,7 @@ class Clerk:
             return _refused(control.request_number(frame), refusal)
         try:
             if isinstance(request, control.Pake):
-                address = self._admission.address(request.ticket, caller.address, now)
+                address = self._admission.tickets.address(request.ticket, caller.address, now)
                 return self._admission.pake(caller.key, request, address, now)
             if isinstance(request, control.Enrol):
                 return self._enrol(caller, request, now)
@@ -68,7 +60,7 @@ class Clerk:
         return session
 
     def _enrol(self, caller: Caller, request: control.Enrol, now: float) -> Reply:
-        address = self._admission.address(request.ticket, caller.address, now)
+        address = self._admission.tickets.address(request.ticket, caller.address, now)
         broker = self._broker
         made, confirm = self._admission.enrol(caller.key, request, address, broker.meter(), now, self._wall())
         session = broker.sessions.get(caller.key)
@@ -156,20 +148,43 @@ class Clerk:
         wait = session.meter.take(len(request.text), now)
         if wait:
             raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
-        for output in broker.whispers.send(
-            room, session, request.to, request.text, request.id, request.r, now, broker.ts(now)
-        ):
-            broker.tell(output)
+        whispers, ts = broker.whispers, broker.ts(now)
+        self._tell(whispers.send(room, session, request.to, request.text, request.id, request.r, now, ts))
 
     def _received(self, session: Session, request: control.Received, now: float) -> None:
-        for output in self._broker.whispers.received(session, request.id, request.sender):
+        self._tell(self._broker.whispers.received(session, request.id, request.sender))
+
+    # The relay ---------------------------------------------------------------------------------------------
+
+    def _challenge(self, session: Session, request: control.Challenge, now: float) -> Reply:
+        nonce = self._admission.nonce()
+        self._broker.relay.challenge(session, nonce, now)
+        return control.Challenged(r=request.r, nonce=nonce)
+
+    def _attach(self, session: Session, request: control.Attach, now: float) -> Reply:
+        tag, present, told = self._broker.relay.attach(
+            session, request.tag_key, request.signature, self._admission.key
+        )
+        self._tell(told)
+        return control.Attached(r=request.r, tag=tag, present=present)
+
+    def _detach(self, session: Session, request: control.Detach, now: float) -> Reply:
+        self._tell(self._broker.relay.detach(session, request.tag))
+        return control.Done(r=request.r)
+
+    def _sealed(self, session: Session, request: control.SendSealed, now: float) -> None:
+        self._tell(self._broker.relay.send(session, request.tag, request.to, request.body, now))
+
+    def _tell(self, outputs: list[Output]) -> None:
+        for output in outputs:
             self._broker.tell(output)
 
     # Life --------------------------------------------------------------------------------------------------
 
     def _ping(self, session: Session, request: control.Ping, now: float) -> Reply:
         session.rtt_ms = request.rtt_ms
-        self._broker.flush(now)  # a head that is not stored yet may never be
+        if session.seats:
+            self._broker.flush(now)  # a head that is not stored yet may never be
         heads = {name: self._broker.rooms[name].head for name in session.seats}
         return control.Pong(r=request.r, run=self._broker.store.run, heads=heads)
 
@@ -188,7 +203,7 @@ def _refused(number: int, refusal: Refusal) -> Reply:
     return control.Refused(r=number, code=refusal.code.value, text=refusal.text, retry_ms=refusal.retry_ms)
 
 
-_FREE = (control.Publish, control.SendWhisper, control.Received, control.Ping, control.Bye)
+_FREE = (control.Publish, control.SendWhisper, control.Received, control.SendSealed, control.Ping, control.Bye)
 """Requests that have a rate of their own, or end something."""
 _Handler = Callable[[Clerk, Session, Any, float], "Reply | None"]
 _HANDLERS: dict[type[control.Request], _Handler] = {
@@ -202,6 +217,10 @@ _HANDLERS: dict[type[control.Request], _Handler] = {
     control.Subscribe: Clerk._subscribe,
     control.SendWhisper: Clerk._whisper,
     control.Received: Clerk._received,
+    control.Challenge: Clerk._challenge,
+    control.Attach: Clerk._attach,
+    control.Detach: Clerk._detach,
+    control.SendSealed: Clerk._sealed,
     control.Ping: Clerk._ping,
     control.Bye: Clerk._bye,
 }

@@ -28,7 +28,6 @@ from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.desk import Desk
 from sandpiper.broker.guard import Guard
-from sandpiper.broker.keyfile import broker_keys
 from sandpiper.broker.outputs import ToBus, ToGuest
 from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.store import Store, StoreError
@@ -36,6 +35,7 @@ from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import GUARD_S, RETAIN_CHUNK, VERSION
@@ -98,7 +98,7 @@ class Service:
             config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16), now=time.time()
         )
         try:
-            self.keys = broker_keys(config.data)
+            self.keys = curve_keys(config.data / "broker.key")
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
         except SandpiperError:
@@ -126,8 +126,8 @@ class Service:
         self._door = FrontDoor(
             lines=lambda address: JsonLines(self._desk, address),
             inner=self._inner,
-            on_splice=self._control.spliced,
-            on_splice_closed=self._control.unspliced,
+            on_splice=self._control.router.spliced,
+            on_splice_closed=self._control.router.unspliced,
             greeting="a sandpiper broker",
         )
         self._ports = Ports(config.port)
@@ -182,7 +182,7 @@ class Service:
     def _open_metrics(self) -> None:
         if self._config.metrics_port is None:
             return
-        from sandpiper.broker.metrics import MetricsServer  # prometheus-client: only for those who ask
+        from sandpiper.common.io.metrics import MetricsServer  # prometheus-client: only for those who ask
 
         self._metrics = MetricsServer(
             self._config.metrics_port, self._sample, lambda: self._beat, lambda: self.core.press.trouble
@@ -224,7 +224,7 @@ class Service:
 
     def _welcome(self, address: str) -> Welcome:
         ready = self.ready()
-        ticket = self.admission.ticket(address, time.monotonic())
+        ticket = self.admission.tickets.give(address, time.monotonic())
         return Welcome(VERSION, self._config.server, ready.key, ready.xsub, ready.xpub, ticket, self.admission.closed)
 
     # Messages ----------------------------------------------------------------------------------------------
@@ -314,8 +314,8 @@ class Service:
             "line_clients": ("JSON-lines clients in a room.", len(self._desk.guests)),
             "messages_stored_total": ("Messages stored.", press.stored),
             "messages_refused_total": ("Publications refused.", sum(press.refused.values())),
-            "requests_total": ("Control requests.", self._control.requests),
-            "unsent_total": ("Control frames dropped for slow or gone clients.", self._control.unsent),
+            "requests_total": ("Control requests.", self._control.router.requests),
+            "unsent_total": ("Control frames dropped for slow or gone clients.", self._control.router.unsent),
             "multiparts_total": (
                 "Bus messages of several frames, dropped.",
                 sum(pair.multiparts for pair in self._pairs),

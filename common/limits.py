@@ -15,7 +15,7 @@ BODY_BYTES: Final = 56 * 1024
 FRAME_BYTES: Final = 1024 * 1024
 """One frame on a control or bus socket (libzmq's MAXMSGSIZE): a page of replay or a batch of publications."""
 PAGE_BYTES: Final = 256 * 1024
-"""One page of replay: well below a frame, and CONTROL_HWM of them still fit a stalled client's queue."""
+"""One page of replay: well below a frame, and many of them still fit a stalled client's queue."""
 PAGE_ENTRIES: Final = 1000
 ROOM_NAME_BYTES: Final = 64
 NICK_CHARS: Final = 32
@@ -128,6 +128,8 @@ ACCESS_WINDOW_S: Final = 60.0
 PAKE_PER_S: Final = 50.0
 """SPAKE2 exchanges in all: 7 ms of CPU each, so a third of a core."""
 PAKE_PER_S_AND_ADDRESS: Final = 10.0
+PACES_MOST: Final = 10_000
+"""Addresses whose rate is remembered; past it the oldest is forgotten."""
 
 # Bus -------------------------------------------------------------------------------------------------------
 BATCH_MESSAGES: Final = 500
@@ -157,8 +159,10 @@ GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
 
 BATCH_HWM: Final = 500
 """Batches that wait for one subscriber, or for a reader here: 64 MB at most."""
-CONTROL_HWM: Final = 128
-"""Control frames that wait for one client: 32 MB at most, were all of them pages."""
+CONTROL_HWM: Final = 4096
+"""Control frames that wait for one client, or have come from it; they are counted in bytes too."""
+CONTROL_BEHIND_BYTES: Final = 32 * 1024 * 1024
+"""What waits for one client that does not read; past it control frames are dropped for that one. 128 pages."""
 
 # Rooms -----------------------------------------------------------------------------------------------------
 ROOMS: Final = 1000
@@ -168,6 +172,35 @@ MEMBERS_ON_A_LINE: Final = 256
 """And so many of them a JSON line."""
 RETAIN_MESSAGES: Final = 100_000
 RETAIN_S: Final = 30 * 86400.0
+
+# Relay -----------------------------------------------------------------------------------------------------
+SEALED_BYTES: Final = 256 * 1024
+"""One sealed body: a page of history fits, and four of them a frame."""
+RELAY_TAGS_PER_SESSION: Final = 8
+"""A room has one, and two while its key changes; a program may sit in several."""
+RELAY_PER_TAG: Final = 256
+"""Sessions at one tag: four times the largest room that is made without asking for more."""
+RELAY_TAGS: Final = 16_384
+"""Tags in use at one broker, some 16 MiB."""
+RELAY_CHALLENGES_PER_S: Final = 1.0
+RELAY_CHALLENGES_BURST: Final = 32.0
+"""One session's: each may cost a signature to check and an event for everyone at the tag."""
+RELAY_BEHIND_BYTES: Final = 4 * 1024 * 1024
+"""What may wait for one addressee that reads slowly; past it what is sealed is dropped for that one …"""
+RELAY_WAITING_BYTES: Final = 256 * 1024 * 1024
+"""… and for all of them together, each having an equal share, but always one body."""
+RELAY_QUEUE_BYTES: Final = 4 * 1024 * 1024
+RELAY_QUEUE_BODIES: Final = 4096
+"""What waits at a member for its broker's rate, or for the connection; past either the oldest is dropped."""
+RELAY_QUEUED_S: Final = 10.0
+"""What has waited for longer is dropped: by then it has been asked for again, and an old sign of life is none."""
+RELAY_FLIGHT_BYTES: Final = 1024 * 1024
+"""Sent by a member and not known to have been read by the broker: 10 MiB/s at a round trip of 100 ms."""
+RELAY_FLIGHT_BODIES: Final = 512
+RELAY_HWM: Final = 1024
+"""Control frames that wait in a member's socket, each way: twice what may be under way."""
+RELAY_AGAIN_S: Final = 60.0
+"""What only a person can put right (a wrong access code, a changed key) is tried again this seldom."""
 
 # Store -----------------------------------------------------------------------------------------------------
 STORE_CHECKPOINT_PAGES: Final = 4096
@@ -214,3 +247,43 @@ PENDING_SHOWN: Final = 5
 LOG_BYTES: Final = 4 * 1024 * 1024
 LOG_FILES: Final = 4
 """A service's log file is turned over at LOG_BYTES; so many old ones are kept."""
+
+# Screen ----------------------------------------------------------------------------------------------------
+SCROLLBACK_MESSAGES: Final = 20_000
+"""Entries of one room that can be scrolled to; older ones stay in the history file."""
+SCROLLBACK_BYTES: Final = 32 * 1024 * 1024
+"""And so much text: 20,000 messages of the largest size would be a gigabyte."""
+SHOWN_CHARS: Final = 4000
+"""Of one message so much is shown; the rest is said in one line, and exported whole."""
+SHOWN_ROWS: Final = 60
+"""And in so many rows, or one message of line feeds would be a screen of its own."""
+SCREEN_QUEUE_EVENTS: Final = 2000
+"""Events of one room that wait for a frame; past it the room waits, and queues and repairs by its own rules."""
+SCREEN_FRAME_S: Final = 1 / 20
+"""Frames while events come in: smooth to the eye, and two thirds of the time is left for typing."""
+SCREEN_INTAKE_S: Final = 0.010
+"""Of a frame so long goes into taking events in …"""
+SCREEN_PAINT_S: Final = 0.025
+"""… and so long into making rows that nobody has made before; what is left is made in the next."""
+SCREEN_GROUP_S: Final = 300
+"""Messages of one sender this close together stand under one name."""
+SCREEN_MEMBERS_S: Final = 5.0
+"""The members' paths and round trips are asked for this often, in the room that is looked at …"""
+SCREEN_MEMBERS_SETTLE_S: Final = 0.3
+"""… and this long after somebody came or went, so that a crowd asks once."""
+SCREEN_CLOSING_S: Final = 1.0
+"""A window that has been closed leaves this long to hand over what is unsent; then it is kept as a draft."""
+PASTE_LINES: Final = 4
+"""A paste of more lines asks first."""
+DRAFT_CHARS: Final = 16_000
+"""One draft; a message of four-byte characters this long is BODY_BYTES and some."""
+TYPED_LINES: Final = 500
+"""Own lines that Up and Ctrl-R bring back."""
+NOTIFY_EVERY_S: Final = 3.0
+"""One room rings this often at most."""
+HISTORY_MESSAGES: Final = 50_000
+"""Stored of one room on this machine; the oldest go."""
+HISTORY_SHOWN: Final = 10_000
+"""Of them so many are read at the start."""
+HISTORY_BATCH: Final = 2000
+"""Messages that wait to be sealed and written together."""

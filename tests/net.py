@@ -16,11 +16,12 @@ from itertools import count
 from nacl.signing import SigningKey
 
 from sandpiper.broker.admission import Admission
-from sandpiper.broker.clerk import Caller, Clerk
+from sandpiper.broker.clerk import Clerk
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.store import Store
 from sandpiper.common import control
+from sandpiper.common.callers import Caller
 from sandpiper.common.messages import DataDraft, Message, MsgDraft
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.events import Event, Received

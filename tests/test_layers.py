@@ -37,7 +37,6 @@ SHELLS: Final = {
     "broker/folder.py",
     "broker/guard.py",
     "broker/logs.py",
-    "broker/metrics.py",
     "broker/ports.py",
     "broker/retention.py",
     "broker/runs.py",

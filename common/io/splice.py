@@ -26,7 +26,7 @@ class Splice:
     """One ZeroMQ client of the front door.
 
     `address` is where it really comes from; `name` is what `Inner.name_of` says of its messages. `greeted` is called
-    when its first whole request has surfaced.
+    when its first whole request has surfaced. `stalled_since` is when it stopped taking what waits for it (loop time).
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Splice:
         self.address = address
         self.name = ""
         self.ahead = 0
+        self.stalled_since: float | None = None
         self._outer = outer
         self._outer_valve = valve
         self._inner: asyncio.Transport | None = None
@@ -50,7 +51,7 @@ class Splice:
         self._gave_up = gave_up
         self._first = True
         # Running while a stranger's first request, or whatever fills the allowance, has yet to surface.
-        self._deadline = Deadline(asyncio.get_running_loop(), UNFINISHED_S, self._expired)
+        self._deadline = Deadline(asyncio.get_running_loop(), UNFINISHED_S, self.cut)
         self._deadline.start()
 
     async def open(self, inner: Inner) -> None:
@@ -73,9 +74,9 @@ class Splice:
             self._first = False
             self._greeted()
 
-    def admit(self) -> None:
-        """Its session has enrolled: it may be ahead by more."""
-        self._allowance = SPLICE_AHEAD_BYTES
+    def admit(self, allowance: int = SPLICE_AHEAD_BYTES) -> None:
+        """It is known now: it may be ahead by more."""
+        self._allowance = allowance
         if self.ahead < self._allowance:
             if not self._first:
                 self._deadline.stop()
@@ -87,7 +88,8 @@ class Splice:
         if self._inner is not None:
             self._inner.close()
 
-    def _expired(self) -> None:
+    def cut(self) -> None:
+        """Ends it at once."""
         self._gave_up()
         self._outer.abort()
 
@@ -111,11 +113,13 @@ class Splice:
 
     def pause_writing(self) -> None:
         """The client does not read as fast as the inside writes."""
+        self.stalled_since = asyncio.get_running_loop().time()
         if self._inner_valve is not None:
             self._inner_valve.shut("full")
 
     def resume_writing(self) -> None:
         """It has caught up."""
+        self.stalled_since = None
         if self._inner_valve is not None:
             self._inner_valve.open("full")
 

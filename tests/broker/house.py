@@ -11,13 +11,14 @@ import msgspec
 from nacl.signing import SigningKey
 
 from sandpiper.broker.admission import Admission
-from sandpiper.broker.clerk import Caller, Clerk
+from sandpiper.broker.clerk import Clerk
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.desk import Desk
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import Batch, Store, StoreFull
 from sandpiper.common import batch, control, frame
+from sandpiper.common.callers import Caller
 from sandpiper.common.items import Item
 from sandpiper.common.keys import sign_enrolment
 from sandpiper.common.limits import VERSION

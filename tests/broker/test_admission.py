@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandpiper.broker.admission import Admission
 from sandpiper.common import control
 from sandpiper.common.control import Enrolled, PakeReply, Refused
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import sign_enrolment
-from sandpiper.common.limits import ACCESS_FAILURES, PAKE_PER_S_AND_ADDRESS, TICKET_S, UNFINISHED_S
+from sandpiper.common.limits import ACCESS_FAILURES, PAKE_PER_S_AND_ADDRESS, UNFINISHED_S
 from sandpiper.common.pake import Prover
 from tests.broker.house import BROKER_KEY, FullStore, House, identity, session_key
 
@@ -211,7 +210,7 @@ def test_exchanges_are_paced_by_address(closed: House) -> None:
 
 
 def test_buckets_are_bounded(closed: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.broker.admission._ADDRESSES_MOST", 3)
+    monkeypatch.setattr("sandpiper.common.paces.PACES_MOST", 3)
     for number in range(10):
         closed.ask(KEY, control.Pake(r=1, v=1, message=b"x"), f"192.0.2.{number}")
     assert len(closed.admission._paces) <= 3
@@ -237,28 +236,3 @@ def test_in_clear(closed: House) -> None:
     with pytest.raises(Refusal):
         admit("open sesame", "192.0.2.1", closed.now)
     admit("open sesame", "192.0.2.2", closed.now)
-
-
-# Tickets --------------------------------------------------------------------------------------------------------
-
-
-def test_a_ticket_tells_the_address_where_the_splice_cannot(house: House) -> None:
-    admission, now = house.admission, house.now
-    for address in ("192.0.2.9", "2001:db8::9", "fe80::1%eth0.7"):
-        ticket = admission.ticket(address, now)
-        assert admission.address(ticket, "", now + TICKET_S - 1) == address
-        assert admission.address(ticket, "198.51.100.1", now) == "198.51.100.1"
-        assert admission.address(ticket, "", now + TICKET_S + 1) == ""
-        assert admission.address(ticket, "", now - 1) == ""
-
-
-@pytest.mark.parametrize(
-    "bad", ["", ".", "..", "1000.192.0.2.9.", "x.y.z", "9" * 5000 + ".a.b", "٣.a.b", "1000.192.0.2.9." + "0" * 32]
-)
-def test_a_ticket_that_the_door_did_not_give_tells_nothing(house: House, bad: str) -> None:
-    assert house.admission.address(bad, "", house.now) == ""
-
-
-def test_a_ticket_of_another_broker_tells_nothing(house: House) -> None:
-    other = Admission(house.store, BROKER_KEY, None, b"t" * 32, house.entropy)
-    assert house.admission.address(other.ticket("192.0.2.9", house.now), "", house.now) == ""

@@ -1,4 +1,4 @@
-"""The broker's CURVE key, in its data folder."""
+"""A service's CURVE key, in its data folder."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import private_folder, write_private
 from sandpiper.common.io.sockets import CurveKeys
 
-_NAME = "broker.key"
 
-
-def broker_keys(folder: Path) -> CurveKeys:
-    """The folder's key, made the first time. Raises SandpiperError."""
-    path = folder / _NAME
+def curve_keys(path: Path) -> CurveKeys:
+    """The key in this file, made the first time. Raises SandpiperError."""
     try:
-        private_folder(folder)
+        private_folder(path.parent)
         if not path.exists():
             write_private(path, CurveKeys.make().secret.hex().encode() + b"\n", replace=False)
         secret = bytes.fromhex(path.read_text("ascii").strip())
     except (OSError, ValueError) as error:
         raise SandpiperError(f"cannot use the key {path}: {error}; restore it, or choose another --data") from error
     if len(secret) != 32:
-        raise SandpiperError(f"{path} is not a broker key (32 bytes in hex); restore it, or choose another --data")
+        raise SandpiperError(
+            f"{path} is not a key of this service (32 bytes in hex); restore it, or choose another --data"
+        )
     return CurveKeys.of_secret(secret)

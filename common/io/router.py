@@ -1,0 +1,113 @@
+"""The CURVE ROUTER behind the front door's splice: knows which connection each message came by."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from sandpiper.common.callers import Caller
+from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.sockets import CurveKeys, serving
+from sandpiper.common.io.splice import Splice
+
+_BATCH = 100
+
+
+class Router:
+    """`receive` is called for each frame, `done` after each batch of them, `gone` for a caller whose connection went.
+
+    `splices` are the connections that are spliced to it now.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ctx: zmq.Context[Any],
+        keys: CurveKeys,
+        inner: Inner,
+        domain: str,
+        hwm: int,
+        *,
+        receive: Callable[[Caller, bytes, float], None],
+        done: Callable[[], None],
+        gone: Callable[[Caller], None],
+    ) -> None:
+        self._inner = inner
+        self._receive = receive
+        self._done = done
+        self._gone = gone
+        self._by_name: dict[str, Splice] = {}
+        self._callers: dict[bytes, tuple[Caller, Splice | None]] = {}
+        self._routes: dict[Splice, bytes] = {}
+        self.requests = 0
+        self.unsent = 0
+        self._socket = serving(ctx, zmq.ROUTER, keys, domain, hwm)
+        self._socket.bind(inner.endpoint)
+        self._drain = Drain(loop, self._socket, self._take, parts=2, most=_BATCH)
+
+    def close(self) -> None:
+        """Ends it, giving what is queued a moment to leave."""
+        self._drain.close()
+        self._socket.close(linger=500)
+
+    # Connections -------------------------------------------------------------------------------------------
+
+    @property
+    def splices(self) -> list[Splice]:
+        """Every connection."""
+        return list(self._by_name.values())
+
+    def spliced(self, splice: Splice) -> None:
+        """A connection has been spliced to the ROUTER."""
+        self._by_name[splice.name] = splice
+
+    def unspliced(self, splice: Splice) -> None:
+        """It has gone."""
+        self._by_name.pop(splice.name, None)
+        route = self._routes.pop(splice, None)
+        caller, _ = self._callers.pop(route, (None, None)) if route is not None else (None, None)
+        if caller is not None:
+            self._gone(caller)
+
+    def splice_of(self, caller: Caller) -> Splice | None:
+        """The caller's connection; None once it has gone."""
+        return self._callers.get(caller.route, (None, None))[1]
+
+    def _caller(self, route: bytes, body: zmq.Frame) -> tuple[Caller, Splice | None]:
+        known = self._callers.get(route)
+        key = bytes.fromhex(str(body.get("User-Id")))
+        if known is not None and known[0].key == key:
+            return known
+        splice = self._by_name.get(self._inner.name_of(int(body.get(zmq.SRCFD))) or "")
+        caller = (Caller(key, route, splice.address if splice else ""), splice)
+        if splice is not None:
+            self._callers[route] = caller
+            self._routes[splice] = route
+        return caller
+
+    # Frames ------------------------------------------------------------------------------------------------
+
+    def _take(self, batch: list[list[zmq.Frame]]) -> None:
+        now = time.monotonic()
+        for route_part, body in batch:
+            caller, splice = self._caller(route_part.bytes, body)
+            if splice is not None:
+                splice.surfaced()
+            self.requests += 1
+            self._receive(caller, body.bytes, now)
+        self._done()
+
+    def send(self, route: bytes, frame: bytes) -> None:
+        """One frame. A full queue or a gone client loses it, which is counted."""
+        try:
+            self._socket.send_multipart([route, frame], zmq.NOBLOCK, copy=True)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                raise
+            self.unsent += 1
+        self._drain.look()
