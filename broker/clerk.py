@@ -162,9 +162,7 @@ class Clerk:
         return control.Challenged(r=request.r, nonce=nonce)
 
     def _attach(self, session: Session, request: control.Attach, now: float) -> Reply:
-        tag, present, told = self._broker.relay.attach(
-            session, request.tag_key, request.signature, self._admission.key
-        )
+        tag, present, told = self._broker.relay.attach(session, request.tag_key, request.signature, self._admission.key)
         self._tell(told)
         return control.Attached(r=request.r, tag=tag, present=present)
 

@@ -14,6 +14,7 @@ from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.intake import Intake
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
 from sandpiper.broker.press import Press
+from sandpiper.broker.relay import Relay
 from sandpiper.broker.room import Room
 from sandpiper.broker.session import Seat, Session
 from sandpiper.broker.store import Store, StoreError
@@ -74,6 +75,7 @@ class Broker:
         self.sessions: dict[bytes, Session] = {}
         self.guests: set[Session] = set()
         self.whispers = Whispers()
+        self.relay = Relay()
         self._dedup = Dedup(now)
         self.press = Press(store, self._dedup)
         self._wall = wall - now
@@ -304,6 +306,7 @@ class Broker:
         for name in list(session.seats):
             self.leave(session, name, now, grace=grace)
         self.whispers.drop(session)
+        self._told += self.relay.drop(session)
         self.guests.discard(session)
         if session.key is not None:
             self.sessions.pop(session.key, None)

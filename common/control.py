@@ -119,6 +119,34 @@ class Received(Request):
     sender: str | None
 
 
+class Challenge(Request):
+    """Asks for the nonce that the next Attach signs."""
+
+
+class Attach(Request):
+    """Attaches this session to the tag of a key, whose Ed25519 `signature` is over what `keys.sign_attachment` says."""
+
+    tag_key: bytes
+    signature: bytes
+
+
+class Detach(Request):
+    """Leaves a tag."""
+
+    tag: bytes
+
+
+class SendSealed(Request):
+    """Bytes that the broker cannot read, for the relay addresses `to` at a tag; for all others there if it is empty.
+
+    Answered only when it was not passed on.
+    """
+
+    tag: bytes
+    to: list[bytes]
+    body: bytes
+
+
 class Ping(Request):
     """A sign of life; `rtt_ms` is what the client measured last."""
 
@@ -203,6 +231,19 @@ class Page(Reply):
     blocks: list[bytes]
 
 
+class Challenged(Reply):
+    """32 bytes, for one Attach of this session."""
+
+    nonce: bytes
+
+
+class Attached(Reply):
+    """The session is at the tag; `present` are the relay addresses of the others there."""
+
+    tag: bytes
+    present: list[bytes]
+
+
 class Pong(Reply):
     """Alive. Where each of the session's rooms stands: so that a lost last message is noticed too."""
 
@@ -252,6 +293,22 @@ class Whispered(Event):
     whisper: Whisper
 
 
+class Sealed(Event):
+    """What the session with the relay address `sender` sent to a tag that this one is attached to."""
+
+    tag: bytes
+    sender: bytes
+    body: bytes
+
+
+class RelayPresence(Event):
+    """Another session has been attached to the tag, or is there no more."""
+
+    tag: bytes
+    address: bytes
+    present: bool
+
+
 class Closing(Event):
     """The broker goes; come back later."""
 
@@ -271,6 +328,10 @@ AnyRequest: TypeAlias = (
     | Subscribe
     | SendWhisper
     | Received
+    | Challenge
+    | Attach
+    | Detach
+    | SendSealed
     | Ping
     | Bye
 )
@@ -283,12 +344,16 @@ AnyAnswer: TypeAlias = (
     | Present
     | RoomList
     | Page
+    | Challenged
+    | Attached
     | Pong
     | Acked
     | Turned
     | Subscribed
     | Push
     | Whispered
+    | Sealed
+    | RelayPresence
     | Closing
 )
 
