@@ -40,7 +40,8 @@ class Control:
     ) -> None:
         self._clerk = clerk
         self._broker = broker
-        self._encoded: tuple[object, bytes] = (None, b"")
+        self._encoded: tuple[object, zmq.Frame] = (None, zmq.Frame())
+        self.sealed_dropped = 0
         self.router = Router(
             loop, ctx, keys, inner, DOMAIN, CONTROL_HWM, receive=self._receive, done=done, gone=self._gone
         )
@@ -72,7 +73,10 @@ class Control:
             return control.Refused(r=control.request_number(frame), code=Code.INVALID.value, text=text)
 
     def tell(self, session: Session, message: control.Reply | control.Event) -> None:
-        """One reply or event. Sessions that are told the same object share its encoding."""
+        """One reply or event. Sessions that are told the same object share its encoding, in libzmq's queues too."""
         if self._encoded[0] is not message:
-            self._encoded = (message, control.encode(message))
-        self.router.send(session.route, self._encoded[1])
+            self._encoded = (message, zmq.Frame(control.encode(message), copy=True))
+        if not isinstance(message, control.Sealed):
+            self.router.send(session.route, self._encoded[1])
+        elif not self.router.send(session.route, self._encoded[1], self._broker.relay.allowance):
+            self.sealed_dropped += 1

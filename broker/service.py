@@ -328,6 +328,14 @@ class Service:
             "denied_total": ("Wrong access codes.", self.admission.denied),
             "cut_total": ("Connections cut for sending without end.", self._guard.cut if self._guard else 0),
             "door_connections": ("Connections at the front door.", self._door.connections),
+            "relay_tags": ("Tags at which sealed bodies are passed on.", core.relay.tags),
+            "relay_sessions": ("Sessions attached to a tag.", core.relay.attached),
+            "sealed_total": ("Sealed bodies taken.", core.relay.bodies),
+            "sealed_bytes_total": ("Bytes of sealed bodies taken.", core.relay.octets),
+            "sealed_dropped_total": (
+                "Sealed bodies dropped for slow or gone addressees.",
+                self._control.sealed_dropped,
+            ),
             "store_trouble": ("1 while the log cannot be written.", float(press.trouble is not None)),
         }
 

@@ -14,6 +14,7 @@ from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.sockets import CurveKeys, serving
 from sandpiper.common.io.splice import Splice
+from sandpiper.common.limits import CONTROL_BEHIND_BYTES
 
 _BATCH = 100
 
@@ -102,12 +103,23 @@ class Router:
             self._receive(caller, body.bytes, now)
         self._done()
 
-    def send(self, route: bytes, frame: bytes) -> None:
-        """One frame. A full queue or a gone client loses it, which is counted."""
+    def send(self, route: bytes, frame: bytes | zmq.Frame, most: int = CONTROL_BEHIND_BYTES) -> bool:
+        """One frame; whether it went. It is lost, and counted, when the client has gone, or more than `most` bytes or
+        too many frames wait for it already.
+        """
+        splice = self._callers.get(route, (None, None))[1]
+        if splice is not None and splice.behind > most:
+            self.unsent += 1
+            return False
         try:
             self._socket.send_multipart([route, frame], zmq.NOBLOCK, copy=True)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 raise
             self.unsent += 1
-        self._drain.look()
+            return False
+        finally:
+            self._drain.look()
+        if splice is not None:
+            splice.owes(len(frame))
+        return True

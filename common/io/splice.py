@@ -21,12 +21,16 @@ from sandpiper.common.limits import (
     UNFINISHED_S,
 )
 
+_FRAME_LEAST = 35
+"""What CURVE and ZMTP add to a short frame; to a long one 7 bytes more."""
+
 
 class Splice:
     """One ZeroMQ client of the front door.
 
     `address` is where it really comes from; `name` is what `Inner.name_of` says of its messages. `greeted` is called
-    when its first whole request has surfaced. `stalled_since` is when it stopped taking what waits for it (loop time).
+    when its first whole request has surfaced. `behind` is how many bytes wait for it
+    in the ROUTER, `stalled_since` when it stopped taking them (loop time).
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Splice:
         self.address = address
         self.name = ""
         self.ahead = 0
+        self.behind = 0
         self.stalled_since: float | None = None
         self._outer = outer
         self._outer_valve = valve
@@ -88,6 +93,10 @@ class Splice:
         if self._inner is not None:
             self._inner.close()
 
+    def owes(self, size: int) -> None:
+        """The ROUTER has been given a frame of `size` bytes for the client: it counts until it comes out here."""
+        self.behind += size + _FRAME_LEAST
+
     def cut(self) -> None:
         """Ends it at once."""
         self._gave_up()
@@ -133,6 +142,8 @@ class Splice:
 
     def inner_received(self, data: bytes) -> None:
         """The ROUTER has sent `data`."""
+        # More comes than is counted (handshake, heartbeats), and never less: it is right again whenever nothing waits.
+        self.behind = max(self.behind - len(data), 0)
         self._outer.write(data)
 
     def inner_full(self, full: bool) -> None:
