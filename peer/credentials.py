@@ -27,11 +27,13 @@ class Credentials:
         session_key: bytes,
         access_code: str | None,
         entropy: Callable[[int], bytes],
+        caps: list[str] = CAPS,
     ) -> None:
         self._identity = identity
         self._session_key = session_key
         self._code = access_code
         self._entropy = entropy
+        self._caps = caps
         self._prover: Prover | None = None
         self._expected = b""
         self.publisher = publisher(session_key)
@@ -71,7 +73,7 @@ class Credentials:
             v=version,
             identity=bytes(self._identity.verify_key),
             signature=sign_enrolment(self._identity, self.broker_key, self._session_key),
-            caps=CAPS,
+            caps=self._caps,
             ticket=self.ticket,
             confirm=confirm,
         )

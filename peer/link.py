@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from sandpiper.common import batch
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, PUB_HWM
+from sandpiper.peer.dealer import Dealer
 
 _UP = 1
 
@@ -50,40 +50,30 @@ class Link:
         self._keys = keys
         self._server_key = server_key
         self._heard = heard
-        self._sockets: list[Socket] = []
-        self._drains: list[Drain] = []
         self._sub: Socket | None = None
         self._pub: Socket | None = None
         self._pub_drain: Drain | None = None
         self._sub_drain: Drain | None = None
         self._closed = False
-        self._control = self._make(zmq.DEALER)
-        self._monitor = self._control.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._control_drain = self._read(self._control, self._said, 1)
-        self._read(self._monitor, self._watched, 2)
-        self._control.connect(endpoint)
+        self._control = Dealer(loop, ctx, keys, server_key, endpoint, heard=heard.control, down=self._lost)
 
     def _make(self, kind: int, hwm: int = PUB_HWM) -> Socket:
-        socket = calling(self._ctx, kind, self._keys, self._server_key, hwm)
-        self._sockets.append(socket)
-        return socket
+        return calling(self._ctx, kind, self._keys, self._server_key, hwm)
 
-    def _read(self, socket: Socket, receive: Callable[[list[list[zmq.Frame]]], None], parts: int) -> Drain:
-        drain = Drain(self._loop, socket, receive, parts=parts, most=BATCH_MESSAGES)
-        self._drains.append(drain)
-        return drain
+    def _read(self, socket: Socket, receive: Callable[[list[list[zmq.Frame]]], None]) -> Drain:
+        return Drain(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES)
 
     def open_bus(self, xsub: str) -> None:
         """Connects for publishing; `heard.bus` tells when publications will arrive."""
         self._pub = self._make(zmq.XPUB)
-        self._pub_drain = self._read(self._pub, self._wanted, 1)
+        self._pub_drain = self._read(self._pub, self._wanted)
         self._pub.connect(xsub)
 
     def subscribe(self, xpub: str, room: str) -> None:
         """Connects for reading, to a room's batches."""
         self._sub = self._make(zmq.SUB, BATCH_HWM)
         self._sub.subscribe(batch.topic(room))
-        self._sub_drain = self._read(self._sub, self._published, 1)
+        self._sub_drain = self._read(self._sub, self._published)
         self._sub.connect(xpub)
 
     def close_bus(self) -> None:
@@ -101,12 +91,7 @@ class Link:
 
     def say(self, request: bytes) -> None:
         """One control frame. What a full queue refuses will be asked again."""
-        if not self._closed:
-            try:
-                self._control.send(request, zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            self._control_drain.look()
+        self._control.say(request)
 
     def publish(self, frames: list[bytes]) -> None:
         """Frames to the bus."""
@@ -122,16 +107,7 @@ class Link:
             return
         self._closed = True
         self.close_bus()
-        for drain in self._drains:
-            drain.close()
-        self._control.disable_monitor()
-        self._monitor.close()
-        self._control.close(linger=linger_ms)
-
-    def _said(self, batch: list[list[zmq.Frame]]) -> None:
-        for (part,) in batch:
-            if not self._closed:
-                self._heard.control(part.bytes)
+        self._control.close(linger_ms)
 
     def _published(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
@@ -141,9 +117,6 @@ class Link:
         if not self._closed:
             self._heard.bus(batch[-1][0].bytes[:1] == bytes([_UP]))
 
-    def _watched(self, batch: list[list[zmq.Frame]]) -> None:
-        for parts in batch:
-            event = parse_monitor_message([part.bytes for part in parts])
-            if event["event"] == zmq.EVENT_DISCONNECTED and not self._closed:
-                self._heard.down("the connection to the broker was lost")
-                return
+    def _lost(self) -> None:
+        if not self._closed:
+            self._heard.down("the connection to the broker was lost")

@@ -1,9 +1,9 @@
 """A member's session in one room of a broker, as a pure machine: answers, frames and `now` in, requests, frames and
 events out.
 
-    OFFLINE --connected--> PROVING --proved--> ENROLLING --> JOINING --> INSIDE
-       ^         (PROVING only with an access code)                        |
-       '----------------------------disconnected---------------------------'
+    OFFLINE --connected--> ENROLLING --admitted--> JOINING --entered--> INSIDE
+       ^                                                                  |
+       '----------------------------disconnected--------------------------'
 
 It outlives its connections: what was published and not acknowledged, and how far the log was read, carry over, so a
 reconnect loses nothing and shows nothing twice.
@@ -20,13 +20,14 @@ from typing import Any
 
 from sandpiper.common import batch, control, frame
 from sandpiper.common.buckets import Meter
-from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, SandpiperError
+from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S, SILENT_S, VERSION
+from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S, SILENT_S
 from sandpiper.common.messages import DataDraft, Draft, Lost, Message, Notice, Trimmed
 from sandpiper.common.outbox import Outbox
 from sandpiper.common.repair import Repair
 from sandpiper.peer.credentials import Credentials
+from sandpiper.peer.enrolling import Answered, Enrolling, failure
 from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received
 
 _NAMES = 8
@@ -39,7 +40,6 @@ class State(Enum):
     """Where the session stands with its broker."""
 
     OFFLINE = "offline"
-    PROVING = "proving"
     ENROLLING = "enrolling"
     JOINING = "joining"
     INSIDE = "inside"
@@ -55,9 +55,6 @@ class Wish:
     listen: bool = True
     after: int | None = None
     backlog: int = 0
-
-
-Answered = Callable[[control.Reply], None]
 
 
 class Session:
@@ -77,6 +74,9 @@ class Session:
         self.path = "offline"
         self.rtt_s: float | None = None
         self._credentials = credentials
+        self._enrolling = Enrolling(
+            credentials, self.ask, admitted=self._admitted, refused=self._refused, denied=self._give_up
+        )
         self._repair: Repair[Message] | None = None
         self._run: str | None = None
         self._joined_at_seq = 0
@@ -96,12 +96,8 @@ class Session:
         """Control can be reached: prove and enrol."""
         self._heard_at, self._ping_at = now, now + PING_S
         self._forgotten = False
-        first = self._credentials.prove(VERSION)
-        if first is None:
-            self._enrol(b"")
-        else:
-            self.state = State.PROVING
-            self.ask(first, self._proved)
+        self.state = State.ENROLLING
+        self._enrolling.begin()
 
     def disconnected(self, text: str) -> None:
         """The connection has gone. Unanswered requests fail; all else waits for the next one."""
@@ -140,32 +136,10 @@ class Session:
 
     # Enrolling and joining ---------------------------------------------------------------------------------
 
-    def _proved(self, reply: control.Reply) -> None:
-        if isinstance(reply, control.PakeReply):
-            try:
-                self._enrol(self._credentials.confirm(reply.message))
-                return
-            except Refusal as refusal:
-                self._give_up(AccessDenied(f"{refusal.text}: wrong access code, or somebody in between"))
-        elif isinstance(reply, control.Refused):
-            self._refused(reply)
-
-    def _enrol(self, confirm: bytes) -> None:
-        self.state = State.ENROLLING
-        self.ask(self._credentials.enrol(VERSION, confirm), self._admitted)
-
-    def _admitted(self, reply: control.Reply) -> None:
-        if isinstance(reply, control.Refused):
-            self._refused(reply)
-        elif isinstance(reply, control.Enrolled):
-            if not self._credentials.broker_proved(reply.confirm):
-                self._give_up(
-                    AccessDenied("the broker does not know the access code: wrong code, or somebody in between")
-                )
-                return
-            self.enrolled = reply
-            self.fingerprint = reply.fingerprint
-            self._join()
+    def _admitted(self, reply: control.Enrolled) -> None:
+        self.enrolled = reply
+        self.fingerprint = reply.fingerprint
+        self._join()
 
     def _join(self) -> None:
         self.state = State.JOINING
@@ -209,15 +183,8 @@ class Session:
             return
         if self._wanted:
             self.nick, self._wanted, self._renamed = self._wanted, "", 0
-        error = {
-            Code.ACCESS.value: AccessDenied,
-            Code.RATE.value: Rejected,
-            Code.STORE.value: Rejected,
-            Code.TOO_MANY.value: Rejected,
-            Code.NICK_TAKEN.value: Rejected,
-        }.get(reply.code, SandpiperError)
         if reply.code != Code.CLOSING.value:
-            self._give_up(error(_advice(reply)))
+            self._give_up(failure(reply))
 
     def _give_up(self, error: SandpiperError) -> None:
         self.broken = error
@@ -403,18 +370,6 @@ class Session:
                 return
         if self.state is State.INSIDE:
             self._forgotten = True
-
-
-def _advice(reply: control.Refused) -> str:
-    match reply.code:
-        case Code.ACCESS.value:
-            return f"{reply.text}; ask who runs the broker, and use --access-code-file or SANDPIPER_ACCESS_CODE"
-        case Code.NICK_TAKEN.value:
-            return f"{reply.text}; try another --nick"
-        case Code.RATE.value:
-            return f"refused: {reply.text}; try again in {max(reply.retry_ms // 1000, 1)} s"
-        case _:
-            return f"refused: {reply.text}"
 
 
 _EVENTS: dict[type[control.Event], Callable[[Session, Any, float], None]] = {

@@ -47,6 +47,7 @@ SHELLS: Final = {
     "cli/*.py",
     "common/io/*.py",
     "peer/brokered.py",
+    "peer/dealer.py",
     "peer/door.py",
     "peer/engine.py",
     "peer/keeper.py",
