@@ -25,6 +25,9 @@ class Code(str, Enum):
     STORE = "store"  # the log cannot be written now; resend later
     VERSION = "version"
     CLOSING = "closing"
+    NO_ROOM = "no_room"  # nobody has a room at this nameplate
+    NOT_YET = "not_yet"  # nor does anybody so far, but the service has only just started; ask again after `retry_ms`
+    TAKEN = "taken"  # a room to be opened is open already
 
     def __str__(self) -> str:
         return self.value

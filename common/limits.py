@@ -235,6 +235,86 @@ RECONNECT_MOST_S: Final = 5.0
 QUIT_S: Final = 10.0
 """Leaving with unacknowledged messages waits this long without progress."""
 
+# Discovery -------------------------------------------------------------------------------------------------
+CARD_BYTES: Final = 4 * 1024
+"""A sealed card: a member's addresses and keys, with room to grow."""
+LETTER_BYTES: Final = 64 * 1024
+"""One letter between mailboxes: an admission hands over the roster of a full room."""
+MAILBOX_BYTES: Final = 16
+NAMEPLATE_MOST: Final = 999_999
+NAMEPLATE_LEAST: Final = 10
+"""Two digits are the shortest that are proposed, and so the lowest that can be asked for."""
+NAMEPLATES_CROWDED: Final = 0.5
+"""Once so many of the numbers of one length are taken, the next longer ones are proposed."""
+LEASE_S: Final = 30.0
+RENEW_S: Final = 10.0
+"""Two renewals may be lost before a lease is."""
+ROOM_EXPIRES_S: Final = 86400.0
+"""A nameplate whose members were cut off is proposed to nobody else for this long: a laptop may sleep overnight."""
+SETTLE_S: Final = 30.0
+"""A service that has just started says `not yet`, not `no such room`: the members that it lost come back meanwhile."""
+SETTLE_RETRY_S: Final = 0.5
+LEASES: Final = 10_000
+"""40 MB, were all their cards of the largest size."""
+LEASES_PER_ADDRESS: Final = 256
+LEASES_PER_CONNECTION: Final = 8
+LEASES_PER_GROUP: Final = 128
+"""Twice the members of a full room, for those who have just gone; their cards still fit one frame."""
+GROUPS_PER_NAMEPLATE: Final = 8
+"""One is the rule; two services that lost sight of each other may bring another. Strangers could bring any number."""
+GROUPS_FOUND: Final = 3
+MAILBOXES_FOUND: Final = 4
+"""Shown of each group to somebody who looks up: enough to find one that answers, too few to count the room."""
+RESERVED: Final = 20_000
+"""Nameplates kept for those who were cut off; past it the oldest is free again."""
+RENDEZVOUS_HWM: Final = 32
+"""Frames that wait for one connection: 2 MB of letters; the next are lost."""
+RENDEZVOUS_AHEAD_BYTES: Final = 160 * 1024
+"""Bytes a greeted connection may be ahead of its requests: two of the largest."""
+RENDEZVOUS_STALLED_S: Final = 60.0
+"""A connection that takes nothing of what waits for it is cut after this."""
+RENDEZVOUS_REQUESTS_PER_S: Final = 20.0
+RENDEZVOUS_REQUESTS_BURST: Final = 200.0
+LOOKUPS_PER_S_AND_ADDRESS: Final = 0.5
+LOOKUPS_BURST: Final = 30.0
+LOOKUPS_PER_S_AND_NAMEPLATE: Final = 5.0
+LOOKUPS_NAMEPLATE_BURST: Final = 100.0
+"""A guess at the words costs a look-up first; the guessing itself is counted by the room's members."""
+CLAIMS_PER_S_AND_ADDRESS: Final = 2.0
+CLAIMS_BURST: Final = 60.0
+"""Claims that change something; a renewal costs nothing but its request."""
+CREATES_PER_S_AND_ADDRESS: Final = 0.1
+CREATES_BURST: Final = 20.0
+LETTERS_PER_S: Final = 20.0
+LETTER_BYTES_PER_S: Final = 256 * 1024
+"""From one connection; LETTERS_BURST_S of it at once, which an admission needs."""
+LETTERS_BURST_S: Final = 5.0
+LETTERS_PER_S_AND_ADDRESS: Final = 100.0
+LETTER_BYTES_PER_S_AND_ADDRESS: Final = 1024 * 1024
+LETTERS_TO_MAILBOX_PER_S: Final = 20.0
+LETTERS_TO_MAILBOX_BURST: Final = 200.0
+DISCOVERY_LOOPBACK: Final = 20.0
+"""How much wider the limits by address are for this machine: all clients of a tunnel look like it."""
+ANNOUNCED_BROKERS: Final = 8
+
+ORIGINAL_ROOMS: Final = 5000
+ORIGINAL_ROOMS_PER_ADDRESS: Final = 100
+ORIGINAL_PEERS: Final = 64
+"""In one of the original's rooms."""
+ORIGINAL_ROOMS_PER_CONNECTION: Final = 16
+ORIGINAL_LINES_PER_S: Final = 20.0
+ORIGINAL_LINES_BURST: Final = 100.0
+"""A client that says more is read more slowly."""
+ORIGINAL_GUESSES_PER_S: Final = 0.1
+ORIGINAL_GUESSES: Final = 10.0
+"""Wrong codes and passwords from one address at once …"""
+ORIGINAL_ROOM_GUESSES_PER_S: Final = 0.2
+ORIGINAL_ROOM_GUESSES: Final = 30.0
+"""… and wrong passwords for one room."""
+
+ANSWER_S: Final = 5.0
+"""A discovery service that answers no request for this long is not there any more."""
+
 # Command line ----------------------------------------------------------------------------------------------
 OUTPUT_BYTES: Final = 1024 * 1024
 """Unwritten bytes for stdout; past it a paused reader pauses the reading from the room."""
@@ -287,3 +367,51 @@ HISTORY_SHOWN: Final = 10_000
 """Of them so many are read at the start."""
 HISTORY_BATCH: Final = 2000
 """Messages that wait to be sealed and written together."""
+
+# Rooms between peers -----------------------------------------------------------------------------------------
+ENVELOPE_ENTRIES: Final = 500
+"""Entries under one signature: as BATCH_MESSAGES, larger gains nothing."""
+ENVELOPE_BYTES: Final = 256 * 1024
+"""One envelope: BATCH_BYTES of entries, or a rekeying of a full room."""
+PACKET_BYTES: Final = 512 * 1024
+"""One packet, a page of envelopes too: half a frame."""
+LOG_ENTRIES: Final = 200_000
+LOG_BYTES_MOST: Final = 64 * 1024 * 1024
+"""One session's log as each member keeps it; past either the oldest goes. A flooder only forgets itself."""
+DEEDS_MOST: Final = 20_000
+"""Entries of one session's deeds: past them it is heard no more, for they are never forgotten."""
+BEACON_S: Final = 1.0
+"""A sign of life this often; also how soon a lost last message is noticed."""
+EVASIVE_S: Final = 3.5
+"""Three missed beacons: shown as silent."""
+GONE_S: Final = 12.0
+"""Then it is gone, unless it comes back."""
+EXPECTED_S: Final = 10.0
+"""Somebody whom the roster names may take this long to be heard for the first time."""
+DIRECT_S: Final = 3.5
+"""A direct path counts for so long since it was last confirmed by the other end."""
+RELAY_AFTER_S: Final = 1.5
+"""Without a direct path within this a pair goes by the relay."""
+BACKLOG_S: Final = 5.0
+"""How long a joiner waits for history before it shows what there is."""
+CARD_AGAIN_S: Final = 15.0
+"""A card is said again this often, for whoever missed it."""
+TRIM_HASHES: Final = 16
+CAPACITY: Final = 64
+"""Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
+CAPACITY_MOST: Final = 256
+GUESSES: Final = 10
+"""Wrong codes until the room takes another one by itself."""
+ATTEMPT_S: Final = 30.0
+"""After the sponsor's half, all but the right confirmation within this is a wrong guess."""
+KNOCK_S: Final = 4.0
+"""No answer to a knock within this: the next member is tried."""
+JOIN_PATIENCE_S: Final = 45.0
+"""A joiner keeps trying a busy room this long: one attempt that somebody left open ends within ATTEMPT_S."""
+JOIN_GUESSES: Final = 3
+"""A joiner stops after so many failed proofs: wrong code, or somebody in between."""
+PAUSE_MOST_S: Final = 3600.0
+"""The pause after a wrong guess doubles with each rotation, up to this."""
+PULL_TIMEOUT_S: Final = 2.0
+CLOCK_AHEAD_S: Final = 60
+"""A message's time may be this far in the future as we see it; what is beyond is shown as now."""

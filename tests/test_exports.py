@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ["bridge", "broker", "cli", "common", "common.io", "peer"]
+PACKAGES = ["bridge", "broker", "cli", "common", "common.io", "discovery", "peer", "peer.p2p"]
 
 HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "spake2", "sqlite3", "zmq"]
 """What `sandpiper --version` must not wait for: product.md's 200 ms."""

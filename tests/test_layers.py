@@ -21,8 +21,9 @@ MAY_IMPORT: Final = {
     "common": {"common"},
     "bridge": {"bridge", "common"},
     "broker": {"broker", "bridge", "common"},
+    "discovery": {"discovery", "common"},
     "peer": {"peer", "bridge", "common"},
-    "cli": {"cli", "broker", "peer", "bridge", "common"},
+    "cli": {"cli", "broker", "discovery", "peer", "bridge", "common"},
 }
 """Each folder and the folders it may import from."""
 

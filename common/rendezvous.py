@@ -1,0 +1,244 @@
+"""Rendezvous: what a member of a P2P room and the discovery service say to each other over CURVE DEALER and ROUTER.
+
+One msgpack map a frame, as on control (common/control.py): a request carries `r`, which its reply repeats, and what
+carries no `r` is an event. The service sees numbers, keys, addresses and opaque bytes; no word of a code, no nick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import (
+    ANNOUNCED_BROKERS,
+    CARD_BYTES,
+    GROUPS_FOUND,
+    LEASES_PER_GROUP,
+    LETTER_BYTES,
+    MAILBOX_BYTES,
+    MAILBOXES_FOUND,
+    NAMEPLATE_MOST,
+)
+from sandpiper.common.sanitise import complaint
+
+SERVER: Final = "sandpiper discovery"
+"""What the door's `welcome` calls itself; a broker's says otherwise."""
+_LEASE: Final = b"sandpiper lease v1\0"
+
+Mailbox: TypeAlias = Annotated[bytes, Meta(min_length=MAILBOX_BYTES, max_length=MAILBOX_BYTES)]
+Key: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Signature: TypeAlias = Annotated[bytes, Meta(min_length=64, max_length=64)]
+Card: TypeAlias = Annotated[bytes, Meta(max_length=CARD_BYTES)]
+Body: TypeAlias = Annotated[bytes, Meta(max_length=LETTER_BYTES)]
+Nameplate: TypeAlias = Annotated[int, Meta(ge=0, le=NAMEPLATE_MOST)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 63)]
+
+
+class PeerCard(msgspec.Struct):
+    """A member of one's own group: where to write to, its sealed card, and the address it was seen at."""
+
+    mailbox: Mailbox
+    blob: Card
+    observed: str
+
+
+class BrokerAt(msgspec.Struct):
+    """A broker that relays for this service's rooms, and the access code to say there."""
+
+    address: str
+    access_code: str | None = None
+
+
+class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
+    """What a member asks."""
+
+    r: int
+
+
+class Greet(Request):
+    """The first request of a connection. `ticket` is the door's."""
+
+    v: int
+    ticket: str = ""
+
+
+class Claim(Request):
+    """Takes or renews a lease on a nameplate for the group of the registration key `group`.
+
+    `fresh` opens a room, so no other group may have a lease there; nameplate 0 has the service propose one. The
+    signature is the registration key's over `lease_statement(...)`. `have` is the group's version that the member
+    holds: its cards are not told again.
+    """
+
+    nameplate: Nameplate
+    group: Key
+    blob: Card
+    signature: Signature
+    fresh: bool = False
+    have: Count = 0
+
+
+class Lookup(Request):
+    """Asks who has a room at a nameplate."""
+
+    nameplate: Nameplate
+
+
+class Post(Request):
+    """A letter for a mailbox."""
+
+    mailbox: Mailbox
+    body: Body
+
+
+class Release(Request):
+    """Ends a lease of this connection."""
+
+    nameplate: Nameplate
+    group: Key
+
+
+class Ping(Request):
+    """A sign of life."""
+
+
+class Bye(Request):
+    """Ends all that this connection has."""
+
+
+class Reply(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
+    """An answer to the request `r`."""
+
+    r: int
+
+
+class Done(Reply):
+    """Carried out."""
+
+
+class Refused(Reply):
+    """Not carried out."""
+
+    code: str
+    text: str
+    retry_ms: Count = 0
+
+
+class Greeted(Reply):
+    """This connection's mailbox, the address it was seen at, and the brokers that relay.
+
+    For `settling_ms` more a look-up may be answered `not_yet`: the service has only just started.
+    """
+
+    mailbox: Mailbox
+    observed: str
+    brokers: Annotated[list[BrokerAt], Meta(max_length=ANNOUNCED_BROKERS)] = []
+    settling_ms: Count = 0
+
+
+class Leased(Reply):
+    """The lease holds for LEASE_S, the room until `expires_at` (Unix time) if nobody renews.
+
+    The group stands at `version`; `peers` are its other members, None when that was `have`.
+    """
+
+    nameplate: Nameplate
+    expires_at: Count
+    version: Count
+    peers: Annotated[list[PeerCard], Meta(max_length=LEASES_PER_GROUP)] | None = None
+
+
+class Found(Reply):
+    """Some mailboxes of each group that has a room at the nameplate, in no order."""
+
+    groups: Annotated[list[Annotated[list[Mailbox], Meta(max_length=MAILBOXES_FOUND)]], Meta(max_length=GROUPS_FOUND)]
+
+
+class Pong(Reply):
+    """Alive."""
+
+
+class Event(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
+    """What the service says unasked."""
+
+
+class Letter(Event):
+    """Somebody with the mailbox `sender` has written."""
+
+    sender: Mailbox
+    body: Body
+
+
+class Changed(Event):
+    """One step of the group from `version` - 1: these cards are new, or replace those of their mailboxes; `gone` go."""
+
+    nameplate: Nameplate
+    group: Key
+    version: Count
+    cards: Annotated[list[PeerCard], Meta(max_length=LEASES_PER_GROUP)] = []
+    gone: Annotated[list[Mailbox], Meta(max_length=LEASES_PER_GROUP)] = []
+
+
+class Closing(Event):
+    """The service goes; come back later."""
+
+    text: str
+
+
+AnyRequest: TypeAlias = Greet | Claim | Lookup | Post | Release | Ping | Bye
+AnyAnswer: TypeAlias = Done | Refused | Greeted | Leased | Found | Pong | Letter | Changed | Closing
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_requests: Final = msgspec.msgpack.Decoder(AnyRequest)
+_answers: Final = msgspec.msgpack.Decoder(AnyAnswer)
+
+
+def encode(message: Request | Reply | Event) -> bytes:
+    """One frame."""
+    return _encoder.encode(message)
+
+
+def decode_request(frame: bytes) -> AnyRequest:
+    """What a member asks. Raises Refusal, which `control.request_number` tells where to send."""
+    try:
+        request: AnyRequest = _requests.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.INVALID, f"not a request: {complaint(error)}") from None
+    return request
+
+
+def decode_answer(frame: bytes) -> AnyAnswer:
+    """What the service says. Raises Refusal."""
+    try:
+        answer: AnyAnswer = _answers.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.INVALID, f"not an answer: {complaint(error)}") from None
+    return answer
+
+
+# What the registration key signs -----------------------------------------------------------------------------
+
+
+def lease_statement(service_key: bytes, own_key: bytes, nameplate: int, blob: bytes) -> bytes:
+    """Binds a lease to one service and one connection's CURVE key, so that nobody else can show it, or elsewhere."""
+    return _LEASE + service_key + own_key + nameplate.to_bytes(4, "big") + blob
+
+
+def sign_lease(registration: SigningKey, service_key: bytes, own_key: bytes, nameplate: int, blob: bytes) -> bytes:
+    """64 bytes of Ed25519 (RFC 8032)."""
+    return registration.sign(lease_statement(service_key, own_key, nameplate, blob)).signature
+
+
+def lease_holds(claim: Claim, service_key: bytes, own_key: bytes) -> bool:
+    """Whether the claim is signed by its group's key. False too for bytes that are no key."""
+    statement = lease_statement(service_key, own_key, claim.nameplate, claim.blob)
+    try:
+        VerifyKey(claim.group).verify(statement, claim.signature)
+    except (BadSignatureError, ValueError, TypeError):
+        return False
+    return True
