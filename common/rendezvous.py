@@ -36,7 +36,7 @@ Signature: TypeAlias = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Card: TypeAlias = Annotated[bytes, Meta(max_length=CARD_BYTES)]
 Body: TypeAlias = Annotated[bytes, Meta(max_length=LETTER_BYTES)]
 Nameplate: TypeAlias = Annotated[int, Meta(ge=0, le=NAMEPLATE_MOST)]
-Count: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 63)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class PeerCard(msgspec.Struct):

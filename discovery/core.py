@@ -117,12 +117,10 @@ class Rendezvous:
         if request.v != VERSION:
             text = f"this service speaks version {VERSION} of the protocol, you speak {request.v}"
             raise Refusal(Code.VERSION, text)
-        holder = self.mailboxes.of(caller)
-        if holder is not None:
-            slow_down(holder.requests.take(1.0, now), "too many requests")
         address = self._tickets.address(request.ticket, caller.address, now)
-        before = holder.address if holder else address
+        before = self.mailboxes.seen_at(caller.key)
         holder = self.mailboxes.greet(caller, address)
+        slow_down(holder.requests.take(1.0, now), "too many requests")
         if before != address:
             for group, lease in self.leases.of(holder):
                 self.leases.announce(group, lease)

@@ -53,6 +53,11 @@ class Mailboxes:
         holder.route, holder.address = caller.route, address
         return holder
 
+    def seen_at(self, key: bytes) -> str | None:
+        """Where a key's latest connection came from."""
+        holder = self._by_key.get(key)
+        return holder.address if holder is not None else None
+
     def of(self, caller: Caller) -> Holder | None:
         """The caller's, if this is the connection that greeted."""
         holder = self._by_key.get(caller.key)
