@@ -125,7 +125,10 @@ class Relay:
         return told
 
     def send(self, session: Session, tag: bytes, to: list[bytes], body: bytes, now: float) -> list[Output]:
-        """`body` for whoever of `to` is at the tag, or for all others. Raises Refusal: RATE, NOT_JOINED, TOO_LARGE."""
+        """`body` for whoever of `to` is at the tag, or for all others.
+
+        Raises Refusal: RATE, NOT_JOINED, TOO_LARGE, TOO_MANY.
+        """
         wait = session.meter.take(
             len(body) + sum(map(len, to)), now
         )  # first of all: what is refused costs its rate too
@@ -136,6 +139,8 @@ class Relay:
             raise Refusal(Code.NOT_JOINED, "you are not attached to this tag")
         if len(body) > SEALED_BYTES:
             raise Refusal(Code.TOO_LARGE, f"a sealed body has at most {SEALED_BYTES} bytes, this one {len(body)}")
+        if len(to) > RELAY_PER_TAG:
+            raise Refusal(Code.TOO_MANY, f"a sealed body has at most {RELAY_PER_TAG} addressees, this one {len(to)}")
         at_tag = self._tags[tag]
         addressed = {address: at_tag[address] for address in to if address in at_tag} if to else at_tag
         sealed = Sealed(tag=tag, sender=place.address, body=body)

@@ -53,6 +53,7 @@ SHELLS: Final = {
     "peer/engine.py",
     "peer/keeper.py",
     "peer/link.py",
+    "peer/p2p/relay.py",
     "peer/pending.py",
     "peer/profile.py",
     "peer/room.py",

@@ -131,7 +131,7 @@ def test_a_stranger_neither_attaches_nor_sends(house: House) -> None:
 @pytest.mark.parametrize(
     "changed", [{"broker_key": b"C" * 32}, {"session_key": session_key("mallory")}, {"nonce": bytes(32)}]
 )
-def test_the_signature_is_for_this_broker_session_and_challenge(house: House, changed: dict[str, bytes]) -> None:
+def test_the_signature_is_for_this_broker_session_and_challenge(house: House, changed: dict[str, Any]) -> None:
     reply = attach(house, house.enrol("alice"), **changed)
     assert (reply.r, reply.code) == (4, "invalid")
     assert house.broker.relay.tags == 0
@@ -251,6 +251,8 @@ def test_bodies_are_bounded_and_have_the_rate_of_publications() -> None:
         alice, bob = member(house, "alice"), member(house, "bob")
         house.take()
         assert send(house, alice, bytes(SEALED_BYTES + 1)).code == "too_large"
+        house.now += 10
+        assert send(house, alice, b"", [b""] * (RELAY_PER_TAG + 1)).code == "too_many"
         house.now += 10
         sent = 0
         while (reply := send(house, alice)) is None:
