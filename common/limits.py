@@ -297,6 +297,8 @@ DISCOVERY_LOOPBACK: Final = 20.0
 """How much wider the limits by address are for this machine: all clients of a tunnel look like it."""
 ANNOUNCED_BROKERS: Final = 8
 
+HOST_CHARS: Final = 255
+"""A name in the DNS has no more."""
 ORIGINAL_ROOMS: Final = 5000
 ORIGINAL_ROOMS_PER_ADDRESS: Final = 100
 ORIGINAL_PEERS: Final = 64
@@ -396,7 +398,8 @@ BACKLOG_S: Final = 5.0
 """How long a joiner waits for history before it shows what there is."""
 CARD_AGAIN_S: Final = 15.0
 """A card is said again this often, for whoever missed it."""
-TRIM_HASHES: Final = 16
+HANDOVER_BYTES: Final = 96 * 1024
+"""Deeds in a sponsor's handover, which is one letter; a room of CAPACITY has about half as much."""
 CAPACITY: Final = 64
 """Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
 CAPACITY_MOST: Final = 256
@@ -412,6 +415,5 @@ JOIN_GUESSES: Final = 3
 """A joiner stops after so many failed proofs: wrong code, or somebody in between."""
 PAUSE_MOST_S: Final = 3600.0
 """The pause after a wrong guess doubles with each rotation, up to this."""
-PULL_TIMEOUT_S: Final = 2.0
 CLOCK_AHEAD_S: Final = 60
 """A message's time may be this far in the future as we see it; what is beyond is shown as now."""

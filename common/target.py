@@ -13,6 +13,8 @@ from sandpiper.common.sanitise import clip, printable
 
 PORT: Final = 5000
 """A broker's door, unless told otherwise."""
+DISCOVERY_PORT: Final = 8000
+"""A discovery service's."""
 FORM: Final = "HOST[:PORT][/ROOM][#FINGERPRINT]"
 
 _QUOTED_COLUMNS: Final = 60  # of the user's own words in an error
@@ -65,8 +67,11 @@ def parse_target(text: str) -> Target:
     return parse_host(text)
 
 
-def parse_host(text: str) -> Target:
-    """What `connect` takes: always a host, even when it is a bare word. Raises UsageError."""
+def parse_host(text: str, port: int = PORT) -> Target:
+    """What `connect` takes: always a host, even when it is a bare word. Raises UsageError.
+
+    `port` is the one of an address that names none.
+    """
     text = text.strip()
     parts = _SHAPE.fullmatch(text)
     if parts is None:
@@ -75,7 +80,7 @@ def parse_host(text: str) -> Target:
         _fail(text, f"is no broker ({FORM})", f"try localhost:{PORT}")
     return Target(
         host=_six(text, parts["six"]) if parts["six"] is not None else _host(text, parts["host"]),
-        port=PORT if parts["port"] is None else _port(text, parts["port"]),
+        port=port if parts["port"] is None else _port(text, parts["port"]),
         room=_room(text, parts["room"]) if parts["room"] else LOBBY,
         fingerprint=None if parts["fingerprint"] is None else _fingerprint(text, parts["fingerprint"]),
     )

@@ -67,6 +67,10 @@ class Mailboxes:
         """Whose mailbox it is."""
         return self._by_mailbox.get(mailbox)
 
+    def routes(self) -> list[bytes]:
+        """Every connection."""
+        return [holder.route for holder in self._by_key.values() if holder.route is not None]
+
     def gone(self, caller: Caller) -> None:
         """A connection went; its mailbox waits only where a lease does."""
         holder = self.of(caller)

@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 from sandpiper.common import rendezvous
 from sandpiper.common.callers import Caller, Tickets
 from sandpiper.common.limits import VERSION
-from sandpiper.common.rendezvous import BrokerAt, Event, Reply, sign_lease
+from sandpiper.common.rendezvous import BrokerAt, Event, sign_lease
 from sandpiper.discovery.core import Rendezvous
 
 KEY = b"D" * 32
@@ -100,7 +100,7 @@ class Person:
 
     def claim(
         self, nameplate: int = 42, registration: SigningKey = ROOM, blob: bytes = b"card", **other: Any
-    ) -> Reply | Any:
+    ) -> Any:
         signature = sign_lease(registration, KEY, self.key, nameplate, blob)
         given = {"group": bytes(registration.verify_key), "signature": signature, **other}
         return self.ask(rendezvous.Claim(r=0, nameplate=nameplate, blob=blob, **given))

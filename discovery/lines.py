@@ -1,0 +1,150 @@
+"""One JSON-lines client's requests: bytes in, bytes out, calls on the original's rooms in between."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import LINE_BYTES, ORIGINAL_LINES_BURST, ORIGINAL_LINES_PER_S, VERSION
+from sandpiper.common.lines import LineReader, TooLong, encode_line
+from sandpiper.common.messages import Error, Hello, Ping, Pong, Welcome
+from sandpiper.common.original import CreateRoom, LookupRoom, RegisterPeer
+from sandpiper.common.sanitise import complaint
+from sandpiper.discovery.originals import Guest, Originals
+
+Said: TypeAlias = Hello | Ping | CreateRoom | RegisterPeer | LookupRoom
+
+_said: Final = msgspec.json.Decoder(Said)
+_any: Final = msgspec.json.Decoder()
+_types: Final = frozenset(
+    str(kind.__struct_config__.tag) for kind in (Hello, Ping, CreateRoom, RegisterPeer, LookupRoom)
+)
+
+
+class Session:
+    """What one client, `guest`, asks. `take` has what to send, `wait` how long to read nothing."""
+
+    def __init__(self, originals: Originals, guest: Guest, welcome: Callable[[str], Welcome]) -> None:
+        self._originals = originals
+        self._guest = guest
+        self._welcome = welcome
+        self._reader = LineReader()
+        self._lines: deque[bytes | TooLong] = deque()
+        self._pace = Bucket(ORIGINAL_LINES_PER_S, ORIGINAL_LINES_BURST)
+        self._out: list[bytes] = []
+        self.wait = 0.0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether part of a line waits for its rest."""
+        return self._reader.unfinished
+
+    @property
+    def more(self) -> bool:
+        """Whether lines wait to be answered."""
+        return bool(self._lines)
+
+    def take(self) -> bytes:
+        """What to send now."""
+        out, self._out = self._out, []
+        return b"".join(out)
+
+    def receive(self, data: bytes) -> None:
+        """The client has sent `data`; `work` handles it."""
+        self._lines.extend(self._reader.feed(data))
+
+    def finish(self) -> None:
+        """The client will send no more. A last line needs no newline."""
+        if self._reader.unfinished:
+            self.receive(b"\n")
+
+    def work(self, now: float, ts: int) -> None:
+        """Answers the lines that have come, as fast as this client may ask."""
+        self.wait = 0.0
+        while self._lines and not self.wait:
+            self._line(self._lines.popleft(), now, ts)
+            self.wait = self._pace.charge(1.0, now)
+
+    def say(self, message: msgspec.Struct) -> None:
+        """One object for the client."""
+        self._out.append(encode_line(message))
+
+    def shut(self, text: str, ts: int) -> None:
+        """The service ends this client."""
+        self.say(Error(text, ts, Code.CLOSING.value))
+
+    def _line(self, line: bytes | TooLong, now: float, ts: int) -> None:
+        try:
+            if isinstance(line, TooLong):
+                raise Refusal(Code.TOO_LARGE, f"line too long: at most {LINE_BYTES} bytes")
+            if line.strip():
+                said = parse(line)
+                _HANDLERS[type(said)](self, said, now, ts)
+        except Refusal as refusal:
+            self.say(Error(refusal.text, ts, refusal.code.value))
+
+    def _hello(self, said: Hello, now: float, ts: int) -> None:
+        if said.v > VERSION:
+            raise Refusal(
+                Code.VERSION,
+                f"this service speaks version {VERSION}, and you speak {said.v}: say hello with v {VERSION}",
+            )
+        if said.room is not None:
+            raise Refusal(
+                Code.INVALID,
+                "this is a discovery service: it has no rooms to talk in, it only brings peers together; "
+                "`sandpiper join CODE` with this address as --discovery joins a room",
+            )
+        self.say(self._welcome(self._guest.address))
+
+    def _ping(self, said: Ping, now: float, ts: int) -> None:
+        self.say(Pong(ts))
+
+    def _create(self, said: CreateRoom, now: float, ts: int) -> None:
+        self.say(self._originals.create(self._guest, said, now))
+
+    def _register(self, said: RegisterPeer, now: float, ts: int) -> None:
+        self.say(self._originals.register(self._guest, said, now))
+
+    def _lookup(self, said: LookupRoom, now: float, ts: int) -> None:
+        self.say(self._originals.lookup(self._guest, said, now))
+
+
+_HANDLERS: Final[dict[type[Any], Callable[[Session, Any, float, int], None]]] = {
+    Hello: Session._hello,
+    Ping: Session._ping,
+    CreateRoom: Session._create,
+    RegisterPeer: Session._register,
+    LookupRoom: Session._lookup,
+}
+
+
+def parse(line: bytes) -> Said:
+    """What the line says. Raises Refusal, whose text is the original server's word for it."""
+    try:
+        if not line.isascii():
+            line.decode()  # msgspec does not look into the strings that it passes over
+        said: Said = _said.decode(line)
+    except msgspec.ValidationError as error:
+        raise _diagnose(line, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal(Code.INVALID, "invalid json") from None
+    return said
+
+
+def _diagnose(line: bytes, error: Exception) -> Refusal:
+    try:
+        body: Any = _any.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Refusal(Code.INVALID, "invalid json")
+    if not isinstance(body, dict):
+        return Refusal(Code.INVALID, "invalid message: a line is one JSON object")
+    kind = body.get("type")
+    if not isinstance(kind, str) or kind not in _types:
+        return Refusal(Code.INVALID, "invalid message type")
+    return Refusal(Code.INVALID, f"invalid message: {complaint(error)}")

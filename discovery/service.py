@@ -1,0 +1,261 @@
+"""The service: one discovery process, or one that another program embeds. Puts the cores and their shells together."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import zmq
+from zmq.utils import z85
+
+from sandpiper.common import rendezvous
+from sandpiper.common.callers import Caller, Tickets
+from sandpiper.common.control import request_number
+from sandpiper.common.errors import Code, SandpiperError
+from sandpiper.common.io.door import FrontDoor
+from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.keyfile import curve_keys
+from sandpiper.common.io.router import Router
+from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.io.zap import Zap
+from sandpiper.common.limits import (
+    RENDEZVOUS_AHEAD_BYTES,
+    RENDEZVOUS_HWM,
+    RENDEZVOUS_STALLED_S,
+    SETTLE_S,
+    VERSION,
+)
+from sandpiper.common.messages import Welcome
+from sandpiper.common.rendezvous import BrokerAt, Reply
+from sandpiper.common.words import WORDS
+from sandpiper.discovery.core import Rendezvous
+from sandpiper.discovery.line_client import JsonLines
+from sandpiper.discovery.originals import Originals
+
+log = logging.getLogger("sandpiper.discovery")
+_DOMAIN = "rendezvous"
+_TICK_S = 0.5
+_GOODBYE = "the discovery service is shutting down"
+_LOWEST, _HIGHEST = 20_000, 32_000  # below the ephemeral range, where a reconnecting client could meet itself
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the operator chose. `port` 0 picks a free one; without `data` the key is made anew, for this time only."""
+
+    host: str
+    port: int
+    data: Path | None = None
+    brokers: tuple[BrokerAt, ...] = ()
+    metrics_port: int | None = None
+    settle_s: float = SETTLE_S
+
+
+class Ready(msgspec.Struct, tag_field="type", tag="ready"):
+    """The door; where ZeroMQ clients connect, which is the door too; and the key (Z85)."""
+
+    door: str
+    router: str
+    key: str
+
+
+async def serve(config: Config, *, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+    """Runs a service until `stop` is set. Raises SandpiperError when it cannot start."""
+    service = Service(config)
+    try:
+        await service.open()
+        ready(service.ready())
+        await stop.wait()
+    finally:
+        await service.close()
+
+
+class Service:
+    """One running service, on the loop that makes it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self._beat = time.monotonic()
+        self.keys = curve_keys(config.data / "discovery.key") if config.data else CurveKeys.make()
+        chance = secrets.SystemRandom()
+        self._tickets = Tickets(secrets.token_bytes(32))
+        self.core = Rendezvous(
+            self.keys.public,
+            chance,
+            self._tickets,
+            config.brokers,
+            now=self._beat,
+            wall=time.time,
+            settle_s=config.settle_s,
+        )
+        self.originals = Originals(WORDS, chance, secrets.token_bytes(32), time.time)
+        self._context = context()
+        self._zap = Zap(self._loop, self._context, {_DOMAIN: lambda key: True})
+        self._inner = Inner()
+        self._router = Router(
+            self._loop,
+            self._context,
+            self.keys,
+            self._inner,
+            _DOMAIN,
+            RENDEZVOUS_HWM,
+            receive=self._receive,
+            done=self._pump,
+            gone=self.core.gone,
+        )
+        self._lines: set[JsonLines] = set()
+        self._door = FrontDoor(
+            lines=lambda address: JsonLines(self.originals, address, self._welcome, self._lines),
+            inner=self._inner,
+            on_splice=self._router.spliced,
+            on_splice_closed=self._router.unspliced,
+            greeting="a sandpiper discovery service",
+        )
+        self._cut = 0
+        self._ticking: asyncio.Task[None] | None = None
+        self._metrics: object | None = None
+
+    # Opening and closing -----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Opens the door. Raises SandpiperError."""
+        try:
+            await self._open_door()
+            self._open_metrics()
+        except OSError as error:
+            port = self._config.port
+            raise SandpiperError(
+                f"cannot listen on {self._config.host}, port {port}: {error.strerror or error}. "
+                f"Another service may be running; else try --port {port + 1 if port else 8000}, or --port 0 for any"
+            ) from error
+        self._ticking = self._loop.create_task(self._tick())
+        log.info("listening on %s", self.ready().door)
+
+    async def _open_door(self) -> None:
+        config = self._config
+        for _ in range(_TRIES if config.port == 0 else 1):
+            port = config.port or random.randrange(_LOWEST, _HIGHEST)
+            try:
+                return await self._door.open(config.host, port)
+            except OSError as error:
+                if config.port or error.errno != errno.EADDRINUSE:
+                    raise
+        raise SandpiperError(f"no free port between {_LOWEST} and {_HIGHEST}; name one with --port")
+
+    def _open_metrics(self) -> None:
+        if self._config.metrics_port is not None:
+            from sandpiper.common.io.metrics import MetricsServer  # prometheus-client: only for those who ask
+
+            self._metrics = MetricsServer(self._config.metrics_port, self._sample, lambda: self._beat, lambda: None)
+
+    async def close(self) -> None:
+        """Tells everyone, and lets go of everything."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        goodbye = rendezvous.encode(rendezvous.Closing(text=_GOODBYE))
+        for route in self.core.mailboxes.routes():
+            self._router.send(route, goodbye)
+        for client in list(self._lines):
+            client.close(_GOODBYE)
+        await self._door.close()
+        self._router.close()
+        self._zap.close()
+        self._inner.close()
+        await self._loop.run_in_executor(None, self._context.term)
+        if self._metrics is not None:
+            self._metrics.close()  # type: ignore[attr-defined]
+        log.info("stopped")
+
+    def ready(self) -> Ready:
+        """Where it is."""
+        host = self._config.host
+        door = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return Ready(door, f"tcp://{door}", z85.encode(self.keys.public).decode())
+
+    @property
+    def port(self) -> int:
+        """The door's."""
+        return self._door.port
+
+    def _welcome(self, address: str) -> Welcome:
+        ticket = self._tickets.give(address, time.monotonic())
+        return Welcome(VERSION, rendezvous.SERVER, z85.encode(self.keys.public).decode(), None, None, ticket)
+
+    # Frames ------------------------------------------------------------------------------------------------
+
+    def _receive(self, caller: Caller, frame: bytes, now: float) -> None:
+        reply = self._answer(caller, frame, now)
+        self._pump()  # a member hears of what happened before its request first
+        if isinstance(reply, rendezvous.Greeted):
+            splice = self._router.splice_of(caller)
+            if splice is not None:
+                splice.admit(RENDEZVOUS_AHEAD_BYTES)
+            log.debug("greeted %s", caller.address)
+        self._router.send(caller.route, rendezvous.encode(reply))
+
+    def _answer(self, caller: Caller, frame: bytes, now: float) -> Reply:
+        try:
+            return self.core.answer(caller, frame, now)
+        except Exception:  # a mistake of ours: it is to cost whoever met it an answer, and nobody else anything
+            log.exception("a request could not be answered")
+            text = "the service could not answer this; its log says why"
+            return rendezvous.Refused(r=request_number(frame), code=Code.INVALID.value, text=text)
+
+    def _pump(self) -> None:
+        self._beat = time.monotonic()
+        encoded: tuple[object, bytes] = (None, b"")
+        for push in self.core.take():
+            if encoded[0] is not push.event:
+                encoded = (push.event, rendezvous.encode(push.event))
+            self._router.send(push.route, encoded[1])
+
+    # Housekeeping ------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = time.monotonic()
+            self.core.tick(now)
+            self.originals.tick(now)
+            self._pump()
+            self._cut_stalled()
+
+    def _cut_stalled(self) -> None:
+        late = self._loop.time() - RENDEZVOUS_STALLED_S
+        for splice in self._router.splices:
+            if splice.stalled_since is not None and splice.stalled_since < late:
+                log.debug("cut %s, which takes nothing of what waits for it", splice.address)
+                splice.cut()
+                self._cut += 1
+
+    def _sample(self) -> dict[str, tuple[str, float]]:
+        core, counts = self.core, self.core.counts
+        return {
+            "nameplates": ("Nameplates with a lease.", len(core.nameplates)),
+            "nameplates_reserved": ("Nameplates kept for members that were cut off.", core.nameplates.reserved),
+            "leases": ("Leases.", len(core.leases)),
+            "mailboxes": ("Mailboxes.", len(core.mailboxes)),
+            "original_rooms": ("Rooms of original clients.", len(self.originals)),
+            "line_clients": ("JSON-lines clients.", len(self._lines)),
+            "requests_total": ("Requests.", self._router.requests),
+            "claims_total": ("Claims and renewals.", counts["claim"]),
+            "lookups_total": ("Look-ups.", counts["lookup"]),
+            "letters_total": ("Letters.", counts["post"]),
+            "refused_total": ("Requests refused.", core.refused.total()),
+            "limited_total": ("Requests refused for their rate.", core.refused[Code.RATE.value]),
+            "wrong_guesses_total": ("Wrong codes and passwords of original clients.", self.originals.wrong),
+            "unsent_total": ("Frames dropped for slow or gone clients.", self._router.unsent),
+            "cut_total": ("Connections cut for taking nothing.", self._cut),
+            "strangers_total": ("Connections refused by ZAP.", self._zap.refused),
+            "door_connections": ("Connections at the front door.", self._door.connections),
+        }
