@@ -67,6 +67,12 @@ class AccessDenied(SandpiperError):
     exit_code = 4
 
 
+class NoSuchRoom(SandpiperError):
+    """Nobody has a room by that code."""
+
+    exit_code = 5
+
+
 class Rejected(SandpiperError):
     """The other end would not have us: full, rate limited, banned, nick taken."""
 

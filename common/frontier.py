@@ -1,5 +1,7 @@
 """A log's frontier: puts what comes into the log's order, whatever the path did to it.
 
+What comes is one entry, or several that hang together (an envelope): then `last` is the seq of its last.
+
 A log is (origin, run, seq 1..n). A reader has everything up to its frontier; what comes beyond a hole is held until
 the hole is filled, by the stragglers themselves or by repair (repair.py).
 """
@@ -21,24 +23,27 @@ class Frontier(Generic[T]):
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.head = seq
-        self._held: dict[int, T] = {}
+        self._held: dict[int, tuple[int, T]] = {}
 
-    def push(self, seq: int, item: T) -> list[T]:
+    def push(self, seq: int, item: T, last: int | None = None) -> list[T]:
         """What can be given out now, in order. Empty for a double, and for what lies beyond a hole."""
-        if self.advance(seq):
+        if self.advance(seq, last):
             return [item]
         if seq <= self.seq:
             return []
-        self.head = max(self.head, seq)
-        self._held[seq] = item
+        last = seq if last is None else last
+        self.head = max(self.head, last)
+        self._held[seq] = (last, item)
         if len(self._held) > READER_BUFFER_ENTRIES:
             del self._held[max(self._held)]
         return self._release()
 
-    def advance(self, seq: int) -> bool:
+    def advance(self, seq: int, last: int | None = None) -> bool:
         """As `push` of what is next, with nothing held: the usual case, without a list. False if it is not that."""
         if seq != self.seq + 1 or self._held:
             return False
+        if last is not None:
+            seq = last
         self.seq = seq
         if seq > self.head:
             self.head = seq
@@ -48,11 +53,23 @@ class Frontier(Generic[T]):
         """Gives up on what is not held up to `seq`: how many that are, and what can be given out now, in order."""
         if seq <= self.seq:
             return 0, []
-        released = [self._held.pop(each) for each in sorted(each for each in self._held if each <= seq)]
-        missing = seq - self.seq - len(released)
-        self.seq = seq
-        self.head = max(self.head, seq)
+        released: list[T] = []
+        missing, reached = 0, self.seq
+        for first in sorted(each for each in self._held if each <= seq):
+            last, item = self._held.pop(first)
+            if first <= reached:
+                continue  # it overlaps what has been given out
+            missing += first - reached - 1
+            reached = last
+            released.append(item)
+        missing += max(seq - reached, 0)
+        self.seq = max(seq, reached)
+        self.head = max(self.head, self.seq)
         return missing, released + self._release()
+
+    def drop(self) -> None:
+        """Lets go of everything that is held beyond a hole."""
+        self._held.clear()
 
     @property
     def gap(self) -> bool:
@@ -66,7 +83,7 @@ class Frontier(Generic[T]):
 
     def _release(self) -> list[T]:
         released = []
-        while (item := self._held.pop(self.seq + 1, None)) is not None:
-            self.seq += 1
+        while (found := self._held.pop(self.seq + 1, None)) is not None:
+            self.seq, item = found
             released.append(item)
         return released

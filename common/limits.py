@@ -314,6 +314,8 @@ ORIGINAL_ROOM_GUESSES_PER_S: Final = 0.2
 ORIGINAL_ROOM_GUESSES: Final = 30.0
 """… and wrong passwords for one room."""
 
+LETTERS_WAITING: Final = 64
+"""Letters that a member sends again because they came too fast."""
 ANSWER_S: Final = 5.0
 """A discovery service that answers no request for this long is not there any more."""
 
@@ -417,3 +419,28 @@ PAUSE_MOST_S: Final = 3600.0
 """The pause after a wrong guess doubles with each rotation, up to this."""
 CLOCK_AHEAD_S: Final = 60
 """A message's time may be this far in the future as we see it; what is beyond is shown as now."""
+
+# Mesh ------------------------------------------------------------------------------------------------------------
+TOPIC_BYTES: Final = 16
+"""What a packet on the mesh begins with: a tag that says nothing to a stranger."""
+MESH_HWM: Final = BATCH_HWM
+"""Packets that wait for one member, or for a reader here: 64 MB of the usual size, 256 MB at most."""
+MESH_STAGGER_S: Final = 0.15
+"""One address has this long before the next is tried beside it: longer than a round trip within a continent."""
+MESH_CONNECT_S: Final = 3.5
+"""A TCP connection: its first packet may be lost twice (repeated after 1 s and 3 s)."""
+MESH_HANDSHAKE_S: Final = 5.0
+"""And CURVE over it: libzmq's other end gives up then as well. A stopped process answers when it is woken."""
+MESH_STEADY_S: Final = 5.0
+"""A connection that lasted this long was a good one: the next is made at once."""
+MESH_HEARTBEAT_S: Final = 2.0
+MESH_SILENT_S: Final = 6.0
+"""Three heartbeats without a byte from the other end: the cable is out, or it is stopped."""
+MESH_LINGER_S: Final = 0.5
+"""What is queued when a member leaves, its goodbye, has this long to go out."""
+MESH_ADDRESSES: Final = 16
+"""Addresses of one member that are tried; a card with more is no honest one."""
+MESH_REBIND_S: Final = 0.005
+"""libzmq closes a listener in its own time; the port is asked for again this often until then."""
+INTERFACES_S: Final = 2.0
+"""How often to look whether this machine's addresses changed; it takes a millisecond."""

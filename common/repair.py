@@ -9,6 +9,7 @@ for, again after FETCH_TIMEOUT_S, doubling, for as long as nobody answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
@@ -89,21 +90,24 @@ class Repair(Generic[T]):
         if self.frontier.gap:
             self._ask(now)
 
-    def page(self, after: int, start: int, head: int, entries: list[tuple[int, T]], now: float) -> Repaired[T]:
-        """The answer to a fetch above `after`: the log begins at `start`, stands at `head`, and these come next."""
+    def page(self, after: int, start: int, head: int, entries: Sequence[tuple[int, int, T]], now: float) -> Repaired[T]:
+        """The answer to a fetch above `after`: the log begins at `start`, stands at `head`, and these come next.
+
+        An entry is the seq of its first, of its last, and the thing itself.
+        """
         frontier = self.frontier
         items: list[T] = []
         lost = 0
         trimmed, released = frontier.skip(start - 1)
         items += released
         reached = max(after, start - 1)
-        for seq, item in entries:
+        for seq, last, item in entries:
             if seq > reached + 1:
                 missing, released = frontier.skip(seq - 1)
                 lost += missing
                 items += released
-            items += frontier.push(seq, item)
-            reached = max(reached, seq)
+            items += frontier.push(seq, item, last)
+            reached = max(reached, last)
         if not entries and frontier.seq == after:
             missing, released = frontier.skip(head)
             lost += missing

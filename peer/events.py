@@ -63,9 +63,10 @@ class Warned(msgspec.Struct, frozen=True, gc=False):
 
 
 class CodeChanged(msgspec.Struct, frozen=True, gc=False):
-    """The room has another code now; the old one no longer opens it."""
+    """The room has another code now, and perhaps another password; the old ones no longer open it."""
 
     code: str
+    password: str | None = None
 
     def __repr__(self) -> str:
         return "CodeChanged(…)"  # a code is a secret, and a repr may end in a log

@@ -280,10 +280,10 @@ class Session:
         repair = self._repair
         if not isinstance(reply, control.Page) or repair is None or reply.run != self._run:
             return
-        entries: list[tuple[int, Message]] = []
+        entries: list[tuple[int, int, Message]] = []
         for block in reply.blocks:
             with suppress(Refusal):  # what cannot be read is lost, and said to be
-                entries += [(each.seq, each) for each in batch.decode(block) if not isinstance(each, Notice)]
+                entries += [(each.seq, each.seq, each) for each in batch.decode(block) if not isinstance(each, Notice)]
         first = max(after + 1, reply.start)
         entries = [entry for entry in entries if entry[0] >= first]
         # Of a page that has something, but nothing that this version can read, only the first is given up.

@@ -1,0 +1,120 @@
+"""The entries of a talk log: what is said in the room, before anybody has stamped it.
+
+A member stamps what it receives itself, from what the envelope proves: whose log it is and which seq an entry has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from sandpiper.common import frame
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import BODY_BYTES, ID_CHARS
+from sandpiper.common.messages import Data, DataDraft, Draft, Me, MeDraft, Message, Msg, MsgDraft
+from sandpiper.common.sanitise import complaint
+
+
+class Entry(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
+    """One. `tool` says that a program beside the member said it, under a name that no key owns."""
+
+    nick: str
+    ts: int
+    id: str | None = None
+    tool: bool = False
+
+
+class Line(Entry, tag="msg", kw_only=True, gc=False):
+    """A chat line."""
+
+    text: str
+
+
+class Act(Entry, tag="me", kw_only=True, gc=False):
+    """A chat line in the third person."""
+
+    text: str
+
+
+class Datum(Entry, tag="data", kw_only=True):
+    """A program's value."""
+
+    value: Any
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_all: Final = msgspec.msgpack.Decoder(list[Line | Act | Datum])
+_one: Final = msgspec.msgpack.Decoder(Line | Act | Datum)
+_raws: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_TROUBLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
+    """A draft as an entry. Raises Refusal: TOO_LARGE, INVALID."""
+    name = draft.id if draft.id is None or len(draft.id) <= ID_CHARS else draft.id[:ID_CHARS]
+    entry: Entry
+    match draft:
+        case DataDraft():
+            frame.check_depth(draft.value)
+            entry = Datum(nick, ts, name, tool, value=draft.value)
+        case MeDraft():
+            entry = Act(nick, ts, name, tool, text=draft.text)
+        case MsgDraft():
+            entry = Line(nick, ts, name, tool, text=draft.text)
+        case _:
+            raise Refusal(Code.INVALID, "not a message")
+    try:
+        body = _encoder.encode(entry)
+        if isinstance(draft, DataDraft):
+            _one.decode(body)  # msgpack can say more than can be read
+    except (OverflowError, UnicodeEncodeError, TypeError, *_TROUBLE) as error:
+        raise Refusal(Code.INVALID, f"cannot be sent: {complaint(error)}") from None
+    if len(body) > BODY_BYTES:
+        raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
+    return body
+
+
+def decode(body: bytes) -> list[Entry | None]:
+    """The entries of an envelope; None in the place of one that this version cannot read. Raises Refusal."""
+    try:
+        found: Sequence[Entry | None] = _all.decode(body)
+    except _TROUBLE:
+        found = [_decode_one(bytes(raw)) for raw in _split(body)]
+    return [_harmless(entry) if isinstance(entry, Datum) else entry for entry in found]
+
+
+def _split(body: bytes) -> list[msgspec.Raw]:
+    try:
+        return _raws.decode(body)
+    except _TROUBLE as error:
+        raise Refusal(Code.INVALID, f"not entries: {complaint(error)}") from None
+
+
+def _decode_one(raw: bytes) -> Entry | None:
+    try:
+        entry: Entry = _one.decode(raw)
+    except _TROUBLE:
+        return None
+    return entry
+
+
+def _harmless(entry: Datum) -> Datum | None:
+    try:
+        frame.check_depth(entry.value)
+    except Refusal:
+        return None
+    return entry
+
+
+def stamp(entry: Entry, seq: int, prev: int, *, room: str, run: str, name: str, fingerprint: str, ts: int) -> Message:
+    """An entry as the message that everyone sees. `name` is its id where it has none of its own."""
+    known = entry.id or name
+    rest = (ts, room, seq, prev, run, known, fingerprint, not entry.tool)
+    if isinstance(entry, Datum):
+        return Data(entry.nick, entry.value, *rest)
+    if isinstance(entry, Act):
+        return Me(entry.nick, entry.text, *rest)
+    assert isinstance(entry, Line)
+    return Msg(entry.nick, entry.text, *rest)

@@ -1,0 +1,138 @@
+"""Into a room: by founding it, or with what a sponsor has handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandpiper.common import deeds, envelope
+from sandpiper.common.codes import RoomCode
+from sandpiper.common.deeds import Admit, Cheat, Found
+from sandpiper.common.envelope import DEEDS, TALK, Envelope
+from sandpiper.common.errors import AccessDenied, Refusal
+from sandpiper.common.knock import Welcome
+from sandpiper.common.sealing import Epoch
+from sandpiper.peer.p2p.keyring import Keyring, SessionKeys
+from sandpiper.peer.p2p.ledger import Ledger
+from sandpiper.peer.p2p.member import Member, Settings
+from sandpiper.peer.p2p.replica import Replica
+
+Entropy = Callable[[int], bytes]
+_FALSE = "what was handed over is not a room as it should be: somebody is cheating; leave it, and ask for another code"
+
+
+@dataclass(frozen=True, slots=True)
+class Statute:
+    """What the creator decides: how many sessions, whether there is a password, how far back a joiner sees."""
+
+    capacity: int
+    history: str = "epoch"
+
+
+def found_room(
+    keys: SessionKeys,
+    code: RoomCode,
+    password: str | None,
+    statute: Statute,
+    settings: Settings,
+    *,
+    now: float,
+    wall: Callable[[], float],
+    entropy: Entropy,
+) -> Member:
+    """A new room, with nobody else in it."""
+    room, epoch, run = entropy(16), Epoch(entropy(32)), entropy(16)
+    found = Found(
+        keys.vouched(room), epoch.id, statute.capacity, len(code.words), password is not None, statute.history
+    )
+    replica = Replica(keys.session, room)
+    replica.open(keys.session)
+    body = deeds.encode_all([found])
+    replica.write(envelope.sign(keys.signing, keys.session, room, run, DEEDS, 1, 1, 1, envelope.NO_HASH, body))
+    keyring = Keyring(keys, room, epoch, entropy)
+    ledger = Ledger(keys.session, found)
+    return Member(keyring, ledger, replica, code, password, settings, run=run, now=now, wall=wall, entropy=entropy)
+
+
+def enter_room(
+    keys: SessionKeys,
+    welcome: Welcome,
+    code: RoomCode,
+    password: str | None,
+    settings: Settings,
+    *,
+    backlog: bool,
+    now: float,
+    wall: Callable[[], float],
+    entropy: Entropy,
+) -> Member:
+    """The room that a sponsor has handed over. Raises AccessDenied when it does not hold together."""
+    roots = [each for raw in welcome.deeds if (each := _genuine(raw, welcome.room)) is not None]
+    founder, found = _founding(roots, welcome.room)
+    epoch = Epoch(welcome.epoch)
+    replica = Replica(keys.session, welcome.room)
+    ledger = Ledger(founder, found)
+    replica.open(founder)
+    starts = {head.session: head for head in welcome.heads if head.stream == TALK}
+    _grow(roots, replica, ledger, welcome.room, now)
+    if keys.session not in ledger.state.members or ledger.state.epoch != epoch.id:
+        raise AccessDenied(_FALSE)
+    replica.open(keys.session)
+    for session in ledger.state.members:
+        head = starts.get(session)
+        replica.start_talk(session, head.start if head is not None and 1 <= head.start <= head.head + 1 else 1)
+    keyring = Keyring(keys, welcome.room, epoch, entropy)
+    member = Member(
+        keyring, ledger, replica, code, password, settings, run=entropy(16), now=now, wall=wall, entropy=entropy
+    )
+    member.rule.sync()
+    for signed in welcome.cards:
+        member.read_card(signed)
+    member.expect(set(welcome.present), welcome.heads, now, backlog=backlog)
+    return member
+
+
+def _genuine(raw: bytes, room: bytes) -> Envelope | None:
+    try:
+        found = envelope.parse(raw)
+    except Refusal:
+        return None
+    return found if found.room == room and found.stream == DEEDS and envelope.genuine(found) else None
+
+
+def _founding(roots: list[Envelope], room: bytes) -> tuple[bytes, Found]:
+    for each in roots:
+        try:
+            first = deeds.decode(each.body)[0] if each.first == 1 else None
+        except (Refusal, IndexError):
+            continue
+        if isinstance(first, Found) and first.keys.session == each.session and first.keys.holds(room):
+            return each.session, first
+    raise AccessDenied(_FALSE)
+
+
+def _grow(roots: list[Envelope], replica: Replica, ledger: Ledger, room: bytes, now: float) -> None:
+    """Takes the deeds in, each log once its session is known, until nothing more follows."""
+    left = list(roots)
+    grown = True
+    while grown and left:
+        grown = False
+        for each in list(left):
+            if each.session not in ledger.known:
+                continue
+            left.remove(each)
+            grown = True
+            replica.open(each.session)
+            for accepted in replica.take([each.raw], now):
+                if accepted.envelope is not None:
+                    _enter(ledger, accepted.envelope, room)
+
+
+def _enter(ledger: Ledger, found: Envelope, room: bytes) -> None:
+    try:
+        learnt = deeds.decode(found.body)
+    except Refusal:
+        return
+    for index, deed in enumerate(learnt[: found.count]):
+        if not isinstance(deed, Cheat) and (not isinstance(deed, Admit) or deed.keys.holds(room)):
+            ledger.add(found.session, found.first + index, deed)

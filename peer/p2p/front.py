@@ -1,0 +1,110 @@
+"""Rooms between peers, for programs: `create` and `join`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sandpiper.common.codes import RoomCode, parse_code
+from sandpiper.common.errors import UsageError
+from sandpiper.common.limits import CAPACITY, CAPACITY_MOST
+from sandpiper.common.nicks import ANON
+from sandpiper.peer.engine import Engine
+from sandpiper.peer.p2p.wish import Embed, How, P2PWish
+from sandpiper.peer.profile import Profile
+from sandpiper.peer.room import Room
+
+PATHS = ("auto", "direct", "relay")
+HISTORIES = ("epoch", "all", "none")
+
+
+def create(
+    *,
+    nick: str = "",
+    password: str | None = None,
+    words: int = 2,
+    capacity: int = CAPACITY,
+    history: str = "epoch",
+    discovery: Sequence[str] = (),
+    broker: Sequence[str] = (),
+    access_code: str | None = None,
+    path: str = "auto",
+    lan: bool = True,
+    local: bool = False,
+    listen: str | None = None,
+    advertise: Sequence[str] = (),
+    quiet: bool = False,
+    embed: Embed | None = None,
+    profile: Profile | None = None,
+) -> Room:
+    """A new room between peers, to be entered with `async with`; `room.code` is then what the others join by.
+
+    Without `discovery` (HOST:PORT, one or several) a service on this machine is used, or made with `embed`
+    (`sandpiper.cli.embed.embed` is one). `history` is how far back a joiner sees: to the last new key (`epoch`), `all`,
+    or `none`. Entering raises Unreachable, TrustError, Rejected.
+    """
+    return _room(
+        How.CREATE, None, nick=nick, password=password, words=words, capacity=capacity, history=history,
+        discovery=discovery, broker=broker, access_code=access_code, path=path, lan=lan, local=local, listen=listen,
+        advertise=advertise, quiet=quiet, backlog=None, embed=embed, profile=profile,
+    )  # fmt: skip
+
+
+def join(
+    code: str | RoomCode,
+    *,
+    nick: str = "",
+    password: str | None = None,
+    open_if_missing: bool = False,
+    words: int = 2,
+    capacity: int = CAPACITY,
+    history: str = "epoch",
+    discovery: Sequence[str] = (),
+    broker: Sequence[str] = (),
+    access_code: str | None = None,
+    path: str = "auto",
+    lan: bool = True,
+    local: bool = False,
+    listen: str | None = None,
+    advertise: Sequence[str] = (),
+    quiet: bool = False,
+    backlog: int | None = None,
+    embed: Embed | None = None,
+    profile: Profile | None = None,
+) -> Room:
+    """The room of that code, to be entered with `async with`.
+
+    `quiet` enters unannounced; of the messages that are there the newest `backlog` come first, or all. With
+    `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable, TrustError,
+    Rejected; a code with a word that is in no list is a UsageError here already.
+    """
+    parsed = parse_code(code) if isinstance(code, str) else code
+    return _room(
+        How.EITHER if open_if_missing else How.JOIN, parsed, nick=nick, password=password, words=words,
+        capacity=capacity, history=history, discovery=discovery, broker=broker, access_code=access_code, path=path,
+        lan=lan, local=local, listen=listen, advertise=advertise, quiet=quiet, backlog=backlog, embed=embed,
+        profile=profile,
+    )  # fmt: skip
+
+
+def _room(
+    how: How, code: RoomCode | None, *, nick: str, password: str | None, words: int, capacity: int, history: str,
+    discovery: Sequence[str], broker: Sequence[str], access_code: str | None, path: str, lan: bool, local: bool,
+    listen: str | None, advertise: Sequence[str], quiet: bool, backlog: int | None, embed: Embed | None,
+    profile: Profile | None,
+) -> Room:  # fmt: skip
+    if path not in PATHS or history not in HISTORIES:
+        raise UsageError(f"path is one of {', '.join(PATHS)}, history one of {', '.join(HISTORIES)}")
+    if not 2 <= words <= 8 or not 2 <= capacity <= CAPACITY_MOST:
+        raise UsageError(f"a code has 2 to 8 words, a room takes 2 to {CAPACITY_MOST} sessions")
+
+    def engine(turned: Callable[[], None]) -> Engine:
+        from sandpiper.peer.p2p.engine import P2PEngine
+
+        wish = P2PWish(
+            how, code, nick or ANON, profile or Profile.default(), password, words, capacity, history,
+            tuple(discovery), tuple(broker), access_code, path, lan and not local, local, listen, tuple(advertise),
+            quiet, backlog, embed,
+        )  # fmt: skip
+        return P2PEngine(wish, turned)
+
+    return Room(engine)

@@ -1,0 +1,219 @@
+"""The joiner: asks one member after another to be let in, until one does or the code has failed too often.
+
+    SEEKING --Knock--> KNOCKING --Answer--> HALVING --Half--> PROVING --Handover--> IN
+       ^--Busy, silence----'-------------------'                 '--Denied--> FAILED, or the next group
+
+It proves first. A sponsor whose own proof does not hold has not known the code: then nothing it says counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TypeAlias
+
+from sandpiper.common import knock
+from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError
+from sandpiper.common.knock import AnyLetter, Application, Welcome
+from sandpiper.common.limits import ATTEMPT_S, JOIN_GUESSES, JOIN_PATIENCE_S, KNOCK_S, VERSION
+from sandpiper.peer.p2p.attempt import Attempt, shared_secret
+
+Box: TypeAlias = "tuple[object, bytes]"
+"""A mailbox, and the discovery service it is at."""
+
+
+class State(Enum):
+    """How far it is."""
+
+    SEEKING = "looking for a member"
+    KNOCKING = "knocking"
+    HALVING = "beginning to prove the code"
+    PROVING = "proving the code"
+    IN = "admitted"
+    FAILED = "failed"
+
+
+class Joiner:
+    """`groups` are mailboxes that belong together; of each group one sponsor is enough.
+
+    `apply` makes the application for a room's id. Take `letters` after each call; `welcome` and `error` end it.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[Box]],
+        *,
+        nameplate: int,
+        words: str,
+        password: str | None,
+        apply: Callable[[bytes], Application],
+        entropy: Callable[[int], bytes],
+        now: float,
+    ) -> None:
+        self.state = State.SEEKING
+        self.letters: list[tuple[Box, bytes]] = []
+        self.welcome: Welcome | None = None
+        self.error: SandpiperError | None = None
+        self._groups = [list(group) for group in groups]
+        self._nameplate = nameplate
+        self._secret = shared_secret(words, password)
+        self._apply = apply
+        self._entropy = entropy
+        self._until = now + JOIN_PATIENCE_S
+        self._due = now
+        self._turn = 0
+        self._failed = 0
+        self._busy: str = ""
+        self._name = b""
+        self._key = b""
+        self._at: Box | None = None
+        self._attempt: Attempt | None = None
+        self._room = b""
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self.state in (State.IN, State.FAILED)
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return None if self.done else self._due
+
+    def handle_timer(self, now: float) -> None:
+        """Knocks, or gives the one who does not answer up."""
+        if self.done or now < self._due:
+            return None
+        if now >= self._until:
+            return self._fail(Rejected(f"not let in: {self._busy or 'nobody answers'}; try again in a while"))
+        if self.state is State.PROVING:
+            self._failed += 1  # it has seen our proof, and may count it
+        self._knock(now)
+        return None
+
+    def _knock(self, now: float) -> None:
+        boxes = [box for group in self._groups for box in group]
+        if not boxes:
+            what = "nobody is there any more" if not self._failed else "nobody else is there"
+            return self._fail(self._denied() if self._failed else NoSuchRoom(f"{what}; ask for another code"))
+        self._at = boxes[self._turn % len(boxes)]
+        self._turn += 1
+        self._name, self._key = self._entropy(16), self._entropy(32)
+        self._attempt = None
+        self.state = State.KNOCKING
+        self._due = now + KNOCK_S
+        self._say(knock.Knock(self._name, VERSION, self._key))
+        return None
+
+    def _say(self, letter: AnyLetter) -> None:
+        assert self._at is not None
+        self.letters.append((self._at, knock.encode(letter)))
+
+    def letter(self, box: Box, body: bytes, now: float) -> None:
+        """A letter has come. What is not part of the attempt under way is passed over."""
+        try:
+            letter = knock.decode_letter(body)
+        except Refusal:
+            return
+        if self.done or box != self._at or letter.attempt != self._name:
+            return
+        match letter:
+            case knock.Busy():
+                self._wait(letter, now)
+            case knock.Answer() if self.state is State.KNOCKING:
+                self._answered(letter, now)
+            case knock.Half() if self.state is State.HALVING:
+                self._prove(letter, now)
+            case knock.Denied():
+                self._turned_away(letter, now)
+            case knock.Handover() if self.state is State.PROVING:
+                self._enter(letter, now)
+
+    def gone(self, box: Box, now: float) -> None:
+        """A mailbox does not exist any more."""
+        for group in self._groups:
+            if box in group:
+                group.remove(box)
+        if box == self._at and not self.done:
+            self._due = now
+
+    def _wait(self, letter: knock.Busy, now: float) -> None:
+        if letter.full:
+            return self._fail(Rejected(letter.full))
+        self._busy = "another is just being let in, or there were too many wrong guesses"
+        self.state = State.SEEKING
+        self._due = now + min(max(letter.retry_ms / 1000, 0.05), JOIN_PATIENCE_S)
+        if self._due > self._until:
+            seconds = int(letter.retry_ms / 1000) + 1
+            return self._fail(Rejected(f"after wrong guesses the room lets nobody in for {seconds} s; try again then"))
+        return None
+
+    def _answered(self, letter: knock.Answer, now: float) -> None:
+        if letter.v != VERSION or len(letter.key) != 32 or len(letter.room) != 16:
+            return
+        self._room = letter.room
+        self._attempt = Attempt(
+            joiner=True,
+            secret=self._secret,
+            nameplate=self._nameplate,
+            generation=letter.generation,
+            room=letter.room,
+            attempt=self._name,
+            joiner_key=self._key,
+            sponsor_key=letter.key,
+            entropy=self._entropy,
+        )
+        self.state = State.HALVING
+        self._due = now + KNOCK_S
+        self._say(knock.Half(self._name, self._attempt.message))
+
+    def _prove(self, letter: knock.Half, now: float) -> None:
+        assert self._attempt is not None
+        try:
+            self._attempt.finish(letter.message)
+        except Refusal:
+            self._due = now
+            return
+        application = knock.encode(self._apply(self._room))
+        self.state = State.PROVING
+        self._due = now + min(2 * KNOCK_S, ATTEMPT_S)
+        self._say(knock.Proof(self._name, self._attempt.confirmation, self._attempt.seal(application)))
+
+    def _turned_away(self, letter: knock.Denied, now: float) -> None:
+        if letter.code == Code.VERSION.value:
+            return self._fail(SandpiperError(letter.text))
+        if letter.code != Code.ACCESS.value:
+            return self._fail(Rejected(letter.text))
+        return self._missed(now)
+
+    def _missed(self, now: float) -> None:
+        """This group has another code. Others on the same nameplate may have ours."""
+        self._failed += 1
+        for group in list(self._groups):
+            if self._at in group:
+                self._groups.remove(group)
+        self.state = State.SEEKING
+        if self._failed >= JOIN_GUESSES or not any(self._groups):
+            return self._fail(self._denied())
+        self._due = now
+        return None
+
+    def _enter(self, letter: knock.Handover, now: float) -> None:
+        assert self._attempt is not None
+        if not self._attempt.proves(letter.confirm):
+            return self._missed(now)
+        try:
+            welcome: Welcome = knock.decode(Welcome, self._attempt.unseal(letter.sealed))
+        except Refusal:
+            return self._missed(now)
+        if welcome.room != self._room:
+            return self._missed(now)
+        self.state, self.welcome = State.IN, welcome
+        return None
+
+    def _denied(self) -> AccessDenied:
+        return AccessDenied(
+            "wrong code or password, or somebody in between; ask for the code again: it changes after wrong guesses"
+        )
+
+    def _fail(self, error: SandpiperError) -> None:
+        self.state, self.error = State.FAILED, error

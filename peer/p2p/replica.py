@@ -1,0 +1,360 @@
+"""The replica: everybody's logs, as far as they have come here, and what is to be asked of whom to have the rest.
+
+Envelopes come pushed, by any way and in any order, or in pages that were asked for. Each log has its frontier and its
+repair machine, as a broker's log has (common/repair.py); only the question whom to ask is new: the origin first,
+then whoever claims to have it. What nobody has any more is given up, and said to be lost.
+
+A log is its session's word: an envelope counts when it is signed by it and follows what it signed before. Two that
+contradict each other prove a cheat, and the log stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from sandpiper.common import envelope as envelopes
+from sandpiper.common.envelope import DEEDS, TALK, Envelope
+from sandpiper.common.errors import Refusal
+from sandpiper.common.frontier import Frontier
+from sandpiper.common.limits import DEEDS_MOST, LOG_BYTES_MOST, LOG_ENTRIES, PACKET_BYTES
+from sandpiper.common.packets import Frontier as Stand
+from sandpiper.common.packets import Page, Pull
+from sandpiper.common.repair import Repair
+from sandpiper.peer.p2p.log import Log
+
+Name: TypeAlias = "tuple[bytes, int]"
+"""A log: its session and stream."""
+_FOR_EVER: Final = 1 << 62
+
+
+@dataclass(slots=True)
+class Track:
+    """One log and how it is followed. `claims`: who says to have it up to where; `ends`: where it may go to.
+
+    `base` is where it stood when the epoch began. `lacking` are those asked in vain for what comes next, each with where its copy begins.
+    """
+
+    log: Log
+    repair: Repair[Envelope]
+    claims: dict[bytes, int] = field(default_factory=dict)
+    lacking: dict[bytes, int] = field(default_factory=dict)
+    asked: bytes = b""
+    ends: int = _FOR_EVER
+    stopped: bool = False
+    base: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The next envelope of a log, or (without one) that `lost` entries before the next will never come."""
+
+    envelope: Envelope | None
+    session: bytes
+    stream: int
+    lost: int = 0
+
+
+class Replica:
+    """`me` is whose own logs are written here. `pulls` and `proofs` are to be taken by the owner after each call."""
+
+    def __init__(self, me: bytes, room: bytes) -> None:
+        self.room = room
+        self.tracks: dict[Name, Track] = {}
+        self.pulls: list[tuple[bytes, Pull]] = []
+        self.proofs: list[tuple[Envelope, Envelope]] = []
+        self.rubbish = 0
+        self._me = me
+        self._reachable: Callable[[bytes], bool] = lambda session: True
+        self._asked: dict[int, tuple[Name, bytes, int]] = {}
+        self._r = 0
+
+    def reach_by(self, reachable: Callable[[bytes], bool]) -> None:
+        """`reachable` says whether a session can be asked now."""
+        self._reachable = reachable
+
+    # Logs --------------------------------------------------------------------------------------------------
+
+    def open(self, session: bytes) -> None:
+        """A session is known from now on."""
+        for stream in (TALK, DEEDS):
+            if (session, stream) not in self.tracks:
+                self.tracks[session, stream] = _track(1)
+
+    def start_talk(self, session: bytes, start: int) -> None:
+        """What a session said before `start` is not for us."""
+        self.open(session)
+        self.tracks[session, TALK] = _track(start)
+
+    def start_at_heads(self) -> None:
+        """What has been said up to now is not wanted."""
+        for name, track in self.tracks.items():
+            if name[1] == TALK and track.log.last is None:
+                claims = track.claims
+                self.tracks[name] = _track(track.repair.frontier.head + 1)
+                self.tracks[name].claims = claims
+
+    def end(self, session: bytes, talk: int, deeds: int) -> None:
+        """What a session signs beyond these counts no more: it has been removed."""
+        for stream, last in ((TALK, talk), (DEEDS, deeds)):
+            track = self.tracks.get((session, stream))
+            if track is not None:
+                track.ends = last
+
+    def resume(self, session: bytes) -> None:
+        """The removal does not count after all."""
+        for stream in (TALK, DEEDS):
+            track = self.tracks.get((session, stream))
+            if track is not None:
+                track.ends = _FOR_EVER
+
+    def mark_epoch(self) -> None:
+        """From here on is what a joiner of the new epoch may read."""
+        for track in self.tracks.values():
+            track.base = track.log.head
+
+    def stop(self, session: bytes) -> None:
+        """It cheats: its logs end here."""
+        for stream in (TALK, DEEDS):
+            track = self.tracks.get((session, stream))
+            if track is not None:
+                track.stopped = True
+                track.repair.interrupted()
+
+    def log(self, session: bytes, stream: int) -> Log:
+        """The log of a known session."""
+        return self.tracks[session, stream].log
+
+    def write(self, envelope: Envelope) -> None:
+        """One's own next envelope."""
+        track = self.tracks[envelope.session, envelope.stream]
+        track.log.append(envelope)
+        track.repair.frontier.advance(envelope.first, envelope.last)
+        self._trim(track, envelope.stream)
+
+    def stands(self) -> list[Stand]:
+        """Where all logs stand, for a beacon."""
+        return [
+            Stand(session, stream, track.log.head, track.log.hash)
+            for (session, stream), track in self.tracks.items()
+            if track.log.last is not None
+        ]
+
+    # What comes in -----------------------------------------------------------------------------------------
+
+    def take(self, raws: Iterable[bytes], now: float) -> list[Accepted]:
+        """Envelopes that were pushed; those that can be accepted now, in order. Rubbish is counted."""
+        accepted: list[Accepted] = []
+        for raw in raws:
+            envelope = self._read(raw)
+            track = self._place(envelope) if envelope is not None else None
+            if envelope is None or track is None:
+                continue
+            for each in track.repair.frontier.push(envelope.first, envelope, envelope.last):
+                accepted += self._accept(track, each)
+            track.repair.noticed(now)
+        return accepted
+
+    def _read(self, raw: bytes) -> Envelope | None:
+        try:
+            envelope = envelopes.parse(raw)
+        except Refusal:
+            self.rubbish += 1
+            return None
+        if envelope.room != self.room:
+            self.rubbish += 1
+            return None
+        return envelope
+
+    def _place(self, envelope: Envelope) -> Track | None:
+        """The track that wants it; None for what is known, signed by somebody else, or stopped."""
+        track = self.tracks.get((envelope.session, envelope.stream))
+        if track is None or track.stopped or envelope.last > track.ends:
+            return None
+        held = track.log.holding(envelope.first) if envelope.first <= track.log.head else None
+        if held is not None and held.hash == envelope.hash:
+            return None
+        if envelope.stream == DEEDS and envelope.last > DEEDS_MOST:
+            self.rubbish += 1
+            return None
+        if not envelopes.genuine(envelope):
+            self.rubbish += 1
+            return None
+        held = held or track.log.last
+        if held is not None and envelopes.conflict(held, envelope):
+            self.proofs.append((held, envelope))
+            return None
+        return track if envelope.first > track.repair.frontier.seq else None
+
+    def _accept(self, track: Track, envelope: Envelope) -> list[Accepted]:
+        last = track.log.last
+        if track.stopped:
+            return []
+        if last is not None and envelopes.conflict(last, envelope):
+            self.proofs.append((last, envelope))
+            self.stop(envelope.session)
+            return []
+        track.log.append(envelope)
+        track.lacking.clear()
+        self._trim(track, envelope.stream)
+        return [Accepted(envelope, envelope.session, envelope.stream)]
+
+    def _trim(self, track: Track, stream: int) -> None:
+        if stream == TALK:
+            track.log.trim(LOG_ENTRIES, LOG_BYTES_MOST)
+
+    # Who has what ------------------------------------------------------------------------------------------
+
+    def claims(self, source: bytes, stands: Iterable[Stand], now: float) -> None:
+        """What a member says to have."""
+        for stand in stands:
+            track = self.tracks.get((stand.session, stand.stream))
+            if track is None or track.stopped or stand.seq > _FOR_EVER:
+                continue
+            track.claims[source] = stand.seq
+            if stand.session == self._me:
+                continue
+            mine = track.log.hash_at(stand.seq)
+            if mine is not None and mine != stand.hash:
+                # It holds another history: its envelope there, beside ours, proves who cheats.
+                self._ask((stand.session, stand.stream), source, stand.seq - 1)
+            elif stand.seq > track.repair.frontier.head:
+                # Only as far as somebody could be asked for it; a false claim costs its maker a few requests.
+                track.repair.reaches(min(stand.seq, track.ends), now)
+            track.lacking.pop(source, None) if stand.seq <= track.log.head else None
+
+    def forget(self, source: bytes) -> None:
+        """A member has gone: it cannot be asked."""
+        for track in self.tracks.values():
+            track.claims.pop(source, None)
+            track.lacking.pop(source, None)
+
+    def behind(self, seq_of: Callable[[Track], int] = lambda track: track.repair.frontier.head) -> int:
+        """How many entries are known to be missing."""
+        return sum(max(seq_of(track) - track.log.head, 0) for track in self.tracks.values() if not track.stopped)
+
+    # Repair ------------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return min(
+            (due for track in self.tracks.values() if (due := track.repair.get_timer()) is not None), default=None
+        )
+
+    def handle_timer(self, now: float) -> list[Accepted]:
+        """Asks for what is missing; what had to be given up."""
+        given_up: list[Accepted] = []
+        for name, track in list(self.tracks.items()):
+            due = track.repair.get_timer()
+            if due is None or now < due or track.stopped:
+                continue
+            if track.asked:
+                # It did not answer: somebody else is to be asked, if there is anybody.
+                track.lacking.setdefault(track.asked, 0)
+                track.asked = b""
+            track.repair.handle_timer(now)
+            given_up += self._fetch(name, track, now)
+        return given_up
+
+    def hurry(self, now: float) -> None:
+        """Known holes, such as history: no use in waiting."""
+        for name, track in list(self.tracks.items()):
+            if track.repair.frontier.gap and not track.stopped and not track.asked:
+                track.repair.hurry(now)
+                self._fetch(name, track, now)
+
+    def _fetch(self, name: Name, track: Track, now: float) -> list[Accepted]:
+        fetch, track.repair.fetch = track.repair.fetch, None
+        if fetch is None:
+            return []
+        source = self._source(name, track, fetch.after)
+        if source is not None:
+            track.asked = source
+            self._ask(name, source, fetch.after)
+            return []
+        starts = [start for start in track.lacking.values() if start > fetch.after + 1]
+        everyone_lacks = starts and all(
+            track.lacking.get(each, 0) > fetch.after + 1 for each in track.claims if self._reachable(each)
+        )
+        if everyone_lacks:
+            return self._give_up(name, track, min(starts) - 1)
+        track.lacking = {each: start for each, start in track.lacking.items() if start > fetch.after + 1}
+        return []
+
+    def _source(self, name: Name, track: Track, after: int) -> bytes | None:
+        able = [
+            each
+            for each, seq in track.claims.items()
+            if seq > after and each not in track.lacking and each != self._me and self._reachable(each)
+        ]
+        if name[0] in able:
+            return name[0]
+        return max(able, key=lambda each: (track.claims[each], each), default=None)
+
+    def _ask(self, name: Name, source: bytes, after: int) -> None:
+        self._r += 1
+        self._asked[self._r] = (name, source, after)
+        if len(self._asked) > 10_000:
+            del self._asked[next(iter(self._asked))]
+        self.pulls.append((source, Pull(self._r, name[0], name[1], after)))
+
+    def _give_up(self, name: Name, track: Track, seq: int) -> list[Accepted]:
+        lost, released = track.repair.frontier.skip(seq)
+        track.lacking.clear()
+        accepted = [Accepted(None, name[0], name[1], lost)] if lost else []
+        for each in released:
+            accepted += self._accept(track, each)
+        return accepted
+
+    def page(self, source: bytes, page: Page, now: float) -> list[Accepted]:
+        """The answer to a pull; what can be accepted now, in order."""
+        name, asked, after = self._asked.pop(page.r, ((b"", 0), b"", 0))
+        track = self.tracks.get(name)
+        if track is None or asked != source or name != (page.session, page.stream):
+            return []
+        if track.asked == source:
+            track.asked = b""
+        before = track.repair.frontier.seq
+        accepted = self._unfold(track, page, now)
+        if track.stopped or not track.repair.frontier.gap:
+            track.repair.noticed(now)
+            track.repair.page(after, 0, track.log.head, (), now) if not track.repair.frontier.gap else None
+            return accepted
+        if track.repair.frontier.seq == before:
+            track.lacking[source] = max(page.start, 0)
+        track.repair.hurry(now)
+        return accepted + self._fetch(name, track, now)
+
+    def _unfold(self, track: Track, page: Page, now: float) -> list[Accepted]:
+        accepted: list[Accepted] = []
+        for raw in page.envelopes:
+            envelope = self._read(raw)
+            if envelope is None or (envelope.session, envelope.stream) != (page.session, page.stream):
+                continue
+            wanting = self._place(envelope)
+            if wanting is None:
+                continue
+            for each in track.repair.frontier.push(envelope.first, envelope, envelope.last):
+                accepted += self._accept(track, each)
+        return accepted
+
+    def ask_on(self, name: Name, source: bytes) -> None:
+        """Asks for what comes after what is here, whether or not anything is known to."""
+        track = self.tracks.get(name)
+        if track is not None and not track.stopped:
+            self._ask(name, source, track.log.head)
+
+    def answer(self, pull: Pull, floor: int) -> Page:
+        """What one has of what a member asks for; nothing up to `floor`, which is not for it."""
+        track = self.tracks.get((pull.session, pull.stream))
+        if track is None:
+            return Page(pull.r, pull.session, pull.stream, 1, 0, [])
+        log = track.log
+        start = max(log.start, floor + 1)
+        found = log.after(max(pull.after, start - 1), PACKET_BYTES // 2)
+        return Page(pull.r, pull.session, pull.stream, start, log.head, [each.raw for each in found])
+
+
+def _track(start: int) -> Track:
+    return Track(Log(start), Repair(Frontier(start - 1)), base=start - 1)

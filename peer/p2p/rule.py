@@ -1,0 +1,238 @@
+"""The rule of a room: what its members' deeds mean for this one, and what it may itself decide.
+
+Codes, new keys and removals follow from the ledger; here they are carried out: who is met and who parted from, which
+key is taken, what a joiner must know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sandpiper.common.codes import RoomCode, derive_words, phrase
+from sandpiper.common.deeds import AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
+from sandpiper.common.envelope import DEEDS, TALK
+from sandpiper.common.errors import Code, Refusal, Rejected
+from sandpiper.common.keys import fingerprint
+from sandpiper.common.limits import GUESSES
+from sandpiper.common.nicks import fold
+from sandpiper.common.sealing import Epoch, derive, digest, short
+from sandpiper.peer.engine import Verification
+from sandpiper.peer.events import CodeChanged, Warned
+from sandpiper.peer.p2p.sponsor import Form
+
+if TYPE_CHECKING:
+    from sandpiper.peer.p2p.member import Member
+
+_PASSWORD_WORDS = 3
+_FINGERPRINT_LEAST = 6
+
+
+class Rule:
+    """One member's. `code` and `password` are the current ones."""
+
+    def __init__(self, member: Member, code: RoomCode, password: str | None, entropy: Callable[[int], bytes]) -> None:
+        self._member = member
+        self._entropy = entropy
+        self.code = code
+        self.password = password
+        self.generation = member.ledger.state.generation
+        self.cheats: set[bytes] = set()
+        self._made: dict[bytes, Epoch] = {}
+        self._floors: dict[bytes, dict[bytes, int]] = {}
+
+    # The code ----------------------------------------------------------------------------------------------
+
+    def form(self) -> Form:
+        """What a joiner must know now."""
+        state = self._member.ledger.state
+        return Form(state.generation, self.code.secret, self.password, state.rotations)
+
+    def full(self) -> str:
+        """Why nobody can come in, if so."""
+        capacity = self._member.ledger.founding.capacity
+        here = 1 + sum(peer.here for peer in self._member.peers.values())
+        return f"the room is full: {capacity} sessions, as its creator chose" if here >= capacity else ""
+
+    def may_enter(self, keys: Keys) -> None:
+        """Raises Refusal for who knows the code but is not to come in."""
+        member = self._member
+        if not keys.holds(member.keyring.room):
+            raise Refusal(Code.INVALID, "the identity does not vouch for the session")
+        if keys.identity in member.ledger.state.banned:
+            raise Refusal(Code.NOT_JOINED, "you have been removed from this room")
+        if full := self.full():
+            raise Refusal(Code.TOO_MANY, full)
+
+    def rotate(self) -> str:
+        """Another code from now on; it."""
+        self._member.write(Rotate(self._member.ledger.state.generation + 1))
+        return str(self.code)
+
+    def _turn_code(self) -> None:
+        """The words follow from the key and the generation, so that all members have the same."""
+        member = self._member
+        founding = member.ledger.founding
+        self.generation = member.ledger.state.generation
+        key = member.keyring.epoch.key
+        words = derive_words(derive(key, "words"), self.generation, founding.words)
+        self.code = RoomCode(words, self.code.nameplate)
+        if founding.password and member.ledger.state.rekeys:
+            self.password = "-".join(derive_words(derive(key, "password"), 0, _PASSWORD_WORDS))
+        member.events.append(CodeChanged(str(self.code), self.password if member.ledger.state.rekeys else None))
+
+    # Deeds -------------------------------------------------------------------------------------------------
+
+    def learnt(self, writer: bytes, deed: AnyDeed) -> None:
+        """A deed has entered the ledger."""
+        member = self._member
+        state = member.ledger.state
+        if isinstance(deed, Miss):
+            at = member.nick_of(writer)
+            left = f"{state.missed} of {GUESSES}" if state.generation == deed.generation else "the last one"
+            member.events.append(Warned("guess", f"somebody tried a wrong code at {at} ({left} before it changes)"))
+        self.sync()
+        if state.epoch != member.keyring.epoch.id:
+            self._adopt()
+        if state.generation != self.generation:
+            forced = isinstance(deed, Miss)
+            self._turn_code()
+            why = "after too many wrong guesses" if forced else f"by {member.nick_of(writer)}"
+            member.events.append(Warned("code", f"the room has another code now, {why}: {self.code}"))
+
+    def sync(self) -> None:
+        """Meets who has come in, parts from who is out."""
+        member = self._member
+        state = member.ledger.state
+        for session, keys in state.members.items():
+            if session not in member.peers and session != member.session:
+                member.meet(keys)
+                self._floor(session)
+                member.replica.resume(session)
+        for session in [each for each in member.peers if each not in state.members]:
+            member.part(session)
+        for session, (talk, deeds) in state.gone.items():
+            member.replica.end(session, talk, deeds)
+        if member.session in state.gone:
+            member.broken = member.broken or Rejected("you have been removed from the room by one of its owners")
+
+    def _floor(self, session: bytes) -> None:
+        """From where a newcomer may read."""
+        history = self._member.ledger.founding.history
+        if history == "all":
+            return
+        tracks = self._member.replica.tracks
+        self._floors[session] = {
+            name: track.base if history == "epoch" else track.log.head
+            for (name, stream), track in tracks.items()
+            if stream == TALK
+        }
+
+    def floor(self, session: bytes, log: bytes, stream: int) -> int:
+        """Up to which seq of a log's talk a session may not read."""
+        return self._floors.get(session, {}).get(log, 0) if stream == TALK else 0
+
+    # Keys --------------------------------------------------------------------------------------------------
+
+    def _adopt(self) -> None:
+        member = self._member
+        found = member.ledger.current_rekey()
+        if found is None or member.broken is not None:
+            return
+        rekey, writer = found
+        epoch = self._made.get(rekey.id)
+        if epoch is None:
+            try:
+                epoch = member.keyring.unseal_epoch(writer, rekey.copies.get(member.keyring.short, b""), rekey.id)
+            except Refusal:
+                member.broken = Rejected("the room has a new key that this session did not get; join again")
+                return
+        member.keyring.take(epoch)
+        member.replica.mark_epoch()
+        self._floors.clear()
+        member.epoch_taken(cut=bool(rekey.gone))
+        again = {person for lost in member.ledger.lost_rekeys(member.session) for person in lost.persons}
+        again -= member.ledger.state.banned
+        if again and member.ledger.is_owner(member.session):
+            self._remove(again)
+
+    def kick(self, nick: str) -> None:
+        """Removes a person, by nick or by the fingerprint's beginning. Raises Refusal."""
+        member = self._member
+        if not member.ledger.is_owner(member.session):
+            raise Refusal(
+                Code.INVALID, "only the room's owners may remove somebody: who created it, and whom they named"
+            )
+        self._remove({self.person(nick)})
+
+    def name_owner(self, nick: str) -> None:
+        """Makes a person an owner too. Raises Refusal."""
+        member = self._member
+        if not member.ledger.is_owner(member.session):
+            raise Refusal(Code.INVALID, "only an owner names others")
+        member.write(Own(self.person(nick)))
+
+    def person(self, nick: str) -> bytes:
+        """The identity of the one person so called, or whose fingerprint begins so. Raises Refusal."""
+        found = {
+            keys.identity
+            for session, keys in self._member.ledger.state.members.items()
+            if session != self._member.session and self._named(session, keys, nick)
+        }
+        found.discard(bytes(self._member.keyring.keys.identity.verify_key))
+        if not found:
+            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
+        if len(found) > 1:
+            names = ", ".join(sorted(fingerprint(each) for each in found))
+            raise Refusal(Code.INVALID, f"several persons are called {nick}: say which by the fingerprint: {names}")
+        return found.pop()
+
+    def _named(self, session: bytes, keys: Keys, nick: str) -> bool:
+        if fold(self._member.nick_of(session)) == fold(nick):
+            return True
+        return len(nick) >= _FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
+
+    def _remove(self, persons: set[bytes]) -> None:
+        member = self._member
+        ledger, replica = member.ledger, member.replica
+        epoch = Epoch(self._entropy(32))
+        self._made[epoch.id] = epoch
+        gone, stay = [], []
+        for session, keys in ledger.state.members.items():
+            if keys.identity in persons:
+                talk, deeds = replica.log(session, TALK).head, replica.log(session, DEEDS).head
+                gone.append(Gone(session, talk, deeds))
+            elif session != member.session:
+                stay.append(session)
+        copies = {short(session): member.keyring.seal_epoch(session, epoch) for session in stay}
+        roster = digest(epoch.id, *sorted([*stay, member.session]))
+        generation = ledger.state.generation + 1
+        member.write(Rekey(ledger.state.epoch, epoch.id, sorted(persons), gone, roster, copies, generation))
+
+    # Persons -----------------------------------------------------------------------------------------------
+
+    def verify(self, nick: str) -> list[Verification]:
+        """The words to compare with each person so called. Raises Refusal."""
+        member = self._member
+        found = [peer for peer in member.peers.values() if self._named(peer.keys.session, peer.keys, nick)]
+        if not found:
+            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
+        mine = bytes(member.keyring.keys.identity.verify_key) + member.session
+        root = member.ledger.founder
+        return [
+            Verification(
+                peer.nick,
+                peer.fingerprint,
+                " ".join(
+                    phrase(
+                        digest(
+                            b"verify",
+                            member.keyring.room,
+                            root,
+                            *sorted((mine, peer.keys.identity + peer.keys.session)),
+                        )
+                    )
+                ),
+            )
+            for peer in found
+        ]

@@ -1,0 +1,183 @@
+"""Talk: what this session says, until another member has it; and what it has heard, in the order of showing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from sandpiper.common import batch
+from sandpiper.common.envelope import TALK, Envelope, sign
+from sandpiper.common.errors import Refusal
+from sandpiper.common.keys import publisher
+from sandpiper.common.limits import BATCH_BYTES, CLOCK_AHEAD_S, ENVELOPE_ENTRIES, WINDOW_BYTES, WINDOW_MESSAGES
+from sandpiper.common.messages import Draft, Message
+from sandpiper.peer.events import Delivered, Event, Received
+from sandpiper.peer.p2p import entries
+from sandpiper.peer.p2p.keyring import Keyring
+from sandpiper.peer.p2p.replica import Replica
+
+
+class Talk:
+    """One session's. `events` is where Received and Delivered go."""
+
+    def __init__(self, keyring: Keyring, replica: Replica, run: bytes, events: deque[Event], now: float) -> None:
+        self.run = run
+        self.clock = 0
+        self.stored = 0
+        self.progressed_at = now
+        self._keyring = keyring
+        self._replica = replica
+        self._events = events
+        self._queue: list[bytes] = []
+        self._queued_bytes = 0
+        self._name = publisher(keyring.session)
+        self._unshown: deque[Envelope] = deque()
+        self._prevs: dict[tuple[bytes, type], int] = {}
+        self._names: dict[bytes, tuple[str, str]] = {}
+
+    # Saying ------------------------------------------------------------------------------------------------
+
+    @property
+    def last(self) -> int:
+        """The seq of the last thing that was posted."""
+        return self._replica.log(self._keyring.session, TALK).head + len(self._queue)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages nobody else is known to have."""
+        return self.last - self.stored
+
+    @property
+    def full(self) -> bool:
+        """Whether more has to wait."""
+        return self.waiting >= WINDOW_MESSAGES or self._queued_bytes >= WINDOW_BYTES
+
+    def id(self, seq: int) -> str:
+        """The id of one's own message `seq`."""
+        return f"{self._name}-{seq}"
+
+    def post(self, draft: Draft, nick: str, ts: int, now: float, *, tool: bool = False) -> str:
+        """Queues a message; its id. Raises Refusal: TOO_LARGE, INVALID."""
+        body = entries.encode(draft, nick, ts, tool=tool)
+        if not self.waiting:
+            self.progressed_at = now
+        self._queue.append(body)
+        self._queued_bytes += len(body)
+        return self.id(self.last)
+
+    def take(self) -> list[Envelope]:
+        """Signs what is queued, as few envelopes as hold it, and enters them in one's own log."""
+        made: list[Envelope] = []
+        for some in _portions(self._queue):
+            made.append(self._sign(some))
+        self._queue.clear()
+        self._queued_bytes = 0
+        return made
+
+    def _sign(self, bodies: list[bytes]) -> Envelope:
+        keyring = self._keyring
+        log = self._replica.log(keyring.session, TALK)
+        envelope = sign(
+            keyring.keys.signing,
+            keyring.session,
+            keyring.room,
+            self.run,
+            TALK,
+            log.head + 1,
+            len(bodies),
+            self.clock + 1,
+            log.hash,
+            batch.pack(bodies),
+        )
+        self.clock += len(bodies)
+        self._replica.write(envelope)
+        self._unshown.append(envelope)
+        return envelope
+
+    def acked(self, seq: int, hash_: bytes, now: float) -> bool:
+        """A present member has everything up to `seq`. False if it has something else under that number."""
+        log = self._replica.log(self._keyring.session, TALK)
+        if seq <= self.stored or seq > log.head:
+            return seq <= log.head
+        known = log.hash_at(seq)
+        if known is not None and known != hash_:
+            return False
+        self._events.extend([Delivered(self.id(each), each) for each in range(self.stored + 1, seq + 1)])
+        self.stored = seq
+        self.progressed_at = now
+        return True
+
+    # Hearing -----------------------------------------------------------------------------------------------
+
+    def heard(self, envelope: Envelope) -> None:
+        """The next of somebody's log, to be shown."""
+        self.clock = max(self.clock, envelope.clock + envelope.count - 1)
+        self._unshown.append(envelope)
+
+    def show(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int, backlog: bool) -> None:
+        """Turns what has been heard into events, until `most` wait. `backlog`: all that is there, sorted, as history."""
+        if backlog:
+            self._show_history(room, fingerprint, wall)
+            return
+        while self._unshown and len(self._events) < most:
+            envelope = self._unshown.popleft()
+            own = envelope.session == self._keyring.session
+            for message in self._messages(envelope, room, fingerprint, wall):
+                self._events.append(Received(message, own, False))
+
+    def _show_history(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
+        """In the order of Lamport time, then session: the same for everyone."""
+        found: list[tuple[int, bytes, Message]] = []
+        while self._unshown:
+            envelope = self._unshown.popleft()
+            for message in self._messages(envelope, room, fingerprint, wall):
+                found.append((envelope.clock + message.seq - envelope.first, envelope.session, message))
+        found.sort(key=lambda each: each[:2])
+        self._events.extend([Received(message, False, True) for _, _, message in found])
+
+    def _messages(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:
+        try:
+            found = entries.decode(envelope.body)
+        except Refusal:
+            return []
+        session = envelope.session
+        names = self._names.get(session)
+        if names is None:
+            names = self._names[session] = (publisher(session), fingerprint(session))
+        run = envelope.run.hex()
+        seq = envelope.first - 1
+        shown: list[Message] = []
+        latest = wall + CLOCK_AHEAD_S
+        for entry in found[: envelope.count]:
+            seq += 1
+            if entry is None:
+                continue
+            kind = (session, type(entry))
+            message = entries.stamp(
+                entry,
+                seq,
+                self._prevs.get(kind, 0),
+                room=room,
+                run=run,
+                name=f"{names[0]}-{seq}",
+                fingerprint=names[1],
+                ts=entry.ts if 0 <= entry.ts <= latest else wall,
+            )
+            self._prevs[kind] = seq
+            shown.append(message)
+        return shown
+
+
+def _portions(bodies: list[bytes]) -> list[list[bytes]]:
+    found: list[list[bytes]] = []
+    some: list[bytes] = []
+    size = 0
+    for body in bodies:
+        size += len(body)
+        if some and (size > BATCH_BYTES or len(some) == ENVELOPE_ENTRIES):
+            found.append(some)
+            some, size = [], len(body)
+        some.append(body)
+    if some:
+        found.append(some)
+    return found

@@ -1,0 +1,337 @@
+"""Members together: what is said reaches everyone, once, in each one's order, whatever the links do."""
+
+from __future__ import annotations
+
+import pytest
+from nacl.signing import SigningKey
+
+from sandpiper.common.codes import RoomCode, parse_code
+from sandpiper.common.errors import AccessDenied, Rejected
+from sandpiper.common.messages import Lost, Notice, Whisper
+from sandpiper.peer.events import CodeChanged
+from sandpiper.peer.p2p.peers import State
+from tests.peer.p2p.town import CODE, Town, Weather
+
+
+def logs(citizen) -> dict[str, list[tuple[int, str]]]:
+    found: dict[str, list[tuple[int, str]]] = {}
+    for message in citizen.heard:
+        found.setdefault(message.run, []).append((message.seq, message.text))
+    return found
+
+
+def test_two_talk() -> None:
+    town = Town()
+    alice = town.found("alice")
+    bob = town.join("bob")
+    town.settle(2)
+    town.post(alice, "hello")
+    town.settle(0.1)
+    town.post(bob, "hi")
+    town.settle(2)
+    assert alice.texts == ["hello", "hi"]
+    assert bob.texts == ["hello", "hi"]
+    assert alice.delivered == bob.delivered == [1]
+    assert [event.text for event in alice.events if isinstance(event, Notice)] == ["bob joined"]
+    message = bob.heard[0]
+    assert (message.nick, message.seq, message.room, message.verified) == ("alice", 1, str(CODE), True)
+    assert message.from_ == alice.member.keyring.fingerprint
+
+
+def test_alone_nothing_is_delivered_until_somebody_has_it() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.post(alice, "is anybody here?")
+    town.settle(3)
+    assert alice.member.alone
+    assert alice.delivered == []
+    bob = town.join("bob")
+    town.settle(3)
+    assert bob.texts == ["is anybody here?"]
+    assert alice.delivered == [1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bad_links_lose_and_double_nothing(seed: int) -> None:
+    town = Town(seed, Weather(drop=0.2, repeat=0.2, delay_s=0.3))
+    people = [town.found("p0")]
+    for index in range(1, 5):
+        people.append(town.join(f"p{index}"))
+    for number in range(40):
+        for citizen in people:
+            town.post(citizen, f"{citizen.name} {number}")
+        town.settle(0.05)
+    town.settle(40)
+    expected = logs(people[0])
+    assert sorted(len(log) for log in expected.values()) == [40] * 5
+    for citizen in people:
+        assert logs(citizen) == expected
+        assert all([seq for seq, _ in log] == list(range(1, 41)) for log in logs(citizen).values())
+        assert citizen.delivered == list(range(1, 41))
+
+
+def test_a_late_joiner_gets_the_history_in_the_order_of_its_making() -> None:
+    town = Town()
+    alice = town.found("alice")
+    bob = town.join("bob")
+    town.settle(2)
+    for number in range(20):
+        town.post((alice, bob)[number % 2], str(number))
+        town.settle(0.1)
+    carol = town.join("carol", at=[bob])
+    town.settle(5)
+    assert carol.texts == [str(number) for number in range(20)]
+    dave = town.join("dave", backlog=False)
+    town.post(alice, "now")
+    town.settle(5)
+    assert dave.texts == ["now"]
+
+
+def test_what_the_dead_have_said_survives_with_whoever_has_it() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    carol = town.join("carol")
+    town.settle(3)
+    town.cut.add(frozenset(("alice", "carol")))
+    for number in range(10):
+        town.post(alice, str(number))
+    town.settle(0.01)
+    alice.dead = True
+    town.settle(30)
+    assert bob.texts == carol.texts == [str(number) for number in range(10)]
+    gone = [event.text for event in bob.events if isinstance(event, Notice) and event.event == "leave"]
+    assert gone == ["alice is gone: no sign of life"]
+
+
+def test_who_slept_catches_up() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    town.settle(3)
+    carol.asleep = True
+    for number in range(100):
+        town.post(alice, str(number))
+        town.settle(0.2)
+    assert len(alice.delivered) == 100
+    assert alice.member.peers[carol.keys.session].state is State.GONE
+    carol.asleep = False
+    town.settle(15)
+    assert carol.texts == bob.texts == [str(number) for number in range(100)]
+    assert alice.member.peers[carol.keys.session].state is State.PRESENT
+
+
+def test_a_pair_without_a_link_goes_by_the_relay_and_back() -> None:
+    town = Town()
+    alice = town.found("alice")
+    alice.relay = True
+    town.cut.add(frozenset(("alice", "bob")))
+    bob = town.join("bob")
+    bob.relay = True
+    town.settle(4)
+    town.post(alice, "by relay")
+    town.settle(1)
+    assert bob.texts == ["by relay"]
+    peer = bob.member.peers[alice.keys.session]
+    assert peer.path(town.now) == "relay"
+    town.cut.clear()
+    town.settle(4)
+    assert peer.path(town.now) == "direct"
+    for number in range(50):
+        town.post(bob, str(number))
+        if number == 25:
+            town.cut.add(frozenset(("alice", "bob")))
+        town.settle(0.1)
+    town.settle(8)
+    assert alice.texts == ["by relay", *map(str, range(50))]
+
+
+def test_without_relay_a_third_member_passes_it_on() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    town.settle(3)
+    town.cut.add(frozenset(("alice", "carol")))
+    town.settle(5)
+    town.post(alice, "round the corner")
+    town.settle(4)
+    assert carol.texts == ["round the corner"]
+    assert bob.texts == ["round the corner"]
+    assert carol.member.peers[alice.keys.session].path(town.now) == "via"
+
+
+def test_a_wrong_code_is_refused_and_counted() -> None:
+    town = Town()
+    alice = town.found("alice")
+    with pytest.raises(AccessDenied):
+        town.join("eve", RoomCode(("pine", "river"), 42))
+    assert alice.warned == ["guess"]
+    with pytest.raises(AccessDenied):
+        town.join("eve", password="secret")
+    town.join("bob")
+
+
+def test_a_password_is_needed_where_there_is_one() -> None:
+    town = Town()
+    town.found("alice", password="open sesame")
+    with pytest.raises(AccessDenied):
+        town.join("eve")
+    town.join("bob", password="open sesame")
+
+
+def test_ten_wrong_guesses_change_the_code_everywhere() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(3)
+    for number in range(10):
+        with pytest.raises(AccessDenied):
+            town.join("eve", RoomCode(("pine", "river"), 42), at=[(alice, bob)[number % 2]])
+        town.settle(1)
+    codes = {event.code for event in alice.events if isinstance(event, CodeChanged)}
+    assert len(codes) == 1
+    assert codes == {event.code for event in bob.events if isinstance(event, CodeChanged)}
+    town.settle(5)
+    with pytest.raises(AccessDenied):
+        town.join("carol")
+    town.settle(5)
+    town.join("carol", parse_code(codes.pop()))
+
+
+def test_a_full_room_says_so() -> None:
+    town = Town()
+    town.found("alice", capacity=2)
+    town.join("bob")
+    town.settle(2)
+    with pytest.raises(Rejected, match="full"):
+        town.join("carol")
+
+
+def test_a_removed_person_is_out_and_the_room_has_another_key_and_code() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    identity = SigningKey(b"m" * 32)
+    mallory = town.join("mallory", identity=identity)
+    town.settle(3)
+    old = alice.member.keyring.epoch.id
+    alice.member.rule.kick("mallory")
+    town.collect(alice)
+    town.settle(3)
+    assert mallory.member.broken is not None
+    mallory.dead = True
+    assert alice.member.keyring.epoch.id == bob.member.keyring.epoch.id != old
+    assert bob.cuts == 1
+    town.post(bob, "only us")
+    town.settle(3)
+    assert alice.texts == ["only us"]
+    assert "only us" not in mallory.texts
+    code = alice.member.rule.code
+    assert code == bob.member.rule.code != CODE
+    with pytest.raises(Rejected, match="removed"):
+        town.join("mallory", code, identity=identity)
+    carol = town.join("carol", code)
+    town.settle(3)
+    assert carol.texts == ["only us"]
+
+
+def test_who_slept_through_a_new_key_finds_its_copy() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    mallory = town.join("mallory")
+    town.settle(3)
+    carol.asleep = True
+    alice.member.rule.kick("mallory")
+    town.collect(alice)
+    mallory.dead = True
+    town._due.clear()
+    town.settle(20)
+    carol.asleep = False
+    town.settle(10)
+    town.post(bob, "welcome back")
+    town.settle(5)
+    assert carol.texts == ["welcome back"]
+
+
+def test_only_owners_remove() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    town.settle(3)
+    with pytest.raises(Exception, match="owners"):
+        bob.member.rule.kick("carol")
+    alice.member.rule.name_owner("bob")
+    town.collect(alice)
+    town.settle(2)
+    bob.member.rule.kick("carol")
+    town.collect(bob)
+    town.settle(3)
+    assert carol.member.broken is not None
+    assert alice.member.broken is None
+
+
+def test_two_owners_remove_at_once_and_both_removals_hold() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    dave, erin = town.join("dave"), town.join("erin")
+    town.settle(3)
+    alice.member.rule.name_owner("bob")
+    town.collect(alice)
+    town.settle(2)
+    alice.member.rule.kick("dave")
+    bob.member.rule.kick("erin")
+    town.collect(alice)
+    town.collect(bob)
+    town.settle(10)
+    assert dave.member.broken is not None
+    assert erin.member.broken is not None
+    epochs = {each.member.keyring.epoch.id for each in (alice, bob, carol)}
+    assert len(epochs) == 1
+    town.post(carol, "three of us")
+    town.settle(3)
+    assert alice.texts[-1] == bob.texts[-1] == "three of us"
+
+
+def test_whispers_reach_one_alone() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    town.settle(3)
+    alice.member.whisper("bob", "psst", "w1", town.now)
+    town.collect(alice)
+    town.settle(1)
+    assert alice.member.answers == [("w1", None)]
+    assert [event.text for event in bob.events if isinstance(event, Whisper)] == ["psst"]
+    assert not [event for event in carol.events if isinstance(event, Whisper)]
+
+
+def test_verify_shows_both_the_same_words() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(2)
+    (one,) = alice.member.rule.verify("bob")
+    (other,) = bob.member.rule.verify("alice")
+    assert one.phrase == other.phrase
+    assert len(one.phrase.split()) == 6
+
+
+def test_a_goodbye_is_heard_at_once() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(2)
+    bob.member.bye(town.now)
+    town.collect(bob)
+    bob.dead = True
+    town.settle(0.1)
+    assert [event.text for event in alice.events if isinstance(event, Notice)] == ["bob joined", "bob left"]
+    assert alice.member.alone
+
+
+def test_what_nobody_has_is_said_to_be_lost() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    town.settle(3)
+    town.cut |= {frozenset(("alice", "carol")), frozenset(("bob", "carol"))}
+    for number in range(10):
+        town.post(alice, str(number))
+    town.settle(1)
+    alice.dead = True
+    log = bob.member.replica.log(alice.keys.session, 0)
+    log.trim(3, 1 << 30)
+    town.cut.clear()
+    town.settle(30)
+    assert [event.count for event in carol.events if isinstance(event, Lost)] == [7]
+    assert carol.texts == ["7", "8", "9"]
