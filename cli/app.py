@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "listen": ("listen", "Print a room's messages."),
     "who": ("who", "List who is in a room."),
     "broker": ("broker", "Run a broker."),
+    "discovery": ("discovery", "Run a discovery service."),
 }
 _ALIASES: Final = {"server": "connect"}
 

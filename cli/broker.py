@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import signal
-import socket
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +11,16 @@ from click.core import ParameterSource
 
 from sandpiper.cli.loop import run
 from sandpiper.cli.options import access_options, resolve_access_code
-from sandpiper.cli.settings import folders
-from sandpiper.common.errors import SandpiperError, UsageError
-from sandpiper.common.io.files import private_folder
+from sandpiper.cli.services import (
+    data_folder,
+    is_loopback,
+    lan_address,
+    reached_at,
+    say_ready,
+    service_options,
+    stop_on_signals,
+)
+from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import BYTES_PER_S, MESSAGES_PER_S, RETAIN_MESSAGES, RETAIN_S
 from sandpiper.common.target import PORT
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _MIB: Final = 1024 * 1024
 _DAY_S: Final = 86400.0
-_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 @click.command("broker")
@@ -57,12 +56,7 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
     metavar="D",
     help="Keep so long.",
 )
-@click.option(
-    "--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="/healthz and /metrics on loopback."
-)
-@click.option("--log-file", metavar="FILE", help="Log there, turned over by size [DIR/broker.log].")
-@click.option("--log-level", type=click.Choice(_LEVELS), default="info", help="How much to log [info].")
-@click.option("--json", "as_json", is_flag=True, help="Print one ready object, nothing else.")
+@service_options("broker.log")
 @click.pass_context
 def command(
     context: click.Context,
@@ -97,7 +91,7 @@ def command(
             "or --open if that is meant"
         )
     messages_per_s, bytes_per_s = parse_rate(rate)
-    with _folder(data, port) as folder:
+    with data_folder(data, port, name="broker", default_port=PORT) as folder:
         from sandpiper.broker.service import Config
         from sandpiper.cli.logs import logging_to
 
@@ -122,59 +116,25 @@ async def _serve(config: Config, *, as_json: bool) -> None:
     from sandpiper.broker.service import serve
 
     stop = asyncio.Event()
-    _stop_on_signals(stop)
-    await serve(config, ready=lambda ready: _say_ready(config, ready, as_json=as_json), stop=stop)
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-
-
-def _say_ready(config: Config, ready: Ready, *, as_json: bool) -> None:
-    from sandpiper.common.lines import encode_line
-
-    text = encode_line(ready).decode() if as_json else ready_text(config, ready, lan_address())
-    with contextlib.suppress(BrokenPipeError):  # a service goes on, whoever reads its first line
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    stop_on_signals(stop)
+    await serve(
+        config,
+        ready=lambda ready: say_ready(ready, ready_text(config, ready, lan_address()), as_json=as_json),
+        stop=stop,
+    )
 
 
 def ready_text(config: Config, ready: Ready, lan: str | None) -> str:
     """How to join, for a person. `lan` is this machine's address for others, if it has one."""
-    port = ready.door.rpartition(":")[2]
+    at = reached_at(config.host, ready.door.rpartition(":")[2], lan)
     lines = [f"sandpiper broker at {ready.door}, its log in {config.data}"]
     if is_loopback(config.host):
-        lines.append(f"join it from this machine:  sandpiper connect {_joined(config.host, port)}")
+        lines.append(f"join it from this machine:  sandpiper connect {at}")
     else:
-        everywhere = config.host in ("0.0.0.0", "::", "*")  # noqa: S104  # compared, not listened on
-        host = (lan or socket.gethostname()) if everywhere else config.host
-        lines.append(f"join it from anywhere near:  sandpiper connect {_joined(host, port)}")
+        lines.append(f"join it from anywhere near:  sandpiper connect {at}")
         lines.append("it asks for the access code" if config.access_code else "it is open: who reaches it may come in")
     lines.append("stop it with Ctrl-C")
     return "\n".join(lines) + "\n"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`; a name that is not localhost counts as beyond it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def lan_address() -> str | None:
-    """The address that this machine has for others. Nothing is sent for it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that is nobody's
-            return str(probe.getsockname()[0])
-        except OSError:
-            return None
 
 
 def parse_rate(text: str | None) -> tuple[float, float]:
@@ -199,27 +159,3 @@ def _code(context: click.Context, *, open_: bool) -> str | None:
         raise UsageError("--open asks for no access code: leave one of the two out")
     # The flag is nearer than a code in the environment.
     return None
-
-
-@contextlib.contextmanager
-def _folder(data: str | None, port: int) -> Iterator[Path]:
-    """The data folder: as told, or one for each port, or for port 0 one that goes with the broker."""
-    if data is not None:
-        try:
-            made = private_folder(Path(data))
-        except OSError as error:
-            reason = error.strerror or error
-            raise SandpiperError(f"cannot use {data} as the log's folder: {reason}; name another with --data") from None
-        yield made
-    elif port == 0:
-        try:
-            with tempfile.TemporaryDirectory(prefix="sandpiper-", ignore_cleanup_errors=True) as folder:
-                yield Path(folder)
-        except OSError as error:
-            raise SandpiperError(f"cannot make a folder for the log: {error}; name one with --data") from None
-    else:
-        yield folders().data / ("broker" if port == PORT else f"broker-{port}")
-
-
-def _joined(host: str, port: str) -> str:
-    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"

@@ -238,7 +238,7 @@ QUIT_S: Final = 10.0
 # Discovery -------------------------------------------------------------------------------------------------
 CARD_BYTES: Final = 4 * 1024
 """A sealed card: a member's addresses and keys, with room to grow."""
-LETTER_BYTES: Final = 64 * 1024
+LETTER_BYTES: Final = 192 * 1024
 """One letter between mailboxes: an admission hands over the roster of a full room."""
 MAILBOX_BYTES: Final = 16
 NAMEPLATE_MOST: Final = 999_999

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandpiper.broker.service import Config, Ready
-from sandpiper.cli.broker import is_loopback, parse_rate, ready_text
+from sandpiper.cli.broker import parse_rate, ready_text
 from sandpiper.common.errors import UsageError
 
 READY = Ready("0.0.0.0:5000", "x", "y", None, None, "k")
@@ -13,14 +13,6 @@ READY = Ready("0.0.0.0:5000", "x", "y", None, None, "k")
 
 def config(host: str, code: str | None = None) -> Config:
     return Config(host, 5000, Path("d"), code, True, False, 1, 1, 1, 1, None)
-
-
-@pytest.mark.parametrize(
-    ("host", "here"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("nas", False)],
-)
-def test_what_only_this_machine_reaches(host: str, here: bool) -> None:
-    assert is_loopback(host) is here
 
 
 def test_rates() -> None:

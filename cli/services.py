@@ -1,0 +1,109 @@
+"""What the commands that run a service have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from sandpiper.cli.settings import folders
+from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.files import private_folder
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_EVERYWHERE: Final = ("0.0.0.0", "::", "*")  # noqa: S104  # compared, not listened on
+
+
+def service_options(log_name: str) -> Callable[[Decorated], Decorated]:
+    """Adds --metrics-port, --log-file, --log-level and --json; the log is `log_name` in the data folder."""
+    options = [
+        click.option(
+            "--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="/healthz and /metrics on loopback."
+        ),
+        click.option("--log-file", metavar="FILE", help=f"Log there, turned over by size [DIR/{log_name}]."),
+        click.option("--log-level", type=click.Choice(_LEVELS), default="info", help="How much to log [info]."),
+        click.option("--json", "as_json", is_flag=True, help="Print one ready object, nothing else."),
+    ]
+
+    def decorate(function: Decorated) -> Decorated:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Sets `stop` on Ctrl-C and SIGTERM, for a service that then exits 0."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def say_ready(ready: Any, text: str, *, as_json: bool) -> None:
+    """The one thing that a service prints: its ready object, or the text for a person."""
+    from sandpiper.common.lines import encode_line
+
+    with contextlib.suppress(BrokenPipeError):  # a service goes on, whoever reads its first line
+        sys.stdout.write(encode_line(ready).decode() if as_json else text)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def data_folder(data: str | None, port: int, *, name: str, default_port: int) -> Iterator[Path]:
+    """The data folder: as told, or one for each port, or for port 0 one that goes with the service."""
+    if data is not None:
+        try:
+            made = private_folder(Path(data))
+        except OSError as error:
+            reason = error.strerror or error
+            raise SandpiperError(f"cannot use {data} as the data folder: {reason}; name another with --data") from None
+        yield made
+    elif port == 0:
+        try:
+            with tempfile.TemporaryDirectory(prefix="sandpiper-", ignore_cleanup_errors=True) as folder:
+                yield Path(folder)
+        except OSError as error:
+            raise SandpiperError(f"cannot make a folder for the data: {error}; name one with --data") from None
+    else:
+        yield folders().data / (name if port == default_port else f"{name}-{port}")
+
+
+# Addresses ---------------------------------------------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name that is not localhost counts as beyond it."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def lan_address() -> str | None:
+    """The address that this machine has for others. Nothing is sent for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that is nobody's
+            return str(probe.getsockname()[0])
+        except OSError:
+            return None
+
+
+def reached_at(host: str, port: str, lan: str | None) -> str:
+    """HOST:PORT for others, of a service that listens on `host`. `lan` is this machine's address for others."""
+    name = (lan or socket.gethostname()) if host in _EVERYWHERE else host
+    return f"[{name.strip('[]')}]:{port}" if ":" in name else f"{name}:{port}"

@@ -1,0 +1,184 @@
+"""A tenancy: one room's lease at one discovery service, as its holder keeps it. Says what to ask, and when.
+
+A lease is renewed every RENEW_S, at once after a reconnect, and whenever its card or its key has changed. The group's
+cards come whole with a lease, one by one as they change after that; a step that was missed brings them whole again.
+"""
+
+from __future__ import annotations
+
+from nacl.signing import SigningKey
+
+from sandpiper.common.errors import Code
+from sandpiper.common.limits import LEASES_PER_GROUP, NAMEPLATE_LEAST, RECONNECT_LEAST_S, RENEW_S
+from sandpiper.common.rendezvous import Changed, Claim, Leased, PeerCard, Refused, Release, Reply, Request, sign_lease
+
+
+class Tenancy:
+    """`own_key` is the connection's CURVE public key. `nameplate` is 0 while nothing is held."""
+
+    def __init__(self, own_key: bytes) -> None:
+        self._own_key = own_key
+        self._service_key: bytes | None = None
+        self._registration: SigningKey | None = None
+        self._blob = b""
+        self._version = 0
+        self._cards: dict[bytes, PeerCard] = {}
+        self._due: float | None = None
+        self._asked = False
+        self._renewed_group = b""
+        self._old: set[tuple[int, bytes]] = set()
+        self.nameplate = 0
+        self.expires_at = 0
+        self.refused: Refused | None = None
+
+    @property
+    def peers(self) -> list[PeerCard]:
+        """The other members' cards."""
+        return list(self._cards.values())
+
+    # The connection ----------------------------------------------------------------------------------------
+
+    def connected(self, service_key: bytes, now: float) -> None:
+        """Requests arrive from now on."""
+        self._service_key = service_key
+        self._asked = False
+        self._version = 0
+        self._renew(now)
+
+    def disconnected(self) -> None:
+        """They do not. What is held is kept, to be claimed again."""
+        self._service_key = None
+        self._asked = False
+
+    # What is held ------------------------------------------------------------------------------------------
+
+    def claim(self, nameplate: int, registration: SigningKey, blob: bytes, *, fresh: bool) -> Claim:
+        """The request for a lease; nothing is held until `hold`. To be called while connected."""
+        service_key = self._service_key or b""
+        return Claim(
+            r=0,
+            nameplate=nameplate,
+            group=bytes(registration.verify_key),
+            blob=blob,
+            signature=sign_lease(registration, service_key, self._own_key, nameplate, blob),
+            fresh=fresh,
+        )
+
+    def hold(self, claim: Claim, registration: SigningKey, leased: Leased, now: float) -> bool:
+        """It was granted; False if for something else than was asked. From now on it is renewed."""
+        if leased.nameplate < NAMEPLATE_LEAST or (claim.nameplate and leased.nameplate != claim.nameplate):
+            return False
+        self._retire()
+        self._old.discard((leased.nameplate, claim.group))
+        self.nameplate, self._registration, self._blob = leased.nameplate, registration, claim.blob
+        self._renewed_group = claim.group
+        self._take(leased)
+        self._due = now + RENEW_S
+        return True
+
+    def update(self, blob: bytes, now: float) -> None:
+        """The own card is another one."""
+        if blob != self._blob:
+            self._blob = blob
+            self._renew(now)
+
+    def rotate(self, registration: SigningKey, blob: bytes, now: float) -> None:
+        """The group's key is another one; the old lease is released when the new one is there."""
+        if self.nameplate:
+            self._retire()
+            self._old.discard((self.nameplate, bytes(registration.verify_key)))
+            self._registration, self._blob, self._version = registration, blob, 0
+            self._renew(now)
+
+    def leave(self) -> list[Request]:
+        """Gives up what is held."""
+        self._retire()
+        self.nameplate, self._registration, self._due = 0, None, None
+        self._cards.clear()
+        return self._releases()
+
+    def _retire(self) -> None:
+        if self.nameplate and self._registration is not None:
+            self._old.add((self.nameplate, bytes(self._registration.verify_key)))
+
+    def _releases(self) -> list[Request]:
+        released: list[Request] = [Release(r=0, nameplate=number, group=group) for number, group in sorted(self._old)]
+        self._old.clear()
+        return released
+
+    def _renew(self, now: float) -> None:
+        if self.nameplate:
+            self._due = now
+
+    # The clock ---------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return None if self._service_key is None or self._asked else self._due
+
+    def handle_timer(self, now: float) -> Claim | None:
+        """The renewal, if it is time for it; its reply goes to `renewed`."""
+        due = self.get_timer()
+        if due is None or due > now or self._registration is None:
+            return None
+        self._asked, self._due = True, None
+        claim = self.claim(self.nameplate, self._registration, self._blob, fresh=False)
+        claim.have = self._version
+        self._renewed_group = claim.group
+        return claim
+
+    # Answers -----------------------------------------------------------------------------------------------
+
+    def renewed(self, reply: Reply, now: float) -> tuple[bool, list[Request]]:
+        """The answer to a renewal: whether the peers are others now, and what to send in consequence.
+
+        A refusal is not final, for the service may be full or slow for a while; `refused` shows the last one.
+        """
+        self._asked = False
+        if isinstance(reply, Leased) and reply.nameplate == self.nameplate and self._is_current():
+            self.refused = None
+            self._schedule(now + RENEW_S)
+            return self._take(reply), self._releases()
+        if isinstance(reply, Refused):
+            self.refused = reply
+            soon = max(reply.retry_ms / 1000, RECONNECT_LEAST_S)
+            self._schedule(now + (min(soon, RENEW_S) if reply.code == Code.RATE.value else RENEW_S))
+        else:
+            self._schedule(now + RENEW_S)
+        return False, []
+
+    def changed(self, event: Changed, now: float) -> bool:
+        """Whether the peers are others now."""
+        if event.nameplate != self.nameplate or event.group != self._renewed_group or not self._is_current():
+            return False
+        if event.version != self._version + 1:
+            if event.version > self._version:
+                self._version = 0
+                self._renew(now)
+            return False
+        self._version = event.version
+        before = dict(self._cards)
+        for mailbox in event.gone:
+            self._cards.pop(mailbox, None)
+        self._add(event.cards)
+        return self._cards != before
+
+    def _is_current(self) -> bool:
+        """Whether what was last claimed is for the key of now."""
+        return self._registration is not None and self._renewed_group == bytes(self._registration.verify_key)
+
+    def _schedule(self, at: float) -> None:
+        self._due = at if self._due is None else min(self._due, at)
+
+    def _take(self, leased: Leased) -> bool:
+        self.expires_at, self._version = leased.expires_at, leased.version
+        if leased.peers is None:
+            return False
+        before, self._cards = self._cards, {}
+        self._add(leased.peers)
+        return self._cards != before
+
+    def _add(self, cards: list[PeerCard]) -> None:
+        for card in cards:
+            if card.mailbox in self._cards or len(self._cards) < LEASES_PER_GROUP:
+                self._cards[card.mailbox] = card
