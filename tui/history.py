@@ -1,0 +1,241 @@
+"""What was said, kept on this machine: an SQLite file in which every message is sealed.
+
+The key is in a file of its own beside it (0600). Rooms are found by a keyed hash of their name, so that the file alone
+says neither what was said nor where nor by whom; only how much, and in which order it was stored. The seal of a message
+covers its room: rows cannot be moved. One thread writes, in batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+from nacl.exceptions import CryptoError
+from nacl.secret import Aead
+
+from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.files import private_folder, write_private
+from sandpiper.common.limits import HISTORY_BATCH, HISTORY_MESSAGES
+from sandpiper.common.messages import Data, Me, Message, Msg
+
+KEY: Final = "history.key"
+FILE: Final = "history.db"
+T = TypeVar("T")
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS message (
+    id INTEGER PRIMARY KEY, room BLOB NOT NULL, name BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_room ON message (room, id);
+CREATE TABLE IF NOT EXISTS note (name BLOB PRIMARY KEY, sealed BLOB NOT NULL);
+"""
+_BUSY_MS: Final = 3000
+_KEY_BYTES: Final = 32
+_SLACK: Final = 500  # messages over HISTORY_MESSAGES before the oldest go together
+
+
+class History:
+    """Messages by room, and notes (drafts, settings) by name."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens it in `folder`, or makes it. Raises SandpiperError."""
+        self.fault = ""
+        """Why nothing is kept any more, if so; for a person, once."""
+        try:
+            private_folder(folder)
+            key = _key(folder / KEY)
+            self._box = Aead(hashlib.blake2b(b"seal", key=key, digest_size=32).digest())
+            self._names = hashlib.blake2b(b"names", key=key, digest_size=32).digest()
+            self._file = self._open(folder / FILE)
+            self._notes = self._read_notes()
+        except (OSError, sqlite3.Error) as error:
+            why = getattr(error, "strerror", None) or error
+            raise SandpiperError(f"cannot keep a history in {folder}: {why}; mend it, or use --no-history") from error
+        self._waiting: deque[tuple[str, Message]] = deque()
+        self._counts: dict[bytes, int] = {}
+        self._worker = ThreadPoolExecutor(1, "sandpiper-history")
+        self._writing: Future[None] | None = None
+
+    @staticmethod
+    def _open(path: Path) -> sqlite3.Connection:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        file = sqlite3.connect(path, timeout=_BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = NORMAL")
+        file.executescript(_SCHEMA)
+        return file
+
+    # Messages ----------------------------------------------------------------------------------------------
+
+    def add(self, room: str, message: Message) -> None:
+        """Keeps a message; it is written soon."""
+        if self.fault:
+            return
+        self._waiting.append((room, message))
+        if len(self._waiting) == 1:  # else the thread is at it, and takes this one too
+            self._writing = self._worker.submit(self._write)
+
+    @property
+    def behind(self) -> bool:
+        """Whether it has so much to write that whoever adds should wait (`caught_up`)."""
+        return len(self._waiting) > 4 * HISTORY_BATCH
+
+    async def caught_up(self) -> None:
+        """Returns when what was added is written."""
+        while (writing := self._writing) is not None and not writing.done():
+            await asyncio.wrap_future(writing)
+
+    async def recent(self, room: str, limit: int) -> list[Message]:
+        """The newest messages of a room, oldest first."""
+        return await self._in_thread(lambda: self._recent(room, limit)) or []
+
+    def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(HISTORY_BATCH, len(self._waiting)))]
+                self._store(batch)
+        except (sqlite3.Error, ValueError, TypeError, msgspec.MsgspecError) as error:
+            self.fault = f"this history cannot be kept: {error}"
+            self._waiting.clear()
+
+    def _store(self, batch: list[tuple[str, Message]]) -> None:
+        rows = []
+        for room, message in batch:
+            place = self._hash(room)
+            name = self._hash(f"{room}\n{message.run}\n{message.seq}\n{message.from_}")
+            rows.append((place, name, self._seal(msgspec.msgpack.encode(message), place)))
+        with _transaction(self._file):
+            self._file.executemany("INSERT OR IGNORE INTO message (room, name, sealed) VALUES (?, ?, ?)", rows)
+            for place in {row[0] for row in rows}:
+                self._trim(place, sum(row[0] == place for row in rows))
+
+    def _trim(self, place: bytes, added: int) -> None:
+        known = self._counts.get(place)
+        if known is None:
+            known = self._file.execute("SELECT count(*) FROM message WHERE room = ?", (place,)).fetchone()[0] - added
+        count = known + added
+        if count > HISTORY_MESSAGES + _SLACK:
+            self._file.execute(
+                "DELETE FROM message WHERE room = ?1 AND id <= (SELECT id FROM message WHERE room = ?1 "
+                "ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                (place, HISTORY_MESSAGES),
+            )
+            count = HISTORY_MESSAGES
+        self._counts[place] = count
+
+    def _recent(self, room: str, limit: int) -> list[Message]:
+        place = self._hash(room)
+        rows = self._file.execute(
+            "SELECT sealed FROM message WHERE room = ? ORDER BY id DESC LIMIT ?", (place, limit)
+        ).fetchall()
+        return [message for (sealed,) in reversed(rows) if (message := self._opened(sealed, place)) is not None]
+
+    def _opened(self, sealed: bytes, place: bytes) -> Message | None:
+        try:
+            return _DECODER.decode(self._box.decrypt(sealed, place))
+        except (CryptoError, ValueError, msgspec.MsgspecError):
+            return None  # of another key, or damaged: it is as if it were not there
+
+    # Notes -------------------------------------------------------------------------------------------------
+
+    def recall(self, name: str) -> Any:
+        """What was noted under a name; None for nothing."""
+        return self._notes.get(name)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keeps a value under a name, until it is another; None removes it."""
+        if value == self._notes.get(name) or self.fault:
+            return
+        if value is None:
+            del self._notes[name]
+        else:
+            self._notes[name] = value
+        self._worker.submit(self._write_note, name, value)
+
+    def _write_note(self, name: str, value: Any) -> None:
+        place = self._hash(f"note\n{name}")
+        try:
+            if value is None:
+                self._file.execute("DELETE FROM note WHERE name = ?", (place,))
+            else:
+                sealed = self._seal(msgspec.msgpack.encode((name, value)), place)
+                self._file.execute("INSERT OR REPLACE INTO note (name, sealed) VALUES (?, ?)", (place, sealed))
+        except sqlite3.Error as error:
+            self.fault = f"this history cannot be kept: {error}"
+
+    def _read_notes(self) -> dict[str, Any]:
+        notes: dict[str, Any] = {}
+        for place, sealed in self._file.execute("SELECT name, sealed FROM note"):
+            try:
+                name, value = msgspec.msgpack.decode(self._box.decrypt(sealed, place))
+            except (CryptoError, ValueError, TypeError, msgspec.MsgspecError):
+                continue
+            notes[str(name)] = value
+        return notes
+
+    # The rest ----------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Writes what waits, and lets go of the file."""
+        self._worker.shutdown(wait=True)
+        if self._waiting:
+            self._write()
+        self._file.close()
+
+    async def _in_thread(self, job: Callable[[], T]) -> T | None:
+        try:
+            return await asyncio.wrap_future(self._worker.submit(job))
+        except sqlite3.Error as error:
+            self.fault = f"this history cannot be read: {error}"
+            return None
+
+    def _hash(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._names, digest_size=16).digest()
+
+    def _seal(self, data: bytes, place: bytes) -> bytes:
+        return bytes(self._box.encrypt(data, place))
+
+
+class _transaction:  # noqa: N801  # reads as a word
+    """BEGIN and COMMIT around a block, ROLLBACK if it fails."""
+
+    def __init__(self, file: sqlite3.Connection) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        self._file.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._file.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(Msg | Me | Data)
+
+
+def _key(path: Path) -> bytes:
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):  # another screen was faster
+            write_private(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n", replace=False)
+        text = path.read_text("ascii")
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise SandpiperError(f"{path} is no history key; move it away with {FILE}, to begin a new history")
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    return key

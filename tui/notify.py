@@ -1,0 +1,33 @@
+"""How a terminal is told that somebody wants something: the bell, and a notification where the terminal has one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sandpiper.common.sanitise import clip, printable
+
+LEVELS: Final = ("all", "mentions", "none")
+_NINE: Final = frozenset(("iterm.app", "wezterm", "ghostty"))  # OSC 9, a body alone
+_SEVENS: Final = ("foot", "rxvt")  # OSC 777, title and body
+_COLUMNS: Final = 120
+
+
+def rings(level: str, *, mentioned: bool) -> bool:
+    """Whether a room at this level rings for what came."""
+    return level == "all" or (level == "mentions" and mentioned)
+
+
+def desktop(term: str, program: str, title: str, body: str, *, multiplexer: bool = False) -> str | None:
+    """The sequence for a desktop notification; None where the terminal is not known to have them.
+
+    What it says is others': it is printable, so nothing in it ends the sequence or begins another.
+    """
+    if multiplexer:
+        return None
+    title = clip(printable(title), _COLUMNS // 2).replace(";", ",")
+    body = clip(printable(body), _COLUMNS).replace(";", ",")
+    if program.lower() in _NINE or term == "xterm-kitty":
+        return f"\x1b]9;{title}: {body}\x1b\\"
+    if term.startswith(_SEVENS):
+        return f"\x1b]777;notify;{title};{body}\x1b\\"
+    return None

@@ -1,0 +1,357 @@
+"""One open room: its life, its events, and what is being sent into it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import replace
+from typing import Final, Protocol
+
+from sandpiper.common.errors import AccessDenied, Refusal, SandpiperError
+from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
+from sandpiper.common.messages import Lost, Member, Notice, Trimmed, Whisper
+from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received, Warned
+from sandpiper.tui.history import History
+from sandpiper.tui.people import path_words
+from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
+from sandpiper.tui.record import Entry, Record
+
+_BREATH: Final = 200
+"""Events taken from a room before others get their turn."""
+ALARMING: Final = frozenset(("key", "cheat", "guess", "kick"))
+
+
+class Screenlike(Protocol):
+    """What a room asks of the screen."""
+
+    open_room: OpenRoom
+    history: History | None
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+
+    def changed(self) -> None:
+        """There is something to show: a frame is wanted."""
+
+    def heard(self, tab: Tab, entry: Entry) -> None:
+        """Somebody else has said something."""
+
+    def denied(self, tab: Tab, error: AccessDenied) -> None:
+        """The room asks for a secret, or for another one."""
+
+
+class Tab:
+    """See above. `state` is connecting, open, left or failed."""
+
+    def __init__(self, screen: Screenlike, request: RoomRequest, notify: str) -> None:
+        self._screen = screen
+        self.request = request
+        self.notify = notify
+        self.name = "new room" if request.create else request.target
+        self._key = ""
+        self.record = Record()
+        self.room: ScreenRoom | None = None
+        self.state = "connecting"
+        self.words = "getting ready"
+        self.error: SandpiperError | None = None
+        self.members: tuple[Member, ...] = ()
+        self.members_due = 0.0
+        self.unread = 0
+        self.mentioned = False
+        self.draft = ""
+        self.anchor: tuple[int, int] | None = None
+        self.inbox: deque[Event] = deque()
+        self._room_for_more = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._outgoing: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
+        self._sending: tuple[str, str, str] | None = None
+        self._posts = 0
+        self._task: asyncio.Task[None] | None = None
+        self._nicks: dict[str, None] = {}
+
+    # Life --------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Opens the room, or tries again."""
+        if self._task is None or self._task.done():
+            self.state, self.error = "connecting", None
+            self._leaving.clear()
+            self._task = asyncio.get_running_loop().create_task(self._live(), name=f"room {self.name}")
+
+    def leave(self) -> None:
+        """Asks it to end, once all is delivered."""
+        self._leaving.set()
+
+    async def gone(self) -> None:
+        """Returns when it has ended."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def abandon(self) -> None:
+        """Ends it now."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _live(self) -> None:
+        """Never raises: what went wrong is shown."""
+        self._say("connecting" if not self.request.create else "opening a room")
+        try:
+            request = replace(self.request, progress=self._say)
+            async with self._screen.open_room(request) as room:
+                await self._enter(room)
+                await self._until_left(room)
+            self.state, self.words = "left", "left"
+        except AccessDenied as error:
+            self._fail(error)
+            self._screen.denied(self, error)
+        except SandpiperError as error:
+            self._fail(error)
+        except Refusal as refusal:
+            self._fail(SandpiperError(refusal.text))
+        except OSError as error:
+            self._fail(SandpiperError(f"cannot open the room: {error.strerror or error}; try again"))
+        finally:
+            self.room = None
+            self._screen.changed()
+
+    async def _enter(self, room: ScreenRoom) -> None:
+        self.room, self.name = room, room.name
+        if not self._key:  # a code may change; the room is the same
+            self._key = f"{room.where}/{room.name}"
+        self.record.called(room.nick)
+        history = self._screen.history
+        if history is not None and not len(self.record):
+            self.record.stored(await history.recent(self.key, HISTORY_SHOWN), room.fingerprint)
+            if not self.draft:
+                self.draft = str(history.recall(f"draft {self.key}") or "")
+            self.notify = str(history.recall(f"notify {self.key}") or self.notify)
+        self.state, self.words = "open", ""
+        self.members_due = 0.0
+        self._screen.changed()
+
+    async def _until_left(self, room: ScreenRoom) -> None:
+        loop = asyncio.get_running_loop()
+        listening = loop.create_task(self._listen(room))
+        sending = loop.create_task(self._send(room))
+        leaving = loop.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait((listening, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                listening.result()
+            else:
+                await self._drained(sending)
+        finally:
+            for task in (listening, sending, leaving):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, SandpiperError, Refusal):
+                    await task
+
+    async def _drained(self, sending: asyncio.Task[None]) -> None:
+        empty = asyncio.get_running_loop().create_task(self._outgoing.join())
+        try:
+            await asyncio.wait((empty, sending), timeout=QUIT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            empty.cancel()
+
+    async def _listen(self, room: ScreenRoom) -> None:
+        taken = 0
+        async for event in room:
+            self.inbox.append(event)
+            self._screen.changed()
+            taken += 1
+            if len(self.inbox) >= SCREEN_QUEUE_EVENTS:
+                self._room_for_more.clear()
+                await self._room_for_more.wait()
+            elif taken % _BREATH == 0:
+                await asyncio.sleep(0)
+            history = self._screen.history
+            if history is not None and history.behind:
+                await history.caught_up()
+
+    def _say(self, words: str) -> None:
+        self.words = words
+        self._screen.changed()
+
+    def _fail(self, error: SandpiperError) -> None:
+        self.state, self.error, self.words = "failed", error, str(error)
+        self.record.say("bad", str(error), self._screen.now())
+
+    # What happens ------------------------------------------------------------------------------------------
+
+    def take(self, most: int) -> int:
+        """Handles events that wait, at most so many; how many it were."""
+        count = 0
+        while self.inbox and count < most:
+            self._handle(self.inbox.popleft())
+            count += 1
+        if len(self.inbox) < SCREEN_QUEUE_EVENTS // 2:
+            self._room_for_more.set()
+        return count
+
+    def _handle(self, event: Event) -> None:
+        now = self._screen.now()
+        match event:
+            case Received():
+                self._received(event)
+            case Delivered():
+                self.record.delivered(event.id, event.seq)
+            case Failed():
+                if self.record.failed(event.id, event.text) is None:
+                    self.record.say("bad", f"not stored: {event.text}", now)
+            case Whisper():
+                self._meet(event.nick)
+                self._heard(self.record.whisper(event))
+            case Notice():
+                self._noticed(event)
+            case Entered():
+                self._entered(event, now)
+            case PathChanged():
+                self._path_changed(event, now)
+            case Lost():
+                plural = "" if event.count == 1 else "s"
+                self.record.say(
+                    "bad", f"{event.count} message{plural} lost: nobody has them any more. Ask for them again.", now
+                )
+            case Trimmed():
+                self.record.say("note", "what is older than this has been removed from the room's log", now)
+            case Warned():
+                self.record.say("bad" if event.kind in ALARMING else "warn", event.text, now)
+            case CodeChanged():
+                self.name = self.room.name if self.room is not None else self.name
+                self.record.say(
+                    "warn", f"the room has another code now: {event.code}. The old one opens it no longer.", now
+                )
+
+    def _received(self, event: Received) -> None:
+        message = event.message
+        entry = self.record.message(message, own=event.own, old=event.backlog)
+        history = self._screen.history
+        if history is not None:
+            history.add(self.key, message)
+        if entry is None:
+            return
+        if not event.own:
+            self._meet(message.nick)
+            if not event.backlog:
+                self._heard(entry)
+
+    def _heard(self, entry: Entry) -> None:
+        if not entry.hidden:
+            self._screen.heard(self, entry)
+
+    def _noticed(self, notice: Notice) -> None:
+        self.record.notice(notice)
+        if notice.event in ("join", "leave", "nick"):
+            self.members_due = min(self.members_due, self._screen.now() + SCREEN_MEMBERS_SETTLE_S)
+        if notice.nick:
+            self._meet(notice.nick)
+        if self.room is not None:
+            self.record.called(self.room.nick)
+
+    def _entered(self, event: Entered, now: float) -> None:
+        self.record.called(event.nick)
+        self.members_due = 0.0
+        if self.room is not None:
+            self.name = self.room.name
+        words = f"back in {self.name} as {event.nick}" if event.again else f"in {self.name} as {event.nick}"
+        self.record.say("note", words, now)
+
+    def _path_changed(self, event: PathChanged, now: float) -> None:
+        if event.path == "offline":
+            self.record.say(
+                "warn", f"{event.text or 'not connected'}; connecting again, and sending then what you write", now
+            )
+        elif event.text:
+            self.record.say("note", event.text, now)
+        self.members_due = 0.0
+
+    def _meet(self, nick: str) -> None:
+        self._nicks.pop(nick, None)
+        self._nicks[nick] = None
+        if len(self._nicks) > 500:
+            del self._nicks[next(iter(self._nicks))]
+
+    # Sending -----------------------------------------------------------------------------------------------
+
+    def say(self, text: str, kind: str = "msg") -> None:
+        """A line of one's own: shown at once, and sent when it can be."""
+        self._posts += 1
+        local = f"local {self._posts}"
+        self.record.post(local, kind, text, self._screen.now())
+        self._outgoing.put_nowait((local, kind, text))
+        self._screen.changed()
+
+    async def _send(self, room: ScreenRoom) -> None:
+        while True:
+            self._sending = local, kind, text = await self._outgoing.get()
+            try:
+                posted = await room.post(text, kind=kind)
+            except Refusal as refusal:
+                self.record.failed(local, refusal.text)
+            except SandpiperError as error:
+                self.record.failed(local, str(error))
+            else:
+                self.record.posted(local, posted.id)
+            finally:
+                self._sending = None
+                self._outgoing.task_done()
+                self._screen.changed()
+
+    @property
+    def unsent(self) -> list[str]:
+        """What nobody has yet."""
+        return [entry.text for entry in self.record.pending.values() if entry.mark == "…"]
+
+    # What one sees -----------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The room's name in the history."""
+        return self._key
+
+    @property
+    def nick(self) -> str:
+        """One's own."""
+        return self.room.nick if self.room is not None else self.request.nick or ""
+
+    @property
+    def nicks(self) -> list[str]:
+        """Who may be meant, the likeliest first."""
+        own = self.nick
+        spoke = list(reversed(self._nicks))
+        return [nick for nick in dict.fromkeys([*spoke, *(member.nick for member in self.members)]) if nick != own]
+
+    @property
+    def health(self) -> str:
+        """good, warn or bad."""
+        if self.state == "failed":
+            return "bad"
+        if self.state != "open" or self.room is None or self.room.path == "offline":
+            return "warn"
+        return "good"
+
+    @property
+    def status(self) -> str:
+        """What the connection does, in words."""
+        room = self.room
+        if self.state == "failed":
+            return f"{self.words}. Enter tries again"
+        if self.state == "left":
+            return f"left {self.name}. Enter comes back"
+        if room is None or self.state != "open":
+            return f"{self.name}: {self.words} …"
+        unsent = len(self.unsent)
+        waiting = f", {unsent} to send" if unsent else ""
+        if room.path == "offline":
+            return f"{self.name}: not connected to {_place(room)}, trying again{waiting}"
+        rtt = "" if room.rtt_ms is None else f", {room.rtt_ms:.1f} ms"
+        return f"{self.name} · {path_words(room.path)}{_at(room)}{rtt}{waiting}"
+
+
+def _place(room: ScreenRoom) -> str:
+    return "the others" if room.where == "p2p" else room.where
+
+
+def _at(room: ScreenRoom) -> str:
+    return "" if room.where == "p2p" else f" {room.where}"

@@ -1,0 +1,345 @@
+"""The timeline: the rows of one room that are in sight, out of as many as there are.
+
+There is no list of all rows. What is shown begins at an anchor (an entry and one of its rows), or ends with the newest;
+from there rows are made as far as the screen reaches. So ten thousand messages cost what forty do, and so does
+another width.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from typing import Final, TypeAlias
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.events import MouseScrollDown, MouseScrollUp, Resize
+from textual.message import Message
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sandpiper.common.limits import SCREEN_PAINT_S, SHOWN_CHARS
+from sandpiper.tui.painter import Line, Painter
+from sandpiper.tui.record import Entry, Record
+
+_KEPT: Final = 2000
+"""Entries whose rows are remembered."""
+_WHEEL_ROWS: Final = 3
+_ROWS_PER_ENTRY: Final = 1024  # more than an entry can have, for a number that orders rows: see _number
+_LATER: Final = "⋯"
+
+Place: TypeAlias = tuple[int, int]
+"""An entry's serial, and one of its rows."""
+
+
+class Timeline(Widget, can_focus=False):
+    """What has been said in the room that is looked at."""
+
+    ALLOW_SELECT = True
+
+    class Moved(Message):
+        """It was scrolled, or is at the end again."""
+
+    def __init__(self, painter: Painter, record: Record, **names: str) -> None:
+        super().__init__(**names)
+        self.painter = painter
+        self.record = record
+        self.find: re.Pattern[str] | None = None
+        self.chosen: int | None = None
+        self._anchor: Place | None = None
+        self._seen = 0  # the end of the record when one scrolled away from it
+        self._made: OrderedDict[int, tuple[Entry, tuple[object, ...], list[Line]]] = OrderedDict()
+        self._rows: list[tuple[Place, Line] | None] | None = None
+        self._shown = -1
+        self._deadline = 0.0
+        self._unfinished = False
+        self._repaint = False
+
+    # Whose, and how ----------------------------------------------------------------------------------------
+
+    def show(self, record: Record, anchor: Place | None = None) -> None:
+        """Shows another room, where one was in it."""
+        self.record, self._anchor, self.chosen = record, anchor, None
+        self._made.clear()
+        self.screen.clear_selection()
+        self.renew()
+
+    def paint(self, painter: Painter) -> None:
+        """Shows it in another theme."""
+        self.painter = painter
+        self._made.clear()
+        self.renew()
+
+    def look_for(self, pattern: re.Pattern[str] | None) -> None:
+        """Marks what the pattern finds, or nothing."""
+        self.find = pattern
+        self.renew()
+
+    def renew(self) -> None:
+        """Lays out again what is in sight."""
+        self._rows = None
+        self._shown = self.record.version
+        self.refresh()
+
+    def freshen(self) -> None:
+        """The same if there is anything new."""
+        if self._shown != self.record.version:
+            self.renew()
+
+    @property
+    def anchor(self) -> Place | None:
+        """Where its first row is; None while it follows the newest."""
+        return self._anchor
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest is in sight."""
+        return self._anchor is None
+
+    @property
+    def below(self) -> int:
+        """Entries that came while one was looking at older ones."""
+        return 0 if self._anchor is None else max(0, self.record.stop - max(self._seen, self.record.first))
+
+    # Moving ------------------------------------------------------------------------------------------------
+
+    def move(self, count: int) -> None:
+        """Scrolls by rows, down if positive."""
+        rows = self._layout()
+        top = next((each[0] for each in rows if each is not None), None)
+        if top is None or rows[0] is None:
+            return  # nothing is out of sight
+        if self._anchor is None:
+            if count >= 0:
+                return
+            self._seen = self.record.stop
+        self._deadline = time.perf_counter() + SCREEN_PAINT_S
+        self._anchor = self._up(top, -count) if count < 0 else self._down(top, count)
+        self._moved()
+
+    def page(self, count: int) -> None:
+        """Scrolls by screens, two rows less."""
+        self.move(count * max(1, self.size.height - 2))
+
+    def oldest(self) -> None:
+        """To the first entry."""
+        if self.following:
+            self._seen = self.record.stop
+        self._anchor = (self.record.first, 0)
+        self._moved()
+
+    def newest(self) -> None:
+        """To the last one, and follows from there."""
+        self._anchor = self.chosen = None
+        self._moved()
+
+    def reveal(self, serial: int) -> None:
+        """Brings an entry into sight and marks it."""
+        self.chosen = serial
+        rows = self._layout()
+        if any(each is not None and each[0][0] == serial for each in rows[1:]):
+            self.renew()
+            return
+        if self.following:
+            self._seen = self.record.stop
+        self._deadline = time.perf_counter() + SCREEN_PAINT_S
+        self._anchor = self._up((serial, 0), self.size.height // 3)
+        self._moved()
+
+    def _moved(self) -> None:
+        self.renew()
+        self.post_message(self.Moved())
+
+    def _up(self, place: Place, count: int) -> Place:
+        serial, row = place
+        row -= count
+        while row < 0:
+            serial -= 1
+            if serial < self.record.first:
+                return self.record.first, 0
+            row += len(self._lines(serial))
+        return serial, row
+
+    def _down(self, place: Place, count: int) -> Place | None:
+        serial, row = place
+        row += count
+        while serial < self.record.stop and row >= (height := len(self._lines(serial))):
+            row -= height
+            serial += 1
+        return (serial, row) if serial < self.record.stop else None
+
+    # Searching ---------------------------------------------------------------------------------------------
+
+    def seek(self, pattern: re.Pattern[str], start: int, step: int) -> int | None:
+        """The next entry from `start` on, up (-1) or down (1), that the pattern finds something in."""
+        record = self.record
+        for serial in range(start, record.first - 1 if step < 0 else record.end, step):
+            if record.first <= serial < record.end and matches(record.at(serial), pattern):
+                return serial
+        return None
+
+    # Rows --------------------------------------------------------------------------------------------------
+
+    def _lines(self, serial: int) -> list[Line]:
+        record, width = self.record, self._width
+        entry = record.at(serial)
+        key = (entry.version, entry.head, entry.hidden, width, serial == record.unread_from, self.find)
+        made = self._made.get(serial)
+        if made is not None and made[0] is entry and made[1] == key:
+            self._made.move_to_end(serial)
+            return made[2]
+        if time.perf_counter() > self._deadline:
+            # Somebody has written what takes long to lay out. The rest of the screen does not wait for it.
+            self._unfinished = True
+            return [Line(Strip([Segment(_LATER.ljust(width), self.painter.style("faint"))], width))]
+        lines = self.painter.lines(entry, record, width, self.find)[: _ROWS_PER_ENTRY - 1]
+        self._made[serial] = (entry, key, lines)
+        if len(self._made) > _KEPT:
+            self._made.popitem(last=False)
+        return lines
+
+    @property
+    def _width(self) -> int:
+        return max(8, self.size.width - 1)
+
+    def _layout(self) -> list[tuple[Place, Line] | None]:
+        """What each row of the widget shows; None for nothing."""
+        if self._rows is not None:
+            return self._rows
+        self._deadline = time.perf_counter() + SCREEN_PAINT_S
+        self._unfinished = False
+        height, record = self.size.height, self.record
+        rows: list[tuple[Place, Line] | None] = []
+        if self._anchor is not None:
+            serial, first = self._anchor
+            if serial < record.first:
+                serial, first = self._anchor = (record.first, 0)
+            while serial < record.stop and len(rows) < height:
+                lines = self._lines(serial)
+                rows += [((serial, row), lines[row]) for row in range(first, len(lines))]
+                serial, first = serial + 1, 0
+            if len(rows) < height:
+                self._anchor = None  # the end is in sight
+                rows = []
+        if self._anchor is None:
+            upward: list[tuple[Place, Line]] = []
+            serial = record.stop - 1
+            while serial >= record.first and len(upward) < height:
+                lines = self._lines(serial)
+                upward += [((serial, row), lines[row]) for row in range(len(lines) - 1, -1, -1)]
+                serial -= 1
+            rows = [*([None] * (height - len(upward))), *reversed(upward[:height])]
+        self._rows = rows[:height]
+        if self._unfinished and not self._repaint:
+            self._repaint = True
+            self.set_timer(0.02, self._continue)
+        return self._rows
+
+    def _continue(self) -> None:
+        self._repaint = False
+        self.renew()
+
+    # Drawing -----------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One row, with what is selected, and at its end a part of the scroll bar."""
+        rows = self._layout()
+        width = self.size.width
+        base = self.painter.style("")
+        each = rows[y] if y < len(rows) else None
+        if each is None:
+            return Strip.blank(width, base)
+        place, line = each
+        strip = line.strip
+        if place[0] == self.chosen:
+            strip = _over(strip, 0, len(strip.text), self.painter.styles["chosen"])
+        if (selection := self.text_selection) is not None and (span := selection.get_span(_number(place))) is not None:
+            end = len(strip.text) if span[1] == -1 else span[1]
+            style = self.screen.get_component_rich_style("screen--selection")
+            strip = _over(strip, max(span[0], line.gutter), end, style)
+        strip = strip.apply_offsets(0, _number(place))
+        return Strip([*strip, self._bar(y)], width)
+
+    def _bar(self, y: int) -> Segment:
+        if self._anchor is None or len(self.record) == 0:
+            return Segment(" ", self.painter.style(""))
+        height = self.size.height
+        at = (self._anchor[0] - self.record.first) / max(1, self.record.stop - self.record.first)
+        thumb = min(height - 1, int(at * height))
+        return Segment("┃" if y == thumb else "│", self.painter.style("accent" if y == thumb else "faint"))
+
+    def notify_style_update(self) -> None:
+        """Textual says that the theme has changed."""
+        super().notify_style_update()
+        self._rows = None
+
+    # Copying -----------------------------------------------------------------------------------------------
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text that is selected, without gutters and with long lines in one piece."""
+        shown = [each[0] for each in self._layout() if each is not None]
+        if not shown:
+            return None
+        first = divmod(selection.start.y, _ROWS_PER_ENTRY) if selection.start is not None else shown[0]
+        last = divmod(selection.end.y, _ROWS_PER_ENTRY) if selection.end is not None else shown[-1]
+        self._deadline = time.perf_counter() + 1
+        parts: list[str] = []
+        for serial in range(max(first[0], self.record.first), min(last[0] + 1, self.record.stop)):
+            for row, line in enumerate(self._lines(serial)):
+                if first <= (serial, row) <= last:
+                    span = selection.get_span(_number((serial, row))) or (0, -1)
+                    end = line.end if span[1] == -1 else min(span[1], line.end)
+                    text = line.strip.text[max(span[0], line.gutter) : end]
+                    if line.joined and parts:
+                        parts[-1] += text
+                    else:
+                        parts.append(text)
+        return "\n".join(part.rstrip(" ") for part in parts), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Textual says that the selection has changed."""
+        self.refresh()
+
+    # Events ------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: Resize) -> None:
+        """Rows of another width."""
+        self.screen.clear_selection()
+        self.renew()
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """The wheel."""
+        event.stop()
+        self.move(-_WHEEL_ROWS)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """The wheel."""
+        event.stop()
+        self.move(_WHEEL_ROWS)
+
+
+def matches(entry: Entry, pattern: re.Pattern[str]) -> bool:
+    """Whether a search finds this entry."""
+    if entry.hidden or entry.message is None:
+        return False
+    return pattern.search(entry.text, 0, SHOWN_CHARS) is not None or pattern.search(entry.nick) is not None
+
+
+def _number(place: Place) -> int:
+    # Textual orders what is selected by a row's number. Ours stays what it is when others come and go above.
+    return place[0] * _ROWS_PER_ENTRY + place[1]
+
+
+def _over(strip: Strip, start: int, end: int, style: Style) -> Strip:
+    """The strip with `style` over some of its characters."""
+    segments: list[Segment] = []
+    at = 0
+    for text, own, _ in strip:
+        low, high = min(max(start - at, 0), len(text)), min(max(end - at, 0), len(text))
+        for piece, over in ((text[:low], False), (text[low:high], True), (text[high:], False)):
+            if piece:
+                segments.append(Segment(piece, (own or Style()) + style if over else own))
+        at += len(text)
+    return Strip(segments, strip.cell_length)

@@ -1,0 +1,32 @@
+"""Moments as people read them, in local time. A stranger's stamp may be no time at all."""
+
+from __future__ import annotations
+
+import time
+
+
+def clock(ts: float) -> str:
+    """HH:MM; dashes for what is no time."""
+    return _format("%H:%M", ts, "--:--")
+
+
+def day(ts: float) -> str:
+    """As in `Tuesday 4 March 2025`; nothing for what is no time."""
+    return _format("%A %d %B %Y", ts, "").replace(" 0", " ", 1)
+
+
+def moment(ts: float) -> str:
+    """Date and time to the second, as in a file."""
+    return _format("%Y-%m-%d %H:%M:%S", ts, "-")
+
+
+def stamp(ts: float) -> str:
+    """For a file's name."""
+    return _format("%Y%m%d-%H%M%S", ts, "undated")
+
+
+def _format(form: str, ts: float, otherwise: str) -> str:
+    try:
+        return time.strftime(form, time.localtime(ts))
+    except (OverflowError, ValueError, OSError):
+        return otherwise
