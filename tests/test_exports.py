@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ["bridge", "broker", "cli", "common", "common.io", "discovery", "peer", "peer.p2p"]
+PACKAGES = ["bridge", "broker", "cli", "common", "common.io", "discovery", "peer", "peer.p2p", "tui"]
 
-HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "spake2", "sqlite3", "zmq"]
+HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "rich", "spake2", "sqlite3", "textual", "zmq"]
 """What `sandpiper --version` must not wait for: product.md's 200 ms."""
 
 

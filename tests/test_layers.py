@@ -23,7 +23,8 @@ MAY_IMPORT: Final = {
     "broker": {"broker", "bridge", "common"},
     "discovery": {"discovery", "common"},
     "peer": {"peer", "bridge", "common"},
-    "cli": {"cli", "broker", "discovery", "peer", "bridge", "common"},
+    "tui": {"tui", "peer", "bridge", "common"},
+    "cli": {"cli", "tui", "broker", "discovery", "peer", "bridge", "common"},
 }
 """Each folder and the folders it may import from."""
 
@@ -61,6 +62,13 @@ SHELLS: Final = {
     "peer/pending.py",
     "peer/profile.py",
     "peer/room.py",
+    "tui/app.py",
+    "tui/commands.py",
+    "tui/completion.py",
+    "tui/history.py",
+    "tui/tab.py",
+    "tui/timeline.py",
+    "tui/when.py",
 }
 """What may touch the outside world. All else is pure: bytes and `now` in, events and frames out."""
 

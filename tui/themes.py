@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rich.style import Style
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from sandpiper.common.nicks import colour
 
@@ -223,6 +223,7 @@ def textual_theme(palette: Palette) -> Theme:
             panel="ansi_default",
             boost="ansi_default",
             variables={
+                **BUILTIN_THEMES["ansi-dark"].variables,
                 "input-cursor-background": "ansi_default",
                 "input-cursor-foreground": "ansi_default",
                 "input-cursor-text-style": "reverse",
