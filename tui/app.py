@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -16,6 +17,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.widgets import Static, TextArea
 
@@ -53,6 +55,14 @@ _TICK_S: Final = 0.5
 _OFFERED: Final = 6
 _INTERRUPTED: Final = 130
 _SIGNALS: Final = ("SIGHUP", "SIGTERM", "SIGINT")
+
+
+def _driver() -> type[Driver] | None:
+    if sys.platform == "win32":
+        return None
+    from sandpiper.tui.terminal import Terminal
+
+    return Terminal
 
 
 class ChatApp(App[int]):
@@ -110,7 +120,7 @@ class ChatApp(App[int]):
         self, open_room: OpenRoom, first: RoomRequest, settings: ScreenSettings, history: History | None
     ) -> None:
         keyboard.teach()
-        super().__init__()
+        super().__init__(driver_class=_driver())
         self.open_room = open_room
         self.settings = settings
         self.history = history
@@ -178,10 +188,15 @@ class ChatApp(App[int]):
                 await self._let_go()
         return self.exit_status if status is None else status
 
+    def hung_up(self) -> None:
+        """The terminal is gone, as the one who reads from it has noticed."""
+        self._signalled("SIGHUP")
+
     def _signalled(self, name: str) -> None:
         self._leave(_INTERRUPTED, SCREEN_CLOSING_S if name == "SIGHUP" else QUIT_S)
 
     async def _let_go(self) -> None:
+        self._put_draft_by()
         for tab in self.tabs:
             tab.abandon()
         for tab in self.tabs:
@@ -190,6 +205,10 @@ class ChatApp(App[int]):
             self._keep_drafts()
             self.history.note("typed", self._sent.lines)
             await asyncio.to_thread(self.history.close)
+
+    def _put_draft_by(self) -> None:
+        if not self._leaving and hasattr(self, "composer"):
+            self.current.draft = self._put_aside if self.mode in ("find", "recall") else self.composer.text
 
     def _keep_drafts(self) -> None:
         assert self.history is not None
@@ -214,6 +233,7 @@ class ChatApp(App[int]):
 
     def on_mount(self) -> None:
         """First a frame, then the connection."""
+        self.app_resume_signal.subscribe(self, lambda app: self.action_redraw())
         self.timeline = self.query_one(Timeline)
         self.composer = self.query_one(Composer)
         self.side = self.query_one(Sidebar)
@@ -870,9 +890,8 @@ class ChatApp(App[int]):
         if self._leaving:
             self._finish(status)
             return
+        self._put_draft_by()
         self._leaving = True
-        if hasattr(self, "composer"):
-            self.current.draft = self._put_aside if self.mode in ("find", "recall") else self.composer.text
         errors = [tab.error for tab in self.tabs if tab.error is not None]
         if status == 0 and len(errors) == len(self.tabs) and errors:
             status = errors[0].exit_code

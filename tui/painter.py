@@ -128,7 +128,7 @@ class Painter:
             row = [("you whisper to ", "accent"), (clip(printable(to), max(4, room - 16)), f"nick {to}")]
         alike = "" if entry.own else self._faces.alike(entry.nick)
         if alike:
-            row.append((f"  ! looks like {clip(printable(alike), 20)}, and is another", "alarm"))
+            row.append((f"  ! looks like {clip(printable(alike), 20)}", "alarm"))
         return row
 
     def _aside(self, entry: Entry, record: Record, width: int, head: bool, find: re.Pattern[str] | None) -> list[Line]:

@@ -1,0 +1,49 @@
+"""The terminal under the screen: Textual's driver, but one that outlives its terminal, and comes back from `fg`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING or sys.platform != "win32":
+    from textual.drivers.linux_driver import LinuxDriver
+
+    class Terminal(LinuxDriver):
+        """A window that is closed must not keep what is unsent from being kept: writing to it does nothing then."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._file = cast(TextIO, Output(self._file))
+
+        def _run_input_thread(self) -> None:
+            try:
+                self.run_input_thread()
+            except OSError:
+                self._app.call_later(getattr(self._app, "hung_up", self._app.exit))
+
+
+class Output:
+    """A file whose other end may be gone. Textual's writing thread would die of it, and the screen wait for it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.gone = False
+
+    def write(self, text: str) -> None:
+        """Writes it, as long as anybody reads."""
+        try:
+            if not self.gone:
+                self._file.write(text)
+        except (OSError, ValueError):
+            self.gone = True
+
+    def flush(self) -> None:
+        """The same."""
+        try:
+            if not self.gone:
+                self._file.flush()
+        except (OSError, ValueError):
+            self.gone = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
