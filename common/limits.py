@@ -185,13 +185,15 @@ RELAY_TAGS: Final = 16_384
 RELAY_CHALLENGES_PER_S: Final = 1.0
 RELAY_CHALLENGES_BURST: Final = 32.0
 """One session's: each may cost a signature to check and an event for everyone at the tag."""
-RELAY_BEHIND_BYTES: Final = 4 * 1024 * 1024
-"""What may wait for one addressee that reads slowly; past it what is sealed is dropped for that one …"""
+RELAY_BEHIND_BYTES: Final = 16 * 1024 * 1024
+"""What may wait for one addressee that reads slowly: two members' bursts. Past it what is sealed is dropped for that
+one …"""
 RELAY_WAITING_BYTES: Final = 256 * 1024 * 1024
 """… and for all of them together, each having an equal share, but always one body."""
-RELAY_QUEUE_BYTES: Final = 4 * 1024 * 1024
-RELAY_QUEUE_BODIES: Final = 4096
-"""What waits at a member for its broker's rate, or for the connection; past either the oldest is dropped."""
+RELAY_QUEUE_BYTES: Final = 16 * 1024 * 1024
+RELAY_QUEUE_BODIES: Final = 8192
+"""What waits at a member for its broker's rate, or for the connection; past either the oldest is dropped. Two whole
+windows of its own messages (WINDOW_BYTES)."""
 RELAY_QUEUED_S: Final = 10.0
 """What has waited for longer is dropped: by then it has been asked for again, and an old sign of life is none."""
 RELAY_FLIGHT_BYTES: Final = 1024 * 1024
@@ -433,6 +435,8 @@ MESH_HANDSHAKE_S: Final = 5.0
 """And CURVE over it: libzmq's other end gives up then as well. A stopped process answers when it is woken."""
 MESH_STEADY_S: Final = 5.0
 """A connection that lasted this long was a good one: the next is made at once."""
+MESH_REFUSED_S: Final = 0.7
+"""The longest pause after a refusal: mostly the other's roster is just a moment behind."""
 MESH_HEARTBEAT_S: Final = 2.0
 MESH_SILENT_S: Final = 6.0
 """Three heartbeats without a byte from the other end: the cable is out, or it is stopped."""
@@ -444,3 +448,24 @@ MESH_REBIND_S: Final = 0.005
 """libzmq closes a listener in its own time; the port is asked for again this often until then."""
 INTERFACES_S: Final = 2.0
 """How often to look whether this machine's addresses changed; it takes a millisecond."""
+
+# Finding a room ----------------------------------------------------------------------------------------------
+FIND_S: Final = 8.0
+"""A discovery service that was named has this long to answer: the person waits, and is told within ten seconds."""
+FIND_PROBE_S: Final = 1.5
+"""One on this machine or network answers at once, or is another program."""
+FIND_LAN_S: Final = 2.5
+"""mDNS answers within a second where it answers at all (RFC 6762, section 6)."""
+LOOKUP_S: Final = 35.0
+"""A service that has just started says "not yet" for 30 s; then who is not there is not there."""
+DISCOVERY_TRIES: Final = 20
+"""Nameplates that are tried until one is free everywhere."""
+RELAY_RETRY_S: Final = 5.0
+RELAY_OLD_TAG_S: Final = 120.0
+"""Who slept through a new key is still at the old tag."""
+INTERFACES_S: Final = 2.0
+"""How soon a change of address is noticed."""
+CUT_AFTER_S: Final = 0.3
+"""The news of a removal has this long to leave before connections are cut."""
+PEOPLE_KNOWN: Final = 5000
+"""Names with their keys that are remembered."""

@@ -31,11 +31,11 @@ class Waiting:
 
 
 class RelayQueue:
-    """One relay connection's. `dropped` counts what was given up."""
+    """One relay connection's. `octets` wait in it; `dropped` counts what was given up."""
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
-        self._waiting_bytes = 0
+        self.octets = 0
         self._flight: dict[int, Waiting] = {}
         self._flight_bytes = 0
         self._unasked = 0
@@ -47,17 +47,17 @@ class RelayQueue:
     def add(self, to: list[bytes], body: bytes, now: float) -> None:
         """Takes one body. Over the bound the oldest goes."""
         self._waiting.append(Waiting(to, body, now))
-        self._waiting_bytes += len(body)
+        self.octets += len(body)
         self._trim()
 
     def _trim(self) -> None:
-        while self._waiting_bytes > RELAY_QUEUE_BYTES or len(self._waiting) > RELAY_QUEUE_BODIES:
+        while self.octets > RELAY_QUEUE_BYTES or len(self._waiting) > RELAY_QUEUE_BODIES:
             self._pop()
             self.dropped += 1
 
     def _pop(self) -> Waiting:
         waiting = self._waiting.popleft()
-        self._waiting_bytes -= len(waiting.body)
+        self.octets -= len(waiting.body)
         return waiting
 
     # The connection ----------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class RelayQueue:
 
     def _put_back(self, waiting: Waiting) -> None:
         self._waiting.appendleft(waiting)
-        self._waiting_bytes += len(waiting.body)
+        self.octets += len(waiting.body)
 
     # Sending -----------------------------------------------------------------------------------------------
 
