@@ -269,8 +269,10 @@ MAILBOXES_FOUND: Final = 4
 """Shown of each group to somebody who looks up: enough to find one that answers, too few to count the room."""
 RESERVED: Final = 20_000
 """Nameplates kept for those who were cut off; past it the oldest is free again."""
-RENDEZVOUS_HWM: Final = 32
-"""Frames that wait for one connection: 2 MB of letters; the next are lost."""
+RENDEZVOUS_HWM: Final = 1000
+"""Frames that wait for one connection, so that a burst of requests gets all its answers …"""
+RENDEZVOUS_OWED_BYTES: Final = 768 * 1024
+"""… and bytes: the cards of a full group and some letters; what comes beyond is lost."""
 RENDEZVOUS_AHEAD_BYTES: Final = 160 * 1024
 """Bytes a greeted connection may be ahead of its requests: two of the largest."""
 RENDEZVOUS_STALLED_S: Final = 60.0
@@ -463,8 +465,6 @@ DISCOVERY_TRIES: Final = 20
 RELAY_RETRY_S: Final = 5.0
 RELAY_OLD_TAG_S: Final = 120.0
 """Who slept through a new key is still at the old tag."""
-INTERFACES_S: Final = 2.0
-"""How soon a change of address is noticed."""
 CUT_AFTER_S: Final = 0.3
 """The news of a removal has this long to leave before connections are cut."""
 PEOPLE_KNOWN: Final = 5000

@@ -111,11 +111,6 @@ class Epoch:
         return derive(self.key, "cards")
 
     @cached_property
-    def topic(self) -> bytes:
-        """The mesh topic of what goes to the whole room."""
-        return derive(self.key, "topic")[:TAG_BYTES]
-
-    @cached_property
     def registration(self) -> SigningKey:
         """Signs leases and look-ups of cards at a discovery service."""
         return SigningKey(derive(self.key, "registration"))
@@ -125,6 +120,10 @@ class Epoch:
         """The seed of the key whose hash is the room's tag at a relay."""
         return derive(self.key, "relay")
 
-    def member_topic(self, session: bytes) -> bytes:
-        """The mesh topic of what goes to one session alone."""
-        return derive(self.key, "member", session)[:TAG_BYTES]
+
+def topic(room: bytes, session: bytes = b"") -> bytes:
+    """The mesh topic of a room, or of what goes to one session in it.
+
+    It outlives epochs, so that who slept through a new key still hears that there is one.
+    """
+    return derive(room.ljust(KEY_BYTES, b"\0"), "topic", session)[:TAG_BYTES]

@@ -93,6 +93,10 @@ class Brokered:
         """See Engine."""
         return self.session.post(draft, now)
 
+    def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which has doors of its own for programs")
+
     def flush(self, now: float) -> None:
         """See Engine."""
         self.session.flush(now)
@@ -131,6 +135,10 @@ class Brokered:
     async def kick(self, nick: str) -> None:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
+
+    async def name_owner(self, nick: str) -> None:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it owns it")
 
     async def rotate(self) -> str:
         """See Engine."""

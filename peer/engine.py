@@ -115,6 +115,9 @@ class Engine(Protocol):
     def post(self, draft: Draft, now: float) -> str:
         """Queues a publication; its id. Raises Refusal: TOO_LARGE, INVALID."""
 
+    def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
+        """As `post`, for a program beside the member, under a nick that no key owns."""
+
     def flush(self, now: float) -> None:
         """What has been posted and may go, goes."""
 
@@ -138,6 +141,9 @@ class Engine(Protocol):
 
     async def kick(self, nick: str) -> None:
         """Removes a person for good."""
+
+    async def name_owner(self, nick: str) -> None:
+        """Lets another person remove people too."""
 
     async def rotate(self) -> str:
         """Gives the room another code."""

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
+from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -73,5 +74,18 @@ class CodeChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 Event: TypeAlias = (
-    Received | Delivered | Failed | Entered | PathChanged | Notice | Whisper | Lost | Trimmed | Warned | CodeChanged
+    Received
+    | Delivered
+    | Failed
+    | Entered
+    | PathChanged
+    | Notice
+    | Whisper
+    | Lost
+    | Trimmed
+    | Warned
+    | CodeChanged
+    | RoomCreated
+    | PeerJoined
+    | PeerLeft
 )

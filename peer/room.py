@@ -155,14 +155,31 @@ class Room:
         while self._engine.full:
             await self._motion()
         self._check()
-        pending = Pending(self._engine.post(draft, time.monotonic()))
+        pending = self._await_storing(self._engine.post(draft, time.monotonic()))
+        if self._posted >= _POSTED_MOST:
+            await asyncio.sleep(0)
+        return pending
+
+    def post_as_tool(self, draft: Draft, nick: str) -> Pending:
+        """For a program beside the member: at once, under a nick that no key owns. Raises Refusal, SandpiperError.
+
+        It does not wait for room; see `full`.
+        """
+        self._check()
+        return self._await_storing(self._engine.post_as_tool(draft, nick, time.monotonic()))
+
+    @property
+    def full(self) -> bool:
+        """Whether more should wait until some of what was posted is stored."""
+        return self._engine.full
+
+    def _await_storing(self, name: str) -> Pending:
+        pending = Pending(name)
         self._pending[pending.id] = pending
         self._posted += 1
         if self._posted == 1:  # at rest a message waits for nothing; what is posted in the same turn goes together
             asyncio.get_running_loop().call_soon(self._turn_over)
             self._send_posted()
-        elif self._posted >= _POSTED_MOST:
-            await asyncio.sleep(0)
         return pending
 
     def _turn_over(self) -> None:
@@ -226,6 +243,10 @@ class Room:
     async def kick(self, nick: str) -> None:
         """Removes a person, and gives the room new keys and another code. Raises Refusal."""
         await self._engine.kick(nick)
+
+    async def name_owner(self, nick: str) -> None:
+        """Lets another person remove people too. Raises Refusal."""
+        await self._engine.name_owner(nick)
 
     async def rotate(self) -> str:
         """Gives the room another code, which it returns. Raises Refusal."""

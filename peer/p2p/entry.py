@@ -61,7 +61,7 @@ def enter_room(
     password: str | None,
     settings: Settings,
     *,
-    backlog: bool,
+    backlog: int | None,
     now: float,
     wall: Callable[[], float],
     entropy: Entropy,
@@ -88,7 +88,7 @@ def enter_room(
     member.rule.sync()
     for signed in welcome.cards:
         member.read_card(signed)
-    member.expect(set(welcome.present), welcome.heads, now, backlog=backlog)
+    member.expect(set(welcome.present), welcome.heads, now, backlog)
     return member
 
 

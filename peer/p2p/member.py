@@ -53,6 +53,14 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """Others were told that this session is here, or is gone."""
+
+    session: bytes
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """A session is in the room, or its card has changed: connect to it."""
 
@@ -78,7 +86,7 @@ class NewCard:
     """One's own card has changed, so the lease's should."""
 
 
-Command: TypeAlias = Reach | Drop | NewEpoch | NewCard
+Command: TypeAlias = Reach | Drop | Came | NewEpoch | NewCard
 
 
 @dataclass
@@ -207,7 +215,7 @@ class Member:
 
         return fingerprint(keys.identity)
 
-    def expect(self, present: set[bytes], heads: Iterable[knock.Head], now: float, *, backlog: bool) -> None:
+    def expect(self, present: set[bytes], heads: Iterable[knock.Head], now: float, backlog: int | None) -> None:
         """Who is here, as the sponsor says, and the history to wait for before anything is shown."""
         for session, peer in self.peers.items():
             if session not in present:
@@ -216,7 +224,8 @@ class Member:
         for stand in stands:
             for source in present:
                 self.replica.claims(source, [stand], now)
-        if not backlog:
+        self.talk.backlog_most = backlog
+        if backlog == 0:
             self.replica.start_at_heads()
             return
         self._backlog = {head.session: head.head for head in heads if head.head >= head.start}
@@ -318,6 +327,7 @@ class Member:
             f"{peer.nick} {how}", int(self._wall()), self.room_name, event, peer.nick, from_=peer.fingerprint
         )
         self.events.append(notice)
+        self.commands.append(Came(peer.keys.session, event == "join"))
 
     # What members say of themselves ------------------------------------------------------------------------
 
@@ -608,6 +618,20 @@ class Member:
         self.card = msgspec.structs.replace(self.card, version=self.card.version + 1, **changes)
         self._card_at = self.now
         self.commands.append(NewCard())
+
+    def rename(self, nick: str) -> None:
+        """Another nick of one's own. Raises Refusal."""
+        from sandpiper.common.nicks import nick as valid_nick
+
+        was, self.settings.nick = self.settings.nick, valid_nick(nick)
+        self.set_card(nick=nick)
+        text = f"{was} is now {nick}"
+        self.events.append(Notice(text, int(self._wall()), self.room_name, "nick", nick, was, self.keyring.fingerprint))
+
+    def hurry_beacon(self, now: float) -> None:
+        """Somebody has begun to hear us, and should not wait for the next one."""
+        self._beacon_at = min(self._beacon_at, now)
+        self._card_at = min(self._card_at, now)
 
     def signed_card(self) -> Signed:
         """One's own card, for a lease or an application."""

@@ -102,6 +102,11 @@ class Peer:
         """Whether it has had its time to be reached over the mesh."""
         return not self.reached(now) and now - self.known_at >= RELAY_AFTER_S and self.state is not State.LEFT
 
+    def lost_link(self) -> None:
+        """The connection to it is gone, and so most likely the one from it."""
+        self.hears_us_at = NEVER
+        self.heard.pop(Way.MESH, None)
+
     def path(self, now: float) -> str:
         """In a word, for people: direct, lan, relay, via, or none."""
         if self.direct(now):

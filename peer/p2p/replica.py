@@ -33,7 +33,8 @@ _FOR_EVER: Final = 1 << 62
 class Track:
     """One log and how it is followed. `claims`: who says to have it up to where; `ends`: where it may go to.
 
-    `base` is where it stood when the epoch began. `lacking` are those asked in vain for what comes next, each with where its copy begins.
+    `base` is where it stood when the epoch began. `lacking` are those asked in vain for what comes next, each with
+    where its copy begins.
     """
 
     log: Log

@@ -64,6 +64,11 @@ class Rule:
         if full := self.full():
             raise Refusal(Code.TOO_MANY, full)
 
+    def settle_at(self, code: RoomCode) -> None:
+        """The founder has got its nameplate."""
+        self.code = code
+        self._member.sponsor.nameplate = code.nameplate
+
     def rotate(self) -> str:
         """Another code from now on; it."""
         self._member.write(Rotate(self._member.ledger.state.generation + 1))

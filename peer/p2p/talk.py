@@ -25,6 +25,7 @@ class Talk:
         self.clock = 0
         self.stored = 0
         self.progressed_at = now
+        self.backlog_most: int | None = None
         self._keyring = keyring
         self._replica = replica
         self._events = events
@@ -115,7 +116,7 @@ class Talk:
         self._unshown.append(envelope)
 
     def show(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int, backlog: bool) -> None:
-        """Turns what has been heard into events, until `most` wait. `backlog`: all that is there, sorted, as history."""
+        """Turns what has been heard into events, until `most` wait; `backlog`: all of it, sorted, as history."""
         if backlog:
             self._show_history(room, fingerprint, wall)
             return
@@ -133,6 +134,8 @@ class Talk:
             for message in self._messages(envelope, room, fingerprint, wall):
                 found.append((envelope.clock + message.seq - envelope.first, envelope.session, message))
         found.sort(key=lambda each: each[:2])
+        if self.backlog_most is not None:
+            found = found[len(found) - min(len(found), self.backlog_most) :]
         self._events.extend([Received(message, False, True) for _, _, message in found])
 
     def _messages(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:

@@ -81,7 +81,7 @@ def test_a_late_joiner_gets_the_history_in_the_order_of_its_making() -> None:
     carol = town.join("carol", at=[bob])
     town.settle(5)
     assert carol.texts == [str(number) for number in range(20)]
-    dave = town.join("dave", backlog=False)
+    dave = town.join("dave", backlog=0)
     town.post(alice, "now")
     town.settle(5)
     assert dave.texts == ["now"]

@@ -182,7 +182,7 @@ class Town:
         password: str | None = None,
         identity: SigningKey | None = None,
         *,
-        backlog: bool = True,
+        backlog: int | None = None,
         at: list[Citizen] | None = None,
     ) -> Citizen:
         joiner, keys = self.joiner(name, code, password, identity, at)

@@ -1,0 +1,681 @@
+"""The engine of a room between peers: the pure member, and the sockets by which its packets travel.
+
+It owns what the member, being pure, cannot have: the mesh, the relays, the meeting points, the clock and chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from sandpiper.common import packets
+from sandpiper.common.codes import RoomCode, make_words
+from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
+from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.limits import CUT_AFTER_S, INTERFACES_S, RELAY_AFTER_S
+from sandpiper.common.messages import Draft, Member, RoomInfo
+from sandpiper.common.original import Peer as PeerAt
+from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
+from sandpiper.common.rendezvous import PeerCard
+from sandpiper.common.sealing import topic
+from sandpiper.peer.engine import PathInfo, Verification
+from sandpiper.peer.events import Entered, Event, PathChanged, Warned
+from sandpiper.peer.p2p.admit import Admission
+from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
+from sandpiper.peer.p2p.interfaces import candidates
+from sandpiper.peer.p2p.keyring import SessionKeys
+from sandpiper.peer.p2p.member import Came, Drop, NewCard, NewEpoch, Out, Reach, Settings
+from sandpiper.peer.p2p.member import Member as Core
+from sandpiper.peer.p2p.mesh import Candidate, Mesh, MeshHeard
+from sandpiper.peer.p2p.peers import Peer, State, Way
+from sandpiper.peer.p2p.people import People
+from sandpiper.peer.p2p.points import Points
+from sandpiper.peer.p2p.relays import Relays
+from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.p2p.wish import How, P2PWish
+
+_PATHS_S: Final = 0.5
+_LOCAL: Final = ["127.0.0.1"]
+_EVERYWHERE: Final = ["0.0.0.0", "::"]  # noqa: S104  # whoever is not on the roster is refused by ZAP
+
+
+class P2PEngine:
+    """See Engine. Made on a running loop."""
+
+    def __init__(self, wish: P2PWish, turned: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wish = wish
+        self._turned = turned
+        self._context = context()
+        self._curve = CurveKeys.make()
+        self._keys = SessionKeys.make(wish.profile.signing_key, self._curve.public, os.urandom)
+        self._people = People(wish.profile)
+        self._core: Core | None = None
+        self._admission: Admission | None = None
+        self.events: deque[Event] = deque()
+        self.moved = asyncio.Event()
+        heard = MeshHeard(self._received, self._line_moved, self._subscribed)
+        self._mesh = Mesh(self._loop, self._context, self._curve, self._admits, heard)
+        self._points = Points(self._context, wish, self)
+        self._relays = Relays(self._context, wish.profile, self._relayed, self._relays_moved)
+        self._doors = (0, 0)
+        self._hosts: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._ticking: asyncio.Task[None] | None = None
+        self._cutting: asyncio.TimerHandle | None = None
+        self._whispers: dict[str, asyncio.Future[None]] = {}
+        self._last_path = ""
+        self._outward: set[bytes] = set()
+        self._turning = False
+        self._closed = False
+
+    # Entering and leaving ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """See Engine."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def _start(self) -> None:
+        wish = self._wish
+        self._bind()
+        nameplate = wish.code.nameplate if wish.code is not None else None
+        await self._points.open(nameplate)
+        if wish.how is How.CREATE:
+            await self._create(None)
+        elif wish.how is How.JOIN:
+            await self._join()
+        else:
+            await self._join_or_create()
+        self._go()
+
+    def _bind(self) -> None:
+        wish = self._wish
+        if wish.path == "relay":
+            return
+        hosts, port = _LOCAL if wish.local else _EVERYWHERE, None
+        if wish.listen is not None:
+            host, port = _listen(wish.listen)
+            hosts = [host]
+        doors = self._mesh.bind(hosts, port)
+        self._doors = (doors.pub, doors.sub)
+        self._hosts = self._own_hosts()
+
+    def _own_hosts(self) -> list[str]:
+        wish = self._wish
+        listen = [] if wish.listen is None else [_listen(wish.listen)[0]]
+        known = [host for host in listen if host not in _EVERYWHERE]
+        seen = [point.observed for point in self._points.up() if not wish.local]
+        return list(dict.fromkeys([*wish.advertise, *(known or candidates(wish.local)), *seen]))[:_HOSTS_MOST]
+
+    async def _join_or_create(self) -> None:
+        try:
+            await self._join()
+        except NoSuchRoom:
+            await self._points.ensure_local()
+            try:
+                await self._create(self._wish.code)
+            except Rejected:
+                await self._join()  # somebody was faster
+
+    async def _create(self, code: RoomCode | None) -> None:
+        wish = self._wish
+        words = code.words if code is not None else make_words(wish.words, _randbelow)
+        nameplate = code.nameplate if code is not None else 0
+        core = found_room(
+            self._keys,
+            RoomCode(words, nameplate),
+            wish.password,
+            Statute(wish.capacity, wish.history),
+            self._settings(),
+            now=time.monotonic(),
+            wall=time.time,
+            entropy=os.urandom,
+        )
+        self._core = core
+        self._set_card(core)
+        registration = core.keyring.epoch.registration
+        try:
+            leased = await self._points.claim_fresh(nameplate, registration, self._blob(core))
+        except Refusal as refusal:
+            self._core = None
+            if refusal.code is Code.TAKEN and nameplate:
+                raise Rejected(f"room {nameplate} is somebody else's now; try again to join it") from None
+            raise Rejected(f"the discovery service gives no room: {refusal.text}") from None
+        core.rule.settle_at(RoomCode(words, leased.nameplate))
+        self.events.append(RoomCreated(str(core.rule.code), leased.expires_at))
+
+    async def _join(self) -> None:
+        wish, code = self._wish, self._wish.code
+        assert code is not None
+        groups = await self._points.lookup(code.nameplate)
+        self._admission = Admission(self._keys, code, wish.password, self._settings(), groups)
+        try:
+            welcome = await self._admission.run()
+        finally:
+            self._admission = None
+        self._core = enter_room(
+            self._keys,
+            welcome,
+            code,
+            wish.password,
+            self._settings(),
+            backlog=wish.backlog,
+            now=time.monotonic(),
+            wall=time.time,
+            entropy=os.urandom,
+        )
+        await self._points.ensure_local()
+        self._set_card(self._core)
+        await self._points.lease(code.nameplate, self._core.keyring.epoch.registration, self._blob(self._core))
+
+    def _settings(self) -> Settings:
+        return Settings(self._wish.nick, self._wish.quiet)
+
+    def _go(self) -> None:
+        """Inside: opens every way, and starts the clock."""
+        core = self.core
+        room = core.keyring.room
+        self._mesh.subscribe([topic(room), topic(room, core.session)])
+        self._use_relays()
+        self.events.append(Entered(self.name, self.nick))
+        self._ticking = self._loop.create_task(self._tick())
+        self.turn()
+
+    async def close(self) -> None:
+        """See Engine."""
+        if self._core is not None and not self._closed:
+            self._core.bye(time.monotonic())
+            self.turn()
+            await asyncio.sleep(0)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for timer in (self._timer, self._cutting):
+            if timer is not None:
+                timer.cancel()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        for waiting in self._whispers.values():
+            waiting.cancel()
+        await asyncio.gather(self._points.close(), self._relays.close(), return_exceptions=True)
+        self._mesh.close()
+        await self._loop.run_in_executor(None, self._context.term)
+
+    @property
+    def core(self) -> Core:
+        """The pure half, once inside."""
+        assert self._core is not None
+        return self._core
+
+    # Cards and ways ----------------------------------------------------------------------------------------
+
+    def _set_card(self, core: Core) -> None:
+        pub, sub = self._doors
+        core.set_card(
+            hosts=self._hosts,
+            pub=pub,
+            sub=sub,
+            service=self._points.service_port,
+            relays=self._relays.addresses,
+        )
+
+    def _blob(self, core: Core) -> bytes:
+        return packets.seal_card(core.keyring.epoch, os.urandom(24), core.signed_card())
+
+    def _use_relays(self) -> None:
+        if self._wish.path == "direct":
+            return
+        self._relays.attach(self.core.keyring.epoch.relay_seed)
+        for broker in self._wish.broker:
+            self._relays.use(broker, self._wish.access_code, pin=True)
+        if not self._wish.broker:
+            for point in self._points.up():
+                for announced in point.brokers:
+                    self._relays.use(announced.address, announced.access_code, pin=False)
+
+    def _relays_moved(self) -> None:
+        if self._core is not None and self._core.card.relays != self._relays.addresses:
+            self._core.set_card(relays=self._relays.addresses)
+            self.turn()
+
+    def _reach(self, session: bytes) -> None:
+        peer = self.core.peers.get(session)
+        if peer is None or peer.card is None or self._wish.path == "relay" or not peer.card.pub:
+            return
+        card = peer.card
+        found = [Candidate(host, card.pub, card.sub) for host in card.hosts]
+        self._mesh.reach(peer.keys.curve, found, outward=session in self._outward)
+
+    # What the shells say -----------------------------------------------------------------------------------
+
+    def _admits(self, curve: bytes) -> bool:
+        return self._core is not None and self._core.admits(curve)
+
+    def _received(self, frames: list[bytes], source: bytes | None) -> None:
+        core = self._core
+        if core is None:
+            return
+        now = time.monotonic()
+        for frame in frames:
+            core.receive(frame, Way.MESH, now, source)
+        core.settle(now)
+        self.turn()
+
+    def _line_moved(self, curve: bytes, up: bool, error: str) -> None:
+        peer = self._core.peer_of(curve) if self._core is not None else None
+        if peer is not None:
+            peer.link_up, peer.error = up, error
+            peer.address = self._address(curve) or peer.address
+            if not up:
+                peer.lost_link()
+
+    def _address(self, curve: bytes) -> str | None:
+        """Where our line to a member leads: its host."""
+        link = self._mesh.links().get(curve)
+        return link.address.rpartition(":")[0].strip("[]") if link is not None and link.address else None
+
+    def _subscribed(self, curve: bytes | None, name: bytes) -> None:
+        """Somebody has begun to hear us, and should not wait for the next beacon."""
+        if self._core is not None and name == topic(self._core.keyring.room):
+            self._core.hurry_beacon(time.monotonic())
+            self._set_clock()
+
+    def _relayed(self, packet: bytes) -> None:
+        if self._core is not None:
+            now = time.monotonic()
+            self._core.receive(packet, Way.RELAY, now)
+            self._core.settle(now)
+            self.turn()
+
+    def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
+        """The points: a letter for us."""
+        if self._admission is not None:
+            self._admission.letter(point, sender, body)
+        elif self._core is not None:
+            self._core.letter(sender, body, time.monotonic())
+            letters, self._core.sponsor.letters = self._core.sponsor.letters, []
+            for mailbox, answer in letters:
+                point.post(mailbox, answer)
+            self.turn()
+
+    def cards(self, cards: list[PeerCard]) -> None:
+        """The points: members' cards."""
+        if self._core is not None:
+            for each in cards:
+                self._core.lease_card(each.blob)
+            self.turn()
+
+    def point_moved(self) -> None:
+        """The points: a service came or went."""
+        if self._core is not None:
+            self._use_relays()
+
+    # What the member wants ---------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Carries out what the member wants, hands its events on, sets the clock."""
+        core = self._core
+        if core is None or self._closed:
+            return
+        commands, core.commands = core.commands, []
+        for command in commands:
+            self._carry_out(command)
+        outs, core.outs = core.outs, []
+        for out in outs:
+            self._send(core, out)
+        self._answer(core)
+        if core.events:
+            self._hand_on(core)
+        self._turned()
+        self._set_clock()
+        self.moved.set()
+
+    def _hand_on(self, core: Core) -> None:
+        self.events.extend(core.events)
+        core.events.clear()
+
+    def _carry_out(self, command: object) -> None:
+        core = self.core
+        match command:
+            case Reach():
+                self._reach(command.session)
+            case Drop():
+                keys = core.ledger.known.get(command.session)
+                if keys is not None:
+                    self._mesh.drop(keys.curve)
+            case Came():
+                self._came(command)
+            case NewCard():
+                self._points.update(self._blob(core))
+            case NewEpoch():
+                self._points.rotate(core.keyring.epoch.registration, self._blob(core))
+                if self._wish.path != "direct":
+                    self._relays.attach(core.keyring.epoch.relay_seed)
+                if command.cut and self._doors != (0, 0):
+                    self._cutting = self._loop.call_later(CUT_AFTER_S, self._mesh.rebind)
+
+    def _came(self, command: Came) -> None:
+        peer = self.core.peers.get(command.session)
+        if peer is None:
+            return
+        if not command.here:
+            self.events.append(PeerLeft(self.name, peer.nick))
+            return
+        address = self._address(peer.keys.curve)
+        at = PeerAt(peer.nick, address, peer.card.pub if peer.card is not None and address else None)
+        self.events.append(PeerJoined(self.name, at))
+        self._recognise(peer)
+
+    def _recognise(self, peer: Peer) -> None:
+        other = self._people.other(peer.nick, peer.fingerprint)
+        if other is not None:
+            text = (
+                f"{peer.nick} has another key than when you met before: {peer.fingerprint}, then {other}. "
+                f"It may be somebody else: /verify {peer.nick}"
+            )
+            self.events.append(Warned("key", text))
+        elif not peer.quiet:
+            self._people.meet(peer.nick, peer.fingerprint)
+
+    def _send(self, core: Core, out: Out) -> None:
+        now = time.monotonic()
+        room = core.keyring.room
+        if out.to is None:
+            self._mesh.publish(topic(room), out.packet)
+            if self._relays.up:
+                cards = [
+                    peer.card
+                    for peer in core.peers.values()
+                    if peer.card is not None and (peer.wants_relay(now) or self._wish.path == "relay")
+                ]
+                if cards:
+                    self._relays.send(cards, out.packet)
+            return
+        peer = core.peers.get(out.to)
+        if peer is None:
+            return
+        if not peer.reached(now) and peer.card is not None and self._relays.up:
+            self._relays.send([peer.card], out.packet)
+        if self._wish.path != "relay":
+            self._mesh.publish(topic(room, out.to), out.packet)
+
+    def _answer(self, core: Core) -> None:
+        answers, core.answers = core.answers, []
+        for name, refusal in answers:
+            waiting = self._whispers.pop(name, None)
+            if waiting is None or waiting.done():
+                continue
+            if refusal is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(refusal)
+
+    # Time --------------------------------------------------------------------------------------------------
+
+    def _set_clock(self) -> None:
+        if self._core is None or self._closed:
+            return
+        due = self._core.get_timer()
+        if due >= self._timer_at:
+            return  # one that rings too early finds nothing due, and is set anew: cheaper than to move it each time
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_later(max(due - time.monotonic(), 0.0), self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        if self._core is not None:
+            self._core.handle_timer(time.monotonic())
+            self.turn()
+
+    async def _tick(self) -> None:
+        """What nobody tells us of: other addresses, another summary of the paths."""
+        look_at = time.monotonic() + INTERFACES_S
+        while True:
+            self._summarise()
+            self._bring()
+            await asyncio.sleep(_PATHS_S)
+            if time.monotonic() >= look_at and self._doors != (0, 0):
+                look_at = time.monotonic() + INTERFACES_S
+                hosts = self._own_hosts()
+                if hosts != self._hosts:
+                    gone, self._hosts = set(self._hosts) - set(hosts), hosts
+                    self._mesh.hurry(gone)
+                    self._set_card(self.core)
+                    self.turn()
+
+    def _bring(self) -> None:
+        """Whoever we hear but does not hear us cannot reach us: to it we bring what we publish."""
+        now = time.monotonic()
+        for session, peer in self.core.peers.items():
+            unheard = peer.here and peer.link_up and not peer.reached(now) and now - peer.known_at > RELAY_AFTER_S
+            if unheard and session not in self._outward:
+                self._outward.add(session)
+                self._reach(session)
+
+    def _summarise(self) -> None:
+        path, text = self._path_text()
+        if path != self._last_path:
+            self._last_path = path
+            self.events.append(PathChanged(path, text))
+            self._turned()
+        self.moved.set()
+
+    def _path_text(self) -> tuple[str, str]:
+        now = time.monotonic()
+        paths = [peer.path(now) for peer in self.core.peers.values() if peer.here and not peer.quiet]
+        if not paths:
+            waiting = any(peer.state is State.EXPECTED for peer in self.core.peers.values())
+            return ("offline", "reaching the others") if waiting else ("alone", "nobody else is here")
+        words = [f"{paths.count(path)} {text}" for path, text in _WORDS.items() if path in paths]
+        worst = max(paths, key=list(_WORDS).index)
+        return worst, "connected: " + ", ".join(words)
+
+    # See Engine --------------------------------------------------------------------------------------------
+
+    @property
+    def broken(self) -> SandpiperError | None:
+        """See Engine."""
+        return self._core.broken if self._core is not None else None
+
+    @property
+    def name(self) -> str:
+        """See Engine: the code."""
+        return str(self.core.rule.code)
+
+    @property
+    def where(self) -> str:
+        """See Engine."""
+        return "p2p"
+
+    @property
+    def code(self) -> str | None:
+        """See Engine."""
+        return self.name
+
+    @property
+    def broker(self) -> str:
+        """See Engine: there is none."""
+        return ""
+
+    @property
+    def nick(self) -> str:
+        """See Engine."""
+        return self.core.settings.nick
+
+    @property
+    def path(self) -> str:
+        """See Engine: the worst of the paths, `alone` without anybody."""
+        return self._path_text()[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """See Engine."""
+        return self.core.keyring.fingerprint
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """See Engine: to the nearest member."""
+        times = [peer.rtt_s for peer in self.core.peers.values() if peer.here and peer.rtt_s is not None]
+        return min(times) * 1000 if times else None
+
+    @property
+    def run(self) -> str:
+        """See Engine."""
+        return self.core.run.hex()
+
+    @property
+    def seq(self) -> int:
+        """See Engine."""
+        return self.core.talk.last
+
+    @property
+    def full(self) -> bool:
+        """See Engine. Alone, nothing waits for anybody."""
+        return self.core.talk.full and not self.core.alone
+
+    @property
+    def empty(self) -> bool:
+        """See Engine."""
+        return not self.core.talk.waiting
+
+    @property
+    def progressed_at(self) -> float:
+        """See Engine."""
+        return self.core.talk.progressed_at
+
+    @property
+    def alone(self) -> bool:
+        """See Engine."""
+        return self.core.alone
+
+    def post(self, draft: Draft, now: float) -> str:
+        """See Engine."""
+        return self.core.talk.post(draft, self.nick, int(time.time()), now)
+
+    def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
+        """As `post`, for a program beside the member: under a nick that no key owns."""
+        return self.core.talk.post(draft, nick, int(time.time()), now, tool=True)
+
+    def flush(self, now: float) -> None:
+        """See Engine."""
+        self.core.flush(now)
+        self.turn()
+
+    def hold(self, on: bool) -> None:
+        """See Engine."""
+        if self._core is not None and not self._closed:
+            self._core.hold(on)
+            if not on:
+                self._loop.call_soon(self.turn)
+
+    async def members(self) -> list[Member]:
+        """See Engine: oneself first."""
+        core, now = self.core, time.monotonic()
+        me = [] if core.settings.quiet else [Member(self.nick, self.fingerprint, True, "self")]
+        return me + [
+            Member(peer.nick, peer.fingerprint, True, peer.path(now), _ms(peer.rtt_s))
+            for peer in core.peers.values()
+            if peer.here and not peer.quiet
+        ]
+
+    async def rooms(self) -> list[RoomInfo]:
+        """See Engine: there is just this one."""
+        stored = sum(track.log.head for (_, stream), track in self.core.replica.tracks.items() if stream == 0)
+        return [RoomInfo(self.name, len(await self.members()), stored)]
+
+    async def claim(self, nick: str) -> None:
+        """See Engine."""
+        self.core.rename(nick)
+        self.turn()
+
+    async def whisper(self, to: str, text: str) -> None:
+        """See Engine."""
+        name = os.urandom(8).hex()
+        self.core.whisper(to, text, name, time.monotonic())
+        waiting = self._whispers[name] = self._loop.create_future()
+        self.turn()
+        await waiting
+
+    async def verify(self, nick: str) -> list[Verification]:
+        """See Engine."""
+        return self.core.rule.verify(nick)
+
+    async def kick(self, nick: str) -> None:
+        """See Engine."""
+        self.core.rule.kick(nick)
+        self.turn()
+
+    async def name_owner(self, nick: str) -> None:
+        """See Engine."""
+        self.core.rule.name_owner(nick)
+        self.turn()
+
+    async def rotate(self) -> str:
+        """See Engine."""
+        code = self.core.rule.rotate()
+        self.turn()
+        return code
+
+    async def paths(self) -> list[PathInfo]:
+        """See Engine."""
+        now = time.monotonic()
+        links = self._mesh.links()
+        found = []
+        for peer in self.core.peers.values():
+            if peer.state is State.LEFT:
+                continue
+            link = links.get(peer.keys.curve)
+            error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
+            found.append(PathInfo(peer.nick, peer.fingerprint, peer.path(now), _ms(peer.rtt_s), error))
+        return found
+
+
+_HOSTS_MOST: Final = 12
+_WORDS: Final = {
+    "direct": "direct",
+    "lan": "on this network",
+    "relay": "by relay",
+    "via": "through others",
+    "none": "not reached",
+}
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _randbelow(most: int) -> int:
+    import secrets
+
+    return secrets.randbelow(most)
+
+
+def _listen(text: str) -> tuple[str, int | None]:
+    """ADDR, ADDR:PORT or [ADDR]:PORT. Raises UsageError."""
+    from sandpiper.common.errors import UsageError
+
+    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if text.count(":") > 1 and not text.startswith("["):
+        host, colon, port = text, "", ""
+    if not colon:
+        return (host or text).strip("[]"), None
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) < 65535):
+        raise UsageError(f"--listen {text}: ADDR:PORT, a port from 1 to 65534; the next one is used too")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # as asked

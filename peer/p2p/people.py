@@ -1,0 +1,44 @@
+"""People met before: which key goes by which name, so that another key under a known name is noticed."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from sandpiper.common.limits import PEOPLE_KNOWN
+from sandpiper.common.nicks import fold
+from sandpiper.peer.profile import Profile
+
+_FILE: Final = "known_people"
+
+
+class People:
+    """A line a person, `fingerprint nick`, in the profile's folder; an ephemeral profile knows only this session's."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._path: Path | None = None if profile.folder is None else profile.folder / _FILE
+        self._known: dict[str, tuple[str, str]] = {}
+        if self._path is not None:
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                for line in self._path.read_text("utf-8").splitlines()[-PEOPLE_KNOWN:]:
+                    fingerprint, _, nick = line.partition(" ")
+                    self._known[fold(nick)] = (fingerprint, nick)
+
+    def other(self, nick: str, fingerprint: str) -> str | None:
+        """The key that went by that name before, if it is another one."""
+        known = self._known.get(fold(nick))
+        return known[0] if known is not None and known[0] != fingerprint else None
+
+    def meet(self, nick: str, fingerprint: str) -> None:
+        """Remembers a name that is not known yet; a known one keeps its key."""
+        if fold(nick) in self._known or len(self._known) >= PEOPLE_KNOWN:
+            return
+        self._known[fold(nick)] = (fingerprint, nick)
+        if self._path is None:
+            return
+        from sandpiper.common.io.files import write_private
+
+        lines = [f"{key} {name}\n" for key, name in self._known.values()]
+        with contextlib.suppress(OSError):  # not to be remembered is no reason not to talk
+            write_private(self._path, "".join(lines).encode())

@@ -1,0 +1,363 @@
+"""The meeting points: discovery services where a room's members leave their mailboxes and cards.
+
+Those that were named are the only ones then. Else, on this machine and network: a service on one of the usual ports of
+this machine, one that somebody on the network advertises (mDNS), or one made here. Every machine with members on it has
+one, so whoever made it may leave: another member takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import zmq
+from nacl.signing import SigningKey
+
+from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.limits import DISCOVERY_TRIES, FIND_LAN_S, FIND_PROBE_S, FIND_S, LOOKUP_S
+from sandpiper.common.rendezvous import Leased, PeerCard
+from sandpiper.common.target import DISCOVERY_PORT
+from sandpiper.peer.p2p.interfaces import candidates
+from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.p2p.wish import Embedded, P2PWish
+
+if TYPE_CHECKING:
+    from sandpiper.common.io.lan import Lan
+
+PORTS = range(DISCOVERY_PORT, DISCOVERY_PORT + 10)
+_LOOPBACK = "127.0.0.1"
+_TAKE_OVER_S = 1.0
+
+
+class PointsHeard(Protocol):
+    """Whom the points call."""
+
+    def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
+        """A letter for our mailbox at that point."""
+
+    def cards(self, cards: list[PeerCard]) -> None:
+        """Members' sealed cards, as they lie at a point."""
+
+    def point_moved(self) -> None:
+        """A point came or went; `trouble` says why."""
+
+
+class _Ear:
+    """What one point says."""
+
+    def __init__(self, points: Points) -> None:
+        self.points = points
+        self.point: Rendezvous
+
+    def letter(self, sender: bytes, body: bytes) -> None:
+        """See RendezvousHeard."""
+        self.points.heard.letter(self.point, sender, body)
+
+    def peers(self, cards: list[PeerCard]) -> None:
+        """See RendezvousHeard."""
+        self.points.heard.cards(cards)
+
+    def up(self) -> None:
+        """See RendezvousHeard."""
+        self.points.trouble.pop(self.point.address, None)
+        self.points.heard.point_moved()
+
+    def down(self, text: str) -> None:
+        """See RendezvousHeard."""
+        self.points.trouble[self.point.address] = text
+        self.points.heard.point_moved()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    nameplate: int
+    registration: SigningKey
+    blob: bytes
+
+
+class Points:
+    """One room's. Made on a running loop."""
+
+    def __init__(self, ctx: zmq.Context[Any], wish: P2PWish, heard: PointsHeard) -> None:
+        self.heard = heard
+        self.all: list[Rendezvous] = []
+        self.trouble: dict[str, str] = {}
+        self._context = ctx
+        self._wish = wish
+        self._lease: _Lease | None = None
+        self._embedded: Embedded | None = None
+        self._lan: Lan | None = None
+        self._advertised = 0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether the services were named by option, and are the only ones."""
+        return bool(self._wish.discovery)
+
+    @property
+    def service_port(self) -> int:
+        """The port of the service that runs in this process; 0 for none."""
+        return self._embedded.port if self._embedded is not None else 0
+
+    @property
+    def lan_trouble(self) -> str:
+        """Why nobody is found on the network, if so."""
+        return self._lan.trouble if self._lan is not None else ""
+
+    def up(self) -> list[Rendezvous]:
+        """Those that can be asked now."""
+        return [point for point in self.all if point.up]
+
+    # Finding -----------------------------------------------------------------------------------------------
+
+    async def open(self, nameplate: int | None) -> None:
+        """Finds services: for a room that is to be there, or for a new one (None). Raises Unreachable, TrustError."""
+        if self.named:
+            await self._open_named()
+        else:
+            await self._probe_local()
+            if nameplate is None and not self.all:
+                await self.ensure_local()
+            if not self.all and nameplate is None:
+                raise Unreachable(
+                    f"no discovery service on this machine, and ports {PORTS[0]}-{PORTS[-1]} are taken by other "
+                    "programs; run `sandpiper discovery --port N` and give --discovery localhost:N"
+                )
+        self._task = asyncio.create_task(self._look_after())
+
+    async def _open_named(self) -> None:
+        errors = await asyncio.gather(*(self._try(address, pin=True) for address in self._wish.discovery))
+        for error in errors:
+            if isinstance(error, SandpiperError) and not isinstance(error, Unreachable):
+                raise error
+        if not self.all:
+            raise next(error for error in errors if error is not None)
+
+    async def _try(self, address: str, *, pin: bool, seconds: float = FIND_S) -> SandpiperError | None:
+        """Opens one; why not, if so."""
+        ear = _Ear(self)
+        try:
+            point = ear.point = Rendezvous(self._context, address, self._wish.profile, pin=pin, heard=ear)
+            await asyncio.wait_for(point.open(), seconds)
+        except asyncio.TimeoutError:
+            error: SandpiperError = Unreachable(f"the discovery service at {address} does not answer")
+        except SandpiperError as raised:
+            error = raised
+        else:
+            self.all.append(point)
+            self.trouble.pop(address, None)
+            await self._claim_at(point)
+            return None
+        self.trouble[address] = str(error)
+        return error
+
+    async def _probe_local(self) -> None:
+        """The services that run on this machine already."""
+        known = {point.address for point in self.all}
+        places = [f"{_LOOPBACK}:{port}" for port in PORTS if f"{_LOOPBACK}:{port}" not in known]
+        open_ = await asyncio.gather(*(_answers(place) for place in places))
+        found = [place for place, answers in zip(places, open_, strict=True) if answers]
+        await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in found))
+
+    def _local(self) -> list[Rendezvous]:
+        return [point for point in self.up() if point.address.startswith(_LOOPBACK)]
+
+    async def ensure_local(self) -> None:
+        """Sees to it that a service runs on this machine, making one if need be."""
+        if self.named or self._embedded is not None or self._local():
+            return
+        await self._probe_local()
+        if self._local() or self._wish.embed is None:
+            return
+        host = _LOOPBACK if self._wish.local else "0.0.0.0"  # noqa: S104  # the network is to find it
+        for port in PORTS:
+            try:
+                self._embedded = await self._wish.embed(host, port)
+            except OSError:
+                if await self._try(f"{_LOOPBACK}:{port}", pin=False, seconds=FIND_PROBE_S) is None:
+                    return  # another member was faster
+                continue
+            await self._try(f"{_LOOPBACK}:{port}", pin=False)
+            return
+
+    async def _browse(self, nameplate: int) -> None:
+        """Services on the network where that room is."""
+        lan = self._the_lan()
+        if lan is None:
+            return
+        known = {point.address for point in self.all}
+        places = [place for place in await lan.browse(nameplate, FIND_LAN_S) if place not in known]
+        await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in places))
+
+    def _the_lan(self) -> Lan | None:
+        if self._lan is None and self._wish.lan and not self.named:
+            from sandpiper.common.io.lan import Lan  # zeroconf takes a while to import
+
+            self._lan = Lan()
+        return self._lan
+
+    async def _look_after(self) -> None:
+        """Comes back to services that were not there, and takes over from one that has gone."""
+        while True:
+            await asyncio.sleep(_TAKE_OVER_S)
+            with contextlib.suppress(SandpiperError, Refusal, OSError):
+                if self.named:
+                    known = {point.address for point in self.all}
+                    for address in self._wish.discovery:
+                        if address not in known and address in self.trouble:
+                            await self._try(address, pin=True)
+                elif self._lease is not None:
+                    await self.ensure_local()
+                    await self._advertise()
+
+    async def _advertise(self) -> None:
+        lan = self._the_lan()
+        local = self._local()
+        if lan is None or self._lease is None or not local:
+            return
+        port = int(local[0].address.rpartition(":")[2])
+        if port != self._advertised:
+            self._advertised = port
+            hosts = [host for host in candidates(False) if not host.startswith("127.") and host != "::1"]
+            if hosts and (self._embedded is not None or await _answers(_place(hosts[0], port))):
+                await lan.advertise(self._lease.nameplate, port)
+
+    # Rooms -------------------------------------------------------------------------------------------------
+
+    async def lookup(self, nameplate: int) -> list[list[tuple[object, bytes]]]:
+        """Mailboxes of the room's members, those of one group together. Raises NoSuchRoom, Unreachable, Rejected."""
+        until = asyncio.get_running_loop().time() + LOOKUP_S
+        browsed = self.named
+        while True:
+            groups, refusals = await self._ask_all(nameplate)
+            if groups:
+                return groups
+            if not browsed:
+                browsed = True
+                before = len(self.all)
+                await self._browse(nameplate)
+                if len(self.all) > before:
+                    continue
+            self._judge(refusals)
+            waits = [refusal.retry_ms / 1000 for refusal in refusals if refusal.code is Code.NOT_YET]
+            if not waits or asyncio.get_running_loop().time() >= until:
+                raise NoSuchRoom(self._nobody(nameplate))
+            await asyncio.sleep(min(max(min(waits), 0.1), 0.5))
+
+    async def _ask_all(self, nameplate: int) -> tuple[list[list[tuple[object, bytes]]], list[Refusal]]:
+        points = self.up()
+        answers = await asyncio.gather(*(point.lookup(nameplate) for point in points), return_exceptions=True)
+        groups: list[list[tuple[object, bytes]]] = []
+        refusals: list[Refusal] = []
+        for point, answer in zip(points, answers, strict=True):
+            if isinstance(answer, Refusal):
+                refusals.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                groups += [[(point, mailbox) for mailbox in group] for group in answer.groups if group]
+        return groups, refusals
+
+    def _judge(self, refusals: list[Refusal]) -> None:
+        rates = [refusal for refusal in refusals if refusal.code is Code.RATE]
+        if rates and len(rates) == len(refusals):
+            seconds = max(1, rates[0].retry_ms // 1000)
+            raise Rejected(f"too many look-ups from this address; try again in {seconds} s")
+        if self.named and refusals and all(refusal.code is Code.CLOSING for refusal in refusals):
+            raise Unreachable(f"the discovery service went away: {refusals[0].text}")
+
+    def _nobody(self, nameplate: int) -> str:
+        where = "there" if self.named else "on this machine" + (" or its network" if self._wish.lan else "")
+        why = f" ({self.lan_trouble})" if self.lan_trouble else ""
+        return (
+            f"no such room: nobody is in room {nameplate} {where}{why}. Check the number, or whether --discovery is "
+            "the same as theirs; to open the room yourself: sandpiper peer --room CODE"
+        )
+
+    async def claim_fresh(self, nameplate: int, registration: SigningKey, blob: bytes) -> Leased:
+        """A nameplate that is free at every service that can be reached; 0 for any. Raises Refusal: TAKEN, ..."""
+        tries = DISCOVERY_TRIES if nameplate == 0 else 1
+        for last in range(tries - 1, -1, -1):
+            points = self.up()
+            if not points:
+                raise Refusal(Code.CLOSING, "no discovery service can be reached")
+            first = await points[0].claim(nameplate, registration, blob, fresh=True)
+            try:
+                for point in points[1:]:
+                    await point.claim(first.nameplate, registration, blob, fresh=True)
+            except Refusal as refusal:
+                for point in points:
+                    point.release()
+                if refusal.code is not Code.TAKEN or not last:
+                    raise
+                continue
+            self._lease = _Lease(first.nameplate, registration, blob)
+            await self._advertise()
+            return first
+        raise AssertionError("unreachable")
+
+    async def lease(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
+        """Joins the room's group at every service. Raises Refusal when none takes us."""
+        self._lease = _Lease(nameplate, registration, blob)
+        refusals = [each for point in self.up() if (each := await self._claim_at(point)) is not None]
+        if refusals and len(refusals) == len(self.up()):
+            raise refusals[0]
+
+    async def _claim_at(self, point: Rendezvous) -> Refusal | None:
+        lease = self._lease
+        if lease is None:
+            return None
+        try:
+            await point.claim(lease.nameplate, lease.registration, lease.blob, fresh=False)
+        except Refusal as refusal:
+            self.trouble[point.address] = refusal.text
+            return refusal
+        return None
+
+    def update(self, blob: bytes) -> None:
+        """Our card is this from now on."""
+        if self._lease is not None:
+            self._lease = _Lease(self._lease.nameplate, self._lease.registration, blob)
+            for point in self.all:
+                point.update(blob)
+
+    def rotate(self, registration: SigningKey, blob: bytes) -> None:
+        """The group has another key."""
+        if self._lease is not None:
+            self._lease = _Lease(self._lease.nameplate, registration, blob)
+            for point in self.all:
+                point.set_registration(registration, blob)
+
+    async def close(self) -> None:
+        """Gives everything up."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        endings: list[Awaitable[None]] = [point.close() for point in self.all]
+        if self._lan is not None:
+            endings.append(self._lan.close())
+        await asyncio.gather(*endings, return_exceptions=True)
+        if self._embedded is not None:
+            await self._embedded.close()
+
+
+async def _answers(place: str) -> bool:
+    """Whether anything listens there."""
+    host, _, port = place.rpartition(":")
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), FIND_PROBE_S)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
