@@ -11,7 +11,7 @@ from typing import Any
 
 import zmq
 
-from sandpiper.broker.connections import Connections
+from sandpiper.common.io.connections import Connections
 from sandpiper.broker.issue import Issue
 from sandpiper.broker.wanted import Wanted
 from sandpiper.common import batch

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, replace
 
 from sandpiper.broker.bus import Pair
-from sandpiper.broker.connections import peer_of, shut
+from sandpiper.common.io.connections import peer_of, shut
 from sandpiper.common.limits import (
     GUARD_IDLE_LOOKS,
     GUARD_MARGIN_BYTES,

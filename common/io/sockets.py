@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ import zmq
 
 from sandpiper.common.limits import (
     FRAME_BYTES,
+    MESH_HEARTBEAT_S,
+    MESH_SILENT_S,
     PUB_HWM,
     RECONNECT_LEAST_S,
     RECONNECT_MOST_S,
@@ -17,6 +20,7 @@ from sandpiper.common.limits import (
 )
 
 Socket = zmq.Socket[bytes]
+_FILES: Final = 10_240  # what macOS allows at most
 ZAP_ENFORCE_DOMAIN: Final = 93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
 
 
@@ -91,3 +95,36 @@ def calling(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes,
     socket.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
     socket.setsockopt(zmq.CURVE_SECRETKEY, own.secret)
     return socket
+
+
+def fleeting(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int) -> Socket:
+    """As `calling`, for an owner that throws the socket away when its one connection breaks, and makes another.
+
+    libzmq's own reconnection is put off rather than turned off: without it what has come in is lost with the
+    connection, and a leaver's last words are just that.
+    """
+    socket = calling(ctx, kind, own, server_key, hwm)
+    socket.setsockopt(zmq.RECONNECT_IVL, 600_000)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 0)
+    if kind == zmq.SUB:  # a publisher's heartbeat may wait behind all that it has sent, a reader's never
+        socket.setsockopt(zmq.HEARTBEAT_IVL, int(MESH_HEARTBEAT_S * 1000))
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, int(MESH_SILENT_S * 1000))
+    return socket
+
+
+def show_departures(socket: Socket) -> None:
+    """Has an XPUB report each connection's unsubscriptions too, also those made by its end."""
+    socket.setsockopt(zmq.XPUB_VERBOSER, 1)
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: each connection needs five."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows has no such limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -23,7 +23,8 @@ class Zap:
     """Answers for all CURVE sockets of a context. To be made before the first of them.
 
     `admits` has a judge for each domain: a raw 32-byte key → whether it may connect. An unknown domain or mechanism
-    is refused. `user-id` is the key in hex.
+    is refused. `user-id` is the key in hex. With `final` a refused key gets 400: it is told so at once, and is to throw
+    its socket away.
     """
 
     def __init__(
@@ -31,8 +32,11 @@ class Zap:
         loop: asyncio.AbstractEventLoop,
         ctx: zmq.Context[Any],
         admits: Mapping[str, Callable[[bytes], bool]],
+        *,
+        final: bool = False,
     ) -> None:
         self._admits = admits
+        self._refusal = b"400" if final else b"300"
         self._socket = ctx.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.bind(ENDPOINT)
@@ -50,6 +54,6 @@ class Zap:
             judge = self._admits.get(domain.decode("utf-8", "replace"))
             admitted = mechanism == b"CURVE" and judge is not None and judge(key)
             self.refused += not admitted
-            status = (b"200", b"OK", key.hex().encode()) if admitted else (b"300", b"not enrolled", b"")
+            status = (b"200", b"OK", key.hex().encode()) if admitted else (self._refusal, b"not enrolled", b"")
             self._socket.send_multipart([route, b"", version, number, *status, b""])
         self._drain.look()

@@ -1,0 +1,83 @@
+"""This machine's addresses, as others may reach them, the likeliest first."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import ifaddr
+
+from sandpiper.common.limits import MESH_ADDRESSES
+
+LOOPBACK: Final = ("127.0.0.1", "::1")
+_SHARED = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: carriers, and overlays such as Tailscale
+_UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
+_INWARD = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman", "cni", "vEthernet")
+"""Names of interfaces that lead to the inside of this machine: others have the same addresses on theirs."""
+
+
+class Change(NamedTuple):
+    """The addresses now, and those that went."""
+
+    hosts: list[str]
+    gone: set[str]
+
+
+def candidates(local: bool) -> list[str]:
+    """Where others may reach this machine, best first, its loopback last; with `local` that alone."""
+    return rank([] if local else _interfaces())
+
+
+def rank(found: Iterable[tuple[str, str]]) -> list[str]:
+    """The same of (interface, address) pairs: none that only its own wire knows, none twice, not too many."""
+    ranked: list[tuple[int, str]] = []
+    for interface, host in found:
+        place = _place(host)
+        if place is not None:
+            ranked.append((place + 10 * interface.startswith(_INWARD), host))
+    ordered = dict.fromkeys(host for _, host in sorted(ranked, key=lambda each: each[0]))
+    return [*list(ordered)[: MESH_ADDRESSES - len(LOOPBACK)], *LOOPBACK]
+
+
+class Changes:
+    """Tells when the set of addresses has changed. `look` is there for tests."""
+
+    def __init__(self, local: bool, look: Callable[[bool], list[str]] = candidates) -> None:
+        self._local = local
+        self._look = look
+        self.hosts = look(local)
+
+    def poll(self) -> Change | None:
+        """To be called every INTERFACES_S: what has changed since, if anything has."""
+        before, self.hosts = self.hosts, self._look(self._local)
+        if set(before) == set(self.hosts):
+            return None
+        return Change(self.hosts, set(before) - set(self.hosts))
+
+
+def _interfaces() -> list[tuple[str, str]]:
+    try:
+        adapters = list(ifaddr.get_adapters())
+    except OSError:
+        return []  # nothing but loopback then
+    return [
+        (adapter.nice_name, ip.ip if isinstance(ip.ip, str) else ip.ip[0]) for adapter in adapters for ip in adapter.ips
+    ]
+
+
+def _place(host: str) -> int | None:
+    """Its place in the order; None for what others cannot use."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if address.is_loopback or address.is_multicast or address.is_unspecified:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        if address.is_link_local:
+            return 4  # two machines and a cable have nothing else
+        return 0 if address.is_private or address in _SHARED else 3
+    if address.is_link_local or address.ipv4_mapped is not None:
+        return None
+    return 2 if address in _UNIQUE_LOCAL else 1

@@ -1,0 +1,200 @@
+"""A line: one connection to one door of one peer, from the first packet until it breaks.
+
+First a plain TCP connection is tried, for libzmq does not tell why one fails; then libzmq makes its own, and its
+monitor tells how the handshake ends. A line that broke is thrown away with its socket: a refused one would never try
+again, and the next one may go to another address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket as sockets
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.sockets import Socket
+from sandpiper.common.limits import BATCH_MESSAGES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
+
+Receive = Callable[[list[list[zmq.Frame]]], None]
+
+_LOST = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
+_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+_REASONS: Final = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.EHOSTUNREACH: "no route to that host",
+    errno.ENETUNREACH: "no route to that network",
+    errno.ETIMEDOUT: f"no answer within {MESH_CONNECT_S:g} s",
+}
+_UP: Final = ""
+_REFUSED: Final = "refused: it does not know us as a member"
+
+
+class Address(NamedTuple):
+    """Where a door is: a numeric IPv4 or IPv6 host and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def usable(self) -> bool:
+        """Whether anybody could be there. Names are not looked up: an address book of somebody else's making."""
+        try:
+            host = ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return 0 < self.port < 65536 and "%" not in self.host and not host.is_multicast and not host.is_unspecified
+
+
+class NoLine(Exception):
+    """Why there is none, in words for a person. `refused`: the other end is there, and would not have us."""
+
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
+
+
+class Line:
+    """Connects `socket`, which is its own from here on, and hands what comes in to `receive`.
+
+    `ended` is called once, with the reason, unless it is closed before.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, address: Address, receive: Receive) -> None:
+        self._loop = loop
+        self._socket = socket
+        self._receive = receive
+        self._failure = ""
+        self._topics: set[bytes] = set()
+        self._closed = False
+        self.over = False
+        self.address = address
+        self.from_host = ""
+        self.rtt_ms = 0.0
+        self.since = loop.time()
+        self.settled: asyncio.Future[str] = loop.create_future()
+        self.ended: Callable[[str], None] | None = None
+        self._monitor = socket.get_monitor_socket(_LOST | _FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._watch = Drain(loop, self._monitor, self._watched, parts=2, most=BATCH_MESSAGES)
+        self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES)
+        socket.connect(f"tcp://{address}")
+
+    @property
+    def multiparts(self) -> int:
+        """Messages of several frames that came in and were dropped."""
+        return self._drain.multiparts
+
+    def send(self, frame: bytes) -> None:
+        """One frame, dropped if the other end is too far behind."""
+        if not self._closed:
+            self._socket.send(frame, zmq.NOBLOCK)
+            self._drain.look()
+
+    def tune(self, topics: set[bytes]) -> None:
+        """Of a SUB: hears these topics. The new ones are asked for before the old ones are given up."""
+        for topic in topics - self._topics:
+            self._socket.setsockopt(zmq.SUBSCRIBE, topic)
+        for topic in self._topics - topics:
+            self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
+        self._topics = set(topics)
+        self._drain.look()
+
+    def hold(self, on: bool) -> None:
+        """Whether to leave what comes in where it is; what overflows is repaired later."""
+        self._drain.hold(on)
+
+    def close(self) -> None:
+        """Ends it. What a publisher has queued gets a moment to leave."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watch.close()
+        self._drain.close()
+        self._socket.disable_monitor()
+        self._monitor.close()
+        self._socket.close(linger=0 if self._socket.getsockopt(zmq.TYPE) == zmq.SUB else int(MESH_LINGER_S * 1000))
+        self.settled.cancel()
+
+    def _received(self, batch: list[list[zmq.Frame]]) -> None:
+        if not self._closed:
+            self._receive(batch)
+
+    def _watched(self, batch: list[list[zmq.Frame]]) -> None:
+        for parts in batch:
+            event = parse_monitor_message([part.bytes for part in parts])
+            if event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._settle(_UP)
+            elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                self._failure = _REFUSED
+            elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                self._failure = "the handshake failed: somebody else answers there"
+            elif event["event"] & _LOST and not self.over:
+                self.over = True
+                self._drain.look()  # what came in before the end, a goodbye perhaps
+                self._loop.call_soon(self._lost)
+
+    def _settle(self, outcome: str) -> None:
+        if not self.settled.done():
+            self.since = self._loop.time()
+            self.settled.set_result(outcome)
+
+    def _lost(self) -> None:
+        if self._closed:
+            return
+        self._settle(self._failure or "closed in the handshake: somebody else answers there")
+        if self.ended is not None:
+            self.ended("the connection was lost")
+
+
+async def dial(
+    loop: asyncio.AbstractEventLoop, address: Address, make: Callable[[Address], Line], made: set[Line]
+) -> Line:
+    """A line that stands. It is in `made` until then, so that it can be closed at once. Raises NoLine."""
+    rtt_s, from_host = await _probe(loop, address)
+    try:
+        line = make(address)
+    except zmq.ZMQError as error:
+        raise NoLine(str(error)) from None
+    line.rtt_ms, line.from_host = rtt_s * 1000, from_host
+    made.add(line)
+    outcome = None
+    try:
+        await asyncio.wait({line.settled}, timeout=MESH_HANDSHAKE_S)
+        outcome = line.settled.result() if line.settled.done() else "connected, but no answer to the handshake"
+        if outcome == _UP and line.over:
+            outcome = "the connection was lost at once"
+    finally:
+        made.discard(line)
+        if outcome != _UP:
+            line.close()
+    if outcome != _UP:
+        raise NoLine(outcome, refused=outcome == _REFUSED)
+    return line
+
+
+async def _probe(loop: asyncio.AbstractEventLoop, address: Address) -> tuple[float, str]:
+    """How long a TCP connection takes, in seconds, and from which address of ours it goes. Raises NoLine."""
+    family = sockets.AF_INET6 if ":" in address.host else sockets.AF_INET
+    started = loop.time()
+    try:
+        with sockets.socket(family, sockets.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            await asyncio.wait_for(loop.sock_connect(probe, tuple(address)), MESH_CONNECT_S)
+            from_host: str = probe.getsockname()[0]
+            if probe.getsockname()[:2] == probe.getpeername()[:2]:
+                raise NoLine(_REASONS[errno.ECONNREFUSED])  # met itself on a port of the ephemeral range
+    except asyncio.TimeoutError:
+        raise NoLine(_REASONS[errno.ETIMEDOUT]) from None
+    except OSError as error:
+        number = error.errno or 0
+        raise NoLine(_REASONS.get(number, os.strerror(number))) from None
+    return loop.time() - started, from_host

@@ -1,0 +1,380 @@
+"""The mesh: a member's own publications, and a line to everybody else's.
+
+The PUB side is a CURVE server under ZAP at the door where others connect to hear us. Somebody whom nobody can reach
+connects outward: its SUBs as always, and for what it publishes a socket of its own per peer, a CURVE *client* of that
+peer's second door, a bound SUB that is a CURVE server under ZAP likewise. Both ends prove their keys in either
+direction. (A bound SUB as CURVE client, so that the PUB side is always the server, could hold one server's key only.)
+
+One XPUB can bind as a server and connect as a client: libzmq copies the options when an endpoint is made, tried with
+4.3.5. It is not done so: the doors are bound again in the middle of a session, and an XPUB whose options were at
+that moment a client's would open a door that asks nobody for a key. Also a refused line is to be thrown away with its
+socket, which one shared by all could not be.
+
+A SUB per peer: so it is certain who speaks, each has a queue limit of its own, and each can be thrown away.
+
+Since every refused socket is thrown away, ZAP answers 400 here, not 300: the other end is told at once and why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import zmq
+
+from sandpiper.common.io.connections import Connections
+from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.sockets import (
+    CurveKeys,
+    Socket,
+    fleeting,
+    raise_file_limit,
+    serving,
+    show_departures,
+)
+from sandpiper.common.io.zap import Zap
+from sandpiper.common.limits import (
+    BATCH_MESSAGES,
+    FRAME_BYTES,
+    MESH_HWM,
+    MESH_LINGER_S,
+    SUBSCRIPTIONS_PER_CONNECTION,
+    TOPIC_BYTES,
+)
+from sandpiper.peer.p2p.doors import DoorPair, Doors
+from sandpiper.peer.p2p.line import Address, Line
+from sandpiper.peer.p2p.route import Route
+
+DOMAIN: Final = "mesh"
+_SUBSCRIBE, _UNSUBSCRIBE = 1, 0
+
+
+class Candidate(NamedTuple):
+    """One address of a peer, and its doors' ports there."""
+
+    host: str
+    pub: int
+    sub: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeshHeard:
+    """Whom the mesh calls. A peer is its CURVE key.
+
+    `received` gets packets that came from one peer (None: it cannot be told which); `state` hears that our line to a
+    peer stands or not, with the reason; `subscribed` that a peer will from now on hear what goes to a topic.
+    """
+
+    received: Callable[[list[bytes], bytes | None], None]
+    state: Callable[[bytes, bool, str], None]
+    subscribed: Callable[[bytes | None, bytes], None]
+
+
+class Link(NamedTuple):
+    """One peer, for people: the address its line uses, for how long, the TCP round trip, or why there is none.
+
+    `outward` is where our publications are brought to, for somebody who cannot be reached.
+    """
+
+    address: str | None
+    up_s: float
+    rtt_ms: float
+    error: str
+    outward: str | None
+    outward_error: str
+
+
+@dataclass(slots=True)
+class _Peer:
+    """Our ends of the connections with one peer."""
+
+    hears: Route
+    speaks: Route | None = None
+    held: bool = False
+    wanted: Counter[bytes] = field(default_factory=Counter)
+
+
+class Mesh:
+    """To be made on its loop, with a context of its own. What is handed to `heard` comes on the loop too."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ctx: zmq.Context[Any],
+        keys: CurveKeys,
+        admits: Callable[[bytes], bool],
+        heard: MeshHeard,
+    ) -> None:
+        self._loop = loop
+        self._ctx = ctx
+        self._keys = keys
+        self._admits = admits
+        self._heard = heard
+        self._topics: set[bytes] = set()
+        self._peers: dict[bytes, _Peer] = {}
+        self._wanted: Counter[bytes] = Counter()
+        self._subscriptions = Connections()
+        self._held = False
+        self._closed = False
+        self._doors: Doors | None = None
+        self.malformed = 0
+        self.cut = 0
+        raise_file_limit()
+        self._zap = Zap(loop, ctx, {DOMAIN: self._judge}, final=True)
+        self._pub = serving(ctx, zmq.XPUB, keys, DOMAIN, MESH_HWM)
+        show_departures(self._pub)
+        self._sub = serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM)
+        self._pair = DoorPair(loop, self._pub, self._sub)
+        self._pub_drain = Drain(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
+        self._sub_drain = Drain(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES)
+
+    # Our side ----------------------------------------------------------------------------------------------
+
+    @property
+    def refused(self) -> int:
+        """Connections that ZAP refused."""
+        return self._zap.refused
+
+    def bind(self, hosts: Sequence[str], port: int | None = None) -> Doors:
+        """Opens both doors at these hosts (`0.0.0.0` and `::` for all). Raises SandpiperError."""
+        self._doors = self._pair.bind(hosts, port)
+        return self._doors
+
+    def rebind(self) -> None:
+        """Cuts every connection that others have made; those still admitted are back in a moment."""
+        self._pair.rebind()
+
+    def subscribe(self, topics: Iterable[bytes]) -> None:
+        """What to hear, from everybody. The new ones are asked for before the old ones are given up."""
+        wanted = set(topics)
+        if any(len(topic) != TOPIC_BYTES for topic in wanted):
+            raise ValueError(f"a topic has {TOPIC_BYTES} bytes")
+        for topic in wanted - self._topics:
+            self._sub.setsockopt(zmq.SUBSCRIBE, topic)
+        for topic in self._topics - wanted:
+            self._sub.setsockopt(zmq.UNSUBSCRIBE, topic)
+        self._topics = wanted
+        self._sub_drain.look()
+        for peer in self._peers.values():
+            if peer.hears.line is not None:
+                peer.hears.line.tune(wanted)
+
+    def publish(self, topic: bytes, packet: bytes) -> None:
+        """To whoever subscribes to the topic. One that is too far behind misses it."""
+        frame = topic + packet
+        if len(topic) != TOPIC_BYTES or len(frame) > FRAME_BYTES:
+            raise ValueError(f"a topic has {TOPIC_BYTES} bytes, a frame at most {FRAME_BYTES}")
+        if self._closed:
+            return
+        self._pub.send(frame, zmq.NOBLOCK)
+        self._pub_drain.look()
+        for peer in self._peers.values():
+            if peer.speaks is not None and peer.speaks.line is not None:
+                peer.speaks.line.send(frame)
+
+    def subscribers(self, topic: bytes) -> int:
+        """How many connections carry what goes to this topic."""
+        return self._wanted[topic] + sum(peer.wanted[topic] for peer in self._peers.values())
+
+    def close(self) -> None:
+        """Ends it all at once; what is queued has MESH_LINGER_S to leave, while the context ends."""
+        if self._closed:
+            return
+        self._closed = True
+        for key in list(self._peers):
+            self.drop(key)
+        self._pair.close()
+        self._pub_drain.close()
+        self._sub_drain.close()
+        self._pub.close(linger=int(MESH_LINGER_S * 1000))
+        self._sub.close(linger=0)
+        self._zap.close()
+
+    # The others --------------------------------------------------------------------------------------------
+
+    def reach(self, key: bytes, candidates: Iterable[Candidate], *, outward: bool = False) -> None:
+        """Connects to a peer by the first address that works, and keeps connected; with other addresses it moves.
+
+        `outward`: nobody can reach us, so what we publish is brought there as well.
+        """
+        if self._closed or key == self._keys.public:
+            return
+        addresses = [each for each in candidates if not self._is_own(each)]
+        peer = self._peers.get(key)
+        if peer is None:
+            peer = self._peers[key] = _Peer(
+                Route(self._loop, partial(self._hear, key), partial(self._turned, key)), held=self._held
+            )
+        peer.hears.aim([Address(each.host, each.pub) for each in addresses])
+        if outward and peer.speaks is None:
+            peer.speaks = Route(self._loop, partial(self._speak, key), partial(self._turned_outward, key))
+        elif not outward and peer.speaks is not None:
+            peer.speaks.close()
+            peer.speaks = None
+            peer.wanted.clear()
+        if peer.speaks is not None:
+            peer.speaks.aim([Address(each.host, each.sub) for each in addresses])
+
+    def drop(self, key: bytes) -> None:
+        """Lets a peer go: our connections to it. Those it has made are cut by `rebind`."""
+        peer = self._peers.pop(key, None)
+        if peer is not None:
+            peer.hears.close()
+            if peer.speaks is not None:
+                peer.speaks.close()
+
+    def hurry(self, gone: Collection[str] = ()) -> None:
+        """The network may have changed: tries at once where there is no line, or one from an address that is gone."""
+        for peer in list(self._peers.values()):
+            for route in (peer.hears, peer.speaks):
+                if route is not None:
+                    route.hurry(gone)
+
+    def hold(self, key: bytes | None, on: bool) -> None:
+        """Whether to read no further for now, from one peer or (None) all, the second door too."""
+        for each, peer in self._peers.items():
+            if key is None or each == key:
+                peer.held = on
+                if peer.hears.line is not None:
+                    peer.hears.line.hold(on)
+        if key is None:
+            self._held = on
+            self._sub_drain.hold(on)
+
+    def links(self) -> dict[bytes, Link]:
+        """How each peer is connected at the moment."""
+        return {key: self._link(peer) for key, peer in self._peers.items()}
+
+    def _link(self, peer: _Peer) -> Link:
+        line, speaks = peer.hears.line, peer.speaks
+        there = speaks.line if speaks is not None else None
+        return Link(
+            address=str(line.address) if line is not None else None,
+            up_s=self._loop.time() - line.since if line is not None else 0.0,
+            rtt_ms=line.rtt_ms if line is not None else 0.0,
+            error=peer.hears.error,
+            outward=str(there.address) if there is not None else None,
+            outward_error=speaks.error if speaks is not None else "",
+        )
+
+    def _is_own(self, candidate: Candidate) -> bool:
+        return (
+            self._doors is not None
+            and candidate.pub == self._doors.pub
+            and (candidate.host == "::1" or candidate.host.startswith("127."))
+        )
+
+    # Lines -------------------------------------------------------------------------------------------------
+
+    def _hear(self, key: bytes, address: Address) -> Line:
+        socket = fleeting(self._ctx, zmq.SUB, self._keys, key, MESH_HWM)
+        line = self._line(socket, address, partial(self._published, key))
+        line.tune(self._topics)
+        return line
+
+    def _speak(self, key: bytes, address: Address) -> Line:
+        socket = fleeting(self._ctx, zmq.XPUB, self._keys, key, MESH_HWM)
+        return self._line(socket, address, partial(self._asked_outward, key))
+
+    def _line(self, socket: Socket, address: Address, receive: Callable[[list[list[zmq.Frame]]], None]) -> Line:
+        try:
+            return Line(self._loop, socket, address, receive)
+        except zmq.ZMQError:
+            socket.close(linger=0)
+            raise
+
+    def _turned(self, key: bytes) -> None:
+        peer = self._peers.get(key)
+        if peer is None:
+            return
+        line = peer.hears.line
+        if line is not None:
+            line.tune(self._topics)  # they may have changed while it was being made
+            line.hold(peer.held)
+        self._heard.state(key, line is not None, peer.hears.error)
+
+    def _turned_outward(self, key: bytes) -> None:
+        peer = self._peers.get(key)
+        if peer is not None and (peer.speaks is None or peer.speaks.line is None):
+            peer.wanted.clear()
+
+    # What comes in -----------------------------------------------------------------------------------------
+
+    def _judge(self, key: bytes) -> bool:
+        """ZAP's question. A member who knocks is awake: our own line to it is worth another try."""
+        admitted = self._admits(key)
+        peer = self._peers.get(key)
+        if admitted and peer is not None:
+            self._loop.call_soon(peer.hears.hint)
+            if peer.speaks is not None:
+                self._loop.call_soon(peer.speaks.hint)
+        return admitted
+
+    def _published(self, key: bytes, batch: list[list[zmq.Frame]]) -> None:
+        packets = [frame[TOPIC_BYTES:] for (part,) in batch if len(frame := part.bytes) > TOPIC_BYTES]
+        self.malformed += len(batch) - len(packets)
+        if packets and key in self._peers:
+            self._heard.received(packets, key)
+
+    def _brought(self, batch: list[list[zmq.Frame]]) -> None:
+        """At the second door: ZAP's word, which the other end cannot touch, says who it is."""
+        packets: dict[bytes | None, list[bytes]] = {}
+        for (part,) in batch:
+            frame = part.bytes
+            if len(frame) > TOPIC_BYTES:
+                packets.setdefault(_key_of(part), []).append(frame[TOPIC_BYTES:])
+            else:
+                self.malformed += 1
+        for key, some in packets.items():
+            if not self._closed:
+                self._heard.received(some, key)
+
+    def _asked(self, batch: list[list[zmq.Frame]]) -> None:
+        """At the first door: somebody subscribes, or did so no longer."""
+        for (part,) in batch:
+            said = part.bytes
+            if not said or said[0] > _SUBSCRIBE:
+                self.malformed += 1
+            elif said[0] == _SUBSCRIBE:
+                fd = _fd_of(part)
+                if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
+                    self.cut += self._subscriptions.shut(fd)
+                self._wanted[said[1:]] += 1
+                if len(said) == 1 + TOPIC_BYTES:
+                    self._heard.subscribed(_key_of(part), said[1:])
+            elif self._wanted[said[1:]] > 1:
+                self._wanted[said[1:]] -= 1  # one that its connection's end made does not say whose it was
+            else:
+                del self._wanted[said[1:]]
+
+    def _asked_outward(self, key: bytes, batch: list[list[zmq.Frame]]) -> None:
+        peer = self._peers.get(key)
+        if peer is None:
+            return
+        for (part,) in batch:
+            said = part.bytes
+            if len(said) != 1 + TOPIC_BYTES or said[0] > _SUBSCRIBE:
+                self.malformed += 1
+            elif said[0] == _UNSUBSCRIBE:
+                del peer.wanted[said[1:]]
+            else:
+                peer.wanted[said[1:]] = 1
+                self._heard.subscribed(key, said[1:])
+
+
+def _key_of(part: zmq.Frame) -> bytes | None:
+    try:
+        return bytes.fromhex(str(part.get("User-Id")))
+    except (zmq.ZMQError, ValueError):
+        return None
+
+
+def _fd_of(part: zmq.Frame) -> int:
+    try:
+        return int(part.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return -1

@@ -1,0 +1,184 @@
+"""A route: keeps one line to one peer standing, by whichever of its addresses.
+
+Happy eyeballs (RFC 8305): the addresses are tried in order, the next one when the last has failed or is late, and the
+first whose handshake completes wins. Each keeps trying by itself with a pause of its own, so that one that never
+answers holds up none that refuses now and admits us in a moment. A line that broke is made anew at once, unless it
+did not last; for as long as the route is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Sequence
+
+from sandpiper.common.limits import (
+    MESH_ADDRESSES,
+    MESH_REFUSED_S,
+    MESH_STAGGER_S,
+    MESH_STEADY_S,
+    RECONNECT_LEAST_S,
+    RECONNECT_MOST_S,
+)
+from sandpiper.peer.p2p.line import Address, Line, NoLine, dial
+
+
+class Route:
+    """`make` opens a line to an address; `turned` is called when the line stands or broke, or the error is another."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, make: Callable[[Address], Line], turned: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._make = make
+        self._turned = turned
+        self._addresses: list[Address] = []
+        self._seekers: set[asyncio.Task[None]] = set()
+        self._made: set[Line] = set()
+        self._naps: set[asyncio.Future[None]] = set()
+        self._restart: asyncio.TimerHandle | None = None
+        self._restart_s = 0.0
+        self._errors: dict[Address, str] = {}
+        self._broke = ""
+        self._said = ""
+        self._closed = False
+        self.line: Line | None = None
+
+    @property
+    def error(self) -> str:
+        """Why there is no line: each address with its reason; empty while there is one."""
+        if self.line is not None:
+            return ""
+        if not self._addresses:
+            return "no address is known"
+        tried = [f"{address}: {self._errors[address]}" for address in self._addresses if address in self._errors]
+        return "; ".join(tried) or self._broke or "not tried yet"
+
+    def aim(self, addresses: Sequence[Address]) -> None:
+        """These from now on. A line to another address is kept until there is a new one."""
+        usable = [address for address in dict.fromkeys(addresses) if address.usable][:MESH_ADDRESSES]
+        if usable == self._addresses:
+            return
+        self._addresses = usable
+        self._errors = {address: text for address, text in self._errors.items() if address in usable}
+        if self.line is None or self.line.address not in usable:
+            self._seek()
+        else:
+            self._rest()
+
+    def hurry(self, gone: Collection[str]) -> None:
+        """Something has changed: tries everything anew, now. A line from a host address that is gone is given up."""
+        self._restart_s = 0.0
+        if self.line is not None and self.line.from_host in gone:
+            self._broken(self.line, "this machine's address changed")
+        if self.line is None or self.line.address not in self._addresses:
+            self._seek()
+
+    def hint(self) -> None:
+        """The peer shows signs of life: those who pause try again."""
+        for nap in self._naps:
+            if not nap.done():
+                nap.set_result(None)
+
+    def close(self) -> None:
+        """Ends it, at once."""
+        self._closed = True
+        self._rest()
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+
+    # Seeking -----------------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Stops seeking."""
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart = None
+        for seeker in self._seekers:
+            seeker.cancel()
+        for line in self._made:
+            line.close()
+        self._seekers, self._made = set(), set()
+
+    def _seek(self) -> None:
+        self._rest()
+        turn = asyncio.Event()
+        turn.set()
+        for address in self._addresses:
+            following = asyncio.Event()
+            seeker = self._loop.create_task(self._pursue(address, self._made, turn, following))
+            self._seekers.add(seeker)
+            seeker.add_done_callback(self._seekers.discard)
+            turn = following
+
+    async def _pursue(self, address: Address, made: set[Line], turn: asyncio.Event, following: asyncio.Event) -> None:
+        await turn.wait()
+        late = self._loop.call_later(MESH_STAGGER_S, following.set)
+        pause = RECONNECT_LEAST_S
+        try:
+            while True:
+                started = self._loop.time()
+                refused = False
+                try:
+                    line = await dial(self._loop, address, self._make, made)
+                except NoLine as error:
+                    refused = error.refused
+                    self._failed(address, str(error))
+                else:
+                    self._stands(line)
+                    return
+                following.set()
+                spent = self._loop.time() - started
+                await self._nap(max(pause * random.uniform(0.75, 1.25) - spent, RECONNECT_LEAST_S))
+                pause = min(pause * 2, MESH_REFUSED_S if refused else RECONNECT_MOST_S)
+        finally:
+            late.cancel()
+
+    async def _nap(self, seconds: float) -> None:
+        """Pauses, or until there is a hint; but not too short, for else a peer's hints could set the pace."""
+        nap: asyncio.Future[None] = self._loop.create_future()
+        self._naps.add(nap)
+        try:
+            await asyncio.sleep(RECONNECT_LEAST_S)
+            await asyncio.wait({nap}, timeout=max(seconds - RECONNECT_LEAST_S, 0.0))
+        finally:
+            self._naps.discard(nap)
+
+    # What becomes of it ------------------------------------------------------------------------------------
+
+    def _stands(self, line: Line) -> None:
+        if self._closed:
+            line.close()
+            return
+        self._rest()
+        old, self.line = self.line, line
+        if old is not None:
+            old.close()
+        line.ended = lambda reason: self._broken(line, reason)
+        self._errors.clear()
+        self._addresses.sort(key=line.address.__ne__)  # the one that was good is the first next time
+        self._said = ""
+        self._turned()
+
+    def _failed(self, address: Address, text: str) -> None:
+        self._errors[address] = text
+        if self.line is None and self.error != self._said:
+            self._said = self.error
+            self._turned()
+
+    def _broken(self, line: Line, reason: str) -> None:
+        line.close()
+        if self.line is not line:
+            return
+        self.line = None
+        self._broke = reason
+        if self._loop.time() - line.since >= MESH_STEADY_S:
+            self._restart_s = 0.0
+        else:
+            self._restart_s = min(max(self._restart_s * 2, RECONNECT_LEAST_S), RECONNECT_MOST_S)
+        self._said = self.error
+        self._turned()
+        if not self._closed and self.line is None:
+            self._rest()
+            self._restart = self._loop.call_later(self._restart_s * random.uniform(0.5, 1.0), self._seek)
