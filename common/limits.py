@@ -237,6 +237,20 @@ RECONNECT_MOST_S: Final = 5.0
 QUIT_S: Final = 10.0
 """Leaving with unacknowledged messages waits this long without progress."""
 
+# Room codes ------------------------------------------------------------------------------------------------
+CODE_WORDS: Final = 2
+"""22 bits, of which ten guesses are allowed: one room in 400,000 would be entered by guessing all ten."""
+CODE_WORDS_LEAST: Final = 2
+CODE_WORDS_MOST: Final = 8
+"""88 bits: as much as anybody wants to type."""
+CODE_CHARS: Final = 200
+"""Of what is given as a code; eight words and a number are 80."""
+PASSWORD_CHARS: Final = 256
+INVITE_CHARS: Final = 2048
+"""A link: with eight IPv6 addresses of each kind it has 900; a QR code takes no more than 2,953 bytes."""
+INVITE_ADDRESSES: Final = 8
+"""Of each kind in a link."""
+
 # Discovery -------------------------------------------------------------------------------------------------
 CARD_BYTES: Final = 4 * 1024
 """A sealed card: a member's addresses and keys, with room to grow."""

@@ -32,6 +32,7 @@ class Session:
     def __init__(self, originals: Originals, guest: Guest, welcome: Callable[[str], Welcome]) -> None:
         self._originals = originals
         self._guest = guest
+        self._extended = False  # an original client knows no more keys than are documented for it
         self._welcome = welcome
         self._reader = LineReader()
         self._lines: deque[bytes | TooLong] = deque()
@@ -76,7 +77,7 @@ class Session:
 
     def shut(self, text: str, ts: int) -> None:
         """The service ends this client."""
-        self.say(Error(text, ts, Code.CLOSING.value))
+        self.say(Error(text, ts, Code.CLOSING.value if self._extended else None))
 
     def _line(self, line: bytes | TooLong, now: float, ts: int) -> None:
         try:
@@ -86,9 +87,10 @@ class Session:
                 said = parse(line)
                 _HANDLERS[type(said)](self, said, now, ts)
         except Refusal as refusal:
-            self.say(Error(refusal.text, ts, refusal.code.value))
+            self.say(Error(refusal.text, ts, refusal.code.value if self._extended else None))
 
     def _hello(self, said: Hello, now: float, ts: int) -> None:
+        self._extended = True
         if said.v > VERSION:
             raise Refusal(
                 Code.VERSION,

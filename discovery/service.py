@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import zmq
 from zmq.utils import z85
 
 from sandpiper.common import rendezvous
@@ -29,6 +28,7 @@ from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
     RENDEZVOUS_AHEAD_BYTES,
     RENDEZVOUS_HWM,
+    RENDEZVOUS_OWED_BYTES,
     RENDEZVOUS_STALLED_S,
     SETTLE_S,
     VERSION,
@@ -201,7 +201,7 @@ class Service:
             if splice is not None:
                 splice.admit(RENDEZVOUS_AHEAD_BYTES)
             log.debug("greeted %s", caller.address)
-        self._router.send(caller.route, rendezvous.encode(reply))
+        self._router.send(caller.route, rendezvous.encode(reply), RENDEZVOUS_OWED_BYTES)
 
     def _answer(self, caller: Caller, frame: bytes, now: float) -> Reply:
         try:
@@ -217,7 +217,7 @@ class Service:
         for push in self.core.take():
             if encoded[0] is not push.event:
                 encoded = (push.event, rendezvous.encode(push.event))
-            self._router.send(push.route, encoded[1])
+            self._router.send(push.route, encoded[1], RENDEZVOUS_OWED_BYTES)
 
     # Housekeeping ------------------------------------------------------------------------------------------
 

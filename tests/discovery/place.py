@@ -20,7 +20,7 @@ BROKERS = [BrokerAt("relay.example:5000", "s3cret")]
 ROOM = SigningKey(b"r" * 32)
 OTHER = SigningKey(b"o" * 32)
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Event)
 
 
 class Place:
@@ -98,9 +98,7 @@ class Person:
         self.mailbox = reply.mailbox
         return reply
 
-    def claim(
-        self, nameplate: int = 42, registration: SigningKey = ROOM, blob: bytes = b"card", **other: Any
-    ) -> Any:
+    def claim(self, nameplate: int = 42, registration: SigningKey = ROOM, blob: bytes = b"card", **other: Any) -> Any:
         signature = sign_lease(registration, KEY, self.key, nameplate, blob)
         given = {"group": bytes(registration.verify_key), "signature": signature, **other}
         return self.ask(rendezvous.Claim(r=0, nameplate=nameplate, blob=blob, **given))

@@ -20,6 +20,8 @@ DEADLINE_S = 20.0
 class RunningBroker:
     """`sandpiper broker --port 0 --json`, its ready line and its life."""
 
+    COMMAND = "broker"
+
     def __init__(self, data: Path, *options: str, port: int = 0) -> None:
         self.data = data
         self.options = options
@@ -27,7 +29,7 @@ class RunningBroker:
 
     def start(self, port: int = 0) -> None:
         """Starts it; returns when it is ready."""
-        command = [sys.executable, "-m", "sandpiper.cli", "broker", "--json", "--port", str(port)]
+        command = [sys.executable, "-m", "sandpiper.cli", self.COMMAND, "--json", "--port", str(port)]
         home = {"SANDPIPER_HOME": str(self.data.parent / "home")}
         self.process = subprocess.Popen(
             [*command, "--data", str(self.data), *self.options],
@@ -39,7 +41,7 @@ class RunningBroker:
         line = self.process.stdout.readline()
         if not line:
             _, stderr = self.process.communicate(timeout=DEADLINE_S)
-            raise RuntimeError(f"the broker did not start: {stderr.decode()}")
+            raise RuntimeError(f"the {self.COMMAND} did not start: {stderr.decode()}")
         self.ready: dict[str, Any] = json.loads(line)
         self.host, _, door = self.ready["door"].rpartition(":")
         self.port = int(door)
@@ -69,6 +71,12 @@ class RunningBroker:
         """Resident now (Linux)."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class RunningDiscovery(RunningBroker):
+    """`sandpiper discovery --port 0 --json`, likewise."""
+
+    COMMAND = "discovery"
 
 
 @contextmanager
