@@ -149,6 +149,7 @@ INDEX: Final[dict[str, int]] = {word: at for at, word in enumerate(WORDS)}
 _HEAD: Final = 4  # letters that no two words have in common
 _LONGEST: Final = 16  # typed letters that are worth comparing: no word has more than eight
 _MISTAKES: Final = 2
+_SHORT: Final = 5
 
 
 def complete(prefix: str) -> list[str]:
@@ -168,7 +169,7 @@ def nearest(word: str) -> str | None:
         return None
     best = min(WORDS, key=lambda known: (_mistakes(word, known), known[0] != word[0]))
     # Of a short word two mistakes leave too little.
-    if _mistakes(word, best) <= (_MISTAKES if len(word) > _HEAD else 1):
+    if _mistakes(word, best) <= (_MISTAKES if len(word) > _SHORT else 1):
         return best
     begun = complete(word[:_HEAD])
     return begun[0] if len(begun) == 1 else None
