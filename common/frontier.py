@@ -77,6 +77,11 @@ class Frontier(Generic[T]):
         return self.head > self.seq
 
     @property
+    def holding(self) -> bool:
+        """Whether anything is held beyond a hole."""
+        return bool(self._held)
+
+    @property
     def missing(self) -> tuple[int, int]:
         """The first hole: its first and last seq. Only meaningful while there is a gap."""
         return self.seq + 1, min(self._held, default=self.head + 1) - 1

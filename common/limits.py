@@ -400,6 +400,14 @@ PACKET_BYTES: Final = 512 * 1024
 LOG_ENTRIES: Final = 200_000
 LOG_BYTES_MOST: Final = 64 * 1024 * 1024
 """One session's log as each member keeps it; past either the oldest goes. A flooder only forgets itself."""
+HELD_BYTES: Final = 16 * 1024 * 1024
+"""Envelopes of one log that are held beyond a hole; what is over it is asked for again."""
+STANDS: Final = 64
+STANDS_S: Final = 10.0
+"""A beacon tells of the logs that moved within so many seconds, and of so many others in turn: a room where thousands
+have come and gone still has small beacons."""
+ADMITS_MOST: Final = 2000
+"""Sessions that one session may admit: far above a room's, and an end to inventing them."""
 DEEDS_MOST: Final = 20_000
 """Entries of one session's deeds: past them it is heard no more, for they are never forgotten."""
 BEACON_S: Final = 1.0
@@ -483,3 +491,18 @@ CUT_AFTER_S: Final = 0.3
 """The news of a removal has this long to leave before connections are cut."""
 PEOPLE_KNOWN: Final = 5000
 """Names with their keys that are remembered."""
+
+# Tools at a member -------------------------------------------------------------------------------------------
+TRANSCRIPT_MESSAGES: Final = BACKLOG_MOST
+"""What a member keeps for its tools to ask for again: as much as they may ask for …"""
+TRANSCRIPT_BYTES: Final = 32 * 1024 * 1024
+"""… and so many bytes of it, were they all large."""
+FULL_PAUSE_S: Final = 0.05
+"""A tool is read on this much later while its member can take no more."""
+TOOL_WHISPERS: Final = 64
+"""Whispers of tools that wait for an answer; past it the next is refused."""
+PRESENT_S: Final = 2.0
+"""What a member tells its tools about who is here is this old at most."""
+UNPRINTED_EVENTS: Final = EVENTS_WAITING
+"""Events that stdout has not taken from a member with tools; past it they are dropped there and counted, because
+tools must not wait for a terminal."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sandpiper.common.deeds import Admit, AnyDeed, Cheat, Found, Keys, Miss, Own, Rekey, Rotate
-from sandpiper.common.limits import GUESSES
+from sandpiper.common.limits import ADMITS_MOST, GUESSES
 from sandpiper.common.sealing import digest, short
 
 _GENERATIONS: Final = 100_000
@@ -41,6 +41,8 @@ class State:
     rekeys: list[Rekey] = field(default_factory=list)
     epoch: bytes = b""
     generation: int = 1
+    misses: Counter[int] = field(default_factory=Counter)
+    asked: set[int] = field(default_factory=set)
     missed: int = 0
     rotations: int = 0
 
@@ -52,6 +54,8 @@ class Ledger:
         self.founding = found
         self.founder = founder
         self.known: dict[bytes, Keys] = {founder: found.keys}
+        self._admitted: Counter[bytes] = Counter()
+        self._counted: list[Fact] = []
         self._facts: list[Fact] = [Fact(founder, 1, found)]
         self.state = State()
         self._fold()
@@ -64,12 +68,18 @@ class Ledger:
             return  # there is one founding, and a proof counts by itself
         self._facts.append(Fact(writer, seq, deed))
         if isinstance(deed, Admit):
+            self._admitted[writer] += 1
+            if self._admitted[writer] > ADMITS_MOST:
+                self._facts.pop()
+                return
             self.known.setdefault(deed.keys.session, deed.keys)
         if isinstance(deed, Admit) and deed.keys.session not in self.state.gone and not self._outlaws(writer, seq):
             self._admit(self.state, Fact(writer, seq, deed))
         elif isinstance(deed, (Miss, Rotate)):
-            self._count(self.state)
-        else:
+            self._counted.append(self._facts.pop())
+            if self._note(self.state, self._counted[-1]):
+                self._turn(self.state)
+        elif not isinstance(deed, Admit) and self.is_owner(writer):
             self._fold()
 
     def _outlaws(self, writer: bytes, seq: int) -> bool:
@@ -150,19 +160,26 @@ class Ledger:
 
     def _count(self, state: State) -> None:
         """The code's generation: ten misses against one end it, or a rotation, or a new key."""
-        misses: Counter[int] = Counter()
-        asked: set[int] = set()
-        for fact in self._facts:
-            if isinstance(fact.deed, Miss) and _counts(state, fact):
-                misses[fact.deed.generation] += 1
-            elif isinstance(fact.deed, Rotate) and _counts(state, fact):
-                asked.add(fact.deed.generation)
+        for fact in self._counted:
+            self._note(state, fact)
+        self._turn(state)
+
+    def _note(self, state: State, fact: Fact) -> bool:
+        if not _counts(state, fact) or fact.writer not in self.known:
+            return False
+        if isinstance(fact.deed, Miss):
+            state.misses[fact.deed.generation] += 1
+        elif isinstance(fact.deed, Rotate):
+            state.asked.add(fact.deed.generation)
+        return True
+
+    def _turn(self, state: State) -> None:
         least = min(max([1, *(rekey.generation for rekey in state.rekeys)]), _GENERATIONS)
         generation, forced = 1, 0
-        while misses[generation] >= GUESSES or generation + 1 in asked or generation < least:
-            forced += misses[generation] >= GUESSES
+        while state.misses[generation] >= GUESSES or generation + 1 in state.asked or generation < least:
+            forced += state.misses[generation] >= GUESSES
             generation += 1
-        state.generation, state.missed, state.rotations = generation, misses[generation], forced
+        state.generation, state.missed, state.rotations = generation, state.misses[generation], forced
 
     # What follows ------------------------------------------------------------------------------------------
 

@@ -259,7 +259,8 @@ class Member:
         if session is not None:
             peer = self.peers.get(session)
             if peer is not None:
-                self._heard(peer, way, now)
+                if peer.state is not State.LEFT:  # only a newer word of its own brings it back
+                    self._heard(peer, way, now)
                 _PAIRS[type(said)](self, peer, said, now)
         elif isinstance(said, Shout):
             self._accept_all(self.replica.take(said.envelopes, now))
@@ -345,17 +346,12 @@ class Member:
                 self._hearsay(echo, now)
         self._stands(peer, beacon.frontiers, now)
         self.replica.claims(peer.keys.session, beacon.frontiers, now)
-        if peer.card is None or peer.card.version < beacon.card:
-            self._want_card(peer)
         self._compare(peer, beacon, now)
 
     def _hearsay(self, echo: Echo, now: float) -> None:
         other = self._shorts.get(echo.peer)
         if other is not None and other.state is not State.LEFT and now - other.heard_at > BEACON_S:
             self._heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
-
-    def _want_card(self, peer: Peer) -> None:
-        self._card_at = min(self._card_at, self.now + CARD_AGAIN_S)
 
     def _compare(self, peer: Peer, beacon: Beacon, now: float) -> None:
         """Whoever knows of other members for long has been shown another room, or is cut off from somebody."""
@@ -729,7 +725,7 @@ class Member:
             now,
             self.keyring.epoch.id,
             self.ledger.roster(),
-            self.replica.stands(),
+            self.replica.stands(now),
             echoes,
             self.card.version,
         )

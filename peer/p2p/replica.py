@@ -18,7 +18,7 @@ from sandpiper.common import envelope as envelopes
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Refusal
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import DEEDS_MOST, LOG_BYTES_MOST, LOG_ENTRIES, PACKET_BYTES
+from sandpiper.common.limits import DEEDS_MOST, HELD_BYTES, LOG_BYTES_MOST, LOG_ENTRIES, PACKET_BYTES, STANDS, STANDS_S
 from sandpiper.common.packets import Frontier as Stand
 from sandpiper.common.packets import Page, Pull
 from sandpiper.common.repair import Repair
@@ -45,6 +45,9 @@ class Track:
     ends: int = _FOR_EVER
     stopped: bool = False
     base: int = 0
+    held_bytes: int = 0
+    told: int = 0
+    told_at: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Replica:
         self._reachable: Callable[[bytes], bool] = lambda session: True
         self._asked: dict[int, tuple[Name, bytes, int]] = {}
         self._r = 0
+        self._turn = 0
 
     def reach_by(self, reachable: Callable[[bytes], bool]) -> None:
         """`reachable` says whether a session can be asked now."""
@@ -134,13 +138,21 @@ class Replica:
         track.repair.frontier.advance(envelope.first, envelope.last)
         self._trim(track, envelope.stream)
 
-    def stands(self) -> list[Stand]:
-        """Where all logs stand, for a beacon."""
-        return [
-            Stand(session, stream, track.log.head, track.log.hash)
-            for (session, stream), track in self.tracks.items()
-            if track.log.last is not None
-        ]
+    def stands(self, now: float) -> list[Stand]:
+        """Where the logs stand, for a beacon: those that have moved lately, and of the others some, in turn."""
+        told: list[Stand] = []
+        still: list[Stand] = []
+        for (session, stream), track in self.tracks.items():
+            if track.log.last is not None:
+                if track.told != track.log.head:
+                    track.told, track.told_at = track.log.head, now
+                stand = Stand(session, stream, track.log.head, track.log.hash)
+                (told if now - track.told_at < STANDS_S else still).append(stand)
+        if len(still) > STANDS:
+            self._turn %= len(still)
+            still = (still[self._turn :] + still[: self._turn])[:STANDS]
+            self._turn += STANDS
+        return told + still
 
     # What comes in -----------------------------------------------------------------------------------------
 
@@ -152,9 +164,22 @@ class Replica:
             track = self._place(envelope) if envelope is not None else None
             if envelope is None or track is None:
                 continue
-            for each in track.repair.frontier.push(envelope.first, envelope, envelope.last):
-                accepted += self._accept(track, each)
+            accepted += self._push(track, envelope)
             track.repair.noticed(now)
+        return accepted
+
+    def _push(self, track: Track, envelope: Envelope) -> list[Accepted]:
+        frontier = track.repair.frontier
+        if envelope.first != frontier.seq + 1:
+            if track.held_bytes + len(envelope.raw) > HELD_BYTES:
+                frontier.head = max(frontier.head, envelope.last)
+                return []  # what closes the hole will bring it again
+            track.held_bytes += len(envelope.raw)
+        accepted: list[Accepted] = []
+        for each in frontier.push(envelope.first, envelope, envelope.last):
+            accepted += self._accept(track, each)
+        if not frontier.holding:
+            track.held_bytes = 0
         return accepted
 
     def _read(self, raw: bytes) -> Envelope | None:
@@ -336,8 +361,7 @@ class Replica:
             wanting = self._place(envelope)
             if wanting is None:
                 continue
-            for each in track.repair.frontier.push(envelope.first, envelope, envelope.last):
-                accepted += self._accept(track, each)
+            accepted += self._push(track, envelope)
         return accepted
 
     def ask_on(self, name: Name, source: bytes) -> None:
