@@ -393,10 +393,10 @@ HISTORY_BATCH: Final = 2000
 # Rooms between peers -----------------------------------------------------------------------------------------
 ENVELOPE_ENTRIES: Final = 500
 """Entries under one signature: as BATCH_MESSAGES, larger gains nothing."""
-ENVELOPE_BYTES: Final = 256 * 1024
-"""One envelope: BATCH_BYTES of entries, or a rekeying of a full room."""
-PACKET_BYTES: Final = 512 * 1024
-"""One packet, a page of envelopes too: half a frame."""
+ENVELOPE_BYTES: Final = 192 * 1024
+"""One envelope: BATCH_BYTES of entries and one more of the largest, or a rekeying of a full room."""
+PULLED_BYTES: Final = 128 * 1024
+"""A page of envelopes, or one alone that is larger: sealed, it still fits what a relay takes."""
 LOG_ENTRIES: Final = 200_000
 LOG_BYTES_MOST: Final = 64 * 1024 * 1024
 """One session's log as each member keeps it; past either the oldest goes. A flooder only forgets itself."""

@@ -18,7 +18,7 @@ from sandpiper.common import envelope as envelopes
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Refusal
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import DEEDS_MOST, HELD_BYTES, LOG_BYTES_MOST, LOG_ENTRIES, PACKET_BYTES, STANDS, STANDS_S
+from sandpiper.common.limits import DEEDS_MOST, HELD_BYTES, LOG_BYTES_MOST, LOG_ENTRIES, PULLED_BYTES, STANDS, STANDS_S
 from sandpiper.common.packets import Frontier as Stand
 from sandpiper.common.packets import Page, Pull
 from sandpiper.common.repair import Repair
@@ -377,7 +377,7 @@ class Replica:
             return Page(pull.r, pull.session, pull.stream, 1, 0, [])
         log = track.log
         start = max(log.start, floor + 1)
-        found = log.after(max(pull.after, start - 1), PACKET_BYTES // 2)
+        found = log.after(max(pull.after, start - 1), PULLED_BYTES)
         return Page(pull.r, pull.session, pull.stream, start, log.head, [each.raw for each in found])
 
 
