@@ -461,6 +461,8 @@ MESH_STEADY_S: Final = 5.0
 """A connection that lasted this long was a good one: the next is made at once."""
 MESH_REFUSED_S: Final = 0.7
 """The longest pause after a refusal: mostly the other's roster is just a moment behind."""
+MESH_OVERLAP_S: Final = 0.5
+"""How long the old line is still read when a new one stands: until the other end knows what the new one is to carry."""
 MESH_HEARTBEAT_S: Final = 2.0
 MESH_SILENT_S: Final = 6.0
 """Three heartbeats without a byte from the other end: the cable is out, or it is stopped."""
@@ -491,6 +493,21 @@ CUT_AFTER_S: Final = 0.3
 """The news of a removal has this long to leave before connections are cut."""
 PEOPLE_KNOWN: Final = 5000
 """Names with their keys that are remembered."""
+
+# The local network -------------------------------------------------------------------------------------------
+LAN_GATHER_S: Final = 0.2
+"""Who answers this long after the first that was found is still waited for: answers are spread over 120 ms."""
+LAN_NAMES: Final = 64
+"""Services of our kind that are looked into in one search, of other rooms too; a flood can hide ours, as it can mDNS."""
+LAN_PLACES: Final = 16
+LAN_ADDRESSES: Final = 4
+"""Places that a search gives, and of one service: each is connected to, so nobody can send us to many."""
+LAN_TXT_BYTES: Final = 128
+"""A TXT record; ours has 15 bytes."""
+LAN_PORT_LEAST: Final = 1024
+"""No meeting point sits below: nobody can send us to a neighbour's mail or printer."""
+LAN_INTERFACES: Final = 8
+"""Of one machine; a container host has dozens, of which the real ones come first."""
 
 # Tools at a member -------------------------------------------------------------------------------------------
 TRANSCRIPT_MESSAGES: Final = BACKLOG_MOST

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from sandpiper.common.limits import (
     MESH_ADDRESSES,
+    MESH_OVERLAP_S,
     MESH_REFUSED_S,
     MESH_STAGGER_S,
     MESH_STEADY_S,
@@ -35,6 +36,7 @@ class Route:
         self._addresses: list[Address] = []
         self._seekers: set[asyncio.Task[None]] = set()
         self._made: set[Line] = set()
+        self._leaving: set[Line] = set()
         self._naps: set[asyncio.Future[None]] = set()
         self._restart: asyncio.TimerHandle | None = None
         self._restart_s = 0.0
@@ -55,7 +57,7 @@ class Route:
         return "; ".join(tried) or self._broke or "not tried yet"
 
     def aim(self, addresses: Sequence[Address]) -> None:
-        """These from now on. A line to another address is kept until there is a new one."""
+        """These from now on. A line to another address is kept until a new one has taken over."""
         usable = [address for address in dict.fromkeys(addresses) if address.usable][:MESH_ADDRESSES]
         if usable == self._addresses:
             return
@@ -84,6 +86,8 @@ class Route:
         """Ends it, at once."""
         self._closed = True
         self._rest()
+        for line in list(self._leaving):
+            self._leave(line)
         if self.line is not None:
             self.line.close()
             self.line = None
@@ -154,12 +158,18 @@ class Route:
         self._rest()
         old, self.line = self.line, line
         if old is not None:
-            old.close()
+            old.ended = None
+            self._leaving.add(old)
+            self._loop.call_later(MESH_OVERLAP_S, self._leave, old)
         line.ended = lambda reason: self._broken(line, reason)
         self._errors.clear()
         self._addresses.sort(key=line.address.__ne__)  # the one that was good is the first next time
         self._said = ""
         self._turned()
+
+    def _leave(self, line: Line) -> None:
+        line.close()
+        self._leaving.discard(line)
 
     def _failed(self, address: Address, text: str) -> None:
         self._errors[address] = text
