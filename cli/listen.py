@@ -18,7 +18,7 @@ from sandpiper.common.limits import BACKLOG_MOST
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Lost, Notice, Trimmed
 from sandpiper.common.sanitise import printable
-from sandpiper.common.target import Target, parse_target
+from sandpiper.common.target import Target, parse_broker
 from sandpiper.peer import Room
 from sandpiper.peer.events import Entered, Event, PathChanged, Received
 
@@ -52,7 +52,7 @@ def command(
     """  # noqa: D301  # click means the character
     if backlog is not None and after is not None:
         raise UsageError("give --backlog or --after, not both")
-    aim = parse_target(target)
+    aim = parse_broker(target)
     run(_listen(caller, aim, as_json, count, timeout, backlog=backlog or 0, after=after))
 
 

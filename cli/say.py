@@ -15,7 +15,7 @@ from sandpiper.cli.visit import refused, stored, too_long
 from sandpiper.common.errors import Refusal, SandpiperError, UsageError
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.messages import Ack
-from sandpiper.common.target import Target, parse_target
+from sandpiper.common.target import Target, parse_broker
 from sandpiper.peer import Pending, Room
 
 
@@ -34,7 +34,7 @@ def command(caller: Caller, target: str, text: tuple[str, ...], me: bool, as_jso
     sandpiper say localhost:5000/lobby the build is green
     tail -f app.log | sandpiper say localhost:5000/logs - --nick app
     """  # noqa: D301  # click means the character
-    aim = parse_target(target)
+    aim = parse_broker(target)
     words = " ".join(text)
     if not words.strip():
         raise UsageError("there is no text to send")

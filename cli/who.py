@@ -13,7 +13,7 @@ from sandpiper.cli.render import Renderer
 from sandpiper.cli.terminal import coloured
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Members
-from sandpiper.common.target import Target, parse_target
+from sandpiper.common.target import Target, parse_broker
 
 
 @click.command("who")
@@ -28,7 +28,7 @@ def command(caller: Caller, target: str, as_json: bool) -> None:
     \b
     sandpiper who localhost:5000/lobby
     """  # noqa: D301  # click means the character
-    sys.stdout.buffer.write(run(_who(caller, parse_target(target), as_json=as_json)))
+    sys.stdout.buffer.write(run(_who(caller, parse_broker(target), as_json=as_json)))
 
 
 async def _who(caller: Caller, aim: Target, *, as_json: bool) -> bytes:

@@ -1,21 +1,27 @@
-"""A TARGET on the command line: which broker, which room, which key is expected."""
+"""A TARGET on the command line: a room at a broker, a room code, or an invite link that holds either."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.rooms import LOBBY, room_name
 from sandpiper.common.sanitise import clip, printable
+
+if TYPE_CHECKING:
+    from sandpiper.common.codes import RoomCode
+    from sandpiper.common.invite import Invite
 
 PORT: Final = 5000
 """A broker's door, unless told otherwise."""
 DISCOVERY_PORT: Final = 8000
 """A discovery service's."""
 FORM: Final = "HOST[:PORT][/ROOM][#FINGERPRINT]"
+LINK: Final = "sandpiper://"
+"""An invite link begins so."""
 
 _QUOTED_COLUMNS: Final = 60  # of the user's own words in an error
 _SHAPE: Final = re.compile(
@@ -28,7 +34,6 @@ _SHAPE: Final = re.compile(
 )
 _HOST: Final = re.compile(r"[^\W_](?:[\w.-]*[\w.])?")
 _FINGERPRINT: Final = re.compile(r"[a-z2-7]{24}")  # common/keys.py makes them
-_CODE: Final = re.compile(r"\w+(?:[ -]+\w+)*[ -]+\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +57,52 @@ class Target:
         return f"{self.address}/{self.room}" + (f"#{self.fingerprint}" if self.fingerprint else "")
 
 
-def parse_target(text: str) -> Target:
-    """A TARGET: a broker has a `:`, `/`, `.` or `[`, or is localhost. Raises UsageError for all else."""
+def parse_target(text: str) -> Target | RoomCode | Invite:
+    """What a TARGET means. Raises UsageError, which quotes of a room code at most a word that is in no list."""
+    # Not at the top: invites hold targets, and to name a broker takes no word list.
+    from sandpiper.common.codes import is_code_like, known_words, parse_code
+    from sandpiper.common.invite import parse_invite
+
     text = text.strip()
-    if text.lower().startswith("sandpiper://"):
-        _fail(text, "is an invite link, and this version knows brokers only", f"give {FORM}")
-    bare = text.partition("#")[0]
-    if not any(mark in bare for mark in ":/.[") and bare.lower() != "localhost":
-        if _CODE.fullmatch(text):
-            _fail(text, "reads like a room code, and this version knows brokers only", f"give {FORM}")
-        named = len(text) <= _QUOTED_COLUMNS and _HOST.fullmatch(text)
-        hint = f"for a host of that name try {text}:{PORT}" if named else f"try localhost:{PORT}"
-        _fail(text, f"is no broker ({FORM})", hint)
+    if is_link(text):
+        return parse_invite(text)
+    if _names_broker(text):
+        return parse_host(text)
+    if not is_code_like(text) and known_words(text) < 2:
+        _no_broker(text, f"{FORM}) and no room code (pine-ocean-42")
+    try:
+        return parse_code(text)
+    except UsageError as error:
+        if known_words(text) or not _HOST.fullmatch(text):
+            raise
+        raise UsageError(f"{error}; if it is a host, give {clip(text, _QUOTED_COLUMNS)}:{PORT}") from None
+
+
+def parse_broker(text: str) -> Target:
+    """The TARGET of a command that takes brokers only. Raises UsageError."""
+    from sandpiper.common.codes import is_code_like
+
+    text = text.strip()
+    if is_link(text):
+        raise UsageError(f"that is an invite link, and here a broker is wanted; give {FORM}")
+    if is_code_like(text):
+        raise UsageError(f"that reads like a room code, and here a broker is wanted; give {FORM}")
+    if not _names_broker(text):
+        _no_broker(text, FORM)
     return parse_host(text)
+
+
+def is_link(text: str) -> bool:
+    """Whether it is meant as an invite link."""
+    return text[: len(LINK)].lower() == LINK
+
+
+def parse_address(text: str, port: int) -> str:
+    """`HOST[:PORT][#FINGERPRINT]`, as a service is named, with `port` unless it names one. Raises UsageError."""
+    target = parse_host(text, port)
+    if "/" in text.strip().lower().removeprefix("tcp://").partition("#")[0]:
+        _fail(text.strip(), "names a room, and a service is meant", "give HOST[:PORT][#FINGERPRINT]")
+    return f"{target.address}#{target.fingerprint}" if target.fingerprint else target.address
 
 
 def parse_host(text: str, port: int = PORT) -> Target:
@@ -86,6 +124,17 @@ def parse_host(text: str, port: int = PORT) -> Target:
     )
 
 
+def _names_broker(text: str) -> bool:
+    bare = text.partition("#")[0]
+    return any(mark in bare for mark in ":/.[") or bare.lower() == "localhost"
+
+
+def _no_broker(text: str, forms: str) -> NoReturn:
+    named = len(text) <= _QUOTED_COLUMNS and _HOST.fullmatch(text)
+    hint = f"for a host of that name try {text}:{PORT}" if named else f"try localhost:{PORT}"
+    _fail(text, f"is no broker ({forms})", hint)
+
+
 def _six(text: str, host: str) -> str:
     try:
         return str(IPv6Address(host))
@@ -96,9 +145,10 @@ def _six(text: str, host: str) -> str:
 def _host(text: str, host: str) -> str:
     if not host:
         _fail(text, "names no host", f"give {FORM}, such as localhost:{PORT}")
+    host = host.lower()
     if not _HOST.fullmatch(host) or not host.isprintable():
         _fail(text, "has a host name with something in it that no host name has", f"give {FORM}")
-    return host.lower()
+    return host
 
 
 def _port(text: str, port: str) -> int:

@@ -22,7 +22,7 @@ from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.nicks import fold, look_alike, nick
 from sandpiper.common.rooms import room_name
 from sandpiper.common.sanitise import clip, printable, width
-from sandpiper.common.target import parse_host, parse_target
+from sandpiper.common.target import parse_broker, parse_host, parse_target
 from sandpiper.common.trust import format_known, parse_known
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
@@ -84,9 +84,12 @@ def texts(raw: bytes) -> None:
     assert width(clip(shown, 20)) <= 20, "clipped"
     assert len(format_known(parse_known(text))) - len(text) in (0, 1), "the pins' file is kept"
     attempt(room_name, text)
-    for parse in (parse_target, parse_host):
+    for parse in (parse_broker, parse_host, parse_target):
         target = attempt(parse, text)
         assert target is None or parse_target(str(target)) == target, "a target reads back"
+    for link in (f"sandpiper://join?{text}#pine-ocean-42", f"sandpiper://join#{text}", f"sandpiper://connect/{text}"):
+        target = attempt(parse_target, link)
+        assert target is None or parse_target(str(target)) == target, "an invite reads back"
     claimed = nick(text)
     assert printable(claimed) == claimed, "a nick can be shown"
     assert look_alike(claimed, [claimed, fold(claimed)]) is None, "a nick is itself"
@@ -122,7 +125,7 @@ def seeds() -> list[bytes]:
     found += [
         vector["line"].encode() + b"\n" for vector in json.loads((VECTORS / "lines.json").read_text(encoding="utf-8"))
     ]
-    return [*found, b"", b"alice", b"127.0.0.1:5000/lobby"]
+    return [*found, b"", b"alice", b"127.0.0.1:5000/lobby", b"pine-ocean-42", b"discovery=a:1&broker=[::1]:2"]
 
 
 def make(dice: random.Random, corpus: list[bytes]) -> bytes:

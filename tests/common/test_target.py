@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandpiper.common.codes import RoomCode
 from sandpiper.common.errors import UsageError
+from sandpiper.common.invite import Invite
 from sandpiper.common.rooms import LOBBY
 from sandpiper.common.sanitise import printable
-from sandpiper.common.target import PORT, Target, parse_host, parse_target
+from sandpiper.common.target import PORT, Target, parse_address, parse_broker, parse_host, parse_target
 
 FINGERPRINT = "abcdefghijklmnopqrstu234"
 
@@ -31,7 +33,7 @@ def test_a_target_reads_back(target: Target) -> None:
 
 @given(st.one_of(st.text(max_size=30), st.text(":/#[].a5-", max_size=20)))
 def test_anything_else_is_one_line_of_usage(text: str) -> None:
-    for parse in (parse_target, parse_host):
+    for parse in (parse_target, parse_broker, parse_host):
         try:
             target = parse(text)
         except UsageError as error:
@@ -62,17 +64,18 @@ def test_anything_else_is_one_line_of_usage(text: str) -> None:
     ],
 )
 def test_brokers(text: str, target: Target) -> None:
-    assert parse_target(text) == target
-    assert parse_host(text) == target
+    assert parse_target(text) == parse_broker(text) == parse_host(text) == target
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("foo", "'foo' is no broker (HOST[:PORT][/ROOM][#FINGERPRINT]); for a host of that name try foo:5000"),
-        ("pine-ocean-42", "reads like a room code"),
-        ("Pine Ocean 42", "reads like a room code"),
-        ("sandpiper://pine", "is an invite link"),
+        ("foo", "'foo' is no broker (HOST[:PORT][/ROOM][#FINGERPRINT]) and no room code (pine-ocean-42); for a host"),
+        ("foo", "for a host of that name try foo:5000"),
+        ("pine-ocean", "the room code has no number at its end"),
+        ("oceon-pine-42", "'oceon' is in no word list; did you mean 'ocean'?"),
+        ("web-01", "if it is a host, give web-01:5000"),
+        ("sandpiper://pine", "the invite link leads nowhere"),
         ("", "try localhost:5000"),
         ("two words", "try localhost:5000"),
         ("::1", "goes in brackets: [::1]:5000"),
@@ -105,6 +108,42 @@ def test_connect_takes_a_bare_word_as_a_host() -> None:
     assert parse_host("foo") == Target("foo")
     assert parse_host("pine-ocean-42") == Target("pine-ocean-42")
     assert parse_host(f"foo#{FINGERPRINT}") == Target("foo", fingerprint=FINGERPRINT)
+
+
+@pytest.mark.parametrize("text", ["pine-ocean-42", " Pine Ocean 42 ", "42_pine_ocean"])
+def test_words_and_a_number_are_a_room_code(text: str) -> None:
+    assert parse_target(text) == RoomCode(("pine", "ocean"), 42)
+
+
+def test_a_link_is_an_invite() -> None:
+    assert parse_target("Sandpiper://join#pine-ocean-42") == Invite(RoomCode(("pine", "ocean"), 42))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("pine-ocean-42", "reads like a room code, and here a broker is wanted"),
+        ("sandpiper://join#pine-ocean-42", "is an invite link, and here a broker is wanted"),
+        ("foo", "'foo' is no broker (HOST[:PORT][/ROOM][#FINGERPRINT]); for a host of that name try foo:5000"),
+    ],
+)
+def test_where_a_broker_is_wanted_nothing_else_will_do_and_no_code_is_quoted(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_broker(text)
+    assert says in str(caught.value)
+    assert "ocean" not in str(caught.value)
+
+
+def test_a_service_is_an_address_alone() -> None:
+    assert parse_address("foo", 8000) == "foo:8000"
+    assert parse_address(f"tcp://[::1]:1#{FINGERPRINT}", 8000) == f"[::1]:1#{FINGERPRINT}"
+    with pytest.raises(UsageError, match="names a room"):
+        parse_address("foo/lobby", 8000)
+
+
+def test_a_host_s_lower_case_is_a_host_too() -> None:
+    with pytest.raises(UsageError, match="host name"):
+        parse_host("\u0130x")
 
 
 def test_addresses_bracket_ipv6() -> None:
