@@ -584,6 +584,8 @@ class ChatApp(App[int]):
 
     def touched(self, key: str) -> bool:
         """Any other key; whether it has been used up."""
+        if self.screen.has_class("-side") and len(key) == 1:
+            self._close_side()
         if self._offers:
             self._offers = []
             self.hint.hide("offers")
@@ -811,6 +813,7 @@ class ChatApp(App[int]):
         else:
             screen.remove_class("-away")
             screen.toggle_class("-side")
+            self.call_after_refresh(self._focus)
 
     def action_back(self) -> None:
         """Esc."""
@@ -828,10 +831,18 @@ class ChatApp(App[int]):
         elif self.hint.rows:
             self.hint.hide()
         elif self.screen.has_class("-side"):
-            self.screen.remove_class("-side")
+            self._close_side()
         else:
             self.timeline.newest()
             self._mention_at = None
+
+    def _close_side(self) -> None:
+        self.screen.remove_class("-side")
+        self.call_after_refresh(self._focus)
+
+    def _focus(self) -> None:
+        if self._secret_for is None and self.composer.display:
+            self.composer.focus()
 
     # Textual's events --------------------------------------------------------------------------------------
 
@@ -852,10 +863,11 @@ class ChatApp(App[int]):
     def on_sidebar_room_chosen(self, chosen: Sidebar.RoomChosen) -> None:
         """A click on a room."""
         self.action_room_number(chosen.index + 1)
-        self.screen.remove_class("-side")
+        self._close_side()
 
     def on_sidebar_member_chosen(self, chosen: Sidebar.MemberChosen) -> None:
         """A click on a member: one wants to say something to them."""
+        self._close_side()
         self.composer.put(f"{chosen.nick}: " if not self.composer.text else f"@{chosen.nick} ")
 
     def on_app_focus(self, event: events.AppFocus) -> None:
@@ -865,8 +877,13 @@ class ChatApp(App[int]):
 
     def on_click(self, event: events.Click) -> None:
         """Wherever one clicks, one goes on typing."""
-        if self._secret_for is None:
-            self.composer.focus()
+        self._focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """On a phone the side covers the input; who types wants it back."""
+        if self.screen.has_class("-side") and event.is_printable and event.character:
+            self._close_side()
+            self.composer.put(event.character)
 
     def wear(self, name: str) -> None:
         """Other colours, from now on and the next time."""

@@ -89,12 +89,20 @@ def columns(rows: list[list[Span]]) -> list[list[Span]]:
 
     from sandpiper.common.sanitise import clip, printable
 
-    cleaned = [[(clip(printable(text), 60), key) for text, key in row] for row in rows]
+    cleaned = [[(clip(printable(text), 200), key) for text, key in row] for row in rows]
     count = max((len(row) for row in cleaned), default=0)
     wide = [max((cell_len(row[n][0]) for row in cleaned if n < len(row)), default=0) for n in range(count)]
-    return [
-        [(text + " " * (wide[n] - cell_len(text) + 2), key) for n, (text, key) in enumerate(row)] for row in cleaned
-    ]
+    laid = []
+    for row in cleaned:
+        while row and not row[-1][0]:
+            del row[-1]
+        ends = len(row) - 1
+        laid.append([
+            (text + " " * (wide[n] - cell_len(text) + 2) if n < ends else text, key)
+            for n, (text, key) in enumerate(row)
+            if wide[n]
+        ])  # fmt: skip
+    return laid
 
 
 # The handlers ----------------------------------------------------------------------------------------------
@@ -106,9 +114,9 @@ async def _help(screen: ChatApp, tab: Tab, rest: str) -> None:
         screen.note(tab, f"/{command.name} {command.arguments}".rstrip() + f": {command.help}")
         return
     rows: list[list[Span]] = [
-        [(f"/{command.name}", "accent"), (command.arguments, "soft"), (command.help, "")] for command in COMMANDS
+        [(f"/{command.name} {command.arguments}", "accent"), (command.help, "")] for command in COMMANDS
     ]
-    rows.append([("//text", "accent"), ("", ""), ("sends a line that begins with a slash", "")])
+    rows.append([("//text", "accent"), ("sends a line that begins with a slash", "")])
     screen.table(tab, [*columns(rows), [("", "")], *columns([[(key, "accent"), (what, "")] for key, what in KEYS])])
 
 
@@ -131,9 +139,11 @@ async def _who(screen: ChatApp, tab: Tab, rest: str) -> None:
             (("" if member.verified else "~") + member.nick, f"nick {member.nick}"),
             (path_words(member.path), "soft"),
             ("" if member.rtt_ms is None else f"{member.rtt_ms:.1f} ms", "soft"),
-            ("you" if member.from_ == room.fingerprint else "", "soft"),
+            (
+                "you" if member.from_ == room.fingerprint else f"looks like {alike}" if alike else "",
+                "alarm" if alike else "soft",
+            ),
             (member.from_ or "no key", "faint"),
-            (f"looks like {alike}, and is another" if alike else "", "alarm"),
         ])  # fmt: skip
     screen.table(tab, columns(rows))
 
@@ -317,11 +327,11 @@ async def _quit(screen: ChatApp, tab: Tab, rest: str) -> None:
 COMMANDS: Final = (
     Command("help", "[COMMAND]", "this list", _help),
     Command("nick", "NAME", "take another nick", _nick),
-    Command("who", "", "who is here, by which path, how far, with which key", _who),
+    Command("who", "", "who is here, by which path and how far", _who),
     Command("msg", "NICK TEXT", "whisper to one person", _msg),
     Command("me", "TEXT", "say it in the third person", _me),
-    Command("join", "[ROOM|CODE|TARGET]", "open one more room: here, by its code, or anywhere", _join),
-    Command("create", "", "open a new room, with a code of its own", _create),
+    Command("join", "[ROOM|CODE|TARGET]", "one more room: here, by code, or anywhere", _join),
+    Command("create", "", "open a new room with its own code", _create),
     Command("leave", "", "leave this room", _leave),
     Command("rooms", "", "the rooms that one can join here", _rooms),
     Command("code", "[new]", "what others join by; `new` makes another", _code),
@@ -339,7 +349,7 @@ COMMANDS: Final = (
 
 KEYS: Final = (
     ("Enter", "send"),
-    ("Alt+Enter", "new line (Shift+Enter where the terminal can, Ctrl+J everywhere)"),
+    ("Alt+Enter", "new line; Shift+Enter in some terminals, Ctrl+J in all"),
     ("Tab", "complete: commands, nicks, codes, files"),
     ("Up, Down", "what you sent before"),
     ("Ctrl+R", "search what you sent before"),
@@ -347,7 +357,8 @@ KEYS: Final = (
     ("PgUp, PgDn", "scroll; Ctrl+Home and Ctrl+End to either end"),
     ("Alt+M", "the last message that mentions you, and the one before"),
     ("Alt+C", "choose messages to copy; with the mouse, drag and Ctrl+C"),
-    ("Alt+Up, Alt+Down", "the room before, the room after; Alt+1 to Alt+9; Alt+A the next with something new"),
+    ("Alt+Up, Alt+Down", "the room before, the room after; Alt+1 to Alt+9"),
+    ("Alt+A", "the next room with something new"),
     ("F2", "rooms and members, beside or away"),
     ("Esc", "back: out of a question, a search, to the newest"),
     ("Ctrl+Z", "to the shell; fg comes back"),

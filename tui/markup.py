@@ -146,6 +146,14 @@ def _link(url: str, style: str, spans: list[Span]) -> int:
     return left
 
 
+def hung(spans: list[Span], width: int, hang: int) -> list[Row]:
+    """Pieces that are no markup, as rows; those after the first begin `hang` columns in."""
+    laid: list[Row] = []
+    clean = [(printable(text), style) for text, style in spans]
+    _lay(Block(clean, after=(" " * hang, "")), clean, width, laid)
+    return laid
+
+
 def marked(spans: list[Span], pattern: re.Pattern[str], mark: str) -> list[Span]:
     """The same, with what the pattern finds within a piece marked."""
     out: list[Span] = []
@@ -164,11 +172,13 @@ def marked(spans: list[Span], pattern: re.Pattern[str], mark: str) -> list[Span]
 
 def _lay(block: Block, spans: list[Span], width: int, into: list[Row]) -> None:
     text = spans[0][0] if len(spans) == 1 else "".join(span[0] for span in spans)
-    indent = min(cell_len(block.first[0]), max(0, width - 8))
-    first, after = (block.first, block.after) if indent == cell_len(block.first[0]) else (("", ""), ("", ""))
+    indent = max(cell_len(block.first[0]), cell_len(block.after[0]))
+    first, after = block.first, block.after
+    if indent > width // 2:
+        indent, first, after = 0, ("", ""), ("", "")
     if block.code:  # one ground under all of it
         spans = [*spans, (" " * max(0, width - indent - cell_len(text)), "code")]
-    cuts = breaks(text, width - indent)
+    cuts = breaks(text, width - indent, width - cell_len(first[0]))
     if not cuts:
         into.append([first, *spans] if first[0] else spans)
         return

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from sandpiper.common.limits import NICK_CHARS
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.tui.code import Span
-from sandpiper.tui.markup import JOINED, Row, rows
+from sandpiper.tui.markup import JOINED, Row, hung, rows
 from sandpiper.tui.people import Faces
 from sandpiper.tui.record import TALK, Entry, Record
 from sandpiper.tui.themes import Styles
@@ -144,9 +144,11 @@ class Painter:
         style = {"notice": "faint", "warn": "warn", "bad": "bad"}.get(entry.kind, "soft")
         room = max(8, width - gutter - 3)
         if entry.kind == "table":
+            blank: Span = (" " * (gutter + 2), "")
             return [
-                self._line([(" " * (gutter + 2), ""), *self._cropped(row, room)], width, "", gutter + 2)
-                for row in entry.lines
+                self._line([blank, *row], width, "", gutter + 2, row[0] is JOINED)
+                for line in entry.lines
+                for row in hung(line, room, self._hang(line, room))
             ]
         text = self._crowd(entry) if entry.people else entry.text
         out = []
@@ -157,14 +159,9 @@ class Painter:
         return out
 
     @staticmethod
-    def _cropped(row: Row, room: int) -> Row:
-        out: Row = []
-        for text, key in row:
-            shown = clip(printable(text), room)
-            room -= cell_len(shown)
-            if shown:
-                out.append((shown, key))
-        return out
+    def _hang(line: list[Span], room: int) -> int:
+        before = sum(cell_len(text) for text, _ in line[:-1])
+        return before if before <= room // 2 else 4
 
     @staticmethod
     def _crowd(entry: Entry) -> str:

@@ -45,6 +45,7 @@ class FakeRoom:
         self.asked: list[tuple[str, ...]] = []
         self.unflushed: list[tuple[str, str, str]] = []
         self.closed = False
+        self.stored = asyncio.Event()
         self._queue: asyncio.Queue[Event | SandpiperError | None] = asyncio.Queue()
 
     # What the test does ------------------------------------------------------------------------------------
@@ -89,6 +90,7 @@ class FakeRoom:
         held, self.unflushed = self.unflushed, []
         for name, kind, text in held:
             self._stored(name, kind, text)
+        self.stored.set()
 
     def _stored(self, name: str, kind: str, text: str) -> None:
         message = self.message(self.nick, text, kind=kind, name=name)
@@ -108,7 +110,8 @@ class FakeRoom:
 
     async def flush(self) -> None:
         while self.unflushed:
-            await asyncio.sleep(0.01)
+            self.stored.clear()
+            await self.stored.wait()
 
     async def members(self) -> list[Member]:
         return list(self.people)
