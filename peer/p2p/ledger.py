@@ -144,6 +144,8 @@ class Ledger:
     def _follows(self, state: State, fact: Fact) -> bool:
         deed = fact.deed
         assert isinstance(deed, Rekey)
+        if self.founding.keys.identity in deed.persons:
+            return False  # whose room it is
         return deed.parent == state.epoch and deed.id != state.epoch and self._by_owner(state, fact)
 
     def _remove(self, state: State, fact: Fact) -> None:
@@ -151,8 +153,7 @@ class Ledger:
         assert isinstance(deed, Rekey)
         state.rekeys.append(deed)
         state.epoch = deed.id
-        founder = self.founding.keys.identity
-        state.banned |= {person for person in deed.persons if person != founder}
+        state.banned |= set(deed.persons)
         state.owners -= state.banned
         for each in deed.gone:
             if each.session != self.founder:

@@ -168,7 +168,10 @@ class Rule:
             raise Refusal(
                 Code.INVALID, "only the room's owners may remove somebody: who created it, and whom they named"
             )
-        self._remove({self.person(nick)})
+        person = self.person(nick)
+        if person == member.ledger.founding.keys.identity:
+            raise Refusal(Code.INVALID, "who created the room cannot be removed from it")
+        self._remove({person})
 
     def name_owner(self, nick: str) -> None:
         """Makes a person an owner too. Raises Refusal."""

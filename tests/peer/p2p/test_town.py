@@ -10,13 +10,13 @@ from sandpiper.common.errors import AccessDenied, Rejected
 from sandpiper.common.messages import Lost, Notice, Whisper
 from sandpiper.peer.events import CodeChanged
 from sandpiper.peer.p2p.peers import State
-from tests.peer.p2p.town import CODE, Town, Weather
+from tests.peer.p2p.town import CODE, Citizen, Town, Weather
 
 
-def logs(citizen) -> dict[str, list[tuple[int, str]]]:
+def logs(citizen: Citizen) -> dict[str, list[tuple[int, str]]]:
     found: dict[str, list[tuple[int, str]]] = {}
     for message in citizen.heard:
-        found.setdefault(message.run, []).append((message.seq, message.text))
+        found.setdefault(message.run, []).append((message.seq, getattr(message, "text", "")))
     return found
 
 

@@ -1,4 +1,4 @@
-"""An in-memory town: members' cores on seeded links that drop, repeat and reorder. Time jumps to whatever is due next."""
+"""An in-memory town: members on seeded links that drop, repeat and reorder. Time jumps to whatever is due next."""
 
 from __future__ import annotations
 
@@ -88,16 +88,14 @@ class Town:
         identity = identity or SigningKey(self.random.randbytes(32))
         return SessionKeys.make(identity, self.random.randbytes(32), self.random.randbytes)
 
-    def found(
-        self, name: str, password: str | None = None, capacity: int = 64, history: str = "epoch", **more: bool
-    ) -> Citizen:
+    def found(self, name: str, password: str | None = None, capacity: int = 64, history: str = "epoch") -> Citizen:
         keys = self._keys(None)
         member = found_room(
             keys,
             CODE,
             password,
             Statute(capacity, history),
-            Settings(name, **more),
+            Settings(name),
             now=self.now,
             wall=self.wall,
             entropy=self.random.randbytes,
