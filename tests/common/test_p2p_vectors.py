@@ -1,0 +1,192 @@
+"""The golden vectors of rooms between peers, made by our codecs and read with hashlib, PyNaCl and msgpack alone.
+
+`python tests/common/test_p2p_vectors.py` writes them anew, after a change of the protocol that is meant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import msgpack  # type: ignore[import-untyped]
+from nacl import bindings
+from nacl.signing import SigningKey, VerifyKey
+
+from sandpiper.common import batch, codes, deeds, envelope, knock, packets
+from sandpiper.common.deeds import AnyDeed, Keys, vouch_text
+from sandpiper.common.envelope import DEEDS, NO_HASH, TALK
+from sandpiper.common.messages import DataDraft, MeDraft, MsgDraft
+from sandpiper.common.packets import Card, Carded, Echo, Frontier, Signed
+from sandpiper.common.sealing import Epoch, box_pair, derive, digest, pair_key, short, topic
+from sandpiper.peer.p2p import entries
+
+PATH = Path(__file__).parent.parent / "vectors" / "p2p.json"
+IDENTITY, SIGNING = SigningKey(b"I" * 32), SigningKey(b"S" * 32)
+OTHER = SigningKey(b"O" * 32)
+ROOM, RUN, NONCE = b"R" * 16, b"r" * 16, b"N" * 24
+EPOCH = Epoch(b"E" * 32)
+SESSION = bytes(SIGNING.verify_key)
+BOX, BOX_SECRET = box_pair(b"B" * 32)
+OTHER_BOX, OTHER_SECRET = box_pair(b"b" * 32)
+CURVE = b"C" * 32
+
+
+def keys() -> Keys:
+    text = vouch_text(ROOM, SESSION, BOX, CURVE)
+    return Keys(bytes(IDENTITY.verify_key), SESSION, BOX, CURVE, IDENTITY.sign(text).signature)
+
+
+def card() -> Card:
+    relays = {"chat.example.org:5000": b"a" * 16}
+    return Card(SESSION, 2, "alice", ["192.0.2.7", "2001:db8::7"], 20400, 20401, 8000, relays, False, ["msg"])
+
+
+def signed(own: packets.AnyOwn) -> Signed:
+    body = packets.encode(own)
+    return Signed(SESSION, body, SIGNING.sign(packets.own_text(ROOM, body)).signature)
+
+
+def sign(stream: int, first: int, count: int, prev: bytes, body: bytes) -> envelope.Envelope:
+    return envelope.sign(SIGNING, SESSION, ROOM, RUN, stream, first, count, 7, prev, body)
+
+
+def all_deeds() -> list[AnyDeed]:
+    gone = deeds.Gone(bytes(OTHER.verify_key), 12, 3)
+    return [
+        deeds.Found(keys(), EPOCH.id, 64, 2, False, "epoch"),
+        deeds.Admit(keys()),
+        deeds.Miss(1),
+        deeds.Rotate(2),
+        deeds.Own(bytes(OTHER.verify_key)),
+        deeds.Rekey(EPOCH.id, b"newepoch", [bytes(OTHER.verify_key)], [gone], b"h" * 32, {short(SESSION): b"copy"}, 3),
+        deeds.Cheat(b"one", b"other"),
+    ]
+
+
+def all_letters() -> list[Any]:
+    head = knock.Head(SESSION, TALK, 1, 9)
+    return [
+        knock.Knock(b"A" * 16, 1, b"k" * 32),
+        knock.Answer(b"A" * 16, 1, b"s" * 32, 1, ROOM),
+        knock.Busy(b"A" * 16, 250),
+        knock.Half(b"A" * 16, b"m" * 33),
+        knock.Proof(b"A" * 16, b"c" * 32, b"sealed"),
+        knock.Denied(b"A" * 16, "wrong code"),
+        knock.Handover(b"A" * 16, b"c" * 32, b"sealed"),
+        knock.Application(keys(), signed(Carded(0, card()))),
+        knock.Welcome(ROOM, EPOCH.key, [b"envelope"], [], [head], [SESSION], SESSION, 42),
+    ]
+
+
+def all_said() -> list[Any]:
+    stand = Frontier(SESSION, TALK, 9, b"h" * 32)
+    echo = Echo(short(bytes(OTHER.verify_key)), 12.5, 0.25, True)
+    return [
+        packets.Shout([b"envelope"]),
+        signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, [stand], [echo], 2)),
+        signed(Carded(6, card())),
+        signed(packets.Bye(7, 9, 1)),
+    ]
+
+
+def all_pairs() -> list[Any]:
+    return [
+        packets.Pull(1, SESSION, TALK, 3),
+        packets.Page(1, SESSION, TALK, 1, 9, [b"envelope"]),
+        packets.Have([Frontier(SESSION, TALK, 9, b"h" * 32)]),
+        packets.Cards([signed(Carded(6, card()))]),
+        packets.Hush("w1", "alice", "bob", "psst", 1735812345),
+        packets.Heard("w1"),
+    ]
+
+
+def make() -> dict[str, Any]:
+    drafts = [MsgDraft(text="hello"), MeDraft(text="waves"), DataDraft(value={"t": 21.4})]
+    bodies = [entries.encode(draft, "alice", 1735812345) for draft in drafts]
+    tool = entries.encode(MsgDraft(text="21.4 C", id="x1"), "alice/thermo", 1735812345, tool=True)
+    first = sign(TALK, 1, 3, NO_HASH, batch.pack(bodies))
+    second = sign(TALK, 4, 1, first.hash, batch.pack([tool]))
+    other = bytes(OTHER.verify_key)
+    shared = pair_key(BOX_SECRET, OTHER_BOX, SESSION, other)
+    return {
+        "derived": {
+            "epoch id": EPOCH.id.hex(),
+            "packets": EPOCH.packets.hex(),
+            "cards": EPOCH.cards.hex(),
+            "registration public": bytes(EPOCH.registration.verify_key).hex(),
+            "relay seed": EPOCH.relay_seed.hex(),
+            "short name": short(SESSION).hex(),
+            "pair": shared.hex(),
+            "room topic": topic(ROOM).hex(),
+            "session topic": topic(ROOM, SESSION).hex(),
+            "digest": digest(b"a", b"bc").hex(),
+            "words of generation 2": list(codes.derive_words(derive(EPOCH.key, "words"), 2, 2)),
+        },
+        "envelopes": [first.raw.hex(), second.raw.hex(), sign(DEEDS, 1, 7, NO_HASH, deeds.encode_all(all_deeds())).raw.hex()],
+        "deeds": [deeds.encode_all([deed]).hex() for deed in all_deeds()],
+        "letters": [knock.encode(letter).hex() for letter in all_letters()],
+        "to the room": [packets.to_room(EPOCH, NONCE, said).hex() for said in all_said()],
+        "to one": [packets.to_one(shared, short(SESSION), other, NONCE, said).hex() for said in all_pairs()],
+        "card on a lease": packets.seal_card(EPOCH, NONCE, signed(Carded(6, card()))).hex(),
+    }  # fmt: skip
+
+
+def golden() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+    return found
+
+
+def test_what_we_write_is_what_stands_there() -> None:
+    assert make() == golden()
+
+
+def test_an_envelope_is_read_by_the_grammar_alone() -> None:
+    raws = [bytes.fromhex(raw) for raw in golden()["envelopes"]]
+    prev = bytes(32)
+    for number, raw in enumerate(raws):
+        header, signature, body = raw[:157], raw[157:221], raw[221:]
+        VerifyKey(SESSION).verify(b"sandpiper envelope v1\0" + header, signature)
+        assert (header[:16], header[16:32], header[32:64]) == (ROOM, RUN, SESSION)
+        stream, first = header[64], int.from_bytes(header[65:73], "big")
+        count, clock = int.from_bytes(header[73:77], "big"), int.from_bytes(header[77:85], "big")
+        assert (stream, first, count, clock) == [(0, 1, 3, 7), (0, 4, 1, 7), (1, 1, 7, 7)][number]
+        assert header[85:117] == (bytes(32) if stream else prev)
+        assert header[117:] == hashlib.blake2b(body, digest_size=32).digest()
+        assert len(msgpack.unpackb(body, strict_map_key=False)) == count
+        prev = hashlib.blake2b(header, digest_size=32).digest()
+    assert msgpack.unpackb(raws[0][221:])[0] == {"type": "msg", "nick": "alice", "ts": 1735812345, "text": "hello"}
+
+
+def test_packets_are_opened_by_the_description_alone() -> None:
+    vectors = golden()
+
+    def derived(key: bytes, purpose: bytes, context: bytes = b"") -> bytes:
+        return hashlib.blake2b(b"sandpiper p2p v1\0" + purpose + b"\0" + context, key=key, digest_size=32).digest()
+
+    for raw in map(bytes.fromhex, vectors["to the room"]):
+        head, nonce, box = raw[:9], raw[9:33], raw[33:]
+        assert head == b"\x01" + derived(EPOCH.key, b"id")[:8]
+        key = derived(EPOCH.key, b"packets")
+        said = msgpack.unpackb(bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head, nonce, key))
+        assert said["type"] in ("shout", "signed")
+    other = bytes(OTHER.verify_key)
+    low, high = sorted((SESSION, other))
+    key = derived(bindings.crypto_scalarmult(OTHER_SECRET, BOX), b"pair", low + high)
+    for raw in map(bytes.fromhex, vectors["to one"]):
+        head, nonce, box = raw[:9], raw[9:33], raw[33:]
+        plain = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head + other, nonce, key)
+        assert msgpack.unpackb(plain)["type"] in ("pull", "page", "have", "cards", "hush", "heard")
+
+
+def test_every_kind_has_a_vector() -> None:
+    assert {type(deed) for deed in all_deeds()} == set(get_args(AnyDeed))
+    assert set(get_args(knock.AnyLetter)) <= {type(letter) for letter in all_letters()}
+    assert {type(said) for said in all_pairs()} == set(get_args(packets.AnyPair))
+    owns = {type(packets.decode_own(said.body)) for said in all_said() if isinstance(said, Signed)}
+    assert owns == set(get_args(packets.AnyOwn))
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(make(), indent=2) + "\n", encoding="utf-8")
