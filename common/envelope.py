@@ -1,7 +1,7 @@
 """The envelope: what a member has signed of its own log, one or many entries at once.
 
     envelope  = header signature body
-    header    = room run session stream first count clock prev digest    ; 157 octets
+    header    = room run session stream first count clock prev digest    ; 149 octets
     room      = 16OCTET     ; the room's constant random id
     run       = 16OCTET     ; random, anew in each process
     session   = 32OCTET     ; Ed25519 key of the session whose log this is
