@@ -460,8 +460,10 @@ class ChatApp(App[int]):
 
     def table(self, tab: Tab, lines: list[list[Span]]) -> None:
         """Several of them."""
-        tab.record.table(lines, self.now())
+        entry = tab.record.table(lines, self.now())
         self._look_at_end(tab)
+        if tab is self.current:
+            self.timeline.begin_with(entry.serial)
 
     def _look_at_end(self, tab: Tab) -> None:
         if tab is self.current:
@@ -584,7 +586,7 @@ class ChatApp(App[int]):
 
     def touched(self, key: str) -> bool:
         """Any other key; whether it has been used up."""
-        if self.screen.has_class("-side") and len(key) == 1:
+        if self.screen.has_class("-side"):
             self._close_side()
         if self._offers:
             self._offers = []

@@ -135,6 +135,14 @@ class Timeline(Widget, can_focus=False):
         self._anchor = self.chosen = None
         self._moved()
 
+    def begin_with(self, serial: int) -> None:
+        """Shows what is longer than the screen from its start."""
+        self._deadline = time.perf_counter() + SCREEN_PAINT_S
+        if len(self._lines(serial)) > self.size.height:
+            self._seen = self.record.stop
+            self._anchor = (serial, 0)
+            self._moved()
+
     def reveal(self, serial: int) -> None:
         """Brings an entry into sight and marks it."""
         self.chosen = serial

@@ -27,7 +27,7 @@ def test_help_lists_every_row_and_the_keys() -> None:
         await stage.enters("/help kick")
         await stage.shows("/kick NICK: remove a person for good")
 
-    play(scene, size=(110, 50))
+    play(scene, size=(120, 60))
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
@@ -336,3 +336,13 @@ def test_alarms_are_shown_where_one_looks() -> None:
         await stage.shows("✗ bob has another key than before")
 
     play(scene, house=House(FakeRoom()))
+
+
+def test_help_that_is_longer_than_the_screen_is_shown_from_its_start() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/help")
+        await stage.shows("/help [COMMAND]")
+        await stage.press("escape")
+        await stage.shows("Ctrl+C, Ctrl+D")
+
+    play(scene, size=(80, 24))
