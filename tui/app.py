@@ -301,7 +301,7 @@ class ChatApp(App[int]):
             return
         self._end_mode()
         old = self.current
-        old.draft, old.anchor = self.composer.text, self.timeline.anchor
+        old.draft, old.anchor = self.composer.text, self.timeline.place
         old.record.unread_from = None
         self.current, self._mention_at = tab, None
         self._looked_at(tab)
@@ -817,7 +817,7 @@ class ChatApp(App[int]):
             screen.toggle_class("-side")
             self.call_after_refresh(self._focus)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Esc."""
         if self._secret_for is not None:
             self.on_secret_given(Secret.Given(None))
@@ -917,7 +917,7 @@ class ChatApp(App[int]):
         unsent = sum(len(tab.unsent) for tab in self.tabs)
         self._leaving_words = f"leaving once {unsent} more are delivered; Ctrl+C does not wait" if unsent else "leaving"
         task = asyncio.get_running_loop().create_task(self._leave_rooms(status, patience_s))
-        self._jobs.add(task)  # type: ignore[arg-type]
+        self._jobs.add(task)
 
     async def _leave_rooms(self, status: int, patience_s: float) -> None:
         self.changed()

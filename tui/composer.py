@@ -82,10 +82,10 @@ class Composer(TextArea):
         Binding("alt+d", "delete_word_right", show=False),
     ]
 
-    def __init__(self, host: Host, typed: Typed, **names: str) -> None:
+    def __init__(self, host: Host, typed: Typed, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(
             "", soft_wrap=True, tab_behavior="focus", show_line_numbers=False, compact=True,
-            highlight_cursor_line=False, **names,
+            highlight_cursor_line=False, id=id,
         )  # fmt: skip
         self.cursor_blink = False
         self.typed = typed
@@ -172,8 +172,8 @@ class Secret(Static):
             super().__init__()
             self.text = text
 
-    def __init__(self, **names: str) -> None:
-        super().__init__("", **names)
+    def __init__(self, id: str) -> None:  # noqa: A002  # Textual's word
+        super().__init__("", id=id)
         self._text = ""
 
     def ask(self) -> None:

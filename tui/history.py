@@ -141,7 +141,8 @@ class History:
 
     def _opened(self, sealed: bytes, place: bytes) -> Message | None:
         try:
-            return _DECODER.decode(self._box.decrypt(sealed, place))
+            message: Message = _DECODER.decode(self._box.decrypt(sealed, place))
+            return message
         except (CryptoError, ValueError, msgspec.MsgspecError):
             return None  # of another key, or damaged: it is as if it were not there
 

@@ -49,8 +49,8 @@ class Sidebar(Widget, can_focus=False):
             super().__init__()
             self.nick = nick
 
-    def __init__(self, styles: Styles, faces: Faces, **names: str) -> None:
-        super().__init__(**names)
+    def __init__(self, styles: Styles, faces: Faces, id: str) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id)
         self.styles_of = styles
         self._faces = faces
         self._rooms: tuple[RoomRow, ...] = ()

@@ -31,8 +31,8 @@ class StatusLine(Widget, can_focus=False):
 
     ALLOW_SELECT = False
 
-    def __init__(self, styles: Styles, **names: str) -> None:
-        super().__init__(**names)
+    def __init__(self, styles: Styles, id: str) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id)
         self.styles_of = styles
         self.status = Status()
 
@@ -66,8 +66,8 @@ class Hint(Widget, can_focus=False):
 
     ALLOW_SELECT = False
 
-    def __init__(self, styles: Styles, **names: str) -> None:
-        super().__init__(**names)
+    def __init__(self, styles: Styles, id: str) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id)
         self.styles_of = styles
         self.rows: list[list[Span]] = []
         self.kind = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING or sys.platform != "win32":
     from textual.drivers.linux_driver import LinuxDriver
@@ -13,7 +13,7 @@ if TYPE_CHECKING or sys.platform != "win32":
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self._file = cast(TextIO, Output(self._file))
+            self._file = cast(Any, Output(self._file))
 
         def _run_input_thread(self) -> None:
             try:

@@ -42,8 +42,8 @@ class Timeline(Widget, can_focus=False):
     class Moved(Message):
         """It was scrolled, or is at the end again."""
 
-    def __init__(self, painter: Painter, record: Record, **names: str) -> None:
-        super().__init__(**names)
+    def __init__(self, painter: Painter, record: Record, id: str) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id)
         self.painter = painter
         self.record = record
         self.find: re.Pattern[str] | None = None
@@ -89,7 +89,7 @@ class Timeline(Widget, can_focus=False):
             self.renew()
 
     @property
-    def anchor(self) -> Place | None:
+    def place(self) -> Place | None:
         """Where its first row is; None while it follows the newest."""
         return self._anchor
 
