@@ -498,7 +498,7 @@ PEOPLE_KNOWN: Final = 5000
 LAN_GATHER_S: Final = 0.2
 """Who answers this long after the first that was found is still waited for: answers are spread over 120 ms."""
 LAN_NAMES: Final = 64
-"""Services of our kind that are looked into in one search, of other rooms too; a flood can hide ours, as it can mDNS."""
+"""Services of our kind that one search looks into, of other rooms too. A flood of them hides ours."""
 LAN_PLACES: Final = 16
 LAN_ADDRESSES: Final = 4
 """Places that a search gives, and of one service: each is connected to, so nobody can send us to many."""

@@ -1,0 +1,54 @@
+"""A discovery service inside a peer: composed here, because peer and discovery meet on the wire only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from sandpiper.common.errors import SandpiperError
+
+if TYPE_CHECKING:
+    from sandpiper.discovery.service import Service
+    from sandpiper.peer.p2p.wish import Embedded
+
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # told apart, and listened on only where the peer asks for it
+_BOTH_FAMILIES: Final = ""  # asyncio's word for IPv4's and IPv6's
+
+
+async def embed(host: str, port: int) -> Embedded:
+    """Starts a service on the running loop, at exactly this port; its key and all it knows go with it.
+
+    `0.0.0.0` is every address, IPv6 too where there is any. Raises OSError, EADDRINUSE where somebody is there already.
+    """
+    if host != _EVERYWHERE:
+        return await _open(host, port)
+    try:
+        return await _open(_BOTH_FAMILIES, port)
+    except OSError:
+        return await _open(host, port)  # IPv6 is what is taken or not there; or it says so again
+
+
+class _Running:
+    """See Embedded."""
+
+    def __init__(self, service: Service) -> None:
+        self.port = service.port
+        self._service = service
+
+    async def close(self) -> None:
+        """Ends it. Its clients are told, and look for another."""
+        await self._service.close()
+
+
+async def _open(host: str, port: int) -> _Running:
+    from sandpiper.discovery.service import Config, Service
+
+    service = Service(Config(host, port))
+    try:
+        await service.open()
+    except BaseException as error:
+        await asyncio.shield(service.close())
+        if isinstance(error, SandpiperError) and isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None  # who may be there is the peer's to find out, not the person's
+        raise
+    return _Running(service)
