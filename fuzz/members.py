@@ -64,8 +64,8 @@ class Fuzz:
         ring, room = self.mallory.member.keyring, self.mallory.member
         return [
             packets.encode(packets.Shout([self._envelope(TALK, b"\x91\x80")])),
-            packets.encode(room.signed_card()),
-            packets.encode(ring.signed(room._make_beacon(self.town.now))),
+            packets.encode(room.gossip.signed_card()),
+            packets.encode(ring.signed(room.gossip.make_beacon(self.town.now))),
             packets.encode(packets.Pull(1, self.alice.keys.session, 0, 0)),
             packets.encode(packets.Page(1, self.alice.keys.session, 0, 1, 5, [self._envelope(DEEDS, b"\x90")])),
         ]

@@ -14,7 +14,7 @@ from sandpiper.common.knock import Application, Welcome
 from sandpiper.common.packets import Card, Carded, Signed
 from sandpiper.peer.p2p.joiner import Box, Joiner
 from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.member import Settings
+from sandpiper.peer.p2p.outputs import Settings
 from sandpiper.peer.p2p.rendezvous import Rendezvous
 
 

@@ -29,9 +29,9 @@ from sandpiper.peer.p2p.admit import Admission
 from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
 from sandpiper.peer.p2p.interfaces import candidates
 from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.member import Came, Drop, NewCard, NewEpoch, Out, Reach, Settings
 from sandpiper.peer.p2p.member import Member as Core
 from sandpiper.peer.p2p.mesh import Candidate, Mesh, MeshHeard
+from sandpiper.peer.p2p.outputs import Came, Drop, NewCard, NewEpoch, Out, Reach, Settings
 from sandpiper.peer.p2p.peers import Peer, State, Way
 from sandpiper.peer.p2p.people import People
 from sandpiper.peer.p2p.points import Points
@@ -194,7 +194,7 @@ class P2PEngine:
     async def close(self) -> None:
         """See Engine."""
         if self._core is not None and not self._closed:
-            self._core.bye(time.monotonic())
+            self._core.gossip.bye(time.monotonic())
             self.turn()
             await asyncio.sleep(0)
         await self._let_go()
@@ -226,7 +226,7 @@ class P2PEngine:
 
     def _set_card(self, core: Core) -> None:
         pub, sub = self._doors
-        core.set_card(
+        core.gossip.set_card(
             hosts=self._hosts,
             pub=pub,
             sub=sub,
@@ -235,7 +235,7 @@ class P2PEngine:
         )
 
     def _blob(self, core: Core) -> bytes:
-        return packets.seal_card(core.keyring.epoch, os.urandom(24), core.signed_card())
+        return packets.seal_card(core.keyring.epoch, os.urandom(24), core.gossip.signed_card())
 
     def _use_relays(self) -> None:
         if self._wish.path == "direct":
@@ -249,8 +249,8 @@ class P2PEngine:
                     self._relays.use(announced.address, announced.access_code, pin=False)
 
     def _relays_moved(self) -> None:
-        if self._core is not None and self._core.card.relays != self._relays.addresses:
-            self._core.set_card(relays=self._relays.addresses)
+        if self._core is not None and self._core.gossip.card.relays != self._relays.addresses:
+            self._core.gossip.set_card(relays=self._relays.addresses)
             self.turn()
 
     def _reach(self, session: bytes) -> None:
@@ -264,7 +264,7 @@ class P2PEngine:
     # What the shells say -----------------------------------------------------------------------------------
 
     def _admits(self, curve: bytes) -> bool:
-        return self._core is not None and self._core.admits(curve)
+        return self._core is not None and self._core.presence.admits(curve)
 
     def _received(self, frames: list[bytes], source: bytes | None) -> None:
         core = self._core
@@ -277,7 +277,7 @@ class P2PEngine:
         self.turn()
 
     def _line_moved(self, curve: bytes, up: bool, error: str) -> None:
-        peer = self._core.peer_of(curve) if self._core is not None else None
+        peer = self._core.presence.peer_of(curve) if self._core is not None else None
         if peer is not None:
             peer.link_up, peer.error = up, error
             peer.address = self._address(curve) or peer.address
@@ -292,7 +292,7 @@ class P2PEngine:
     def _subscribed(self, curve: bytes | None, name: bytes) -> None:
         """Somebody has begun to hear us, and should not wait for the next beacon."""
         if self._core is not None and name == topic(self._core.keyring.room):
-            self._core.hurry_beacon(time.monotonic())
+            self._core.gossip.hurry(time.monotonic())
             self._set_clock()
 
     def _relayed(self, packet: bytes) -> None:
@@ -317,7 +317,7 @@ class P2PEngine:
         """The points: members' cards."""
         if self._core is not None:
             for each in cards:
-                self._core.lease_card(each.blob)
+                self._core.gossip.lease_card(each.blob)
             self.turn()
 
     def point_moved(self) -> None:
@@ -548,7 +548,7 @@ class P2PEngine:
     @property
     def full(self) -> bool:
         """See Engine. Alone, nothing waits for anybody."""
-        return self.core.talk.full and not self.core.alone
+        return self.core.talk.full and not self.core.presence.alone
 
     @property
     def empty(self) -> bool:
@@ -563,7 +563,7 @@ class P2PEngine:
     @property
     def alone(self) -> bool:
         """See Engine."""
-        return self.core.alone
+        return self.core.presence.alone
 
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
@@ -602,13 +602,13 @@ class P2PEngine:
 
     async def claim(self, nick: str) -> None:
         """See Engine."""
-        self.core.rename(nick)
+        self.core.gossip.rename(nick)
         self.turn()
 
     async def whisper(self, to: str, text: str) -> None:
         """See Engine."""
         name = os.urandom(8).hex()
-        self.core.whisper(to, text, name, time.monotonic())
+        self.core.whispering.send(to, text, name, time.monotonic())
         waiting = self._whispers[name] = self._loop.create_future()
         self.turn()
         await waiting

@@ -14,7 +14,8 @@ from sandpiper.common.knock import Welcome
 from sandpiper.common.sealing import Epoch
 from sandpiper.peer.p2p.keyring import Keyring, SessionKeys
 from sandpiper.peer.p2p.ledger import Ledger
-from sandpiper.peer.p2p.member import Member, Settings
+from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.outputs import Settings
 from sandpiper.peer.p2p.replica import Replica
 
 Entropy = Callable[[int], bytes]
@@ -87,7 +88,7 @@ def enter_room(
     )
     member.rule.sync()
     for signed in welcome.cards:
-        member.read_card(signed)
+        member.gossip.read_card(signed)
     member.expect(set(welcome.present), welcome.heads, now, backlog)
     return member
 

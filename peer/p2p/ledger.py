@@ -14,7 +14,7 @@ from typing import Final
 
 from sandpiper.common.deeds import Admit, AnyDeed, Cheat, Found, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.limits import ADMITS_MOST, GUESSES
-from sandpiper.common.sealing import digest, short
+from sandpiper.common.sealing import digest
 
 _GENERATIONS: Final = 100_000
 """An owner may skip forms of the code, but not so many that counting them takes time."""
@@ -209,13 +209,6 @@ class Ledger:
         for fact in self._facts:
             if isinstance(fact.deed, Rekey) and fact.writer == writer and fact.deed not in self.state.rekeys:
                 yield fact.deed
-
-    def by_short(self, name: bytes) -> bytes | None:
-        """The session with that short name."""
-        for session in self.state.members:
-            if short(session) == name:
-                return session
-        return None
 
 
 def _counts(state: State, fact: Fact) -> bool:

@@ -112,8 +112,11 @@ class Relays:
             task = asyncio.ensure_future(link.attach(seed))
             task.add_done_callback(lambda done: done.exception() if not done.cancelled() else None)
             if old:
-                handle = asyncio.get_running_loop().call_later(RELAY_OLD_TAG_S, link.detach, old)
-                self._old.add(handle)
+                self._old.add(asyncio.get_running_loop().call_later(RELAY_OLD_TAG_S, self._detach, link, old))
+
+    def _detach(self, link: RelayLink, seed: bytes) -> None:
+        if seed != self._seed:  # of two owners' new keys the first may come back
+            link.detach(seed)
 
     def send(self, cards: list[Card], packet: bytes) -> bool:
         """A packet for those members; whether there is a way to all of them."""

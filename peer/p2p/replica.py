@@ -256,10 +256,6 @@ class Replica:
             track.claims.pop(source, None)
             track.lacking.pop(source, None)
 
-    def behind(self, seq_of: Callable[[Track], int] = lambda track: track.repair.frontier.head) -> int:
-        """How many entries are known to be missing."""
-        return sum(max(seq_of(track) - track.log.head, 0) for track in self.tracks.values() if not track.stopped)
-
     # Repair ------------------------------------------------------------------------------------------------
 
     def get_timer(self) -> float | None:

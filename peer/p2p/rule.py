@@ -37,7 +37,6 @@ class Rule:
         self.code = code
         self.password = password
         self.generation = member.ledger.state.generation
-        self.cheats: set[bytes] = set()
         self._made: dict[bytes, Epoch] = {}
         self._floors: dict[bytes, dict[bytes, int]] = {}
 
@@ -71,7 +70,7 @@ class Rule:
 
     def rotate(self) -> str:
         """Another code from now on; it."""
-        self._member.write(Rotate(self._member.ledger.state.generation + 1))
+        self._member.chronicle.write(Rotate(self._member.ledger.state.generation + 1))
         return str(self.code)
 
     def _turn_code(self) -> None:
@@ -93,7 +92,7 @@ class Rule:
         member = self._member
         state = member.ledger.state
         if isinstance(deed, Miss):
-            at = member.nick_of(writer)
+            at = member.presence.nick_of(writer)
             left = f"{state.missed} of {GUESSES}" if state.generation == deed.generation else "the last one"
             member.events.append(Warned("guess", f"somebody tried a wrong code at {at} ({left} before it changes)"))
         self.sync()
@@ -102,7 +101,7 @@ class Rule:
         if state.generation != self.generation:
             forced = isinstance(deed, Miss)
             self._turn_code()
-            why = "after too many wrong guesses" if forced else f"by {member.nick_of(writer)}"
+            why = "after too many wrong guesses" if forced else f"by {member.presence.nick_of(writer)}"
             member.events.append(Warned("code", f"the room has another code now, {why}: {self.code}"))
 
     def sync(self) -> None:
@@ -111,11 +110,11 @@ class Rule:
         state = member.ledger.state
         for session, keys in state.members.items():
             if session not in member.peers and session != member.session:
-                member.meet(keys)
+                member.presence.meet(keys)
                 self._floor(session)
                 member.replica.resume(session)
         for session in [each for each in member.peers if each not in state.members]:
-            member.part(session)
+            member.presence.part(session)
         for session, (talk, deeds) in state.gone.items():
             member.replica.end(session, talk, deeds)
         if member.session in state.gone:
@@ -178,7 +177,7 @@ class Rule:
         member = self._member
         if not member.ledger.is_owner(member.session):
             raise Refusal(Code.INVALID, "only an owner names others")
-        member.write(Own(self.person(nick)))
+        member.chronicle.write(Own(self.person(nick)))
 
     def person(self, nick: str) -> bytes:
         """The identity of the one person so called, or whose fingerprint begins so. Raises Refusal."""
@@ -196,7 +195,7 @@ class Rule:
         return found.pop()
 
     def _named(self, session: bytes, keys: Keys, nick: str) -> bool:
-        if fold(self._member.nick_of(session)) == fold(nick):
+        if fold(self._member.presence.nick_of(session)) == fold(nick):
             return True
         return len(nick) >= _FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
 
@@ -215,7 +214,7 @@ class Rule:
         copies = {short(session): member.keyring.seal_epoch(session, epoch) for session in stay}
         roster = digest(epoch.id, *sorted([*stay, member.session]))
         generation = ledger.state.generation + 1
-        member.write(Rekey(ledger.state.epoch, epoch.id, sorted(persons), gone, roster, copies, generation))
+        member.chronicle.write(Rekey(ledger.state.epoch, epoch.id, sorted(persons), gone, roster, copies, generation))
 
     # Persons -----------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def make_welcome(member: Member, newcomer: bytes) -> Welcome:
         if stream == TALK and session != newcomer and track.log.head
     ]
     here = [peer for peer in member.peers.values() if peer.here]
-    cards = [member.signed_card(), *(peer.carded for peer in here if peer.carded is not None)]
+    cards = [member.gossip.signed_card(), *(peer.carded for peer in here if peer.carded is not None)]
     return Welcome(
         member.keyring.room,
         member.keyring.epoch.key,

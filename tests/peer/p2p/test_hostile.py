@@ -19,7 +19,7 @@ from sandpiper.peer.p2p.attempt import Attempt, shared_secret
 from sandpiper.peer.p2p.entry import enter_room
 from sandpiper.peer.p2p.joiner import Box, Joiner
 from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.member import Settings
+from sandpiper.peer.p2p.outputs import Settings
 from sandpiper.peer.p2p.peers import Way
 from tests.peer.p2p.town import CODE, Citizen, Town
 
@@ -79,9 +79,9 @@ def test_what_another_says_of_itself_cannot_be_forged() -> None:
 
 def test_what_was_said_cannot_be_said_again() -> None:
     town, alice, bob, mallory = three()
-    old = alice.member.signed_card()
+    old = alice.member.gossip.signed_card()
     packet = mallory.member.keyring.to_room(old)
-    alice.member.rename("alicia")
+    alice.member.gossip.rename("alicia")
     town.collect(alice)
     town.settle(2)
     assert bob.member.peers[alice.keys.session].nick == "alicia"
@@ -129,7 +129,7 @@ def test_nobody_is_framed_by_a_proof_that_is_none() -> None:
     assert true is not None
     false = forged(town, mallory, alice, "two")
     for pair in ((true.raw, false.raw), (true.raw, true.raw), (b"", b"rubbish")):
-        mallory.member.write(deeds.Cheat(*pair))
+        mallory.member.chronicle.write(deeds.Cheat(*pair))
         town.collect(mallory)
     town.settle(3)
     assert "cheat" not in bob.warned
@@ -148,7 +148,7 @@ def test_rubbish_of_every_kind_is_passed_over() -> None:
         town.random.randbytes(500),
         ring.to_room(Shout([b"", b"rubbish", genuine.raw[:-1], genuine.raw + b"x", bytes(300)])),
         ring.to_room(Signed(b"", b"", b"")),
-        ring.to_room(ring.signed(Carded(1 << 30, alice.member.card))),
+        ring.to_room(ring.signed(Carded(1 << 30, alice.member.gossip.card))),
         ring.to_one(bob.keys.session, Have([Frontier(b"", 9, 1 << 62, b"")])),
         ring.to_one(bob.keys.session, packets.Pull(1, b"nobody", 7, 1 << 62)),
         ring.to_one(bob.keys.session, packets.Page(99, bob.keys.session, 0, 5, 1 << 62, [genuine.raw])),
@@ -208,9 +208,11 @@ def test_deeds_that_one_may_not_do_have_no_effect() -> None:
     town, alice, bob, mallory = three()
     ledger = bob.member.ledger
     before, epoch = ledger.state.generation, ledger.state.epoch
-    mallory.member.write(deeds.Own(mallory.member.keyring.keys.vouched(alice.member.keyring.room).identity))
-    mallory.member.write(Rekey(epoch, b"00000000", [alice.member.ledger.founding.keys.identity], [], b"", {}, 1 << 60))
-    mallory.member.write(Rotate(1 << 60))
+    mallory.member.chronicle.write(deeds.Own(mallory.member.keyring.keys.vouched(alice.member.keyring.room).identity))
+    mallory.member.chronicle.write(
+        Rekey(epoch, b"00000000", [alice.member.ledger.founding.keys.identity], [], b"", {}, 1 << 60)
+    )
+    mallory.member.chronicle.write(Rotate(1 << 60))
     town.collect(mallory)
     town.settle(3)
     assert (ledger.state.generation, ledger.state.epoch) == (before, epoch)
@@ -222,7 +224,7 @@ def test_an_admission_without_the_identitys_word_has_no_effect() -> None:
     town, alice, bob, mallory = three()
     stranger = SessionKeys.make(alice.keys.identity, b"c" * 32, town.random.randbytes)
     keys = stranger.vouched(b"another room....")
-    mallory.member.write(Admit(keys))
+    mallory.member.chronicle.write(Admit(keys))
     town.collect(mallory)
     town.settle(2)
     assert keys.session not in bob.member.ledger.state.members

@@ -43,7 +43,7 @@ def test_alone_nothing_is_delivered_until_somebody_has_it() -> None:
     alice = town.found("alice")
     town.post(alice, "is anybody here?")
     town.settle(3)
-    assert alice.member.alone
+    assert alice.member.presence.alone
     assert alice.delivered == []
     bob = town.join("bob")
     town.settle(3)
@@ -290,7 +290,7 @@ def test_whispers_reach_one_alone() -> None:
     town = Town()
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     town.settle(3)
-    alice.member.whisper("bob", "psst", "w1", town.now)
+    alice.member.whispering.send("bob", "psst", "w1", town.now)
     town.collect(alice)
     town.settle(1)
     assert alice.member.answers == [("w1", None)]
@@ -312,12 +312,12 @@ def test_a_goodbye_is_heard_at_once() -> None:
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
     town.settle(2)
-    bob.member.bye(town.now)
+    bob.member.gossip.bye(town.now)
     town.collect(bob)
     bob.dead = True
     town.settle(0.1)
     assert [event.text for event in alice.events if isinstance(event, Notice)] == ["bob joined", "bob left"]
-    assert alice.member.alone
+    assert alice.member.presence.alone
 
 
 def test_what_nobody_has_is_said_to_be_lost() -> None:

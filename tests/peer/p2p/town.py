@@ -18,7 +18,8 @@ from sandpiper.peer.events import Delivered, Event, Received, Warned
 from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
 from sandpiper.peer.p2p.joiner import Joiner
 from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.member import Drop, Member, NewEpoch, Settings
+from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.outputs import Drop, NewEpoch, Settings
 from sandpiper.peer.p2p.peers import Way
 
 WALL = 1_700_000_000.0
@@ -223,7 +224,7 @@ class Town:
 
     def _send(self, citizen: Citizen, other: Citizen, packet: bytes) -> None:
         peer = citizen.member.peers.get(other.keys.session)
-        if self.linked(citizen, other) and other.member.admits(citizen.keys.curve):
+        if self.linked(citizen, other) and other.member.presence.admits(citizen.keys.curve):
             self._by(citizen, other, packet, Way.MESH)
         if citizen.relay and other.relay and peer is not None and peer.wants_relay(self.now):
             self._by(citizen, other, packet, Way.RELAY)

@@ -1,0 +1,109 @@
+"""The chronicle: what comes into the logs goes where it belongs: talk is shown, deeds take effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sandpiper.common import deeds, envelope
+from sandpiper.common.deeds import Admit, AnyDeed, Cheat
+from sandpiper.common.envelope import DEEDS, TALK, Envelope
+from sandpiper.common.errors import Refusal
+from sandpiper.common.messages import Lost
+from sandpiper.peer.events import Warned
+from sandpiper.peer.p2p.replica import Accepted
+
+if TYPE_CHECKING:
+    from sandpiper.peer.p2p.member import Member
+
+
+class Chronicle:
+    """One member's. `arrived` are the sessions of whom something has come, to be acknowledged; `cheats` are known."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self.arrived: set[bytes] = set()
+        self.cheats: set[bytes] = set()
+        self._deed_clock = 0
+
+    def accept(self, accepted: Iterable[Accepted]) -> None:
+        """Envelopes that have come into their logs."""
+        for each in accepted:
+            found = each.envelope
+            if found is None:
+                self._lose(each)
+                continue
+            self.arrived.add(each.session)
+            if found.stream == TALK:
+                self._member.talk.heard(found)
+            else:
+                self._learn(found)
+        for one, other in self._member.replica.proofs:
+            self._expose(one, other)
+        self._member.replica.proofs.clear()
+
+    def _lose(self, lost: Accepted) -> None:
+        if lost.stream == TALK:
+            self._member.events.append(
+                Lost(self._member.room_name, self._member.presence.fingerprint_of(lost.session), lost.lost)
+            )
+
+    def _learn(self, found: Envelope) -> None:
+        try:
+            learnt = deeds.decode(found.body)
+        except Refusal:
+            self._member.strangers += 1
+            return
+        for index, deed in enumerate(learnt[: found.count]):
+            self._hear_deed(found.session, found.first + index, deed)
+
+    def _hear_deed(self, writer: bytes, seq: int, deed: AnyDeed) -> None:
+        if isinstance(deed, Cheat):
+            self._check_cheat(deed)
+        elif not isinstance(deed, Admit) or deed.keys.holds(self._member.keyring.room):
+            self._member.ledger.add(writer, seq, deed)
+            self._member.rule.learnt(writer, deed)
+
+    def _check_cheat(self, deed: Cheat) -> None:
+        try:
+            one, other = envelope.parse(deed.one), envelope.parse(deed.other)
+        except Refusal:
+            return
+        if envelope.genuine(one) and envelope.genuine(other) and envelope.conflict(one, other):
+            self._expose(one, other)
+
+    def _expose(self, one: Envelope, other: Envelope) -> None:
+        """Two signed histories: whoever signed them is followed no further, and everyone is told."""
+        track = self._member.replica.tracks.get((one.session, one.stream))
+        if one.session == self._member.session or track is None:
+            return
+        self._member.replica.stop(one.session)
+        if one.session in self.cheats:
+            return
+        self.cheats.add(one.session)
+        self.write(Cheat(one.raw, other.raw))
+        nick = self._member.presence.nick_of(one.session)
+        text = f"{nick} has signed two different histories: its messages are shown no more"
+        self._member.events.append(Warned("cheat", text))
+
+    def write(self, deed: AnyDeed) -> None:
+        """A deed of one's own: into the log, to the others, and into effect."""
+        log = self._member.replica.log(self._member.session, DEEDS)
+        self._deed_clock += 1
+        made = envelope.sign(
+            self._member.keyring.keys.signing,
+            self._member.session,
+            self._member.keyring.room,
+            self._member.run,
+            DEEDS,
+            log.head + 1,
+            1,
+            self._deed_clock,
+            log.hash,
+            deeds.encode_all([deed]),
+        )
+        self._member.replica.write(made)
+        self._member.shout([made])
+        if not isinstance(deed, Cheat):
+            self._member.ledger.add(self._member.session, made.first, deed)
+            self._member.rule.learnt(self._member.session, deed)
