@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
+from sandpiper.cli.secrets import ACCESS_CODE
 from sandpiper.cli.settings import folders
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.limits import ACCESS_CODE_CHARS, NICK_CHARS
@@ -18,8 +18,6 @@ from sandpiper.common.nicks import ANON
 from sandpiper.common.nicks import nick as valid_nick
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-_CODE: Final = "access_code"
-_FILE: Final = "access_code_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +67,8 @@ def resolve_access_code(context: click.Context) -> str | None:
 
     It is never quoted in an error.
     """
-    given = [name for name in (_CODE, _FILE) if context.params.get(name) is not None]
-    if not given:
-        return None
-    sources = [context.get_parameter_source(name) for name in given]
-    if sources.count(ParameterSource.COMMANDLINE) > 1:
-        raise UsageError("give --access-code-file or --access-code, not both")
-    nearest = given[min(range(len(given)), key=lambda n: _NEAREST.index(sources[n]))]
-    value = str(context.params[nearest])
-    return checked_code(_first_line(Path(value)) if nearest == _FILE else value)
-
-
-_NEAREST: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
-
-
-def _first_line(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline(4 * ACCESS_CODE_CHARS).rstrip("\r\n")
-    except OSError as error:
-        raise UsageError(f"cannot read the access code file {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"the access code file {path} is not UTF-8 text") from None
+    given = ACCESS_CODE.given(context)
+    return None if given is None else checked_code(given.text)
 
 
 def checked_code(code: str) -> str:

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import INVITE_ADDRESSES, INVITE_CHARS
-from sandpiper.common.target import DISCOVERY_PORT, LINK, PORT, Target, is_link, parse_address, parse_host
+from sandpiper.common.target import DISCOVERY_PORT, LINK, PORT, Target, parse_address, parse_host
 
 _JOIN: Final = "join"
 _CONNECT: Final = "connect"
@@ -55,7 +55,7 @@ class Invite:
 def parse_invite(text: str) -> Invite:
     """A link, from anywhere. Raises UsageError, which quotes nothing secret."""
     text = text.strip()
-    if not is_link(text):
+    if text[: len(LINK)].lower() != LINK:
         raise UsageError(f"that is no invite link; one begins with {LINK}")
     if len(text) > INVITE_CHARS or not text.isprintable():
         _fail("is damaged")

@@ -93,8 +93,8 @@ def parse_broker(text: str) -> Target:
 
 
 def is_link(text: str) -> bool:
-    """Whether it is meant as an invite link."""
-    return text[: len(LINK)].lower() == LINK
+    """Whether it is meant as an invite link, a damaged one too: it may hold a code, and is not to be quoted."""
+    return text[: len(LINK) - 1].lower() == LINK[:-1]
 
 
 def parse_address(text: str, port: int) -> str:
@@ -172,4 +172,5 @@ def _fingerprint(text: str, fingerprint: str) -> str:
 
 
 def _fail(text: str, what: str, hint: str) -> NoReturn:
-    raise UsageError(f"'{clip(printable(text), _QUOTED_COLUMNS)}' {what}; {hint}")
+    # After a # there may be a room code: `https://…/#pine-ocean-42` is no link of ours, but the code may be good.
+    raise UsageError(f"'{clip(printable(text.partition('#')[0]), _QUOTED_COLUMNS)}' {what}; {hint}")
