@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from sandpiper.common.limits import (
@@ -53,8 +53,8 @@ class Entry:
     serial: int = -1
     version: int = 0
     message: Message | Whisper | None = None
-    lines: list[list[Span]] = field(default_factory=list)
-    people: list[tuple[str, str]] = field(default_factory=list)
+    lines: tuple[list[Span], ...] = ()
+    people: tuple[tuple[str, str], ...] = ()
 
     @property
     def size(self) -> int:
@@ -186,15 +186,14 @@ class Record:
         if last is not None and last.people and len(last.people) < _GROUPED and day(last.ts) == day(notice.ts):
             pair = ("leave" if notice.event == "join" else "join", notice.nick)
             if notice.event == "join" and pair in last.people:
-                last.people.remove(pair)
-                last.people.append(("back", notice.nick))
+                last.people = (*(each for each in last.people if each != pair), ("back", notice.nick))
             else:
-                last.people.append((notice.event, notice.nick))
+                last.people = (*last.people, (notice.event, notice.nick))
             last.ts = float(notice.ts)
             last.version += 1
             self.version += 1
             return last
-        return self.add(Entry("notice", float(notice.ts), people=[(notice.event, notice.nick)]))
+        return self.add(Entry("notice", float(notice.ts), people=((notice.event, notice.nick),)))
 
     def say(self, kind: str, text: str, ts: float) -> Entry:
         """A line of the screen's own: note, warn or bad."""
@@ -202,7 +201,7 @@ class Record:
 
     def table(self, lines: list[list[Span]], ts: float) -> Entry:
         """Several of them, laid out."""
-        return self.add(Entry("table", ts, lines=lines))
+        return self.add(Entry("table", ts, lines=tuple(lines)))
 
     # What is under way -------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
+from textual.geometry import Region
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
@@ -24,7 +25,7 @@ from sandpiper.common.limits import SCREEN_PAINT_S, SHOWN_CHARS
 from sandpiper.tui.painter import Line, Painter
 from sandpiper.tui.record import Entry, Record
 
-_KEPT: Final = 2000
+_KEPT: Final = 200
 """Entries whose rows are remembered."""
 _WHEEL_ROWS: Final = 3
 _ROWS_PER_ENTRY: Final = 1024  # more than an entry can have, for a number that orders rows: see _number
@@ -56,6 +57,7 @@ class Timeline(Widget, can_focus=False):
         self._deadline = 0.0
         self._unfinished = False
         self._repaint = False
+        self._painting = False
 
     # Whose, and how ----------------------------------------------------------------------------------------
 
@@ -267,8 +269,17 @@ class Timeline(Widget, can_focus=False):
             end = len(strip.text) if span[1] == -1 else span[1]
             style = self.screen.get_component_rich_style("screen--selection")
             strip = _over(strip, max(span[0], line.gutter), end, style)
-        strip = strip.apply_offsets(0, _number(place))
+        if not self._painting:
+            strip = strip.apply_offsets(0, _number(place))  # for the mouse, which asks row by row
         return Strip([*strip, self._bar(y)], width)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All rows, for the screen."""
+        self._painting = True
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._painting = False
 
     def _bar(self, y: int) -> Segment:
         if self._anchor is None or len(self.record) == 0:
