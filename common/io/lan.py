@@ -92,7 +92,8 @@ class Lan:
         """Takes back what was told, and lets go of everything."""
         self._closed = True
         if self._watching is not None:
-            self._watching.cancel()
+            async with self._one_at_a_time:  # never in the middle of something
+                self._watching.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watching
         await self._follow()
@@ -131,10 +132,10 @@ class Lan:
     async def _tell(self) -> list[tuple[Interface, OSError]]:
         """Has each responder tell what is wanted; who could not, and why."""
         wanted = self._wanted
-        behind = [interface for interface in self._responders if self._told.get(interface) != wanted]
         if wanted is None:
             return []
         nameplate, port = wanted
+        behind = [interface for interface in self._responders if self._told.get(interface) != wanted]
         properties = {"n": str(nameplate), "v": str(VERSION)}
         telling = (self._responders[interface].tell(SERVICE, port, properties) for interface in behind)
         failed: list[tuple[Interface, OSError]] = []
@@ -149,7 +150,7 @@ class Lan:
 
     async def _drop(self, interface: Interface) -> None:
         self._told.pop(interface, None)
-        await self._responders.pop(interface).close()
+        await asyncio.shield(self._responders.pop(interface).close())  # whoever waits for it may lose patience
 
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
