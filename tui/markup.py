@@ -29,12 +29,11 @@ _INLINE: Final = re.compile(
     r"`(?P<code>[^`]+)`"
     r"|\*\*(?P<bold>(?! )(?:[^*]|\*(?!\*))+(?<! ))\*\*"
     r"|(?<![\w*])\*(?P<star>(?! )[^*]+(?<! ))\*(?![\w*])"
-    r"|(?<!\w)__(?P<under2>(?! )[^_]+(?<! ))__(?!\w)"
     r"|(?<!\w)_(?P<under>(?! )[^_]+(?<! ))_(?!\w)"
     r"|(?P<url>\bhttps?://[^\s<>\"`]+)",
     re.IGNORECASE,
 )
-_STYLED: Final = {"bold": "bold", "under2": "bold", "star": "italic", "under": "italic"}
+_STYLED: Final = {"bold": "bold", "star": "italic", "under": "italic"}
 _URL: Final = re.compile(
     r"(https?://)([A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?)(?=[/?#]|$)(.*)", re.IGNORECASE
 )

@@ -238,6 +238,7 @@ class Record:
         entry = self.pending.pop(name, None)
         if entry is not None:
             entry.mark = f"✗ not sent: {text}"
+            entry.version += 1
             self.add(entry)
         return entry
 

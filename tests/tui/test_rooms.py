@@ -1,0 +1,301 @@
+"""Several rooms, and what goes wrong with them: shown where one looks, with the next thing to try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, Unreachable
+from sandpiper.common.messages import Lost, Trimmed, Whisper
+from sandpiper.peer.events import Delivered, Entered, Failed, PathChanged
+from sandpiper.tui.history import History
+from sandpiper.tui.port import RoomRequest
+from tests.tui.fake import START, FakeRoom, House, key
+from tests.tui.stage import Stage, play
+
+
+def test_the_first_frame_is_there_before_anything_is_connected() -> None:
+    house = House(FakeRoom())
+    house.gate.clear()
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("localhost:5000/lobby: knocking at localhost:5000/lobby …", "Write to")
+        await stage.enters("typed already")
+        await stage.shows("typed already …")
+        house.gate.set()
+        await stage.shows("typed already ✓", "lobby · broker localhost:5000, 1.2 ms")
+
+    play(scene, house=house, wait=False)
+
+
+def test_what_cannot_be_reached_is_said_and_tried_again_with_enter() -> None:
+    house = House(FakeRoom(), errors=[Unreachable("nobody answers at localhost:5000; is `sandpiper broker` running?")])
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("✗ nobody answers at localhost:5000", "Enter tries again")
+        await stage.enters("hello?")
+        await stage.shows("Enter on an empty line tries again")
+        assert stage.app.composer.text == "hello?"
+        stage.app.composer.take_over("")
+        await stage.press("enter")
+        await stage.shows("in lobby as anna")
+
+    play(scene, house=house, wait=False)
+
+
+def test_the_exit_status_says_that_no_room_was_ever_entered() -> None:
+    house = House(errors=[Unreachable("nobody answers")])
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("nobody answers")
+        await stage.press("ctrl+d")
+
+    assert play(scene, house=house, wait=False).exit_status == 3
+
+
+def test_a_secret_is_asked_for_hidden_and_kept_nowhere(tmp_path: Path) -> None:
+    denied = [AccessDenied("the broker asks for an access code"), AccessDenied("wrong access code; ask for it again")]
+    house = House(FakeRoom(), errors=denied)
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("asks for an access code", "shown to nobody")
+        await stage.types("sesam")
+        await stage.shows("•••••▏")
+        await stage.press("enter")
+        await stage.shows("wrong access code")
+        await stage.types("sesamee")
+        await stage.press("backspace", "enter")
+        await stage.shows("in lobby as anna")
+        await stage.types("hi")
+        await stage.shows("> hi")
+        assert [request.secret for request in house.requests] == [None, "sesam", "sesame"]
+        assert "sesam" not in stage.text
+        assert "sesam" not in repr(house.requests)
+
+    play(scene, house=house, wait=False, history=lambda: History(tmp_path))
+    assert "sesame" not in str(History(tmp_path).recall("typed"))
+
+
+def test_giving_up_on_a_secret() -> None:
+    house = House(FakeRoom(), errors=[AccessDenied("wrong code")])
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("shown to nobody")
+        await stage.press("escape")
+        await stage.hides("shown to nobody")
+        await stage.enters("/join elsewhere.example/den")
+        await stage.until(lambda: len(house.requests) == 2)
+        await stage.shows("in den as anna")
+
+    play(scene, house=house, wait=False)
+
+
+def test_a_lost_connection_and_its_return() -> None:
+    async def scene(stage: Stage) -> None:
+        room = stage.room
+        room.path = "offline"
+        room.happens(PathChanged("offline", "the broker does not answer"))
+        await stage.shows(
+            "the broker does not answer; connecting again", "not connected to localhost:5000, trying again"
+        )
+        room.hold = True
+        await stage.enters("meanwhile")
+        await stage.shows("meanwhile …", "1 to send")
+        room.path = "bus"
+        room.happens(PathChanged("bus", ""), Entered("lobby", "anna", True))
+        room.store()
+        await stage.shows("back in lobby as anna", "meanwhile ✓")
+
+    play(scene)
+
+
+def test_lost_trimmed_and_refused() -> None:
+    room = FakeRoom()
+
+    async def scene(stage: Stage) -> None:
+        room.happens(Lost("lobby", None, 3), Trimmed("lobby", 100))
+        await stage.shows("3 messages lost: nobody has them any more", "what is older than this has been removed")
+        room.hold = True
+        await stage.enters("too much")
+        await stage.shows("too much …")
+        name = room.unflushed[0][0]
+        room.happens(Failed(name, "rate", "slow down"))
+        await stage.shows("✗ not sent: slow down", "Up brings it back")
+        room.unflushed.clear()
+        await stage.press("up")
+        assert stage.app.composer.text == "too much"
+        room.refuse = Refusal(Code.TOO_LARGE, "too large; at most 56 KiB")
+        await stage.press("enter")
+        await stage.shows("✗ not sent: too large; at most 56 KiB")
+        room.refuse = None
+        room.happens(Failed("unknown", "store", "cannot be stored"))
+        await stage.shows("not stored: cannot be stored")
+
+    play(scene, room)
+
+
+def test_delivered_without_a_place() -> None:
+    room = FakeRoom()
+
+    async def scene(stage: Stage) -> None:
+        room.hold = True
+        await stage.enters("long ago")
+        await stage.shows("long ago …")
+        room.happens(Delivered(room.unflushed.pop()[0], 0))
+        await stage.shows("long ago ✓")
+
+    play(scene, room)
+
+
+def test_a_room_that_ends_says_why() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.room.breaks(Rejected("you were removed from the room; ask to be let in again"))
+        await stage.shows("✗ you were removed from the room", "Enter tries again")
+        await stage.press("enter")
+        await stage.until(lambda: len(stage.house.requests) == 2)
+
+    play(scene)
+
+
+def test_drafts_and_places_stay_with_their_rooms() -> None:
+    async def scene(stage: Stage) -> None:
+        for number in range(100):
+            stage.room.says("bob", f"line {number}.")
+        await stage.shows("line 99.")
+        await stage.press("pageup", "pageup")
+        await stage.hides("line 99.")
+        top = stage.app.timeline.place
+        await stage.types("for the lobby")
+        stage.app.open(RoomRequest("localhost:5000/ops"))
+        await stage.shows("in ops as anna")
+        assert stage.app.composer.text == ""
+        await stage.types("for ops")
+        await stage.press("alt+up")
+        assert stage.app.composer.text == "for the lobby"
+        assert stage.app.timeline.place == top
+        await stage.press("alt+2")
+        assert stage.app.composer.text == "for ops"
+        await stage.press("alt+9")
+        assert stage.app.current.name == "ops"
+
+    play(scene)
+
+
+def test_unread_counts_the_unread_line_and_mentions() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.app.open(RoomRequest("localhost:5000/ops"))
+        await stage.shows("in ops as anna")
+        stage.room.says("bob", "seen by nobody")
+        stage.room.says("bob", "anna: but you")
+        await stage.shows("2 elsewhere: Alt+A", "@ 2")
+        await stage.press("alt+a")
+        await stage.shows("─── new ", "seen by nobody", "but you")
+        await stage.hides("elsewhere")
+        await stage.enters("read it")
+        await stage.hides("─── new ")
+
+    play(scene)
+
+
+def test_who_rings_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(stage: Stage) -> None:
+        rang: list[float] = []
+        monkeypatch.setattr(stage.app, "bell", lambda: rang.append(stage.time))
+        stage.app.open(RoomRequest("localhost:5000/ops"))
+        await stage.shows("in ops as anna")
+        lobby = stage.app.tabs[0]
+        stage.room.says("bob", "no mention")
+        stage.room.says("bob", "anna!")
+        stage.room.says("bob", "anna!!")
+        await stage.until(lambda: lobby.unread == 3)
+        assert len(rang) == 1
+        stage.time += 10
+        lobby.notify = "none"
+        stage.room.says("bob", "anna?")
+        await stage.until(lambda: lobby.unread == 4)
+        assert len(rang) == 1
+        lobby.notify = "all"
+        stage.room.says("bob", "anybody?")
+        await stage.until(lambda: lobby.unread == 5)
+        assert len(rang) == 2
+
+    play(scene)
+
+
+def test_whispers_are_told_apart() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.room.happens(Whisper("bob", "anna", "psst", START, "lobby", "w-1", key("bob"), True))
+        await stage.shows("bob whispers to you", "psst")
+
+    play(scene)
+
+
+def test_comings_and_goings_take_one_line() -> None:
+    async def scene(stage: Stage) -> None:
+        for number in range(9):
+            stage.room.joins(f"m{number}")
+        stage.room.leaves("m0")
+        await stage.shows("m0, m1, m2, m3, m4, m5 and 3 others joined · m0 left")
+        await stage.shows("Here 9")
+
+    play(scene)
+
+
+def test_the_members_show_path_time_and_who_only_looks_like_another() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.room.joins("bob", "lan", 0.4)
+        stage.room.joins("b\u043eb", "relay", 41.0, verified=False)
+        stage.room.joins("eve", "none", None)
+        await stage.shows("● bob ✓", "LAN 0.4", "! ~b\u043eb", "like bob", "eve", "none")
+
+    play(scene)
+
+
+def test_history_comes_first_dimmed_and_the_backlog_is_not_doubled(tmp_path: Path) -> None:
+    first = FakeRoom()
+
+    async def talk(stage: Stage) -> None:
+        first.says("bob", "one")
+        await stage.enters("two")
+        await stage.shows("two ✓")
+        await stage.enters("/notify all")
+        await stage.shows("every message rings")
+        await stage.enters("/theme light")
+        await stage.types("never sent")
+
+    play(talk, first, history=lambda: History(tmp_path), theme="")
+    again = FakeRoom()
+    for message in [first.message("bob", "one"), first.message("anna", "two")]:
+        message.seq -= 2
+        again.says(message.nick, message.text, backlog=True)
+    again.seq = 2
+    again.says("bob", "three", backlog=True)
+
+    async def back(stage: Stage) -> None:
+        await stage.shows("one", "two", "three", "never sent")
+        assert stage.text.count("two") == 1
+        assert stage.app.current.record.at(stage.app.current.record.first).old
+        assert stage.app.current.notify == "all"
+        assert stage.app.palette.name == "light"
+        await stage.press("ctrl+c")
+
+    play(back, again, history=lambda: History(tmp_path), theme="")
+
+
+def test_what_is_unsent_when_it_ends_is_a_draft_the_next_time(tmp_path: Path) -> None:
+    room = FakeRoom()
+
+    async def scene(stage: Stage) -> None:
+        room.hold = True
+        await stage.enters("unsent")
+        await stage.shows("unsent …")
+        await stage.types("and this")
+        await stage.press("ctrl+c", "ctrl+c")
+
+    play(scene, room, history=lambda: History(tmp_path))
+
+    async def again(stage: Stage) -> None:
+        await stage.until(lambda: stage.app.composer.text == "unsent\nand this")
+
+    play(again, FakeRoom(), history=lambda: History(tmp_path))
