@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
 import time
 from dataclasses import dataclass, replace
 
 from sandpiper.broker.bus import Pair
-from sandpiper.common.io.connections import peer_of, shut
+from sandpiper.common.io.connections import peer_of, resident, shut, traffic
 from sandpiper.common.limits import (
     GUARD_IDLE_LOOKS,
     GUARD_MARGIN_BYTES,
@@ -26,10 +25,6 @@ from sandpiper.common.limits import (
     GUARD_STEP_BYTES,
     GUARD_UNFINISHED_BYTES,
 )
-
-_TCP_INFO = 11
-_SIOCOUTQ = 0x5411
-_ACKED_RECEIVED = struct.Struct("120xQQ")  # tcpi_bytes_acked and tcpi_bytes_received in Linux's struct tcp_info
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ class Guard:
     def __init__(self, pairs: list[Pair], ports: set[int]) -> None:
         self._pairs = pairs
         self._ports = ports
-        self._baseline = _resident()
+        self._baseline = resident()
         self._armed = False
         self._compared_at = 0
         self._idle_looks = 0
@@ -59,17 +54,17 @@ class Guard:
 
     def look(self) -> int:
         """How many connections were shut."""
-        resident = _resident()
+        size = resident()
         if not self._armed:
-            if resident - self._baseline <= GUARD_MARGIN_BYTES:
+            if size - self._baseline <= GUARD_MARGIN_BYTES:
                 return 0
             self._armed = True
             for pair in self._pairs:
                 pair.account()
         self._idle_looks += 1
-        if resident - self._compared_at < GUARD_STEP_BYTES and self._idle_looks < GUARD_IDLE_LOOKS:
+        if size - self._compared_at < GUARD_STEP_BYTES and self._idle_looks < GUARD_IDLE_LOOKS:
             return 0
-        self._compared_at, self._idle_looks = resident, 0
+        self._compared_at, self._idle_looks = size, 0
         cut = self._compare() if sys.platform == "linux" else self._rebind()
         self.cut += cut
         return cut
@@ -82,7 +77,7 @@ class Guard:
         known, self._known = self._known, {}
         now = time.monotonic()
         for fd, peer in _connections(self._ports):
-            received, taken, waiting = _traffic(fd)
+            received, taken, waiting = traffic(fd)
             out = surfaced.get(fd, 0)
             before = known.get((fd, peer), _Known(received, out, taken, now))
             if before.surfaced != out:
@@ -99,7 +94,7 @@ class Guard:
         """Without the system's count nobody can be told apart: cut everyone once, and take that as the new normal."""
         for pair in self._pairs:
             pair.rebind()
-        self._baseline = _resident()
+        self._baseline = resident()
         return 1
 
 
@@ -116,31 +111,3 @@ def _connections(ports: set[int]) -> list[tuple[int, object]]:
         if peer is not None and isinstance(local, tuple) and local[1] in ports:
             found.append((fd, peer))
     return found
-
-
-def _traffic(fd: int) -> tuple[int, int, int]:
-    """Bytes that this end received, that the other end took, and that wait for it in the system's queue."""
-    import fcntl
-
-    try:
-        with socket.socket(fileno=os.dup(fd)) as copy:
-            info = copy.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)
-            waiting = int.from_bytes(fcntl.ioctl(copy, _SIOCOUTQ, bytes(4)), sys.byteorder)
-    except OSError:
-        return 0, 0, 0
-    if len(info) < _ACKED_RECEIVED.size:
-        return 0, 0, 0
-    acked, received = _ACKED_RECEIVED.unpack_from(info)
-    return received, acked, waiting
-
-
-def _resident() -> int:
-    """Bytes in memory; the peak so far where the system does not tell the present."""
-    if sys.platform == "linux":
-        with open("/proc/self/statm", "rb") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -470,6 +470,11 @@ MESH_LINGER_S: Final = 0.5
 """What is queued when a member leaves, its goodbye, has this long to go out."""
 MESH_ADDRESSES: Final = 16
 """Addresses of one member that are tried; a card with more is no honest one."""
+MESH_GUARD_S: Final = 0.1
+"""How often to look for messages that never end, once the process has grown by GUARD_MARGIN_BYTES: on a gigabit 12 MB
+come in meanwhile."""
+MESH_UNFINISHED_BYTES: Final = 16 * 1024 * 1024
+"""What one connection may have sent since a message last came out: more than the system buffers and a frame."""
 MESH_REBIND_S: Final = 0.005
 """libzmq closes a listener in its own time; the port is asked for again this often until then."""
 INTERFACES_S: Final = 2.0

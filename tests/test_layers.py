@@ -57,6 +57,7 @@ SHELLS: Final = {
     "peer/keeper.py",
     "peer/link.py",
     "peer/p2p/doors.py",
+    "peer/p2p/doorway.py",
     "peer/p2p/interfaces.py",
     "peer/p2p/line.py",
     "peer/p2p/mesh.py",

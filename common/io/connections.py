@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import sys
+
+_TCP_INFO = 11
+_SIOCOUTQ = 0x5411
+_ACKED_RECEIVED = struct.Struct("120xQQ")  # tcpi_bytes_acked and tcpi_bytes_received in Linux's struct tcp_info
 
 
 class Connections:
@@ -48,3 +54,41 @@ def shut(fd: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def port_of(fd: int) -> int:
+    """The TCP port of this end, 0 if it is no such connection."""
+    try:
+        with socket.socket(fileno=os.dup(fd)) as copy:
+            name = copy.getsockname()
+    except OSError:
+        return 0
+    return int(name[1]) if copy.family in (socket.AF_INET, socket.AF_INET6) else 0
+
+
+def traffic(fd: int) -> tuple[int, int, int]:
+    """Bytes that this end received, that the other end took, and that wait for it in the system's queue. Linux only."""
+    import fcntl
+
+    try:
+        with socket.socket(fileno=os.dup(fd)) as copy:
+            info = copy.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)
+            waiting = int.from_bytes(fcntl.ioctl(copy, _SIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0, 0, 0
+    if len(info) < _ACKED_RECEIVED.size:
+        return 0, 0, 0
+    acked, received = _ACKED_RECEIVED.unpack_from(info)
+    return received, acked, waiting
+
+
+def resident() -> int:
+    """Bytes in memory; the peak so far where the system does not tell the present."""
+    if sys.platform == "linux":
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -21,6 +21,7 @@ from sandpiper.common.limits import (
 
 Socket = zmq.Socket[bytes]
 _FILES: Final = 10_240  # what macOS allows at most
+_ZERO_COPY_RECV: Final = 10  # of a context; not named by pyzmq
 ZAP_ENFORCE_DOMAIN: Final = 93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
 
 
@@ -110,6 +111,15 @@ def fleeting(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes
         socket.setsockopt(zmq.HEARTBEAT_IVL, int(MESH_HEARTBEAT_S * 1000))
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, int(MESH_SILENT_S * 1000))
     return socket
+
+
+def copy_received(ctx: zmq.Context[Any]) -> None:
+    """Has each message take the memory that it needs; to be called before the first socket.
+
+    By default a message keeps the whole buffer that it was read with, 8 KiB for the smallest part: whoever sends many,
+    one to a packet, takes two hundred times what they send.
+    """
+    ctx.set(_ZERO_COPY_RECV, 0)
 
 
 def show_departures(socket: Socket) -> None:

@@ -80,18 +80,15 @@ class Line:
         self.address = address
         self.from_host = ""
         self.rtt_ms = 0.0
+        self.fd = -1
+        self.surfaced = 0
         self.since = loop.time()
         self.settled: asyncio.Future[str] = loop.create_future()
         self.ended: Callable[[str], None] | None = None
-        self._monitor = socket.get_monitor_socket(_LOST | _FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._monitor = socket.get_monitor_socket(_LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         self._watch = Drain(loop, self._monitor, self._watched, parts=2, most=BATCH_MESSAGES)
         self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES)
         socket.connect(f"tcp://{address}")
-
-    @property
-    def multiparts(self) -> int:
-        """Messages of several frames that came in and were dropped."""
-        return self._drain.multiparts
 
     def send(self, frame: bytes) -> None:
         """One frame, dropped if the other end is too far behind."""
@@ -112,6 +109,11 @@ class Line:
         """Whether to leave what comes in where it is; what overflows is repaired later."""
         self._drain.hold(on)
 
+    def fail(self, reason: str) -> None:
+        """Has it end for this reason."""
+        if self.ended is not None:
+            self.ended(reason)
+
     def close(self) -> None:
         """Ends it. What a publisher has queued gets a moment to leave."""
         if self._closed:
@@ -125,6 +127,7 @@ class Line:
         self.settled.cancel()
 
     def _received(self, batch: list[list[zmq.Frame]]) -> None:
+        self.surfaced += len(batch)
         if not self._closed:
             self._receive(batch)
 
@@ -133,6 +136,8 @@ class Line:
             event = parse_monitor_message([part.bytes for part in parts])
             if event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._settle(_UP)
+            elif event["event"] == zmq.EVENT_CONNECTED:
+                self.fd = event["value"]
             elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self._failure = _REFUSED
             elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:

@@ -18,38 +18,22 @@ Since every refused socket is thrown away, ZAP answers 400 here, not 300: the ot
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import zmq
 
-from sandpiper.common.io.connections import Connections
-from sandpiper.common.io.drain import Drain
-from sandpiper.common.io.sockets import (
-    CurveKeys,
-    Socket,
-    fleeting,
-    raise_file_limit,
-    serving,
-    show_departures,
-)
+from sandpiper.common.io.sockets import CurveKeys, Socket, copy_received, fleeting, raise_file_limit
 from sandpiper.common.io.zap import Zap
-from sandpiper.common.limits import (
-    BATCH_MESSAGES,
-    FRAME_BYTES,
-    MESH_HWM,
-    MESH_LINGER_S,
-    SUBSCRIPTIONS_PER_CONNECTION,
-    TOPIC_BYTES,
-)
-from sandpiper.peer.p2p.doors import DoorPair, Doors
-from sandpiper.peer.p2p.line import Address, Line
+from sandpiper.common.limits import FRAME_BYTES, MESH_GUARD_S, MESH_HWM, TOPIC_BYTES
+from sandpiper.peer.p2p.doors import Doors
+from sandpiper.peer.p2p.doorway import DOMAIN, Doorway
+from sandpiper.peer.p2p.guard import Guard
+from sandpiper.peer.p2p.line import Address, Line, Receive
 from sandpiper.peer.p2p.route import Route
 
-DOMAIN: Final = "mesh"
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 0
 
 
@@ -95,7 +79,7 @@ class _Peer:
     hears: Route
     speaks: Route | None = None
     held: bool = False
-    wanted: Counter[bytes] = field(default_factory=Counter)
+    wanted: set[bytes] = field(default_factory=set)
 
 
 class Mesh:
@@ -116,21 +100,16 @@ class Mesh:
         self._heard = heard
         self._topics: set[bytes] = set()
         self._peers: dict[bytes, _Peer] = {}
-        self._wanted: Counter[bytes] = Counter()
-        self._subscriptions = Connections()
         self._held = False
         self._closed = False
-        self._doors: Doors | None = None
-        self.malformed = 0
-        self.cut = 0
+        self._malformed = 0
+        self._cut = 0
         raise_file_limit()
+        copy_received(ctx)
         self._zap = Zap(loop, ctx, {DOMAIN: self._judge}, final=True)
-        self._pub = serving(ctx, zmq.XPUB, keys, DOMAIN, MESH_HWM)
-        show_departures(self._pub)
-        self._sub = serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM)
-        self._pair = DoorPair(loop, self._pub, self._sub)
-        self._pub_drain = Drain(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
-        self._sub_drain = Drain(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES)
+        self._doorway = Doorway(loop, ctx, keys, heard.received, heard.subscribed)
+        self._guard = Guard(self._flows)
+        self._watch = loop.call_later(MESH_GUARD_S, self._look)
 
     # Our side ----------------------------------------------------------------------------------------------
 
@@ -139,26 +118,31 @@ class Mesh:
         """Connections that ZAP refused."""
         return self._zap.refused
 
+    @property
+    def malformed(self) -> int:
+        """Frames that were none of ours, and passed over."""
+        return self._malformed + self._doorway.malformed
+
+    @property
+    def cut(self) -> int:
+        """Connections cut for subscribing or sending without end."""
+        return self._cut + self._doorway.cut
+
     def bind(self, hosts: Sequence[str], port: int | None = None) -> Doors:
         """Opens both doors at these hosts (`0.0.0.0` and `::` for all). Raises SandpiperError."""
-        self._doors = self._pair.bind(hosts, port)
-        return self._doors
+        return self._doorway.bind(hosts, port)
 
     def rebind(self) -> None:
         """Cuts every connection that others have made; those still admitted are back in a moment."""
-        self._pair.rebind()
+        self._doorway.rebind()
 
     def subscribe(self, topics: Iterable[bytes]) -> None:
         """What to hear, from everybody. The new ones are asked for before the old ones are given up."""
         wanted = set(topics)
         if any(len(topic) != TOPIC_BYTES for topic in wanted):
             raise ValueError(f"a topic has {TOPIC_BYTES} bytes")
-        for topic in wanted - self._topics:
-            self._sub.setsockopt(zmq.SUBSCRIBE, topic)
-        for topic in self._topics - wanted:
-            self._sub.setsockopt(zmq.UNSUBSCRIBE, topic)
         self._topics = wanted
-        self._sub_drain.look()
+        self._doorway.tune(wanted)
         for peer in self._peers.values():
             if peer.hears.line is not None:
                 peer.hears.line.tune(wanted)
@@ -170,15 +154,14 @@ class Mesh:
             raise ValueError(f"a topic has {TOPIC_BYTES} bytes, a frame at most {FRAME_BYTES}")
         if self._closed:
             return
-        self._pub.send(frame, zmq.NOBLOCK)
-        self._pub_drain.look()
+        self._doorway.send(frame)
         for peer in self._peers.values():
             if peer.speaks is not None and peer.speaks.line is not None:
                 peer.speaks.line.send(frame)
 
     def subscribers(self, topic: bytes) -> int:
         """How many connections carry what goes to this topic."""
-        return self._wanted[topic] + sum(peer.wanted[topic] for peer in self._peers.values())
+        return self._doorway.wanted(topic) + sum(topic in peer.wanted for peer in self._peers.values())
 
     def close(self) -> None:
         """Ends it all at once; what is queued has MESH_LINGER_S to leave, while the context ends."""
@@ -187,11 +170,8 @@ class Mesh:
         self._closed = True
         for key in list(self._peers):
             self.drop(key)
-        self._pair.close()
-        self._pub_drain.close()
-        self._sub_drain.close()
-        self._pub.close(linger=int(MESH_LINGER_S * 1000))
-        self._sub.close(linger=0)
+        self._watch.cancel()
+        self._doorway.close()
         self._zap.close()
 
     # The others --------------------------------------------------------------------------------------------
@@ -243,7 +223,7 @@ class Mesh:
                     peer.hears.line.hold(on)
         if key is None:
             self._held = on
-            self._sub_drain.hold(on)
+            self._doorway.hold(on)
 
     def links(self) -> dict[bytes, Link]:
         """How each peer is connected at the moment."""
@@ -262,11 +242,9 @@ class Mesh:
         )
 
     def _is_own(self, candidate: Candidate) -> bool:
-        return (
-            self._doors is not None
-            and candidate.pub == self._doors.pub
-            and (candidate.host == "::1" or candidate.host.startswith("127."))
-        )
+        doors = self._doorway.doors
+        loopback = candidate.host == "::1" or candidate.host.startswith("127.")
+        return loopback and doors is not None and candidate.pub == doors.pub
 
     # Lines -------------------------------------------------------------------------------------------------
 
@@ -280,7 +258,7 @@ class Mesh:
         socket = fleeting(self._ctx, zmq.XPUB, self._keys, key, MESH_HWM)
         return self._line(socket, address, partial(self._asked_outward, key))
 
-    def _line(self, socket: Socket, address: Address, receive: Callable[[list[list[zmq.Frame]]], None]) -> Line:
+    def _line(self, socket: Socket, address: Address, receive: Receive) -> Line:
         try:
             return Line(self._loop, socket, address, receive)
         except zmq.ZMQError:
@@ -316,65 +294,41 @@ class Mesh:
 
     def _published(self, key: bytes, batch: list[list[zmq.Frame]]) -> None:
         packets = [frame[TOPIC_BYTES:] for (part,) in batch if len(frame := part.bytes) > TOPIC_BYTES]
-        self.malformed += len(batch) - len(packets)
+        self._malformed += len(batch) - len(packets)
         if packets and key in self._peers:
             self._heard.received(packets, key)
 
-    def _brought(self, batch: list[list[zmq.Frame]]) -> None:
-        """At the second door: ZAP's word, which the other end cannot touch, says who it is."""
-        packets: dict[bytes | None, list[bytes]] = {}
-        for (part,) in batch:
-            frame = part.bytes
-            if len(frame) > TOPIC_BYTES:
-                packets.setdefault(_key_of(part), []).append(frame[TOPIC_BYTES:])
-            else:
-                self.malformed += 1
-        for key, some in packets.items():
-            if not self._closed:
-                self._heard.received(some, key)
-
-    def _asked(self, batch: list[list[zmq.Frame]]) -> None:
-        """At the first door: somebody subscribes, or did so no longer."""
-        for (part,) in batch:
-            said = part.bytes
-            if not said or said[0] > _SUBSCRIBE:
-                self.malformed += 1
-            elif said[0] == _SUBSCRIBE:
-                fd = _fd_of(part)
-                if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
-                    self.cut += self._subscriptions.shut(fd)
-                self._wanted[said[1:]] += 1
-                if len(said) == 1 + TOPIC_BYTES:
-                    self._heard.subscribed(_key_of(part), said[1:])
-            elif self._wanted[said[1:]] > 1:
-                self._wanted[said[1:]] -= 1  # one that its connection's end made does not say whose it was
-            else:
-                del self._wanted[said[1:]]
-
     def _asked_outward(self, key: bytes, batch: list[list[zmq.Frame]]) -> None:
+        """At a peer's second door: it subscribes, or does so no longer."""
         peer = self._peers.get(key)
         if peer is None:
             return
         for (part,) in batch:
             said = part.bytes
             if len(said) != 1 + TOPIC_BYTES or said[0] > _SUBSCRIBE:
-                self.malformed += 1
+                self._malformed += 1
             elif said[0] == _UNSUBSCRIBE:
-                del peer.wanted[said[1:]]
+                peer.wanted.discard(said[1:])
             else:
-                peer.wanted[said[1:]] = 1
+                peer.wanted.add(said[1:])
                 self._heard.subscribed(key, said[1:])
 
+    # Who sends without end ---------------------------------------------------------------------------------
 
-def _key_of(part: zmq.Frame) -> bytes | None:
-    try:
-        return bytes.fromhex(str(part.get("User-Id")))
-    except (zmq.ZMQError, ValueError):
-        return None
+    def _flows(self) -> Iterator[tuple[int, int]]:
+        yield from self._doorway.flows()
+        for peer in self._peers.values():
+            line = peer.hears.line
+            if line is not None and not peer.held:
+                yield line.fd, line.surfaced
 
-
-def _fd_of(part: zmq.Frame) -> int:
-    try:
-        return int(part.get(zmq.SRCFD))
-    except zmq.ZMQError:
-        return -1
+    def _look(self) -> None:
+        self._watch = self._loop.call_later(MESH_GUARD_S, self._look)
+        found = self._guard.look()
+        for fd in found:
+            self._doorway.shut(fd)
+        for peer in list(self._peers.values()) if found else ():
+            line = peer.hears.line
+            if line is not None and line.fd in found:
+                self._cut += 1
+                line.fail("cut: it sends a message that never ends")

@@ -77,6 +77,10 @@ class Node:
             except asyncio.TimeoutError:
                 raise AssertionError(f"not within {deadline_s} s; {self.mesh.links()}") from None
 
+    async def hears_last(self, packet: bytes) -> None:
+        """Waits until this is the last that it heard."""
+        await self.until(lambda: bool(self.packets) and self.packets[-1][1] == packet)
+
     def close(self) -> None:
         self.mesh.close()
         self._ctx.term()

@@ -1,0 +1,60 @@
+"""The guard: finds the connections on which a message never ends.
+
+libzmq's MAXMSGSIZE bounds a frame and its high-water marks count whole messages, so the parts of a message that never
+ends bypass both, and no option stops them. But the system knows what a connection has received, and we what has come
+out of it: while nothing comes out, all that comes in is one message. Looked at twice, for a loop that was busy may not
+have read what is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from sandpiper.common.io.connections import peer_of, resident, traffic
+from sandpiper.common.limits import GUARD_MARGIN_BYTES, MESH_UNFINISHED_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What had surfaced when that last moved, and what had been received by then."""
+
+    surfaced: int
+    received: int
+    suspected: bool = False
+
+
+class Guard:
+    """Looks when its owner says so, every MESH_GUARD_S; and only Linux tells it enough.
+
+    `flows` gives each connection's file descriptor and how many messages have come out of it.
+    """
+
+    def __init__(self, flows: Callable[[], Iterable[tuple[int, int]]]) -> None:
+        self._flows = flows
+        self._baseline = resident()
+        self._marks: dict[tuple[int, object], _Mark] = {}
+
+    def look(self) -> set[int]:
+        """The descriptors of those to be cut."""
+        if sys.platform != "linux" or resident() - self._baseline <= GUARD_MARGIN_BYTES:
+            self._marks = {}
+            return set()
+        marks, found = {}, set()
+        for fd, surfaced in self._flows():
+            peer = peer_of(fd)
+            if peer is None:
+                continue
+            received, _, _ = traffic(fd)
+            mark = self._marks.get((fd, peer))
+            if mark is None or mark.surfaced != surfaced:
+                mark = _Mark(surfaced, received)
+            elif received - mark.received > MESH_UNFINISHED_BYTES:
+                if mark.suspected:
+                    found.add(fd)
+                    continue
+                mark = replace(mark, suspected=True)
+            marks[fd, peer] = mark
+        self._marks = marks
+        return found
