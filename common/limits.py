@@ -287,7 +287,7 @@ RENDEZVOUS_HWM: Final = 1000
 """Frames that wait for one connection, so that a burst of requests gets all its answers …"""
 RENDEZVOUS_OWED_BYTES: Final = 768 * 1024
 """… and bytes: the cards of a full group and some letters; what comes beyond is lost."""
-RENDEZVOUS_AHEAD_BYTES: Final = 160 * 1024
+RENDEZVOUS_AHEAD_BYTES: Final = 2 * LETTER_BYTES + 16 * 1024
 """Bytes a greeted connection may be ahead of its requests: two of the largest."""
 RENDEZVOUS_STALLED_S: Final = 60.0
 """A connection that takes nothing of what waits for it is cut after this."""

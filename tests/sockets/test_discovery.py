@@ -526,7 +526,7 @@ def test_rubbish_harms_nobody(service: RunningDiscovery) -> None:
             wire.rest()
         with Wire(service.host, service.port, b"{" * (5 * MIB)) as wire:
             wire.send(b"\n")
-            assert b"line too long" in wire.read(200)
+            assert b"line too long" in wire.read(60)
         for frame in (b"", b"\xc1", os.urandom(1000), b"\x91" * 50_000):
             anna.socket.send(frame)
             assert anna.hear().code == "invalid"
@@ -579,7 +579,7 @@ def test_one_that_does_not_read_loses_its_letters_only(service: RunningDiscovery
         for _ in range(12):
             with Asker(service) as sender:
                 for _ in range(15):
-                    post = rendezvous.Post(r=0, mailbox=card.mailbox, body=os.urandom(LETTER_BYTES))
+                    post = rendezvous.Post(r=0, mailbox=card.mailbox, body=os.urandom(64 * 1024))
                     taken += isinstance(sender.ask(post), rendezvous.Done)
         assert taken > 100  # 6 MiB; what is lost is nobody's affair but the deaf one's
         assert isinstance(anna.claim(), rendezvous.Leased)
