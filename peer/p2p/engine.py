@@ -17,31 +17,29 @@ from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.limits import CUT_AFTER_S, INTERFACES_S, RELAY_AFTER_S
+from sandpiper.common.limits import INTERFACES_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.rendezvous import PeerCard
-from sandpiper.common.sealing import topic
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Entered, Event, PathChanged, Warned
 from sandpiper.peer.p2p.admit import Admission
 from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
-from sandpiper.peer.p2p.interfaces import candidates
 from sandpiper.peer.p2p.keyring import SessionKeys
 from sandpiper.peer.p2p.member import Member as Core
-from sandpiper.peer.p2p.mesh import Candidate, Mesh, MeshHeard
-from sandpiper.peer.p2p.outputs import Came, Drop, NewCard, NewEpoch, Out, Reach, Settings
+from sandpiper.peer.p2p.outputs import Came, Drop, NewCard, NewEpoch, Reach, Settings
 from sandpiper.peer.p2p.peers import Peer, State, Way
 from sandpiper.peer.p2p.people import People
 from sandpiper.peer.p2p.points import Points
-from sandpiper.peer.p2p.relays import Relays
 from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.p2p.ways import Ways, WaysHeard
 from sandpiper.peer.p2p.wish import How, P2PWish
 
 _PATHS_S: Final = 0.5
-_LOCAL: Final = ["127.0.0.1"]
-_EVERYWHERE: Final = ["0.0.0.0", "::"]  # noqa: S104  # whoever is not on the roster is refused by ZAP
+_LINE_S: Final = 0.2
+_EXPECT_S: Final = 2.0
+"""Who is there is asked right after entering: the others have this long to be heard."""
 
 
 class P2PEngine:
@@ -59,20 +57,14 @@ class P2PEngine:
         self._admission: Admission | None = None
         self.events: deque[Event] = deque()
         self.moved = asyncio.Event()
-        heard = MeshHeard(self._received, self._line_moved, self._subscribed)
-        self._mesh = Mesh(self._loop, self._context, self._curve, self._admits, heard)
+        heard = WaysHeard(self._received, self._relayed, self._heard_by_more, self._relays_moved)
+        self._ways = Ways(self._context, self._curve, wish, lambda: self._core, heard)
         self._points = Points(self._context, wish, self)
-        self._relays = Relays(self._context, wish.profile, self._relayed, self._relays_moved)
-        self._doors = (0, 0)
-        self._hosts: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._ticking: asyncio.Task[None] | None = None
-        self._cutting: asyncio.TimerHandle | None = None
         self._whispers: dict[str, asyncio.Future[None]] = {}
         self._last_path = ""
-        self._outward: set[bytes] = set()
-        self._turning = False
         self._closed = False
 
     # Entering and leaving ----------------------------------------------------------------------------------
@@ -87,7 +79,7 @@ class P2PEngine:
 
     async def _start(self) -> None:
         wish = self._wish
-        self._bind()
+        self._ways.bind()
         nameplate = wish.code.nameplate if wish.code is not None else None
         await self._points.open(nameplate)
         if wish.how is How.CREATE:
@@ -97,25 +89,6 @@ class P2PEngine:
         else:
             await self._join_or_create()
         self._go()
-
-    def _bind(self) -> None:
-        wish = self._wish
-        if wish.path == "relay":
-            return
-        hosts, port = _LOCAL if wish.local else _EVERYWHERE, None
-        if wish.listen is not None:
-            host, port = _listen(wish.listen)
-            hosts = [host]
-        doors = self._mesh.bind(hosts, port)
-        self._doors = (doors.pub, doors.sub)
-        self._hosts = self._own_hosts()
-
-    def _own_hosts(self) -> list[str]:
-        wish = self._wish
-        listen = [] if wish.listen is None else [_listen(wish.listen)[0]]
-        known = [host for host in listen if host not in _EVERYWHERE]
-        seen = [point.observed for point in self._points.up() if not wish.local]
-        return list(dict.fromkeys([*wish.advertise, *(known or candidates(wish.local)), *seen]))[:_HOSTS_MOST]
 
     async def _join_or_create(self) -> None:
         try:
@@ -183,9 +156,7 @@ class P2PEngine:
 
     def _go(self) -> None:
         """Inside: opens every way, and starts the clock."""
-        core = self.core
-        room = core.keyring.room
-        self._mesh.subscribe([topic(room), topic(room, core.session)])
+        self._ways.enter(self.core)
         self._use_relays()
         self.events.append(Entered(self.name, self.nick))
         self._ticking = self._loop.create_task(self._tick())
@@ -203,17 +174,15 @@ class P2PEngine:
         if self._closed:
             return
         self._closed = True
-        for timer in (self._timer, self._cutting):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._ticking is not None:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticking
         for waiting in self._whispers.values():
             waiting.cancel()
-        await asyncio.gather(self._points.close(), self._relays.close(), return_exceptions=True)
-        self._mesh.close()
+        await asyncio.gather(self._points.close(), self._ways.close(), return_exceptions=True)
         await self._loop.run_in_executor(None, self._context.term)
 
     @property
@@ -225,46 +194,25 @@ class P2PEngine:
     # Cards and ways ----------------------------------------------------------------------------------------
 
     def _set_card(self, core: Core) -> None:
-        pub, sub = self._doors
-        core.gossip.set_card(
-            hosts=self._hosts,
-            pub=pub,
-            sub=sub,
-            service=self._points.service_port,
-            relays=self._relays.addresses,
-        )
+        self._ways.look(self._observed())
+        core.gossip.set_card(**self._ways.card(), service=self._points.service_port)
+
+    def _observed(self) -> list[str]:
+        return [point.observed for point in self._points.up()]
 
     def _blob(self, core: Core) -> bytes:
         return packets.seal_card(core.keyring.epoch, os.urandom(24), core.gossip.signed_card())
 
     def _use_relays(self) -> None:
-        if self._wish.path == "direct":
-            return
-        self._relays.attach(self.core.keyring.epoch.relay_seed)
-        for broker in self._wish.broker:
-            self._relays.use(broker, self._wish.access_code, pin=True)
-        if not self._wish.broker:
-            for point in self._points.up():
-                for announced in point.brokers:
-                    self._relays.use(announced.address, announced.access_code, pin=False)
+        announced = [broker for point in self._points.up() for broker in point.brokers]
+        self._ways.use_relays(self.core, announced)
 
     def _relays_moved(self) -> None:
-        if self._core is not None and self._core.gossip.card.relays != self._relays.addresses:
-            self._core.gossip.set_card(relays=self._relays.addresses)
+        if self._core is not None and self._core.gossip.card.relays != self._ways.relays:
+            self._core.gossip.set_card(relays=self._ways.relays)
             self.turn()
 
-    def _reach(self, session: bytes) -> None:
-        peer = self.core.peers.get(session)
-        if peer is None or peer.card is None or self._wish.path == "relay" or not peer.card.pub:
-            return
-        card = peer.card
-        found = [Candidate(host, card.pub, card.sub) for host in card.hosts]
-        self._mesh.reach(peer.keys.curve, found, outward=session in self._outward)
-
     # What the shells say -----------------------------------------------------------------------------------
-
-    def _admits(self, curve: bytes) -> bool:
-        return self._core is not None and self._core.presence.admits(curve)
 
     def _received(self, frames: list[bytes], source: bytes | None) -> None:
         core = self._core
@@ -276,22 +224,9 @@ class P2PEngine:
         core.settle(now)
         self.turn()
 
-    def _line_moved(self, curve: bytes, up: bool, error: str) -> None:
-        peer = self._core.presence.peer_of(curve) if self._core is not None else None
-        if peer is not None:
-            peer.link_up, peer.error = up, error
-            peer.address = self._address(curve) or peer.address
-            if not up:
-                peer.lost_link()
-
-    def _address(self, curve: bytes) -> str | None:
-        """Where our line to a member leads: its host."""
-        link = self._mesh.links().get(curve)
-        return link.address.rpartition(":")[0].strip("[]") if link is not None and link.address else None
-
-    def _subscribed(self, curve: bytes | None, name: bytes) -> None:
+    def _heard_by_more(self) -> None:
         """Somebody has begun to hear us, and should not wait for the next beacon."""
-        if self._core is not None and name == topic(self._core.keyring.room):
+        if self._core is not None:
             self._core.gossip.hurry(time.monotonic())
             self._set_clock()
 
@@ -337,37 +272,30 @@ class P2PEngine:
             self._carry_out(command)
         outs, core.outs = core.outs, []
         for out in outs:
-            self._send(core, out)
+            self._ways.send(core, out)
         self._answer(core)
-        if core.events:
-            self._hand_on(core)
+        self.events.extend(core.events)
+        core.events.clear()
         self._turned()
         self._set_clock()
         self.moved.set()
-
-    def _hand_on(self, core: Core) -> None:
-        self.events.extend(core.events)
-        core.events.clear()
 
     def _carry_out(self, command: object) -> None:
         core = self.core
         match command:
             case Reach():
-                self._reach(command.session)
+                self._ways.reach(command.session)
             case Drop():
                 keys = core.ledger.known.get(command.session)
                 if keys is not None:
-                    self._mesh.drop(keys.curve)
+                    self._ways.drop(keys.curve)
             case Came():
                 self._came(command)
             case NewCard():
                 self._points.update(self._blob(core))
             case NewEpoch():
                 self._points.rotate(core.keyring.epoch.registration, self._blob(core))
-                if self._wish.path != "direct":
-                    self._relays.attach(core.keyring.epoch.relay_seed)
-                if command.cut and self._doors != (0, 0):
-                    self._cutting = self._loop.call_later(CUT_AFTER_S, self._mesh.rebind)
+                self._ways.new_epoch(core, cut=command.cut)
 
     def _came(self, command: Came) -> None:
         peer = self.core.peers.get(command.session)
@@ -376,10 +304,18 @@ class P2PEngine:
         if not command.here:
             self.events.append(PeerLeft(self.name, peer.nick))
             return
-        address = self._address(peer.keys.curve)
+        self._recognise(peer)
+        if self._ways.address(peer.keys.curve) is None and Way.MESH in peer.heard:
+            # It was faster than our own line to it, which is about to stand.
+            self._loop.call_later(_LINE_S, self._say_joined, peer)
+        else:
+            self._say_joined(peer)
+
+    def _say_joined(self, peer: Peer) -> None:
+        address = self._ways.address(peer.keys.curve)
         at = PeerAt(peer.nick, address, peer.card.pub if peer.card is not None and address else None)
         self.events.append(PeerJoined(self.name, at))
-        self._recognise(peer)
+        self._turned()
 
     def _recognise(self, peer: Peer) -> None:
         other = self._people.other(peer.nick, peer.fingerprint)
@@ -391,28 +327,6 @@ class P2PEngine:
             self.events.append(Warned("key", text))
         elif not peer.quiet:
             self._people.meet(peer.nick, peer.fingerprint)
-
-    def _send(self, core: Core, out: Out) -> None:
-        now = time.monotonic()
-        room = core.keyring.room
-        if out.to is None:
-            self._mesh.publish(topic(room), out.packet)
-            if self._relays.up:
-                cards = [
-                    peer.card
-                    for peer in core.peers.values()
-                    if peer.card is not None and (peer.wants_relay(now) or self._wish.path == "relay")
-                ]
-                if cards:
-                    self._relays.send(cards, out.packet)
-            return
-        peer = core.peers.get(out.to)
-        if peer is None:
-            return
-        if not peer.reached(now) and peer.card is not None and self._relays.up:
-            self._relays.send([peer.card], out.packet)
-        if self._wish.path != "relay":
-            self._mesh.publish(topic(room, out.to), out.packet)
 
     def _answer(self, core: Core) -> None:
         answers, core.answers = core.answers, []
@@ -449,25 +363,13 @@ class P2PEngine:
         look_at = time.monotonic() + INTERFACES_S
         while True:
             self._summarise()
-            self._bring()
+            self._ways.bring(self.core)
             await asyncio.sleep(_PATHS_S)
-            if time.monotonic() >= look_at and self._doors != (0, 0):
+            if time.monotonic() >= look_at:
                 look_at = time.monotonic() + INTERFACES_S
-                hosts = self._own_hosts()
-                if hosts != self._hosts:
-                    gone, self._hosts = set(self._hosts) - set(hosts), hosts
-                    self._mesh.hurry(gone)
+                if self._ways.look(self._observed()):
                     self._set_card(self.core)
                     self.turn()
-
-    def _bring(self) -> None:
-        """Whoever we hear but does not hear us cannot reach us: to it we bring what we publish."""
-        now = time.monotonic()
-        for session, peer in self.core.peers.items():
-            unheard = peer.here and peer.link_up and not peer.reached(now) and now - peer.known_at > RELAY_AFTER_S
-            if unheard and session not in self._outward:
-                self._outward.add(session)
-                self._reach(session)
 
     def _summarise(self) -> None:
         path, text = self._path_text()
@@ -587,7 +489,13 @@ class P2PEngine:
 
     async def members(self) -> list[Member]:
         """See Engine: oneself first."""
-        core, now = self.core, time.monotonic()
+        core = self.core
+        until = core.entered_at + _EXPECT_S
+        while any(peer.state is State.EXPECTED for peer in core.peers.values()) and time.monotonic() < until:
+            self.moved.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.moved.wait(), until - time.monotonic())
+        now = time.monotonic()
         me = [] if core.settings.quiet else [Member(self.nick, self.fingerprint, True, "self")]
         return me + [
             Member(peer.nick, peer.fingerprint, True, peer.path(now), _ms(peer.rtt_s))
@@ -636,18 +544,19 @@ class P2PEngine:
     async def paths(self) -> list[PathInfo]:
         """See Engine."""
         now = time.monotonic()
-        links = self._mesh.links()
+        links = self._ways.links()
         found = []
         for peer in self.core.peers.values():
             if peer.state is State.LEFT:
                 continue
             link = links.get(peer.keys.curve)
             error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
+            if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble()):
+                error = f"{error}; {trouble}" if error else trouble
             found.append(PathInfo(peer.nick, peer.fingerprint, peer.path(now), _ms(peer.rtt_s), error))
         return found
 
 
-_HOSTS_MOST: Final = 12
 _WORDS: Final = {
     "direct": "direct",
     "lan": "on this network",
@@ -665,17 +574,3 @@ def _randbelow(most: int) -> int:
     import secrets
 
     return secrets.randbelow(most)
-
-
-def _listen(text: str) -> tuple[str, int | None]:
-    """ADDR, ADDR:PORT or [ADDR]:PORT. Raises UsageError."""
-    from sandpiper.common.errors import UsageError
-
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if text.count(":") > 1 and not text.startswith("["):
-        host, colon, port = text, "", ""
-    if not colon:
-        return (host or text).strip("[]"), None
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) < 65535):
-        raise UsageError(f"--listen {text}: ADDR:PORT, a port from 1 to 65534; the next one is used too")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # as asked

@@ -60,7 +60,7 @@ class Member:
         self.replica = replica
         self.settings = settings
         self.run = run
-        self.now = now
+        self.now = self.entered_at = now
         self.wall = wall
         self.events: deque[Event] = deque()
         self.outs: list[Out] = []

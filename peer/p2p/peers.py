@@ -109,7 +109,7 @@ class Peer:
 
     def path(self, now: float) -> str:
         """In a word, for people: direct, lan, relay, via, or none."""
-        if self.direct(now):
+        if self.hears(now) and (self.reached(now) or now - self.known_at < RELAY_AFTER_S):
             return "lan" if _private(self.address) else "direct"
         if now - self.heard.get(Way.RELAY, NEVER) < DIRECT_S:
             return "relay"

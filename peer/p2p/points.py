@@ -190,7 +190,9 @@ class Points:
         if lan is None:
             return
         known = {point.address for point in self.all}
-        places = [place for place in await lan.browse(nameplate, FIND_LAN_S) if place not in known]
+        found = await lan.browse(nameplate, FIND_LAN_S)
+        own = {_place(host, port) for host in candidates(False) for port in PORTS}  # this machine's, probed already
+        places = [place for place in found if place not in known and place not in own]
         await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in places))
 
     def _the_lan(self) -> Lan | None:
@@ -221,10 +223,10 @@ class Points:
             return
         port = int(local[0].address.rpartition(":")[2])
         if port != self._advertised:
-            self._advertised = port
             hosts = [host for host in candidates(False) if not host.startswith("127.") and host != "::1"]
             if hosts and (self._embedded is not None or await _answers(_place(hosts[0], port))):
                 await lan.advertise(self._lease.nameplate, port)
+                self._advertised = port
 
     # Rooms -------------------------------------------------------------------------------------------------
 
@@ -272,7 +274,7 @@ class Points:
 
     def _nobody(self, nameplate: int) -> str:
         where = "there" if self.named else "on this machine" + (" or its network" if self._wish.lan else "")
-        why = f" ({self.lan_trouble})" if self.lan_trouble else ""
+        why = f" ({self.lan_trouble}: try --discovery HOST, with a member's machine)" if self.lan_trouble else ""
         return (
             f"no such room: nobody is in room {nameplate} {where}{why}. Check the number, or whether --discovery is "
             "the same as theirs; to open the room yourself: sandpiper peer --room CODE"
