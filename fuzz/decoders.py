@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from sandpiper.common import control, frame
+from sandpiper.common import control, frame, rendezvous
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.items import Item
 from sandpiper.common.lines import LineReader, TooLong, encode_line
@@ -62,6 +62,15 @@ def answers(raw: bytes) -> None:
     control.encode(control.decode_answer(raw))
 
 
+def meetings(raw: bytes) -> None:
+    for decode in (rendezvous.decode_request, rendezvous.decode_answer):
+        message: rendezvous.AnyRequest | rendezvous.AnyAnswer | None = attempt(decode, raw)
+        if message is not None:
+            rendezvous.encode(message)
+        if isinstance(message, rendezvous.Claim):
+            rendezvous.lease_holds(message, bytes(32), bytes(32))
+
+
 def lines(raw: bytes) -> None:
     """The same lines, whole or split, and no more than one held."""
     whole, split = LineReader(LINE_LIMIT), LineReader(LINE_LIMIT)
@@ -102,6 +111,7 @@ DECODERS: dict[str, Callable[[bytes], None]] = {
     "bus": bus,
     "requests": requests,
     "answers": answers,
+    "meetings": meetings,
     "lines": lines,
     "texts": texts,
 }
@@ -119,7 +129,7 @@ def seeds() -> list[bytes]:
     """Well-formed frames and lines to start from."""
     found = [
         bytes.fromhex(vector["frame"])
-        for name in ("bus.json", "control.json")
+        for name in ("bus.json", "control.json", "rendezvous.json")
         for vector in json.loads((VECTORS / name).read_text(encoding="utf-8"))
     ]
     found += [
