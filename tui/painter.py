@@ -47,6 +47,8 @@ class Painter:
         self.styles = styles
         self._faces = faces
         self._mixed: dict[tuple[str, str], Style] = {}
+        self.airy = False
+        """Whether there is room for an empty row above each sender's name."""
 
     # An entry ----------------------------------------------------------------------------------------------
 
@@ -61,6 +63,8 @@ class Painter:
         if unread:
             out.append(self._across("new", "accent", width))
         head = entry.head or unread
+        if head and self.airy and entry.kind in TALK and not (unread or entry.day):
+            out.append(self._line([], width, "", 0))
         paint = self._talk if entry.kind in TALK or entry.kind == "me" else self._aside
         out += paint(entry, record, width, head, find)
         return out

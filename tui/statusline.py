@@ -52,7 +52,7 @@ class StatusLine(Widget, can_focus=False):
         width, status = self.size.width, self.status
         right = [span for span in status.right if span[0]]
         taken = sum(cell_len(text) for text, _ in right)
-        if taken + 24 > width:
+        if taken + 14 > width:
             right, taken = [], 0
         words = clip(printable(status.words), max(4, width - taken - 5))
         left: list[Span] = [(" ", ""), (_MARKS[status.state], status.state), (" ", ""), (words, "soft")]

@@ -29,6 +29,7 @@ _KEPT: Final = 200
 """Entries whose rows are remembered."""
 _WHEEL_ROWS: Final = 3
 _ROWS_PER_ENTRY: Final = 1024  # more than an entry can have, for a number that orders rows: see _number
+_AIRY_ROWS: Final = 36
 _LATER: Final = "⋯"
 
 Place: TypeAlias = tuple[int, int]
@@ -195,7 +196,15 @@ class Timeline(Widget, can_focus=False):
     def _lines(self, serial: int) -> list[Line]:
         record, width = self.record, self._width
         entry = record.at(serial)
-        key = (entry.version, entry.head, entry.hidden, width, serial == record.unread_from, self.find)
+        key = (
+            entry.version,
+            entry.head,
+            entry.hidden,
+            width,
+            self.painter.airy,
+            serial == record.unread_from,
+            self.find,
+        )
         made = self._made.get(serial)
         if made is not None and made[0] is entry and made[1] == key:
             self._made.move_to_end(serial)
@@ -221,6 +230,7 @@ class Timeline(Widget, can_focus=False):
         self._deadline = time.perf_counter() + SCREEN_PAINT_S
         self._unfinished = False
         height, record = self.size.height, self.record
+        self.painter.airy = height >= _AIRY_ROWS
         rows: list[tuple[Place, Line] | None] = []
         if self._anchor is not None:
             serial, first = self._anchor
