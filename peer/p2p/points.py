@@ -184,6 +184,11 @@ class Points:
             await self._try(f"{_LOOPBACK}:{port}", pin=False)
             return
 
+    async def _search(self, nameplate: int) -> None:
+        """Looks further: on the network, and once more here, where a member may just be taking over."""
+        await asyncio.gather(self._browse(nameplate), asyncio.sleep(_TAKE_OVER_S * 1.5))
+        await self._probe_local()
+
     async def _browse(self, nameplate: int) -> None:
         """Services on the network where that room is."""
         lan = self._the_lan()
@@ -233,15 +238,15 @@ class Points:
     async def lookup(self, nameplate: int) -> list[list[tuple[object, bytes]]]:
         """Mailboxes of the room's members, those of one group together. Raises NoSuchRoom, Unreachable, Rejected."""
         until = asyncio.get_running_loop().time() + LOOKUP_S
-        browsed = self.named
+        searched = self.named
         while True:
             groups, refusals = await self._ask_all(nameplate)
             if groups:
                 return groups
-            if not browsed:
-                browsed = True
+            if not searched:
+                searched = True
                 before = len(self.all)
-                await self._browse(nameplate)
+                await self._search(nameplate)
                 if len(self.all) > before:
                     continue
             self._judge(refusals)
