@@ -26,6 +26,7 @@ from sandpiper.common.errors import Code, Refusal, SandpiperError, TrustError, U
 from sandpiper.common.io.sockets import CurveKeys, calling, context
 from sandpiper.common.limits import CARD_BYTES, LETTER_BYTES, SETTLE_S, VERSION
 from sandpiper.common.rendezvous import BrokerAt, PeerCard, sign_lease
+from sandpiper.discovery.service import Config, Service
 from sandpiper.peer.p2p.rendezvous import Rendezvous
 from sandpiper.peer.profile import Profile
 from tests.sockets.attack import CURVE_GREETING, MIB, PROMPT_S, RawCurve, Wire, modest, until
@@ -160,6 +161,14 @@ class Members:
         await link.open()
         self.made.append((link, heard))
         return link, heard
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """As `until`, for what happens on this loop."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 # The process --------------------------------------------------------------------------------------------------
@@ -584,6 +593,38 @@ def test_one_that_does_not_read_loses_its_letters_only(service: RunningDiscovery
         assert taken > 100  # 6 MiB; what is lost is nobody's affair but the deaf one's
         assert isinstance(anna.claim(), rendezvous.Leased)
         deaf.wire.close()
+
+
+def test_one_that_takes_nothing_for_long_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.discovery.service.RENDEZVOUS_STALLED_S", 0.3)
+
+    def stall(port: int, key: bytes, own: CurveKeys) -> RawCurve:
+        deaf = RawCurve("127.0.0.1", port, own, key, "DEALER", receive_buffer=4096)
+        deaf.send(rendezvous.encode(rendezvous.Greet(r=1, v=VERSION)))
+        return deaf
+
+    async def run() -> None:
+        service = Service(Config("127.0.0.1", 0))
+        await service.open()
+        own = CurveKeys.make()
+        try:
+            async with Members() as members:
+                deaf = await asyncio.to_thread(stall, service.port, service.keys.public, own)
+                boxes = service.core.mailboxes._by_key
+                await eventually(lambda: own.public in boxes)
+                box = boxes[own.public].mailbox
+                for _ in range(5):  # the system's own buffers take some megabytes first
+                    writer, _ = await members.link(f"127.0.0.1:{service.port}")
+                    for _ in range(18):
+                        writer.post(box, os.urandom(64 * 1024))
+                await eventually(lambda: own.public not in boxes)
+                assert service._sample()["cut_total"][1] == 1
+                assert writer.up
+                deaf.wire.close()
+        finally:
+            await service.close()
+
+    asyncio.run(run())
 
 
 def test_many_leases_fit_in_little_memory(service: RunningDiscovery) -> None:
