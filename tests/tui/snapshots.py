@@ -23,7 +23,8 @@ def picture(stage: Stage) -> str:
     rows, looks = [], []
     for number, strip in enumerate(strips):
         rows.append("".join(segment.text for segment in strip).rstrip())
-        at, runs = 0, []
+        at = 0
+        runs: list[tuple[int, int, str]] = []
         for segment in strip:
             end = at + segment.cell_length
             look = _look(segment.style)
