@@ -224,11 +224,16 @@ class Service:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            now = time.monotonic()
-            self.core.tick(now)
-            self.originals.tick(now)
-            self._pump()
-            self._cut_stalled()
+            try:
+                self._clean_up(time.monotonic())
+            except Exception:  # a mistake of ours: what else is over must be forgotten all the same
+                log.exception("cannot clean up")
+
+    def _clean_up(self, now: float) -> None:
+        self.core.tick(now)
+        self.originals.tick(now)
+        self._pump()
+        self._cut_stalled()
 
     def _cut_stalled(self) -> None:
         late = self._loop.time() - RENDEZVOUS_STALLED_S
