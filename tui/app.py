@@ -58,6 +58,34 @@ _INTERRUPTED: Final = 130
 _SIGNALS: Final = ("SIGHUP", "SIGTERM", "SIGINT")
 
 
+_KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
+    "ctrl+c": ("interrupt", ()),
+    "ctrl+q": ("leave", ()),
+    "ctrl+z": ("suspend_process", ()),
+    "ctrl+d": ("end", ()),
+    "ctrl+l": ("redraw", ()),
+    "pageup": ("page", (-1,)),
+    "pagedown": ("page", (1,)),
+    "shift+up": ("rows", (-1,)),
+    "shift+down": ("rows", (1,)),
+    "ctrl+home": ("oldest", ()),
+    "ctrl+end": ("newest", ()),
+    "alt+up": ("room", (-1,)),
+    "alt+down": ("room", (1,)),
+    **{f"alt+{number}": ("room_number", (number,)) for number in range(1, 10)},
+    "alt+a": ("room_with_news", ()),
+    "alt+m": ("mention", ()),
+    "alt+c": ("choose", ()),
+    "ctrl+f": ("find", ()),
+    "ctrl+r": ("recall", ()),
+    "f1": ("help", ()),
+    "f2": ("side", ()),
+    "escape": ("step_back", ()),
+}
+"""Key, action, arguments. The input passes them on in the order in which they came: a binding with priority would
+overtake the letters before it."""
+
+
 def _driver() -> type[Driver] | None:
     if sys.platform == "win32":
         return None
@@ -93,28 +121,8 @@ class ChatApp(App[int]):
     Screen.-away #side { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", priority=True, show=False),
-        Binding("ctrl+q", "leave", priority=True, show=False),
-        Binding("ctrl+z", "suspend_process", priority=True, show=False),
-        Binding("ctrl+d", "end", priority=True, show=False),
-        Binding("ctrl+l", "redraw", priority=True, show=False),
-        Binding("pageup", "page(-1)", priority=True, show=False),
-        Binding("pagedown", "page(1)", priority=True, show=False),
-        Binding("shift+up", "rows(-1)", priority=True, show=False),
-        Binding("shift+down", "rows(1)", priority=True, show=False),
-        Binding("ctrl+home", "oldest", priority=True, show=False),
-        Binding("ctrl+end", "newest", priority=True, show=False),
-        Binding("alt+up", "room(-1)", priority=True, show=False),
-        Binding("alt+down", "room(1)", priority=True, show=False),
-        *(Binding(f"alt+{n}", f"room_number({n})", priority=True, show=False) for n in range(1, 10)),
-        Binding("alt+a", "room_with_news", priority=True, show=False),
-        Binding("alt+m", "mention", priority=True, show=False),
-        Binding("alt+c", "choose", priority=True, show=False),
-        Binding("ctrl+f", "find", priority=True, show=False),
-        Binding("ctrl+r", "recall", priority=True, show=False),
-        Binding("f1", "help", priority=True, show=False),
-        Binding("f2", "side", priority=True, show=False),
-        Binding("escape", "back", priority=True, show=False),
+        Binding(key, f"{name}{args if len(args) != 1 else f'({args[0]})'}", show=False)
+        for key, (name, args) in _KEYS.items()
     ]
 
     def __init__(
@@ -591,11 +599,17 @@ class ChatApp(App[int]):
 
     def touched(self, key: str) -> bool:
         """Any other key; whether it has been used up."""
+        if key in _KEYS:
+            if key != "escape":
+                self._forget_offers()
+                if self.mode == "ask":
+                    self._end_mode()
+            name, arguments = _KEYS[key]
+            getattr(self, f"action_{name}")(*arguments)
+            return True
         if self.screen.has_class("-side"):
             self._close_side()
-        if self._offers:
-            self._offers = []
-            self.hint.hide("offers")
+        self._forget_offers()
         if self.mode == "ask":
             self._end_mode()
             return False
@@ -614,6 +628,11 @@ class ChatApp(App[int]):
         if self.hint.kind == "wrong":
             self.hint.hide("wrong")
         return False
+
+    def _forget_offers(self) -> None:
+        if self._offers:
+            self._offers = []
+            self.hint.hide("offers")
 
     # Modes -------------------------------------------------------------------------------------------------
 
@@ -822,7 +841,7 @@ class ChatApp(App[int]):
             screen.toggle_class("-side")
             self.call_after_refresh(self._focus)
 
-    async def action_back(self) -> None:
+    def action_step_back(self) -> None:
         """Esc."""
         if self._secret_for is not None:
             self.on_secret_given(Secret.Given(None))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Protocol
+from inspect import isawaitable
+from typing import Final, Protocol
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Static, TextArea
@@ -15,6 +16,21 @@ from sandpiper.common.sanitise import printable
 
 _NEW_LINE: Final = frozenset(("alt+enter", "shift+enter", "ctrl+j", "ctrl+enter", "shift+\r", "alt+\r", "ctrl+\r"))
 """Some terminals tell Shift+Enter apart; Alt+Enter and Ctrl+J all of them."""
+
+
+def _editing() -> dict[str, tuple[str, tuple[bool, ...]]]:
+    keys: dict[str, tuple[str, tuple[bool, ...]]] = {"alt+d": ("delete_word_right", ())}
+    for binding in TextArea.BINDINGS:
+        if isinstance(binding, Binding):
+            name, _, argument = binding.action.partition("(")
+            keys.update(dict.fromkeys(binding.key.split(","), (name, (True,) if argument else ())))
+    keys["ctrl+underscore"] = keys["ctrl+slash"] = ("undo", ())
+    return keys
+
+
+_EDITING: Final = _editing()
+"""TextArea's own keys. As bindings they are carried out when they have gone up to the App and back, and what is typed
+fast overtakes them."""
 
 
 class Typed:
@@ -77,11 +93,6 @@ class Host(Protocol):
 class Composer(TextArea):
     """Where one types."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+underscore,ctrl+slash", "undo", "Undo", show=False),
-        Binding("alt+d", "delete_word_right", show=False),
-    ]
-
     def __init__(self, host: Host, typed: Typed, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(
             "", soft_wrap=True, tab_behavior="focus", show_line_numbers=False, compact=True,
@@ -92,13 +103,13 @@ class Composer(TextArea):
         self._host = host
 
     async def _on_key(self, event: Key) -> None:
-        if not self._used(event):
+        if not await self._used(event):
             await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
 
-    def _used(self, event: Key) -> bool:
+    async def _used(self, event: Key) -> bool:
         key = event.key
         if key in ("tab", "shift+tab"):
             self._host.completed(1 if key == "tab" else -1)
@@ -116,6 +127,11 @@ class Composer(TextArea):
             self._recall(self.typed.newer())
         elif event.is_printable and len(self.text) >= DRAFT_CHARS:
             self.app.bell()
+        elif key in _EDITING:
+            name, selecting = _EDITING[key]
+            done = getattr(self, f"action_{name}")(*selecting)
+            if isawaitable(done):
+                await done
         else:
             return False
         return True

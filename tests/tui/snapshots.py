@@ -49,9 +49,15 @@ def _look(style: Style | None) -> str:
     return " ".join(words)
 
 
-def compare(stage: Stage, name: str) -> None:
-    """Fails where the picture is not the file's."""
-    seen, path = picture(stage), FOLDER / f"{name}.txt"
+async def compare(stage: Stage, name: str) -> None:
+    """Fails where the picture does not become the file's."""
+    path = FOLDER / f"{name}.txt"
     if os.environ.get("SNAPSHOTS") == "write":
-        path.write_text(seen, "utf-8")
-    assert seen == path.read_text("utf-8"), f"{path.name} has changed; look, then SNAPSHOTS=write"
+        await stage.pilot.pause(0.5)
+        path.write_text(picture(stage), "utf-8")
+    wanted = path.read_text("utf-8")
+    for _ in range(100):
+        if picture(stage) == wanted:
+            return
+        await stage.pilot.pause(0.02)
+    assert picture(stage) == wanted, f"{path.name} has changed; look, then SNAPSHOTS=write"

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from sandpiper.tui.app import ChatApp
@@ -46,19 +48,21 @@ class Stage:
         await self.until(lambda: word not in self.text, f"no {word}")
 
     async def types(self, text: str) -> None:
-        """Types it, without Enter."""
-        await self.pilot.press(*[_NAMES.get(char, char) for char in text])
+        """Types it, without Enter; as fast as the screen takes it, where Pilot pauses after each key."""
+        for char in text:
+            self.app.post_message(Key(_character_to_key(char), char))
+        await self.pilot.pause()
 
     async def enters(self, text: str) -> None:
-        """Types it, and Enter. What is long is put there at once."""
-        if len(text) > 40:
-            self.app.composer.put(text)
-        else:
-            await self.types(text)
-        await self.pilot.press("enter")
+        """Types it, and Enter."""
+        await self.types(text)
+        await self.press("enter")
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Presses keys by their names."""
+        for key in keys:
+            self.app.post_message(Key(key, None))
+        await self.pilot.pause()
 
     async def settle(self) -> None:
         """Waits until nothing is to be shown any more."""
@@ -76,9 +80,6 @@ class Stage:
         size = self.app.size
         strips = self.app.screen._compositor.render_strips(size) if size else []
         return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
-
-
-_NAMES = {" ": "space", "/": "slash", "-": "minus", ".": "full_stop", ":": "colon", "@": "at", '"': "quotation_mark"}
 
 
 class _timeout:  # noqa: N801  # asyncio.timeout is Python 3.11's

@@ -63,7 +63,7 @@ def test_rows_cannot_be_moved_to_another_room(tmp_path: Path) -> None:
         history.add(room, message)
     recent(history, "one")
     with sqlite3.connect(tmp_path / FILE) as file:
-        file.execute("UPDATE message SET room = (SELECT room FROM message LIMIT 1)")
+        file.execute("UPDATE message SET room = (SELECT room FROM message ORDER BY id LIMIT 1)")
     file.close()
     assert len(recent(history, "one")) == 1
     history.close()

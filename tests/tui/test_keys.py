@@ -322,9 +322,13 @@ def test_the_edges_of_the_input() -> None:
         await stage.types(" ")
         await stage.press("enter")
         assert stage.room.seq == 0
-        await stage.types("word")
+        stage.app.composer.take_over("")
+        await stage.types("one two")
         await stage.press("ctrl+w")
+        assert stage.app.composer.text == "one "
         await stage.press("ctrl+underscore")
-        assert "word" in stage.app.composer.text
+        assert stage.app.composer.text == "one two"
+        await stage.press("home", "ctrl+k")
+        assert stage.app.composer.text == ""
 
     play(scene)

@@ -15,7 +15,7 @@ def test_a_conversation(mode: str, size: tuple[int, int]) -> None:
 
     async def scene(stage: Stage) -> None:
         await told(stage, peers=mode == "peers")
-        compare(stage, f"{mode}-{size[0]}x{size[1]}")
+        await compare(stage, f"{mode}-{size[0]}x{size[1]}")
 
     play(scene, size=size, house=House(room))
 
@@ -24,7 +24,7 @@ def test_a_conversation(mode: str, size: tuple[int, int]) -> None:
 def test_themes(theme: str) -> None:
     async def scene(stage: Stage) -> None:
         await told(stage, peers=False)
-        compare(stage, f"theme-{theme}")
+        await compare(stage, f"theme-{theme}")
 
     play(scene, size=(80, 24), theme=theme)
 
@@ -32,7 +32,7 @@ def test_themes(theme: str) -> None:
 def test_no_color() -> None:
     async def scene(stage: Stage) -> None:
         await told(stage, peers=False)
-        compare(stage, "no-color")
+        await compare(stage, "no-color")
 
     play(scene, size=(80, 24), no_color=True)
 
@@ -44,7 +44,7 @@ def test_help_and_completion() -> None:
         await stage.types("/")
         await stage.press("tab")
         await stage.settle()
-        compare(stage, "help")
+        await compare(stage, "help")
 
     play(scene, size=(80, 24))
 
@@ -54,6 +54,6 @@ def test_the_side_on_a_phone() -> None:
         await told(stage, peers=True)
         await stage.press("f2")
         await stage.shows("Rooms")
-        compare(stage, "phone-side")
+        await compare(stage, "phone-side")
 
     play(scene, size=(40, 20), house=House(FakeRoom("lobby", code="lobby")))
