@@ -9,14 +9,15 @@ from sandpiper.bridge.port import Port
 from sandpiper.bridge.session import Session
 from sandpiper.common.io.line_side import LineWriter
 from sandpiper.common.items import Item
+from sandpiper.common.rooms import LOBBY
 
 
 class JsonLines:
-    """A LineClient to the door and a Guest to the port."""
+    """A LineClient to the door and a Guest to the port. `lobby` is the room of those who know of none."""
 
-    def __init__(self, port: Port, address: str) -> None:
+    def __init__(self, port: Port, address: str, lobby: str = LOBBY) -> None:
         self._port = port
-        self._session = Session(port, self, address)
+        self._session = Session(port, self, address, lobby)
         self._writer: LineWriter
         self._resting = False  # a pause for the rate is running
 

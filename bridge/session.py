@@ -86,15 +86,16 @@ class _Running:
 class Session:
     """One client. After each call `take` has what to send, `wait` how long to read nothing, `ended` when to hang up.
 
-    `ts` is wall-clock time in whole seconds.
+    `lobby` is the room of an original client, which knows of none; `ts` is wall-clock time in whole seconds.
     """
 
-    def __init__(self, port: Port, guest: Guest, address: str) -> None:
+    def __init__(self, port: Port, guest: Guest, address: str, lobby: str = LOBBY) -> None:
         self.state = State.SILENT
         self.wait = 0.0
         self._port = port
         self._guest = guest
         self._address = address
+        self._lobby = lobby
         self._admitted = False
         self._reader = LineReader()
         self._lines: deque[bytes | TooLong] = deque()
@@ -259,9 +260,9 @@ class Session:
         self.state = State.ORIGINAL
         try:
             self._admit(None)
-            self._port.enter(self._guest, LOBBY, None)
+            self._port.enter(self._guest, self._lobby, None)
             self._staged = True
-            self._rooms.append(LOBBY)
+            self._rooms.append(self._lobby)
         except Refusal as refusal:
             # It has no word for an access code, nor for another room: there is nothing it could do here.
             hint = ": connect with sandpiper, or say hello with it" if refusal.code is Code.ACCESS else ""

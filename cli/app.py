@@ -12,6 +12,9 @@ from sandpiper.cli import settings
 from sandpiper.cli.version import VERSION
 
 _COMMANDS: Final = {
+    "create": ("create", "Open a room between peers, and chat."),
+    "join": ("join", "Join a room by its code, and chat."),
+    "peer": ("peer", "Join a room or open it; doors for tools."),
     "connect": ("connect", "Chat through a broker."),
     "say": ("say", "Send one message, or the lines of a pipe."),
     "listen": ("listen", "Print a room's messages."),
@@ -55,9 +58,11 @@ def app(context: click.Context) -> None:
     """A room in your terminal that any program can join.
 
     \b
-    sandpiper broker                         runs a broker on this machine
-    sandpiper connect localhost              chats through it
-    tail -f log | sandpiper say localhost -  puts a program in the room
+    sandpiper create                            opens a room, and says how others join it
+    sandpiper join pine-ocean-42                joins it
+    tail -f log | sandpiper say pine-ocean-42 - puts a program in the room
+    sandpiper broker                            runs a broker on this machine
+    sandpiper connect localhost                 chats through it
 
     Each option has a default in SANDPIPER_<COMMAND>_<OPTION> and in config.toml; SANDPIPER_HOME names one folder for
     settings and data.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sandpiper.cli.visit import Go
 from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.peer import Room
@@ -76,8 +77,75 @@ async def _rooms(chat: Text, room: Room, rest: str) -> None:
 
 
 async def _join(chat: Text, room: Room, rest: str) -> Go | None:
+    if room.code is not None:
+        from sandpiper.common.codes import parse_code
+
+        code = str(parse_code(rest))
+        return None if code == room.code else Go(code)
     name = room_name(rest.removeprefix("/"))
     return None if name == room.name else Go(name)
+
+
+async def _verify(chat: Text, room: Room, rest: str) -> None:
+    found = await room.verify(_named(rest, "/verify NICK shows the words that you both compare"))
+    for each in found:
+        await chat.view.show(f"-- {chat.renderer.plain(each.nick)}  {each.fingerprint}  {each.phrase}")
+    await chat.view.show("-- read the words to each other: the same on both sides, and nobody is in between")
+
+
+async def _path(chat: Text, room: Room, rest: str) -> None:
+    for each in await room.paths():
+        rtt = "" if each.rtt_ms is None else f"{each.rtt_ms:.1f} ms"
+        line = f"-- {chat.renderer.plain(each.nick)}  {chat.renderer.plain(each.path)}  {rtt}".rstrip()
+        why = f"  ({chat.renderer.plain(each.error)})" if each.error else ""
+        await chat.view.show(line + why)
+
+
+async def _kick(chat: Text, room: Room, rest: str) -> None:
+    await room.kick(_named(rest, "/kick NICK removes a person; the room then has another code"))
+
+
+async def _owner(chat: Text, room: Room, rest: str) -> None:
+    nick = _named(rest, "/owner NICK lets another person remove people too")
+    await room.name_owner(nick)
+    await chat.view.show(f"-- {chat.renderer.plain(nick)} may remove people now")
+
+
+async def _code(chat: Text, room: Room, rest: str) -> None:
+    if rest not in ("", "new"):
+        raise Refusal(Code.INVALID, "/code shows the room's code, /code new gives it another one")
+    if rest == "new":
+        await room.rotate()  # the room says what it is
+    elif room.code is None:
+        raise Refusal(Code.INVALID, "this room is a broker's and has no code")
+    else:
+        chat.share(room.code)
+
+
+async def _ignore(chat: Text, room: Room, rest: str) -> None:
+    if not rest:
+        nicks = ", ".join(map(chat.renderer.plain, chat.ignored.nicks)) or "nobody"
+        await chat.view.show(f"-- ignored: {nicks}; /ignore NICK ignores a person, and once more ends it")
+        return
+    if chat.ignored.heed(rest):
+        await chat.view.show(f"-- {chat.renderer.plain(rest)} is shown again")
+        return
+    persons = {member.from_ for member in await room.members() if member.from_ and fold(member.nick) == fold(rest)}
+    if room.fingerprint in persons:
+        raise Refusal(Code.INVALID, "that is yourself")
+    chat.ignored.ignore(rest, persons)
+    shown = chat.renderer.plain(rest)
+    await chat.view.show(f"-- {shown} is not shown any more; /ignore {shown} ends that")
+
+
+async def _clear(chat: Text, room: Room, rest: str) -> None:
+    chat.view.clear()
+
+
+def _named(rest: str, usage: str) -> str:
+    if not rest:
+        raise Refusal(Code.INVALID, usage)
+    return rest
 
 
 async def _help(chat: Text, room: Room, rest: str) -> None:
@@ -96,8 +164,15 @@ COMMANDS = (
     Command("who", "", "who is here, by which path and how far", _who),
     Command("me", "TEXT", "say it in the third person", _me),
     Command("msg", "NICK TEXT", "whisper to one person", _msg),
-    Command("rooms", "", "the broker's rooms", _rooms),
-    Command("join", "ROOM", "leave for another room", _join),
+    Command("verify", "NICK", "words to compare out loud: is it really that person?", _verify),
+    Command("path", "", "how each member is reached, and why not better", _path),
+    Command("rooms", "", "the rooms that there are here", _rooms),
+    Command("join", "ROOM", "leave for another room, or by a code", _join),
+    Command("code", "[new]", "the room's code; new: another one", _code),
+    Command("kick", "NICK", "remove a person for good", _kick),
+    Command("owner", "NICK", "let another person remove people too", _owner),
+    Command("ignore", "[NICK]", "do not show a person, or again", _ignore),
+    Command("clear", "", "an empty screen", _clear),
     Command("help", "", "this list", _help),
     Command("quit", "", "leave, once all is delivered", _quit),
 )

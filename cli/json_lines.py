@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sandpiper.cli import objects
 from sandpiper.cli.stdio import Output, status
 from sandpiper.cli.visit import Go, too_long
 from sandpiper.common import messages
@@ -17,9 +18,12 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import QUIT_S, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.nicks import nick as valid_nick
-from sandpiper.common.sanitise import complaint
+from sandpiper.common.sanitise import complaint, printable
 from sandpiper.peer import Pending, Room
-from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received
+from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received, Warned
+
+if TYPE_CHECKING:
+    from sandpiper.cli.attach import AttachReady
 
 
 class _Type(msgspec.Struct):
@@ -52,7 +56,7 @@ class JsonLines:
                 raise Refusal(Code.NOT_JOINED, f"not in that room; this program is in {room.name}")
             return await handler(self, room, request)
         except asyncio.TimeoutError:
-            self._error(room, Code.CLOSING.value, "no answer from the broker; try again", own)
+            self._error(room, Code.CLOSING.value, "no answer; try again", own)
         except Refusal as refusal:
             self._error(room, refusal.code.value, refusal.text, own)
         return None
@@ -70,7 +74,11 @@ class JsonLines:
             case Entered():
                 self._say(await joined(room, event))
             case PathChanged():
-                status(event.text)
+                status(printable(event.text))
+            case Warned():
+                self._say(objects.Caution(event.kind, event.text, _now()))
+            case CodeChanged():
+                self._say(objects.CodeNow(event.code, event.password))
             case _:
                 self._say(event)
 
@@ -81,6 +89,10 @@ class JsonLines:
         self._names[pending.id] = own
         if len(self._names) > 2 * WINDOW_MESSAGES:  # their acknowledgements were not for us
             self._names.popitem(last=False)
+
+    def ready(self, doors: AttachReady) -> None:
+        """Where tools come in."""
+        self._say(doors)
 
     def answer(self, message: msgspec.Struct) -> None:
         """The answer to a request."""
@@ -152,6 +164,29 @@ async def _rooms(tongue: JsonLines, room: Room, request: messages.ListRooms) -> 
     tongue.answer(messages.Rooms(await asyncio.wait_for(room.rooms(), QUIT_S)))
 
 
+async def _verify(tongue: JsonLines, room: Room, request: objects.Verify) -> None:
+    tongue.answer(objects.Verified(room.name, await asyncio.wait_for(room.verify(request.nick), QUIT_S)))
+
+
+async def _kick(tongue: JsonLines, room: Room, request: objects.Kick) -> None:
+    await asyncio.wait_for(room.kick(request.nick), QUIT_S)
+    tongue.answer(objects.Done("kick", room.name))
+
+
+async def _owner(tongue: JsonLines, room: Room, request: objects.Owner) -> None:
+    await asyncio.wait_for(room.name_owner(request.nick), QUIT_S)
+    tongue.answer(objects.Done("owner", room.name))
+
+
+async def _code(tongue: JsonLines, room: Room, request: objects.AskCode) -> None:
+    code = await asyncio.wait_for(room.rotate(), QUIT_S) if request.new else room.code
+    tongue.answer(objects.TheCode(code))
+
+
+async def _paths(tongue: JsonLines, room: Room, request: objects.AskPaths) -> None:
+    tongue.answer(objects.Paths(room.name, await asyncio.wait_for(room.paths(), QUIT_S)))
+
+
 async def _ping(tongue: JsonLines, room: Room, request: messages.Ping) -> None:
     tongue.answer(messages.Pong(_now()))
 
@@ -169,6 +204,11 @@ _TABLE: Final[dict[str, tuple[msgspec.json.Decoder[Any], _Handler]]] = {
     "nick": (msgspec.json.Decoder(messages.Nick), _nick),
     "who": (msgspec.json.Decoder(messages.Who), _who),
     "rooms": (msgspec.json.Decoder(messages.ListRooms), _rooms),
+    "verify": (msgspec.json.Decoder(objects.Verify), _verify),
+    "kick": (msgspec.json.Decoder(objects.Kick), _kick),
+    "owner": (msgspec.json.Decoder(objects.Owner), _owner),
+    "code": (msgspec.json.Decoder(objects.AskCode), _code),
+    "paths": (msgspec.json.Decoder(objects.AskPaths), _paths),
     "ping": (msgspec.json.Decoder(messages.Ping), _ping),
     "leave": (msgspec.json.Decoder(messages.Leave), _leave),
 }

@@ -11,11 +11,12 @@ from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Data, Lost, Me, Member, Message, Notice, Trimmed, Whisper
 from sandpiper.common.nicks import colour, look_alike
 from sandpiper.common.sanitise import clip, printable
-from sandpiper.peer.events import Event, Received
+from sandpiper.peer.events import Event, Received, Warned
 
 _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
 _RED: Final = "\x1b[31m"
+_BOLD_RED: Final = "\x1b[1;31m"
 # Of the 256 colours twelve that can be read on black and on white.
 _NICKS: Final = (160, 166, 136, 70, 35, 37, 32, 63, 99, 134, 168, 102)
 _CONTINUED: Final = "\n      | "
@@ -51,6 +52,8 @@ class Renderer:
             case Lost():
                 plural = "" if event.count == 1 else "s"
                 return self._red(f"-- {event.count} message{plural} lost: nobody has them any more")
+            case Warned():
+                return self.warning(event.text)
             case Trimmed():
                 return self.dim(f"-- the log begins at {event.start}: what was older has been removed")
         return None
@@ -85,6 +88,10 @@ class Renderer:
     def plain(self, text: str) -> str:
         """Somebody's words, made harmless."""
         return printable(text)
+
+    def warning(self, text: str) -> str:
+        """What must not be overlooked."""
+        return f"{_BOLD_RED}!! {printable(text)}{_RESET}" if self._colours else f"!! {printable(text)}"
 
     def error(self, text: str) -> str:
         """What did not go well."""

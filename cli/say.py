@@ -7,44 +7,45 @@ from collections import deque
 
 import click
 
-from sandpiper.cli.dial import Dialer
+from sandpiper.cli.dial import Aim, Dialer
 from sandpiper.cli.loop import run
-from sandpiper.cli.options import Caller, caller_options
+from sandpiper.cli.options import Caller
+from sandpiper.cli.peering import Peering, target_options
 from sandpiper.cli.stdio import Input, Output, output
 from sandpiper.cli.visit import refused, stored, too_long
 from sandpiper.common.errors import Refusal, SandpiperError, UsageError
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.messages import Ack
-from sandpiper.common.target import Target, parse_broker
 from sandpiper.peer import Pending, Room
 
 
 @click.command("say")
-@click.argument("target")
-@click.argument("text", nargs=-1, required=True)
 @click.option("--me", is_flag=True, help="In the third person.")
 @click.option("--json", "as_json", is_flag=True, help="Print an ack object for each stored message.")
-@caller_options
-def command(caller: Caller, target: str, text: tuple[str, ...], me: bool, as_json: bool) -> None:
-    """Send TEXT to the room TARGET, HOST[:PORT][/ROOM]; `-` sends each line of stdin.
+@target_options
+@click.argument("text", nargs=-1, required=True)
+def command(caller: Caller, aim: Aim, peering: Peering, text: tuple[str, ...], me: bool, as_json: bool) -> None:
+    """Send TEXT to the room TARGET; a TEXT of `-` sends each line of stdin.
 
-    Ends with exit code 0 only once everything is stored. Nobody is told that you came.
+    TARGET is HOST[:PORT][/ROOM], a room code or an invite link; `@` is the code of SANDPIPER_CODE or --code-file.
+    Ends with exit code 0 only once everything is stored: with the broker, or with another member. Nobody is told that
+    you came.
 
     \b
     sandpiper say localhost:5000/lobby the build is green
+    sandpiper say pine-ocean-42 the build is green
     tail -f app.log | sandpiper say localhost:5000/logs - --nick app
     """  # noqa: D301  # click means the character
-    aim = parse_broker(target)
     words = " ".join(text)
     if not words.strip():
         raise UsageError("there is no text to send")
-    run(_say(caller, aim, None if words == "-" else words, "me" if me else "msg", as_json=as_json))
+    run(_say(peering.dialer(caller), aim, None if words == "-" else words, "me" if me else "msg", as_json=as_json))
 
 
-async def _say(caller: Caller, aim: Target, text: str | None, kind: str, *, as_json: bool) -> None:
+async def _say(dialer: Dialer, aim: Aim, text: str | None, kind: str, *, as_json: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(output()) if as_json else None
-        room = await stack.enter_async_context(Dialer(caller).room(aim, member=False, listen=False))
+        room = await stack.enter_async_context(dialer.reach(aim, listen=False))
         receipts = Receipts(room, out)
         if text is None:
             await _lines(room, kind, receipts)
@@ -91,6 +92,9 @@ class Receipts:
     async def settle(self) -> None:
         """Ticks the rest off. Raises SandpiperError if anything could not be stored."""
         for pending in self._waiting:
+            if self._room.alone and not pending.done:
+                self.fail(SandpiperError("everybody has left the room: what was said there is with nobody"))
+                break
             with contextlib.suppress(Refusal):
                 await pending
         self._tick_off()

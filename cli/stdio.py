@@ -74,11 +74,15 @@ class Input:
 
 
 class Output:
-    """A file descriptor to write to. What is written in one turn of the loop goes out in one piece."""
+    """A file descriptor to write to. What is written in one turn of the loop goes out in one piece.
 
-    def __init__(self, fd: int = 1) -> None:
+    One that is `lasting` goes on when its reader has gone, and writes nowhere from then on.
+    """
+
+    def __init__(self, fd: int = 1, *, lasting: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._lasting = lasting
         self._pieces: list[bytes] = []
         self._unwritten = 0
         self._moved = asyncio.Event()
@@ -88,6 +92,8 @@ class Output:
 
     def write(self, data: bytes) -> None:
         """Takes `data`, which goes out when the loop next turns."""
+        if self.error is not None and self._lasting:
+            return
         if not self._pieces:
             self._loop.call_soon(self._hand_over)
         self._pieces.append(data)
@@ -110,7 +116,7 @@ class Output:
         while self._unwritten > size and self.error is None:
             self._moved.clear()
             await self._moved.wait()
-        if self.error is not None:
+        if self.error is not None and not self._lasting:
             raise self.error
 
     def _hand_over(self) -> None:
@@ -136,19 +142,19 @@ class Output:
     def _failed(self, error: OSError) -> None:
         self.error = error
         self._moved.set()
-        if self._task is not None:
+        if self._task is not None and not self._lasting:
             self._task.cancel()  # whoever only waits for the next message would not notice
 
 
 @asynccontextmanager
-async def output(fd: int = 1) -> AsyncIterator[Output]:
-    """An Output that is drained at the end. Raises OSError where it cannot be written, at once."""
-    out = Output(fd)
+async def output(fd: int = 1, *, lasting: bool = False) -> AsyncIterator[Output]:
+    """An Output that is drained at the end. Raises OSError where it cannot be written, at once, unless `lasting`."""
+    out = Output(fd, lasting=lasting)
     try:
         yield out
         await out.drain()
     except asyncio.CancelledError:
-        if out.error is not None:
+        if out.error is not None and not lasting:
             raise out.error from None
         raise
     finally:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from sandpiper.cli.chat_commands import find
+from sandpiper.cli.ignoring import Ignored
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.visit import Go, too_long
-from sandpiper.common.errors import Refusal
+from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.limits import QUIT_S
 from sandpiper.common.lines import TooLong
+from sandpiper.common.original import RoomCreated
 from sandpiper.peer import Room
-from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received
+from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received
+
+if TYPE_CHECKING:
+    from sandpiper.cli.attach import AttachReady
 
 
 class View(Protocol):
@@ -25,20 +32,42 @@ class View(Protocol):
     def status(self, line: str) -> None:
         """How the connection does, and what went wrong: beside the room's lines."""
 
+    def paste(self, line: str) -> None:
+        """A line to be copied: by itself, beside the room's lines."""
+
     def sent(self, name: str, line: str) -> None:
         """The own line `name` is under way."""
 
     def settled(self, name: str) -> None:
         """And now it is not."""
 
+    def clear(self) -> None:
+        """Forgets what has been shown, where that can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How others are asked in: `line` makes what they paste out of the code; `opened` is said before, with the code.
+
+    The line asks for a password where there is one (`line(code, password)`).
+    """
+
+    line: Callable[[str, bool], str]
+    opened: str = "the room's code is {code}; others join with"
+    password: bool = False
+
 
 class Text:
     """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion."""
 
-    def __init__(self, view: View, renderer: Renderer, nicks: set[str] | None = None) -> None:
+    def __init__(
+        self, view: View, renderer: Renderer, nicks: set[str] | None = None, *, share: Share | None = None
+    ) -> None:
         self.view = view
         self.renderer = renderer
         self.nicks = set() if nicks is None else nicks
+        self.ignored = Ignored()
+        self._share = share
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""
@@ -52,6 +81,8 @@ class Text:
                 await self.post(room, text[1:] if text.startswith("//") else text)
         except Refusal as refusal:
             self.view.status(self.renderer.error(refusal.text))
+        except UsageError as error:
+            self.view.status(self.renderer.error(str(error)))
         return None
 
     async def post(self, room: Room, text: str, *, kind: str = "msg") -> None:
@@ -61,6 +92,8 @@ class Text:
 
     async def hear(self, room: Room, event: Event) -> None:
         """Shows one event."""
+        if self.ignored.covers(event):
+            return
         match event:
             case Received():
                 self.view.settled(event.message.id)
@@ -70,6 +103,10 @@ class Text:
                 self.view.status(self.renderer.error(f"not stored: {event.text}"))
             case Entered():
                 await self._entered(room, event)
+            case RoomCreated() if self._share is not None:
+                self.share(event.code, self._share.opened)
+            case CodeChanged():
+                self._code_changed(event)
             case PathChanged():
                 text = event.text if event.path != "offline" else f"{event.text}; connecting again"
                 self.view.status(self.renderer.dim(self.renderer.plain(text)))
@@ -78,6 +115,24 @@ class Text:
         line = self.renderer.event(event)
         if line is not None:
             await self.view.show(line)
+
+    def share(self, code: str, words: str = "the room's code is {code}; others join with") -> None:
+        """The code, and what others paste to come in."""
+        share = self._share
+        self.view.status(words.format(code=code))
+        if share is not None:
+            self.view.paste(share.line(code, share.password))
+
+    def ready(self, doors: AttachReady) -> None:
+        """Where tools come in."""
+        self.view.status(f"tools publish at {doors.plain_xsub} and subscribe at {doors.plain_xpub}, room {doors.room}")
+        self.view.status(f"and speak JSON lines at {doors.lines}")
+
+    def _code_changed(self, event: CodeChanged) -> None:
+        if event.password is not None:
+            self._share = None if self._share is None else Share(self._share.line, password=True)
+            self.view.status(f"the room's password is now {self.renderer.plain(event.password)}")
+        self.share(event.code, "the room has another code now, {code}; others join with")
 
     async def _entered(self, room: Room, event: Entered) -> None:
         self.renderer.know([event.nick])
@@ -90,5 +145,5 @@ class Text:
         try:
             return await asyncio.wait_for(command.handler(self, room, rest.strip()), QUIT_S)
         except asyncio.TimeoutError:
-            self.view.status(self.renderer.error(f"/{command.name}: no answer from the broker; try again"))
+            self.view.status(self.renderer.error(f"/{command.name}: no answer; try again"))
             return None

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S
 from sandpiper.common.lines import TooLong
 from sandpiper.peer import Room
 from sandpiper.peer.events import Delivered, Entered, Event, Failed, Received
+
+if TYPE_CHECKING:
+    from sandpiper.cli.attach import AttachReady
 
 
 class Source(Protocol):
@@ -39,6 +42,9 @@ class Tongue(Protocol):
 
     async def hear(self, room: Room, event: Event) -> None:
         """Shows one event."""
+
+    def ready(self, doors: AttachReady) -> None:
+        """Says that doors for tools are open."""
 
 
 @dataclass
@@ -83,7 +89,9 @@ class Visit:
                 case Failed():
                     self._failure = self._failure or event
                 case Received():
-                    self._seen = max(self._seen, event.message.seq)
+                    # Acknowledgements are of one log: the broker's, or between peers one's own.
+                    if event.message.run == self.room.run:
+                        self._seen = max(self._seen, event.message.seq)
             self._shown.set()
 
     async def _type(self) -> Go:

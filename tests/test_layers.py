@@ -30,6 +30,8 @@ MAY_IMPORT: Final = {
 
 SHELLS: Final = {
     "bridge/client.py",
+    "bridge/plain_bus.py",
+    "bridge/plain_bus.py",
     "broker/access.py",
     "broker/boot.py",
     "broker/bus.py",
@@ -76,6 +78,7 @@ SHELLS: Final = {
     "tui/app.py",
     "tui/commands.py",
     "tui/completion.py",
+    "tui/desk.py",
     "tui/history.py",
     "tui/tab.py",
     "tui/timeline.py",

@@ -66,15 +66,18 @@ class Counters:
 
 
 class FrontDoor:
-    """Listens. `lines` makes the speaker for a JSON-lines client at an address; `greeting` says whose door it is."""
+    """Listens. `lines` makes the speaker for a JSON-lines client at an address; `greeting` says whose door it is.
+
+    Without `inner`, `on_splice` and `on_splice_closed` it speaks JSON lines alone.
+    """
 
     def __init__(
         self,
         *,
         lines: Callable[[str], LineClient],
-        inner: Inner,
-        on_splice: Callable[[Splice], None],
-        on_splice_closed: Callable[[Splice], None],
+        inner: Inner | None = None,
+        on_splice: Callable[[Splice], None] = lambda splice: None,
+        on_splice_closed: Callable[[Splice], None] = lambda splice: None,
         greeting: str,
     ) -> None:
         self.counters = Counters()
@@ -106,6 +109,11 @@ class FrontDoor:
         loop = asyncio.get_running_loop()
         backlog = min(DOOR_CONNECTIONS, 1024)
         self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=backlog)
+
+    async def open_local(self, path: str) -> None:
+        """Begins to listen at a socket of the file system; its folder says who may come. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: Connection(self), path, backlog=128)
 
     async def close(self) -> None:
         """Accepts no more, and ends every connection once what has been written to it is out, or DOOR_LEAVE_S over."""
@@ -219,16 +227,18 @@ class Connection(asyncio.BufferedProtocol):
     # Which kind it is ----------------------------------------------------------------------------------------
 
     def _sniff(self, data: bytes) -> None:
-        if data[0] == _ZMTP_FIRST:
+        inner = self._door.inner
+        if data[0] == _ZMTP_FIRST and inner is not None:
             self._stop_timer()
             self._stage = Stage.SPLICING
             self._valve.shut("splicing")
-            self._task = self._loop.create_task(self._splice(data))
+            self._task = self._loop.create_task(self._splice(inner, data))
         elif data[0] in _JSON_FIRST:
             self._lines().received(data)
         else:
             self._door.counters.foreign += 1
-            self.show_out(f"this is {self._door.greeting}: speak JSON lines or ZeroMQ (ZMTP 3)")
+            tongues = "JSON lines" if inner is None else "JSON lines or ZeroMQ (ZMTP 3)"
+            self.show_out(f"this is {self._door.greeting}: speak {tongues}")
 
     def _silent(self) -> None:
         self._timer = None
@@ -244,7 +254,7 @@ class Connection(asyncio.BufferedProtocol):
         self._side = side
         return side
 
-    async def _splice(self, first: bytes) -> None:
+    async def _splice(self, inner: Inner, first: bytes) -> None:
         splice = Splice(
             self._address,
             self._transport,
@@ -254,7 +264,7 @@ class Connection(asyncio.BufferedProtocol):
         )
         self._side = splice
         try:
-            await splice.open(self._door.inner)
+            await splice.open(inner)
         except OSError as error:
             self.show_out(f"cannot be connected inside: {error.strerror or error}; try again later")
             self._valve.open("splicing")

@@ -25,10 +25,13 @@ from sandpiper.common.limits import CONNECT_S
 
 _PREFIX: Final = "sandpiper-"
 _LISTENER: Final = "c"
+LINES: Final = "lines"
+"""Where a member with doors for tools speaks JSON lines, in a folder of this kind."""
 _SUN_PATH: Final = 90  # the system's limit is 104 at the least; what libzmq and we append stays below it
 _DEAD_AFTER_S: Final = 60.0  # a folder this young may belong to a broker that is just starting
 _RETRY_S: Final = 0.01
-_LOCAL: Final = sys.platform != "win32"
+LOCAL: Final = sys.platform != "win32"
+"""Whether there are sockets in the file system."""
 
 
 class Inner:
@@ -36,7 +39,7 @@ class Inner:
 
     def __init__(self) -> None:
         self._count = 0
-        self._folder = _make_folder() if _LOCAL else None
+        self._folder = socket_folder() if LOCAL else None
         if self._folder is not None:
             self._address: str | tuple[str, int] = str(self._folder / _LISTENER)
             self.endpoint = f"ipc://{self._address}"
@@ -101,7 +104,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _make_folder() -> Path:
+def socket_folder() -> Path:
+    """A new folder for sockets that nobody but its owner may enter. Raises OSError."""
     base = Path(tempfile.gettempdir())
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # mode 0700
@@ -113,14 +117,14 @@ def _make_folder() -> Path:
 
 
 def _sweep(base: Path) -> None:
-    """Removes what killed brokers of this user have left: folders whose listener refuses connections."""
+    """Removes what killed processes of this user have left: folders whose listener refuses connections."""
     for folder in base.glob(_PREFIX + "*"):
         with suppress(OSError):
             status = folder.lstat()
             young = time.time() - status.st_mtime < _DEAD_AFTER_S
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or young:
                 continue
-            if _dead(folder / _LISTENER):
+            if any(_dead(folder / name) for name in (_LISTENER, LINES) if (folder / name).exists()):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

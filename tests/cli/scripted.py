@@ -8,23 +8,32 @@ from typing import Any
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Member, Msg, RoomInfo
-from sandpiper.peer.events import Delivered, Entered, Event, Received
+from sandpiper.peer.engine import PathInfo, Verification
+from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Received
 
 
-def msg(text: str, seq: int = 1, *, nick: str = "bob", name: str = "b-1", verified: bool = True) -> Msg:
-    return Msg(nick, text, 0, "lobby", seq, 0, "run", name, "f" * 24, verified)
+OWN_RUN = "0" * 32
+OWN = "f" * 24
+
+
+def msg(
+    text: str, seq: int = 1, *, nick: str = "bob", name: str = "b-1", verified: bool = True, run: str = OWN_RUN
+) -> Msg:
+    return Msg(nick, text, 0, "lobby", seq, 0, run, name, OWN, verified)
 
 
 class ScriptedRoom:
-    """Stores all at once, and echoes it."""
+    """Stores all at once, and echoes it. With a `code` it is a room between peers."""
 
-    def __init__(self, *events: Event, nick: str = "anna") -> None:
-        self.name, self.nick, self.where, self.seq = "lobby", nick, "localhost:5000", 0
-        self.run = "0" * 32
+    def __init__(self, *events: Event, nick: str = "anna", code: str | None = None) -> None:
+        self.name, self.nick, self.where, self.seq = code or "lobby", nick, "p2p" if code else "localhost:5000", 0
+        self.run, self.fingerprint, self.code, self.alone, self.full = OWN_RUN, OWN, code, False, False
+        self.asked: list[tuple[str, str]] = []
+        self.people = [Member(nick, OWN, True, "bus", 1.25)]
         self.posted: list[tuple[str, Any]] = []
         self.flushed = False
         self.queue: asyncio.Queue[Event] = asyncio.Queue()
-        for event in (Entered("lobby", nick), *events):
+        for event in (Entered(self.name, nick), *events):
             self.queue.put_nowait(event)
 
     async def post(self, text: str, *, kind: str = "msg") -> Any:
@@ -39,7 +48,7 @@ class ScriptedRoom:
         self.flushed = True
 
     async def members(self) -> list[Member]:
-        return [Member(self.nick, "f" * 24, True, "bus", 1.25)]
+        return self.people
 
     async def rooms(self) -> list[RoomInfo]:
         return [RoomInfo("lobby", 1, 7)]
@@ -49,6 +58,31 @@ class ScriptedRoom:
 
     async def whisper(self, to: str, text: str) -> None:
         raise Refusal(Code.NOT_HERE, f"nobody here is called {to}")
+
+    async def verify(self, nick: str) -> list[Verification]:
+        self._between_peers()
+        return [Verification(nick, "b" * 24, "pine ocean river")]
+
+    async def kick(self, nick: str) -> None:
+        self._between_peers()
+        self.asked.append(("kick", nick))
+
+    async def name_owner(self, nick: str) -> None:
+        self._between_peers()
+        self.asked.append(("owner", nick))
+
+    async def rotate(self) -> str:
+        self._between_peers()
+        self.code = "river-stone-42"
+        self.queue.put_nowait(CodeChanged(self.code))
+        return self.code
+
+    async def paths(self) -> list[PathInfo]:
+        return [PathInfo("bob", "b" * 24, "relay", 20.0, "refused")]
+
+    def _between_peers(self) -> None:
+        if self.code is None:
+            raise Refusal(Code.INVALID, "that is for rooms between peers")
 
     def __aiter__(self) -> ScriptedRoom:
         return self

@@ -38,7 +38,7 @@ def test_the_version_is_told_before_anything_is_imported() -> None:
     assert not modules & {"click", "asyncio", *HEAVY}
 
 
-@pytest.mark.parametrize("module", ["say", "listen", "who", "connect"])
+@pytest.mark.parametrize("module", ["say", "listen", "who", "connect", "create", "join", "peer"])
 def test_commands_leave_out_what_they_may_not_need(module: str) -> None:
     modules = loaded(f"import sandpiper.cli.{module}")
     assert f"sandpiper.cli.{module}" in modules
@@ -58,7 +58,21 @@ def test_help_imports_no_command() -> None:
         (["say"], "Missing argument 'TARGET'"),
         (["say", "localhost", "--nik", "x"], "--nick"),
         (["say", "localhost", " "], "no text"),
-        (["say", "pine-ocean-42", "x"], "room code"),
+        (["say", "pine-oceam-42", "x"], "did you mean 'ocean'?"),
+        (["say", "localhost", "x", "--local", "--no-lan"], "--no-lan, --local: that is for room codes"),
+        (["who", "localhost", "--code-file", "x"], "with @ as TARGET"),
+        (["listen", "pine-ocean-42", "--after", "1"], "use --backlog"),
+        (["join", "pine-oceam-42"], "did you mean 'ocean'?"),
+        (["join", "pine-ocean"], "number"),
+        (["join"], "SANDPIPER_CODE"),
+        (["join", "sandpiper://connect/nas:5000/ops"], "sandpiper connect nas:5000/ops"),
+        (["join", "pine-ocean-42", "--password"], "SANDPIPER_PASSWORD"),
+        (["join", "pine-ocean-42", "--discovery", "a b/c"], "--discovery"),
+        (["peer", "--room", "pine-ocean-42", "--path", "scenic"], "scenic"),
+        (["peer", "--room", "pine-ocean-42", "--listen", "7000"], "--listen is ADDR:PORT"),
+        (["create", "--words", "1"], "--words"),
+        (["create", "--capacity", "999"], "--capacity"),
+        (["create", "--nick", "a/b"], "invalid nick"),
         (["say", "localhost", "x", "--nick", "a/b"], "invalid nick"),
         (["listen", "localhost", "--after", "1", "--backlog", "1"], "not both"),
         (["listen", "localhost", "--count", "0"], "--count"),

@@ -29,6 +29,12 @@ class Shown:
     def status(self, line: str) -> None:
         self.beside.append(line)
 
+    def paste(self, line: str) -> None:
+        self.beside.append(line)
+
+    def clear(self) -> None:
+        self.lines.clear()
+
     def sent(self, name: str, line: str) -> None:
         self.pending.add(name)
 

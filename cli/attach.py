@@ -1,0 +1,253 @@
+"""`sandpiper peer --attach`: the doors of a broker, for the tools on this machine, at a member of a room.
+
+Sockets in a folder that only its owner enters, or on loopback with `--attach-tcp` and where there are no such sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import zmq
+
+from sandpiper.bridge.client import JsonLines
+from sandpiper.bridge.plain_bus import PlainBus
+from sandpiper.bridge.port import Guest
+from sandpiper.cli.visit import Go, Tongue
+from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.io.door import FrontDoor
+from sandpiper.common.io.inner import LINES, LOCAL, socket_folder
+from sandpiper.common.io.sockets import context
+from sandpiper.common.limits import FULL_PAUSE_S, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
+from sandpiper.common.lines import TooLong
+from sandpiper.common.messages import Ack
+from sandpiper.peer import Room
+from sandpiper.peer.events import Entered, Event, Warned
+from sandpiper.peer.p2p.desk import Desk, Wire
+
+_LOOPBACK: Final = "127.0.0.1"
+_GOODBYE: Final = "the member that these doors belong to is leaving"
+
+
+class AttachReady(msgspec.Struct, tag_field="type", tag="ready"):
+    """The doors are open. `lines` is a path in the file system, or HOST:PORT."""
+
+    room: str
+    plain_xsub: str
+    plain_xpub: str
+    lines: str
+
+
+@contextlib.asynccontextmanager
+async def attached(room: Room, *, tcp: bool) -> AsyncIterator[Doors]:
+    """The doors of a room, open. Raises SandpiperError."""
+    doors = Doors(room, tcp=tcp or not LOCAL)
+    try:
+        await doors.open()
+        yield doors
+    finally:
+        await doors.close()
+
+
+class Doors:
+    """One room's: a plain bus and JSON lines over a desk."""
+
+    def __init__(self, room: Room, *, tcp: bool) -> None:
+        self._room = room
+        self._tcp = tcp
+        self._loop = asyncio.get_running_loop()
+        self._context = context()
+        wire = Wire(self._publish, self._changed, self._whisper, time.monotonic, time.time)
+        self.desk = Desk(room, room.name, os.urandom(16).hex(), wire)
+        self._bus = PlainBus(self._loop, self._context, self._published)
+        self._door = FrontDoor(
+            lines=lambda address: JsonLines(self.desk, address, self.desk.room), greeting="a member of a sandpiper room"
+        )
+        self._folder: Path | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._whispers = 0
+        self._scheduled = False
+        self._look: asyncio.TimerHandle | None = None
+        self.ready: AttachReady
+
+    async def open(self) -> None:
+        """Opens all of them; `ready` then says where they are. Raises SandpiperError."""
+        try:
+            if self._tcp:
+                xsub, xpub = self._bus.bind(f"tcp://{_LOOPBACK}:*", f"tcp://{_LOOPBACK}:*")
+                await self._door.open(_LOOPBACK, 0)
+                lines = f"{_LOOPBACK}:{self._door.port}"
+            else:
+                self._folder = folder = socket_folder()
+                xsub, xpub = self._bus.bind(f"ipc://{folder / 'xsub'}", f"ipc://{folder / 'xpub'}")
+                lines = str(folder / LINES)
+                await self._door.open_local(lines)
+        except (OSError, zmq.ZMQError) as error:
+            raise SandpiperError(
+                f"cannot open doors for tools: {error}; try --attach-tcp, or another TMPDIR"
+            ) from error
+        self.ready = AttachReady(self.desk.room, xsub, xpub, lines)
+        await self._ask_who_is_present()
+        self._start(self._keep_asking())
+
+    async def close(self) -> None:
+        """Tells the tools, and shuts them."""
+        self._turn()
+        for task in list(self._tasks):
+            task.cancel()
+        if self._look is not None:
+            self._look.cancel()
+        for guest in self.desk.guests:
+            guest.close(_GOODBYE)
+        await self._door.close()
+        self._bus.close()
+        await self._loop.run_in_executor(None, self._context.term)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # The desk's wire ---------------------------------------------------------------------------------------
+
+    def _publish(self, frames: list[bytes]) -> None:
+        self._bus.publish(frames)
+
+    def _changed(self) -> None:
+        """Once a turn of the loop, however many tools spoke in it."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        self.desk.settle()
+
+    def _published(self, frames: list[bytes]) -> None:
+        self.desk.publications(frames)
+        self._turn()
+        if self._room.full:
+            self._bus.hold(True)
+            self._look = self._loop.call_later(FULL_PAUSE_S, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._room.full:
+            self._look = self._loop.call_later(FULL_PAUSE_S, self._look_again)
+        else:
+            self._bus.hold(False)
+
+    def _whisper(self, guest: Guest, to: str, text: str, name: str | None) -> None:
+        if self._whispers >= TOOL_WHISPERS:
+            raise Refusal(Code.TOO_MANY, "too many whispers wait for an answer")
+        self._whispers += 1
+        self._start(self._carry(guest, to, text, name))
+
+    async def _carry(self, guest: Guest, to: str, text: str, name: str | None) -> None:
+        try:
+            await asyncio.wait_for(self._room.whisper(to, text), QUIT_S)
+        except Refusal as refusal:
+            self.desk.refuse(guest, refusal, name)
+        except asyncio.TimeoutError:
+            self.desk.refuse(guest, Refusal(Code.NOT_HERE, f"no sign from {to}"), name)
+        else:
+            self.desk.answer(guest, Ack(name or "", self.desk.room, None))
+        finally:
+            self._whispers -= 1
+
+    # Who is here -------------------------------------------------------------------------------------------
+
+    async def _keep_asking(self) -> None:
+        while True:
+            await asyncio.sleep(PRESENT_S)
+            await self._ask_who_is_present()
+
+    async def _ask_who_is_present(self) -> None:
+        with contextlib.suppress(Refusal, asyncio.TimeoutError):
+            self.desk.present = await asyncio.wait_for(self._room.members(), QUIT_S)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class Tee:
+    """A Tongue before another one: what happens goes to the desk at once, and to the other when it takes it.
+
+    A terminal, or whoever reads stdout, may be slow or stopped; tools must not be for that. `ready` is called once
+    the other has said that one is in the room.
+    """
+
+    def __init__(self, room: Room, desk: Desk, tongue: Tongue, ready: Callable[[], None]) -> None:
+        self._room = room
+        self._desk = desk
+        self._tongue = tongue
+        self._ready: Callable[[], None] | None = ready
+        self._waiting: deque[tuple[Room, Event]] = deque()
+        self._dropped = 0
+        self._arrived = asyncio.Event()
+        self._printed = asyncio.Event()
+        self._printing = asyncio.create_task(self._print())
+
+    async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
+        """See Tongue."""
+        return await self._tongue.take(room, line)
+
+    async def hear(self, room: Room, event: Event) -> None:
+        """See Tongue."""
+        if self._printing.done():
+            self._printing.result()
+        self._desk.hear(event)
+        if len(self._waiting) >= UNPRINTED_EVENTS:
+            self._dropped += 1
+            return
+        self._waiting.append((room, event))
+        self._arrived.set()
+        if isinstance(event, Entered) and self._ready is not None:
+            await self._until_printed()
+            self._ready()
+            self._ready = None
+
+    def ready(self, doors: AttachReady) -> None:
+        """See Tongue."""
+        self._tongue.ready(doors)
+
+    async def close(self) -> None:
+        """What waits is still printed, unless nobody takes it."""
+        try:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._until_printed(), QUIT_S)
+        finally:
+            self._printing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._printing
+
+    async def _print(self) -> None:
+        try:
+            while True:
+                while self._waiting:
+                    await self._tongue.hear(*self._waiting[0])
+                    self._waiting.popleft()
+                await self._say_what_was_dropped()
+                self._printed.set()
+                self._arrived.clear()
+                await self._arrived.wait()
+        finally:
+            self._printed.set()
+
+    async def _say_what_was_dropped(self) -> None:
+        if self._dropped:
+            count, self._dropped = self._dropped, 0
+            await self._tongue.hear(self._room, Warned("unread", f"{count} events were not printed: nobody read them"))
+
+    async def _until_printed(self) -> None:
+        while self._waiting and not self._printing.done():
+            self._printed.clear()
+            await self._printed.wait()
+        if self._printing.done():
+            self._printing.result()

@@ -1,0 +1,155 @@
+"""A chat, in whichever form it is wanted: on a screen, in a pipe, in JSON lines, or with nobody at the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from sandpiper.cli.dial import Dialer
+from sandpiper.cli.render import Renderer
+from sandpiper.cli.stdio import Input, Output, output, status
+from sandpiper.cli.terminal import coloured, interactive
+from sandpiper.cli.text import Share, Text
+from sandpiper.cli.visit import Go, Source, Tongue, Visit
+from sandpiper.common.target import Target
+from sandpiper.peer import Room
+
+Opener: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[Room]]
+"""Opens the room of that name, under that nick; for an empty name the one that the command line says."""
+
+
+class Attach(Enum):
+    """Doors for tools: none, in the file system, or on loopback."""
+
+    NO = "no"
+    YES = "yes"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the command line says of the screen: its theme, what rings, whether a history is kept."""
+
+    theme: str = ""
+    notify: str = "mentions"
+    history: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a chat is held. `share` words how others join by a code."""
+
+    as_json: bool = False
+    plain: bool = False
+    headless: bool = False
+    attach: Attach = Attach.NO
+    share: Share | None = None
+    looks: Looks = Looks()
+
+
+async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target | None = None) -> None:
+    """One room after another, or on a screen several at once, until one leaves. Raises SandpiperError.
+
+    `home` is the broker whose rooms can be named without it.
+    """
+    nick = dialer.caller.nick
+    if manner.as_json or manner.headless:
+        await _lines(open_room, nick, manner)
+    elif interactive() and not manner.plain:
+        from sandpiper.cli.fullscreen import Rooms, fullscreen  # Textual takes 200 ms
+
+        await fullscreen(Rooms(dialer, open_room, home, manner), manner)
+    else:
+        await _lines(open_room, nick, manner)
+
+
+async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
+    async with output(lasting=manner.headless) as out:
+        await visits(open_room, nick, _tongue(out, manner), Signals() if manner.headless else Input(), manner)
+
+
+def _tongue(out: Output, manner: Manner) -> Tongue:
+    if manner.as_json:
+        from sandpiper.cli.json_lines import JsonLines
+
+        return JsonLines(out)
+    # Colours where a person reads, but what is typed is not redrawn.
+    return Text(Pipe(out), Renderer(colours=coloured()), share=manner.share)
+
+
+async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, manner: Manner) -> None:
+    """One room after another, under the nick that one has by then. Raises SandpiperError."""
+    go = Go("")
+    while go.room is not None:
+        async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard:
+            go = await Visit(room, heard, source).run()
+            nick = room.nick
+            if room.alone and go.room is None and isinstance(source, Input):
+                status("nobody else was in the room: what was said there is gone")
+
+
+@contextlib.asynccontextmanager
+async def _attached(room: Room, tongue: Tongue, manner: Manner) -> AsyncIterator[Tongue]:
+    if manner.attach is Attach.NO:
+        yield tongue
+        return
+    from sandpiper.cli.attach import Tee, attached
+
+    async with attached(room, tcp=manner.attach is Attach.TCP) as doors:
+        tee = Tee(room, doors.desk, tongue, lambda: tongue.ready(doors.ready))
+        try:
+            yield tee
+        finally:
+            await tee.close()
+
+
+class Pipe:
+    """A View on stdout for whatever reads it; own lines show when they come back stored."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+
+    async def show(self, line: str) -> None:
+        """A line of the room, on stdout."""
+        await self._out.ready()
+        self._out.write(f"{line}\n".encode("utf-8", "replace"))
+
+    def status(self, line: str) -> None:
+        """On stderr."""
+        status(line)
+
+    def sent(self, name: str, line: str) -> None:
+        """Nothing: what has been written cannot be taken back."""
+
+    def settled(self, name: str) -> None:
+        """Nothing."""
+
+    def paste(self, line: str) -> None:
+        """A line of its own, on stderr."""
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"    {line}\n")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Nothing, for the same reason."""
+
+
+class Signals:
+    """A Source without lines: it ends when the process is told to."""
+
+    def __init__(self) -> None:
+        from sandpiper.cli.services import stop_on_signals
+
+        self._stop = asyncio.Event()
+        stop_on_signals(self._stop)
+
+    async def read(self) -> bytes | None:
+        """Waits for SIGINT or SIGTERM."""
+        await self._stop.wait()
+        return None

@@ -1,0 +1,148 @@
+"""How rooms between peers are found and reached: the options that all commands share that take a room code."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from sandpiper.common.errors import UsageError
+from sandpiper.common.target import DISCOVERY_PORT, PORT, parse_address
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_PATHS: Final = ("auto", "direct", "relay")
+_NAMES: Final = ("discovery", "broker", "path", "no_lan", "local", "listen", "advertise", "ephemeral")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the options say. `given` are those that stood on the command line itself."""
+
+    discovery: tuple[str, ...] = ()
+    broker: tuple[str, ...] = ()
+    path: str = "auto"
+    lan: bool = True
+    local: bool = False
+    listen: str | None = None
+    advertise: tuple[str, ...] = ()
+    ephemeral: bool = False
+    given: tuple[str, ...] = field(default=(), compare=False)
+
+    def wish(self) -> dict[str, Any]:
+        """For `peer.create` and `peer.join`."""
+        return {
+            "discovery": self.discovery,
+            "broker": self.broker,
+            "path": self.path,
+            "lan": self.lan,
+            "local": self.local,
+            "listen": self.listen,
+            "advertise": self.advertise,
+        }
+
+    def found_by(self, discovery: Sequence[str], broker: Sequence[str]) -> Network:
+        """As an invite link says, but for what has been said here."""
+        return replace(
+            self,
+            discovery=self.discovery or tuple(discovery),
+            broker=self.broker or tuple(broker),
+        )
+
+    def words(self) -> list[str]:
+        """What the others have to say too, to meet this one."""
+        words = [word for address in self.discovery for word in ("--discovery", address)]
+        words += [word for address in self.broker for word in ("--broker", address)]
+        return [*words, "--local"] if self.local else words
+
+    def refuse_for_broker(self) -> None:
+        """A broker's room is reached by its TARGET alone. Raises UsageError."""
+        if self.given:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in self.given)
+            raise UsageError(f"{names}: that is for room codes, and TARGET is a broker; leave it out")
+
+
+def join_line(network: Network, code: str, password: bool, *, template: str = "") -> str:
+    """What others paste to join. `template` (with `{code}`) is another command's form of it."""
+    if template and not password:
+        return template.replace("{code}", code)
+    words = ["sandpiper", "join", code, *network.words()]
+    return shlex.join([*words, "--password"] if password else words)
+
+
+def network_options(function: Decorated) -> Callable[..., Any]:
+    """Adds the options, and passes them as one `network`."""
+
+    @click.option(
+        "--discovery",
+        multiple=True,
+        metavar="HOST:PORT",
+        envvar="SANDPIPER_DISCOVERY",
+        help="A discovery service to meet at [this machine, then the LAN]; may be given several times.",
+    )
+    @click.option(
+        "--broker",
+        multiple=True,
+        metavar="HOST:PORT",
+        envvar="SANDPIPER_BROKER",
+        help="A broker to pass on what cannot go direct, which it cannot read; may be given several times.",
+    )
+    @click.option("--path", type=click.Choice(_PATHS), default="auto", help="By which way messages go [auto].")
+    @click.option("--no-lan", is_flag=True, help="Look for nobody on the LAN, and tell it nothing.")
+    @click.option("--local", is_flag=True, help="Stay on this machine.")
+    @click.option("--listen", metavar="ADDR:PORT", help="Listen for the others there [a free port, everywhere].")
+    @click.option(
+        "--advertise",
+        multiple=True,
+        metavar="ADDR",
+        help="An address of yours to tell the others too.",
+    )
+    @click.option("--ephemeral", is_flag=True, help="Be somebody new, known to nobody, and keep nothing.")
+    @click.pass_context
+    @functools.wraps(function)
+    def wrapped(context: click.Context, /, **rest: Any) -> Any:
+        found = {name: rest.pop(name) for name in _NAMES}
+        given = tuple(name for name in _NAMES if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+        network = Network(
+            discovery=_addresses(found["discovery"], "discovery", DISCOVERY_PORT),
+            broker=_addresses(found["broker"], "broker", PORT),
+            path=found["path"],
+            lan=not found["no_lan"],
+            local=found["local"],
+            listen=_listen(found["listen"]),
+            advertise=tuple(word for value in found["advertise"] for word in _split(value)),
+            ephemeral=found["ephemeral"],
+            given=given,
+        )
+        return function(network=network, **rest)
+
+    return wrapped
+
+
+def _split(value: str) -> list[str]:
+    """Several, as they stand in an environment variable: spaces or commas between."""
+    return [word for word in re.split(r"[\s,]+", value) if word]
+
+
+def _addresses(values: Sequence[str], option: str, port: int) -> tuple[str, ...]:
+    found = []
+    for word in (word for value in values for word in _split(value)):
+        try:
+            found.append(parse_address(word, port))
+        except UsageError as error:
+            raise UsageError(f"--{option}: {error}") from None
+    return tuple(dict.fromkeys(found))
+
+
+def _listen(value: str | None) -> str | None:
+    if value is None:
+        return None
+    host, colon, port = value.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+        raise UsageError("--listen is ADDR:PORT, such as 0.0.0.0:7000; port 0 takes a free one")
+    return value
