@@ -22,7 +22,7 @@ from sandpiper.tui.port import RoomRequest, ScreenRoom
 from sandpiper.tui.themes import PALETTES
 
 if TYPE_CHECKING:
-    from sandpiper.tui.app import ChatApp
+    from sandpiper.tui.desk import Desk
     from sandpiper.tui.tab import Tab
 
 _CODE: Final = re.compile(
@@ -40,7 +40,7 @@ class Command:
     name: str
     arguments: str
     help: str
-    handler: Callable[[ChatApp, Tab, str], Awaitable[None]]
+    handler: Callable[[Desk, Tab, str], Awaitable[None]]
 
 
 def find(word: str) -> Command:
@@ -108,7 +108,7 @@ def columns(rows: list[list[Span]]) -> list[list[Span]]:
 # The handlers ----------------------------------------------------------------------------------------------
 
 
-async def _help(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _help(screen: Desk, tab: Tab, rest: str) -> None:
     if rest:
         command = find(rest.removeprefix("/"))
         screen.note(tab, f"/{command.name} {command.arguments}".rstrip() + f": {command.help}")
@@ -120,7 +120,7 @@ async def _help(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.table(tab, [*columns(rows), [("", "")], *columns([[(key, "accent"), (what, "")] for key, what in KEYS])])
 
 
-async def _nick(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _nick(screen: Desk, tab: Tab, rest: str) -> None:
     room = _room(tab)
     if not rest:
         raise Refusal(Code.INVALID, f"you are {room.nick}; /nick NAME takes another")
@@ -129,7 +129,7 @@ async def _nick(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.note(tab, f"you are {room.nick} now")
 
 
-async def _who(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _who(screen: Desk, tab: Tab, rest: str) -> None:
     room = _room(tab)
     await screen.ask_members(tab)
     rows: list[list[Span]] = []
@@ -148,7 +148,7 @@ async def _who(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.table(tab, columns(rows))
 
 
-async def _msg(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _msg(screen: Desk, tab: Tab, rest: str) -> None:
     to, text = _first_word(rest)
     if not to or not text:
         raise Refusal(Code.INVALID, '/msg NICK TEXT whispers to one person; a nick with spaces goes in "quotes"')
@@ -159,13 +159,13 @@ async def _msg(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.changed()
 
 
-async def _me(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _me(screen: Desk, tab: Tab, rest: str) -> None:
     if not rest:
         raise Refusal(Code.INVALID, "what do you do? such as /me waves")
     tab.say(rest, "me")
 
 
-async def _join(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _join(screen: Desk, tab: Tab, rest: str) -> None:
     if not rest:
         if tab.state in ("failed", "left"):
             screen.retry(tab)
@@ -186,15 +186,15 @@ def target(text: str, tab: Tab) -> str:
     return f"{room.where}/{room_name(text)}"
 
 
-async def _create(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _create(screen: Desk, tab: Tab, rest: str) -> None:
     screen.open(RoomRequest(create=True, nick=tab.nick or None))
 
 
-async def _leave(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _leave(screen: Desk, tab: Tab, rest: str) -> None:
     screen.close_tab(tab)
 
 
-async def _rooms(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _rooms(screen: Desk, tab: Tab, rest: str) -> None:
     rows: list[list[Span]] = []
     opened = {each.name for each in screen.tabs if each.room is not None}
     for info in await _room(tab).rooms():
@@ -207,7 +207,7 @@ async def _rooms(screen: ChatApp, tab: Tab, rest: str) -> None:
         screen.note(tab, "there are no others; /create opens a new one")
 
 
-async def _code(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _code(screen: Desk, tab: Tab, rest: str) -> None:
     room = _room(tab)
     if rest == "new":
         await room.rotate()
@@ -217,10 +217,10 @@ async def _code(screen: ChatApp, tab: Tab, rest: str) -> None:
     if room.code is None:
         screen.note(tab, f"this room has no code: others come by `sandpiper connect {room.where}/{room.name}`")
     else:
-        screen.note(tab, f"others join with `sandpiper join {room.code}`; /code new makes that one useless")
+        screen.note(tab, f"others join with `{screen.join_line(room.code, False)}`; /code new makes that one useless")
 
 
-async def _verify(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _verify(screen: Desk, tab: Tab, rest: str) -> None:
     nick = _whole(rest)
     if not nick:
         raise Refusal(Code.INVALID, "whom? /verify NICK gives words to compare out loud")
@@ -233,7 +233,7 @@ async def _verify(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.table(tab, rows)
 
 
-async def _path(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _path(screen: Desk, tab: Tab, rest: str) -> None:
     nick = _whole(rest)
     rows: list[list[Span]] = []
     for info in await _room(tab).paths():
@@ -250,7 +250,7 @@ async def _path(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.table(tab, columns(rows))
 
 
-async def _ignore(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _ignore(screen: Desk, tab: Tab, rest: str) -> None:
     nick, ignored = _whole(rest), tab.record.ignored
     if not nick:
         names = ", ".join(ignored.nicks())
@@ -267,7 +267,7 @@ async def _ignore(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.note(tab, f"{nick} is {'ignored, whatever their nick' if on else 'heard again'}")
 
 
-async def _kick(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _kick(screen: Desk, tab: Tab, rest: str) -> None:
     nick = _whole(rest)
     if not nick:
         raise Refusal(Code.INVALID, "whom? /kick NICK removes a person for good")
@@ -277,14 +277,14 @@ async def _kick(screen: ChatApp, tab: Tab, rest: str) -> None:
         await room.kick(nick)
         screen.note(tab, f"{nick} is removed; the room has new keys and another code")
 
-    screen.ask(f"Remove {nick} for good, and give the room another code?", lambda: screen.later(tab, kick()))
+    screen.modes.ask(f"Remove {nick} for good, and give the room another code?", lambda: screen.later(tab, kick()))
 
 
-async def _search(screen: ChatApp, tab: Tab, rest: str) -> None:
-    screen.search(rest)
+async def _search(screen: Desk, tab: Tab, rest: str) -> None:
+    screen.modes.search(rest)
 
 
-async def _export(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _export(screen: Desk, tab: Tab, rest: str) -> None:
     form, _, path = rest.partition(" ")
     if form not in ENDINGS:
         form, path = "text", rest
@@ -295,7 +295,7 @@ async def _export(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.note(tab, f"{count} messages written to {file}")
 
 
-async def _notify(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _notify(screen: Desk, tab: Tab, rest: str) -> None:
     if rest and rest not in LEVELS:
         raise Refusal(Code.INVALID, f"one of {', '.join(LEVELS)}")
     if rest:
@@ -306,12 +306,12 @@ async def _notify(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.note(tab, f"{tab.name}: {words[tab.notify]}")
 
 
-async def _clear(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _clear(screen: Desk, tab: Tab, rest: str) -> None:
     tab.record.clear()
     screen.timeline.newest()
 
 
-async def _theme(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _theme(screen: Desk, tab: Tab, rest: str) -> None:
     names = list(PALETTES)
     if rest and rest not in names:
         raise Refusal(Code.INVALID, f"one of {', '.join(names)}")
@@ -320,7 +320,7 @@ async def _theme(screen: ChatApp, tab: Tab, rest: str) -> None:
     screen.wear(rest or names[(names.index(screen.palette.name) + 1) % len(names)])
 
 
-async def _quit(screen: ChatApp, tab: Tab, rest: str) -> None:
+async def _quit(screen: Desk, tab: Tab, rest: str) -> None:
     screen.quit(0)
 
 
@@ -366,7 +366,7 @@ KEYS: Final = (
 )
 
 
-async def obey(screen: ChatApp, tab: Tab, text: str) -> None:
+async def obey(screen: Desk, tab: Tab, text: str) -> None:
     """Does what `/command arguments` says. Raises Refusal, SandpiperError."""
     word, _, rest = text[1:].partition(" ")
     try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sandpiper.common.limits import NOTIFY_EVERY_S
 from sandpiper.common.sanitise import clip, printable
+from sandpiper.tui.port import ScreenSettings
 
 LEVELS: Final = ("all", "mentions", "none")
 _NINE: Final = frozenset(("iterm.app", "wezterm", "ghostty"))  # OSC 9, a body alone
@@ -31,3 +33,26 @@ def desktop(term: str, program: str, title: str, body: str, *, multiplexer: bool
     if term.startswith(_SEVENS):
         return f"\x1b]777;notify;{title};{body}\x1b\\"
     return None
+
+
+class Bells:
+    """Rings for rooms, each of them only now and then."""
+
+    def __init__(self, settings: ScreenSettings) -> None:
+        self._settings = settings
+        self._rang: dict[str, float] = {}
+
+    def ring(self, room: str, nick: str, text: str, now: float) -> str | None:
+        """What to write to the terminal for it; None while the room has just rung."""
+        if now - self._rang.get(room, -NOTIFY_EVERY_S) < NOTIFY_EVERY_S:
+            return None
+        self._rang[room] = now
+        settings = self._settings
+        said = desktop(
+            settings.term,
+            settings.term_program,
+            f"{nick} in {room}",
+            text[: 2 * _COLUMNS],
+            multiplexer=settings.multiplexer,
+        )
+        return ("\a" if settings.bell else "") + (said or "")

@@ -118,6 +118,8 @@ class ScreenSettings:
     term_program: str = ""
     multiplexer: bool = False
     """Inside tmux or screen, which pass no desktop notifications on."""
+    join_line: Callable[[str, bool], str] = lambda code, password: f"sandpiper join {code}"
+    """What others paste to come in, of a room's code and whether they need a password."""
     words: Sequence[str] = ()
     """The words of room codes, for completion."""
     clock: Callable[[], float] | None = None

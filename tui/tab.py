@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from sandpiper.common.errors import AccessDenied, Refusal, SandpiperError
 from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
 from sandpiper.common.messages import Lost, Member, Notice, Trimmed, Whisper
+from sandpiper.common.original import RoomCreated
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received, Warned
 from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words
@@ -30,6 +31,9 @@ class Screenlike(Protocol):
 
     def now(self) -> float:
         """Seconds since 1970."""
+
+    def join_line(self, code: str, password: bool) -> str:
+        """What others paste to come in."""
 
     def changed(self) -> None:
         """There is something to show: a frame is wanted."""
@@ -217,11 +221,20 @@ class Tab:
                 self.record.say("note", "what is older than this has been removed from the room's log", now)
             case Warned():
                 self.record.say("bad" if event.kind in ALARMING else "warn", event.text, now)
+            case RoomCreated():
+                self.record.say("note", f"the room's code is {event.code}; others join with", now)
+                self.record.say("note", self._screen.join_line(event.code, False), now)
             case CodeChanged():
-                self.name = self.room.name if self.room is not None else self.name
-                self.record.say(
-                    "warn", f"the room has another code now: {event.code}. The old one opens it no longer.", now
-                )
+                self._code_changed(event, now)
+
+    def _code_changed(self, event: CodeChanged, now: float) -> None:
+        self.name = self.room.name if self.room is not None else self.name
+        new = event.password is not None
+        also = f", and the password {event.password}" if new else ""
+        self.record.say(
+            "warn", f"the room has another code now: {event.code}{also}. The old one opens it no longer", now
+        )
+        self.record.say("note", self._screen.join_line(event.code, new), now)
 
     def _received(self, event: Received) -> None:
         message = event.message

@@ -10,7 +10,8 @@ from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, Unrea
 from sandpiper.common.messages import Lost, Trimmed, Whisper
 from sandpiper.peer.events import Delivered, Entered, Failed, PathChanged
 from sandpiper.tui.history import History
-from sandpiper.tui.port import RoomRequest
+from sandpiper.tui.notify import Bells
+from sandpiper.tui.port import RoomRequest, ScreenSettings
 from tests.tui.fake import START, FakeRoom, House, key
 from tests.tui.stage import Stage, play
 
@@ -200,8 +201,15 @@ def test_unread_counts_the_unread_line_and_mentions() -> None:
 
 def test_who_rings_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(stage: Stage) -> None:
-        rang: list[float] = []
-        monkeypatch.setattr(stage.app, "bell", lambda: rang.append(stage.time))
+        rang: list[str | None] = []
+        bells = Bells(ScreenSettings())
+
+        def ring(room: str, nick: str, text: str, now: float) -> str | None:
+            if said := bells.ring(room, nick, text, now):
+                rang.append(said)
+            return said
+
+        monkeypatch.setattr(stage.app._bells, "ring", ring)
         stage.app.open(RoomRequest("localhost:5000/ops"))
         await stage.shows("in ops as anna")
         lobby = stage.app.tabs[0]

@@ -1,0 +1,185 @@
+"""What the input is for when it is not for writing: a question, a search, what was sent before, a choice to copy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sandpiper.common.sanitise import printable
+
+if TYPE_CHECKING:
+    from sandpiper.tui.desk import Desk
+
+
+class Modes:
+    """The mode is "" (writing), ask, find, recall or choose. What was being written is put aside and comes back."""
+
+    def __init__(self, screen: Desk) -> None:
+        self._screen = screen
+        self.mode = ""
+        self.put_aside = ""
+        self._answer: Callable[[], object] | None = None
+        self._found: int | None = None
+        self._recalls = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.mode)
+
+    @property
+    def draft(self) -> str:
+        """What is being written, in this mode or put aside for it."""
+        return self.put_aside if self.mode in ("find", "recall") else self._screen.composer.text
+
+    def end(self) -> None:
+        """Back to writing."""
+        mode, self.mode, self._answer = self.mode, "", None
+        if not mode:
+            return
+        screen = self._screen
+        screen.hint.hide()
+        if mode in ("find", "recall"):
+            screen.composer.take_over(self.put_aside)
+            screen.timeline.look_for(None)
+        screen.timeline.chosen = None
+        screen.timeline.renew()
+
+    def _begin(self, mode: str) -> None:
+        self.end()
+        self.put_aside, self.mode = self._screen.composer.text, mode
+
+    # What is typed -----------------------------------------------------------------------------------------
+
+    def entered(self, text: str) -> None:
+        """Enter, in a mode."""
+        if self.mode == "ask":
+            answer = self._answer
+            self.end()
+            if answer is not None:
+                answer()
+        elif self.mode == "find":
+            self.find_next(-1)
+        elif self.mode == "recall":
+            found = self._screen.sent.search(text, self._recalls) if text else None
+            self.end()
+            self._screen.composer.take_over(self.put_aside if found is None else found)
+        elif self.mode == "choose":
+            self._copy()
+
+    def touched(self, key: str) -> bool:
+        """Any other key that is nobody else's; whether it has been used up."""
+        if self.mode == "ask":
+            self.end()
+        elif self.mode == "find" and key in ("up", "down"):
+            self.find_next(-1 if key == "up" else 1)
+            return True
+        elif self.mode == "choose":
+            if key in ("up", "down", "k", "j"):
+                self.choose(-1 if key in ("up", "k") else 1)
+                return True
+            if key in ("c", "y"):
+                self._copy()
+                return True
+            self.end()
+        return False
+
+    def changed(self) -> None:
+        """The text in the input has changed."""
+        if self.mode == "find":
+            self._find(self._screen.composer.text)
+        elif self.mode == "recall":
+            self._recalls = 0
+            self._show_recalled()
+
+    # Asking ------------------------------------------------------------------------------------------------
+
+    def ask(self, question: str, answer: Callable[[], object]) -> None:
+        """Asks something that Enter says yes to, and any other key no."""
+        self.end()
+        self.mode, self._answer = "ask", answer
+        self._screen.say_hint("ask", f"{question} Enter: yes. Any other key: no", "warn")
+
+    # Searching ---------------------------------------------------------------------------------------------
+
+    def search(self, words: str = "") -> None:
+        """Searches the room; one goes on typing, up and down go from one place to the next."""
+        self._begin("find")
+        self._found = None
+        self._screen.composer.take_over(words)
+        self._say_how()
+        if words:
+            self._find(words)
+
+    def _say_how(self) -> None:
+        self._screen.say_hint("find", "Search: Enter or Up for older, Down for newer, Esc ends")
+
+    def _find(self, words: str) -> None:
+        pattern = _pattern(words)
+        self._found = None
+        self._screen.timeline.look_for(pattern)
+        if pattern is not None:
+            self.find_next(-1)
+
+    def find_next(self, step: int) -> None:
+        """The next place, older (-1) or newer (1)."""
+        screen, pattern = self._screen, _pattern(self._screen.composer.text)
+        if pattern is None:
+            return
+        record = screen.current.record
+        start = record.end - 1 if self._found is None else self._found + step
+        found = screen.timeline.seek(pattern, start, step)
+        if found is None:
+            what = "nothing" if self._found is None else "nothing older" if step < 0 else "nothing newer"
+            screen.say_hint("find", f"Search: {what} found. Esc ends", "warn")
+            return
+        self._found = found
+        self._say_how()
+        screen.timeline.reveal(found)
+
+    # What was sent before ----------------------------------------------------------------------------------
+
+    def recall(self) -> None:
+        """Ctrl+R: begins, or goes on to an older one."""
+        if self.mode == "recall":
+            if self._screen.sent.search(self._screen.composer.text, self._recalls + 1) is not None:
+                self._recalls += 1
+        else:
+            self._begin("recall")
+            self._recalls = 0
+            self._screen.composer.take_over("")
+        self._show_recalled()
+
+    def _show_recalled(self) -> None:
+        words = self._screen.composer.text
+        found = self._screen.sent.search(words, self._recalls) if words else None
+        shown = "type a part of what you sent" if not words else (found or "nothing like that").replace("\n", " ⏎ ")
+        self._screen.hint.show("recall", [[("Sent before: ", "accent"), (shown, "" if found else "soft")]])
+
+    # Choosing ----------------------------------------------------------------------------------------------
+
+    def choose(self, step: int = -1) -> None:
+        """Alt+C: begins, or goes on to the next message."""
+        screen = self._screen
+        if self.mode != "choose":
+            self.end()
+            self.mode = "choose"
+            screen.say_hint("choose", "Copy: Up and Down choose a message, Enter copies it, Esc ends")
+        record, at = screen.current.record, screen.timeline.chosen
+        serial = (record.end if at is None else at) + step
+        while record.first <= serial < record.end and (record.at(serial).message is None or record.at(serial).hidden):
+            serial += step
+        if record.first <= serial < record.end:
+            screen.timeline.reveal(serial)
+
+    def _copy(self) -> None:
+        screen, chosen = self._screen, self._screen.timeline.chosen
+        self.end()
+        record = screen.current.record
+        if chosen is not None and record.first <= chosen < record.end:
+            screen.copy_to_clipboard(printable(record.at(chosen).text, newlines=True))
+            screen.say_hint("passing", "Copied to the clipboard", "good")
+        screen.timeline.newest()
+
+
+def _pattern(words: str) -> re.Pattern[str] | None:
+    return re.compile(re.escape(words), re.IGNORECASE) if words.strip() else None
