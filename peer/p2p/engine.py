@@ -384,7 +384,7 @@ class P2PEngine:
         paths = [peer.path(now) for peer in self.core.peers.values() if peer.here and not peer.quiet]
         if not paths:
             waiting = any(peer.state is State.EXPECTED for peer in self.core.peers.values())
-            return ("offline", "reaching the others") if waiting else ("alone", "nobody else is here")
+            return ("connecting", "reaching the others") if waiting else ("alone", "nobody else is here")
         words = [f"{paths.count(path)} {text}" for path, text in _WORDS.items() if path in paths]
         worst = max(paths, key=list(_WORDS).index)
         return worst, "connected: " + ", ".join(words)
