@@ -31,7 +31,6 @@ MAY_IMPORT: Final = {
 SHELLS: Final = {
     "bridge/client.py",
     "bridge/plain_bus.py",
-    "bridge/plain_bus.py",
     "broker/access.py",
     "broker/boot.py",
     "broker/bus.py",

@@ -11,7 +11,6 @@ from sandpiper.common.messages import Member, Msg, RoomInfo
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Received
 
-
 OWN_RUN = "0" * 32
 OWN = "f" * 24
 
