@@ -5,8 +5,9 @@ BIN := .venv/bin
 .PHONY: help chat stop test lint bench clean
 
 help:
-	@echo 'make chat   chat in this terminal; starts a broker on this machine if none runs (ROOM=lobby NICK=you)'
-	@echo 'make stop   stop the broker that make chat started'
+	@echo 'make chat   open a room in this terminal, or join one (CODE=pine-ocean-42); NICK=you'
+	@echo '            with ROOM=lobby: through a broker on this machine, started if none runs'
+	@echo 'make stop   stop the broker that make chat ROOM=... started'
 	@echo 'make test   the test suite (ARGS="tests/common -x")'
 	@echo 'make lint   ruff, its format check, mypy --strict'
 	@echo 'make bench  the benchmarks: docs/benchmarks.md says what they measure (ARGS=...)'

@@ -1,8 +1,8 @@
-"""`make chat`: a broker on this machine if none runs, then a chat with it in this terminal.
+"""`make chat`: a room between peers, with nothing else running; with CODE it joins one. Environment: CODE, NICK.
 
-`--stop` ends the broker. It is a process of its own and stays for the next terminal; its port, process id and
-key stand in `local-broker.json` in the platform's data folder, its output beside it. Environment: ROOM (else
-lobby) and NICK.
+With ROOM it is a room of a broker on this machine instead, which is started if none runs. That is a process of its
+own and stays for the next terminal; its port, process id and key stand in `local-broker.json` in the platform's data
+folder, its output beside it. `--stop` ends it.
 """
 
 # ruff: noqa: S104, S603, S606  (to start programs and to look at ports is what this is for)
@@ -70,6 +70,9 @@ def main() -> None:
     """Exits with 0, 1, or what the chat ends with."""
     if not PROGRAM.exists():
         raise fail(f"there is no {PROGRAM}; install Sandpiper first (README.md)")
+    if not (os.environ.get("ROOM") or sys.argv[1:]):
+        peers()
+        return
     try:
         FOLDER.mkdir(parents=True, exist_ok=True)
         with locked():
@@ -215,14 +218,27 @@ def stop_line() -> str:
 
 
 def chat(port: int) -> NoReturn:
+    """A chat with the broker at that port."""
+    become("connect", f"{HOST}:{port}/{os.environ.get('ROOM') or 'lobby'}")
+
+
+def peers() -> NoReturn:
+    """A chat between peers. The code goes by the environment, for a command line can be seen by everybody."""
+    if code := os.environ.pop("CODE", ""):
+        os.environ["SANDPIPER_CODE"] = code
+        become("join")
+    become("create", "--join-line", "make chat CODE={code}")
+
+
+def become(*words: str) -> NoReturn:
     """The chat takes this process's place, and with it the terminal or the pipe."""
-    words = [str(PROGRAM), "connect", f"{HOST}:{port}/{os.environ.get('ROOM') or 'lobby'}"]
+    command = [str(PROGRAM), *words]
     if nick := os.environ.get("NICK"):
-        words += ["--nick", nick]
+        command += ["--nick", nick]
     if os.name == "nt":  # where exec would give the terminal back at once
-        sys.exit(subprocess.call(words))
+        sys.exit(subprocess.call(command))
     sys.stderr.flush()
-    os.execv(PROGRAM, words)
+    os.execv(PROGRAM, command)
 
 
 def stop() -> None:
