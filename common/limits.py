@@ -350,6 +350,12 @@ LOG_BYTES: Final = 4 * 1024 * 1024
 LOG_FILES: Final = 4
 """A service's log file is turned over at LOG_BYTES; so many old ones are kept."""
 
+# Commands run for messages, and looking into what is wrong ---------------------------------------------------
+HOOK_JOBS_MOST: Final = 32
+"""Commands that `listen --exec` runs at once at most: each is a process and a thread."""
+HOOK_END_S: Final = 2.0
+"""They have this long to end when `listen` is interrupted; then they are killed."""
+
 # Screen ----------------------------------------------------------------------------------------------------
 SCROLLBACK_MESSAGES: Final = 20_000
 """Entries of one room that can be scrolled to; older ones stay in the history file."""
