@@ -12,6 +12,7 @@ from sandpiper.common.messages import Data, Lost, Me, Member, Message, Notice, T
 from sandpiper.common.nicks import colour, look_alike
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.peer.events import Event, Received, Warned
+from sandpiper.tui.when import clock
 
 _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
@@ -133,11 +134,3 @@ class Renderer:
                 del self._seen[next(iter(self._seen))]
             self._seen[nick] = alike
         return alike
-
-
-def clock(ts: float) -> str:
-    """Local time, HH:MM; dashes for what is no time."""
-    try:
-        return time.strftime("%H:%M", time.localtime(ts))
-    except (OverflowError, ValueError, OSError):
-        return "--:--"

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.cli.render import Renderer, clock
+from sandpiper.cli.render import Renderer
 from sandpiper.common.messages import Data, Lost, Me, Msg, Notice, Trimmed
 from sandpiper.peer.events import Received
+from sandpiper.tui.when import clock
 
 AT = 1_735_812_345
 
