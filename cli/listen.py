@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from dataclasses import dataclass
 
 import click
 
 from sandpiper.cli import objects
 from sandpiper.cli.dial import Aim, Dialer
+from sandpiper.cli.filters import Filters, filter_option
+from sandpiper.cli.hooks import Hook, hook_options, public_name
 from sandpiper.cli.json_lines import joined
 from sandpiper.cli.loop import run
 from sandpiper.cli.options import Caller
@@ -37,6 +41,8 @@ from sandpiper.peer.events import CodeChanged, Entered, Event, PathChanged, Rece
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="S", help="End after S seconds; 1 if --count is not reached."
 )
+@filter_option
+@hook_options
 @target_options
 def command(
     caller: Caller,
@@ -47,6 +53,9 @@ def command(
     after: int | None,
     count: int | None,
     timeout: float | None,
+    filters: Filters,
+    command_line: list[str] | None,
+    jobs: int,
 ) -> None:
     """Print the messages of the room TARGET. Nobody is told that you listen.
 
@@ -56,55 +65,123 @@ def command(
     sandpiper listen pine-ocean-42 --backlog 10
     sandpiper listen localhost:5000/lobby --json | jq -r .text
     sandpiper listen localhost:5000/ci --count 1 --timeout 60
+    sandpiper listen localhost:5000/ci --filter 'nick=ci,regex=(?i)failed' --exec 'notify-send CI'
     """  # noqa: D301  # click means the character
     if backlog is not None and after is not None:
         raise UsageError("give --backlog or --after, not both")
     if after is not None and not isinstance(aim, Target):
         raise UsageError("--after is for a broker's room, which numbers its messages; between peers use --backlog")
-    run(_listen(peering.dialer(caller), aim, as_json, count, timeout, backlog=backlog or 0, after=after))
+    wanted = Wanted(filters, count, timeout, as_json)
+    run(_listen(peering.dialer(caller), aim, wanted, command_line, jobs, backlog=backlog or 0, after=after))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to take of a room; `count` messages and `timeout_s` seconds, None for ever."""
+
+    filters: Filters
+    count: int | None
+    timeout_s: float | None
+    as_json: bool
 
 
 async def _listen(
     dialer: Dialer,
     aim: Aim,
-    as_json: bool,
-    count: int | None,
-    timeout: float | None,
+    wanted: Wanted,
+    command_line: list[str] | None,
+    jobs: int,
     *,
     backlog: int,
     after: int | None,
 ) -> None:
-    async with output() as out, dialer.reach(aim, listen=True, backlog=backlog, after=after) as room:
-        printer = Printer(out, count, as_json=as_json)
+    async with contextlib.AsyncExitStack() as stack:
+        out = await stack.enter_async_context(output())
+        listener: Listener = Printer(out, wanted)
+        if command_line is not None:
+            hook = Hook(command_line, jobs=jobs, as_json=wanted.as_json)
+            listener = Runner(await stack.enter_async_context(hook), wanted)
+        room = await stack.enter_async_context(dialer.reach(aim, listen=True, backlog=backlog, after=after))
         try:
-            await asyncio.wait_for(printer.run(room), timeout)
+            await asyncio.wait_for(listener.run(room), wanted.timeout_s)
         except asyncio.TimeoutError:
-            if count is not None:
-                raise SandpiperError(f"{printer.printed} of {count} messages came within {timeout:g} s") from None
+            if wanted.count is not None:
+                raise SandpiperError(
+                    f"{listener.taken} of {wanted.count} messages came within {wanted.timeout_s:g} s"
+                ) from None
 
 
-class Printer:
-    """Prints events until so many messages have come. `count` None is for ever."""
+class Listener:
+    """Takes what is wanted of a room's events, until so many messages have come."""
 
-    def __init__(self, out: Output, count: int | None, *, as_json: bool) -> None:
-        self._out = out
-        self._count = count
-        self._json = as_json
-        self._renderer = Renderer(colours=coloured())
-        self.printed = 0
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self.taken = 0
 
     async def run(self, room: Room) -> None:
-        """Until `count` stored messages have been printed, or the room ends. Raises SandpiperError."""
+        """Until `count` stored messages have been taken, or the room ends. Raises SandpiperError."""
         async for event in room:
-            await self._out.ready()
-            if self._json:
-                await self._object(room, event)
-            else:
-                self._line(event)
+            message = event.message if isinstance(event, Received) else event
+            if not self._wanted.filters.passes(message):
+                continue
+            await self.take(room, event)
             if isinstance(event, Received):
-                self.printed += 1
-                if self.printed == self._count:
+                self.taken += 1
+                if self.taken == self._wanted.count:
                     return
+
+    async def take(self, room: Room, event: Event) -> None:
+        """What is done with one."""
+        raise NotImplementedError
+
+
+class Runner(Listener):
+    """Runs a command for each message; for notices too where a filter names them."""
+
+    def __init__(self, hook: Hook, wanted: Wanted) -> None:
+        super().__init__(wanted)
+        self._hook = hook
+
+    async def take(self, room: Room, event: Event) -> None:
+        """See Listener."""
+        where = public_name(room.name, room.code)
+        match event:
+            case Received(message=message):
+                await self._hook.take(message, where)
+            case Notice() if self._wanted.filters.names("notice"):
+                await self._hook.take(event, where)
+            case _:
+                tell_apart(event)
+
+
+def tell_apart(event: Event) -> None:
+    """What a person has to know besides the messages, on stderr."""
+    match event:
+        case CodeChanged():
+            status(f"the room has another code now: {event.code}")
+        case Lost() | Trimmed() | Warned():
+            status(Renderer().event(event) or "")
+        case PathChanged():
+            status(printable(event.text))
+
+
+class Printer(Listener):
+    """Prints them."""
+
+    def __init__(self, out: Output, wanted: Wanted) -> None:
+        super().__init__(wanted)
+        self._out = out
+        self._renderer = Renderer(colours=coloured())
+
+    async def take(self, room: Room, event: Event) -> None:
+        """See Listener."""
+        await self._out.ready()
+        if self._wanted.as_json:
+            await self._object(room, event)
+        elif isinstance(event, Received):  # messages alone on stdout: scripts read it
+            self._out.write(f"{self._renderer.event(event)}\n".encode("utf-8", "replace"))
+        else:
+            tell_apart(event)
 
     async def _object(self, room: Room, event: Event) -> None:
         match event:
@@ -118,17 +195,5 @@ class Printer:
                 self._out.write(encode_line(objects.CodeNow(event.code, event.password)))
             case Notice() | Lost() | Trimmed() | PeerJoined() | PeerLeft():
                 self._out.write(encode_line(event))
-            case PathChanged():
-                status(printable(event.text))
-
-    def _line(self, event: Event) -> None:
-        # Messages alone on stdout: scripts read it.
-        match event:
-            case Received():
-                self._out.write(f"{self._renderer.event(event)}\n".encode("utf-8", "replace"))
-            case CodeChanged():
-                status(f"the room has another code now: {event.code}")
-            case Lost() | Trimmed() | Warned():
-                status(Renderer().event(event) or "")
             case PathChanged():
                 status(printable(event.text))

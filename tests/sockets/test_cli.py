@@ -127,3 +127,34 @@ def test_a_changed_key_is_refused(shell: Shell) -> None:
     known.write_text(before)
     assert refused.returncode == 1
     assert "known_brokers" in refused.stderr
+
+
+def test_a_filter_leaves_out_what_is_not_wanted(shell: Shell) -> None:
+    room = f"{shell.door}/filtered"
+    shell.run("say", room, "-", "--nick", "ci", lines="build 1 ok\nbuild 2 failed\nbuild 3 ok\nbuild 4 FAILED\n")
+    shell.run("say", room, "--me", "--nick", "ci", "failed")
+    words = ["--after", "0", "--count", "2", "--filter", "type=msg,nick=CI,regex=(?i)failed$"]
+    heard = shell.run("listen", room, *words, "--json")
+    assert heard.returncode == 0
+    said = [json.loads(line) for line in heard.stdout.splitlines()]
+    assert [entry.get("text") for entry in said] == [None, "build 2 failed", "build 4 FAILED"]
+    assert said[0]["type"] == "joined"
+    late = shell.run("listen", room, "--after", "0", "--count", "3", "--timeout", "0.5", *words[4:])
+    assert (late.returncode, late.stdout.count("\n")) == (1, 2)
+    assert "2 of 3 messages" in late.stderr
+
+
+def test_a_command_is_run_for_each_message(shell: Shell, tmp_path: Path) -> None:
+    room = f"{shell.door}/run"
+    shell.run("say", room, "-", "--nick", "ann", lines="; touch hacked\n$(touch hacked)\n")
+    script = tmp_path / "hook.sh"
+    script.write_text(
+        '#!/bin/sh\nread -r line\necho "$SANDPIPER_MSG_NICK $SANDPIPER_MSG_ROOM $SANDPIPER_MSG_SEQ: $line"\n'
+    )
+    script.chmod(0o700)
+    ran = shell.run("listen", room, "--after", "0", "--count", "2", "--exec", str(script))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "ann run 1: ; touch hacked\nann run 2: $(touch hacked)\n"
+    failed = shell.run("listen", room, "--after", "0", "--count", "2", "--exec", "false")
+    assert failed.returncode == 1
+    assert failed.stderr.endswith("sandpiper: false failed for 2 of 2 messages\n")
