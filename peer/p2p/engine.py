@@ -17,7 +17,7 @@ from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.limits import INTERFACES_S
+from sandpiper.common.limits import INTERFACES_S, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
@@ -37,7 +37,6 @@ from sandpiper.peer.p2p.ways import Ways, WaysHeard
 from sandpiper.peer.p2p.wish import How, P2PWish
 
 _PATHS_S: Final = 0.5
-_LINE_S: Final = 0.2
 _EXPECT_S: Final = 2.0
 """Who is there is asked right after entering: the others have this long to be heard."""
 
@@ -224,11 +223,18 @@ class P2PEngine:
         core.settle(now)
         self.turn()
 
-    def _heard_by_more(self) -> None:
-        """Somebody has begun to hear us, and should not wait for the next beacon."""
-        if self._core is not None:
-            self._core.gossip.hurry(time.monotonic())
+    def _heard_by_more(self, session: bytes | None) -> None:
+        """Somebody has begun to hear us, and should not wait for the next beacon; or `session` what is for it alone."""
+        core, now = self._core, time.monotonic()
+        if core is None:
+            return
+        if session is None:
+            core.gossip.hurry(now)
             self._set_clock()
+        else:
+            core.replica.heard_by(session, now)
+            core.settle(now)
+            self.turn()
 
     def _relayed(self, packet: bytes) -> None:
         if self._core is not None:
@@ -290,24 +296,21 @@ class P2PEngine:
                 if keys is not None:
                     self._ways.drop(keys.curve)
             case Came():
-                self._came(command)
+                self._came(command.peer, here=command.here)
             case NewCard():
                 self._points.update(self._blob(core))
             case NewEpoch():
                 self._points.rotate(core.keyring.epoch.registration, self._blob(core))
                 self._ways.new_epoch(core, cut=command.cut)
 
-    def _came(self, command: Came) -> None:
-        peer = self.core.peers.get(command.session)
-        if peer is None:
-            return
-        if not command.here:
+    def _came(self, peer: Peer, *, here: bool) -> None:
+        if not here:
             self.events.append(PeerLeft(self.name, peer.nick))
             return
         self._recognise(peer)
-        if self._ways.address(peer.keys.curve) is None and Way.MESH in peer.heard:
+        if self._ways.address(peer.keys.curve) is None and peer.path(time.monotonic()) != "relay":
             # It was faster than our own line to it, which is about to stand.
-            self._loop.call_later(_LINE_S, self._say_joined, peer)
+            self._loop.call_later(RELAY_AFTER_S, self._say_joined, peer)
         else:
             self._say_joined(peer)
 

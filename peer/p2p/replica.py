@@ -275,9 +275,19 @@ class Replica:
                 # It did not answer: somebody else is to be asked, if there is anybody.
                 track.lacking.setdefault(track.asked, 0)
                 track.asked = b""
+                if self._source(name, track, track.repair.frontier.seq) is None:
+                    track.lacking = {each: start for each, start in track.lacking.items() if start}
             track.repair.handle_timer(now)
             given_up += self._fetch(name, track, now)
         return given_up
+
+    def heard_by(self, source: bytes, now: float) -> None:
+        """A member hears us from now on: what it was asked before never came to it."""
+        for name, track in list(self.tracks.items()):
+            if track.asked == source and track.repair.frontier.gap and not track.stopped:
+                track.asked = b""
+                track.repair.hurry(now)
+                self._fetch(name, track, now)
 
     def hurry(self, now: float) -> None:
         """Known holes, such as history: no use in waiting."""

@@ -34,7 +34,7 @@ class WaysHeard:
 
     meshed: Callable[[list[bytes], bytes | None], None]
     relayed: Callable[[bytes], None]
-    heard_by_more: Callable[[], None]
+    heard_by_more: Callable[[bytes | None], None]
     relays_moved: Callable[[], None]
 
 
@@ -215,8 +215,14 @@ class Ways:
 
     def _subscribed(self, curve: bytes | None, name: bytes) -> None:
         member = self._member()
-        if member is not None and name == topic(member.keyring.room):
-            self._heard.heard_by_more()
+        if member is None:
+            return
+        room = member.keyring.room
+        peer = member.presence.peer_of(curve) if curve is not None else None
+        if name == topic(room):
+            self._heard.heard_by_more(None)
+        elif peer is not None and name == topic(room, peer.keys.session):
+            self._heard.heard_by_more(peer.keys.session)
 
 
 def listening(text: str) -> tuple[str, int | None]:

@@ -7,6 +7,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, Rejected
+from sandpiper.common.limits import FETCH_TIMEOUT_S
 from sandpiper.common.messages import Lost, Notice, Whisper
 from sandpiper.peer.events import CodeChanged
 from sandpiper.peer.p2p.peers import State
@@ -335,3 +336,30 @@ def test_what_nobody_has_is_said_to_be_lost() -> None:
     town.settle(30)
     assert [event.count for event in carol.events if isinstance(event, Lost)] == [7]
     assert carol.texts == ["7", "8", "9"]
+
+
+def test_history_that_was_asked_for_before_anybody_could_hear_is_asked_for_again_at_once() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.post(alice, "before")
+    town.cut.add(frozenset(("alice", "bob")))  # the lines are not up yet: what is asked now is lost
+    bob = town.join("bob")
+    town.settle(0.1)
+    town.cut.clear()
+    bob.member.replica.heard_by(alice.keys.session, town.now)
+    bob.member.settle(town.now)
+    town.collect(bob)
+    town.settle(0.1)
+    assert bob.texts == ["before"]
+
+
+def test_the_only_one_who_could_answer_is_asked_again_after_one_timeout() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.post(alice, "before")
+    town.cut.add(frozenset(("alice", "bob")))
+    bob = town.join("bob")
+    town.settle(0.1)
+    town.cut.clear()
+    town.settle(FETCH_TIMEOUT_S + 0.1)
+    assert bob.texts == ["before"]
