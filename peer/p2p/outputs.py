@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from sandpiper.peer.p2p.peers import Peer
+
 
 @dataclass(frozen=True, slots=True)
 class Out:
@@ -16,9 +18,9 @@ class Out:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """Others were told that this session is here, or is gone."""
+    """It was told that this one is here, or is gone."""
 
-    session: bytes
+    peer: Peer
     here: bool
 
 

@@ -125,7 +125,7 @@ class Presence:
             from_=peer.fingerprint,
         )
         self._member.events.append(notice)
-        self._member.commands.append(Came(peer.keys.session, event == "join"))
+        self._member.commands.append(Came(peer, event == "join"))
 
     def age(self, now: float) -> None:
         """What silence makes of the others."""

@@ -96,6 +96,8 @@ class Rule:
             left = f"{state.missed} of {GUESSES}" if state.generation == deed.generation else "the last one"
             member.events.append(Warned("guess", f"somebody tried a wrong code at {at} ({left} before it changes)"))
         self.sync()
+        if member.broken is not None:
+            return
         if state.epoch != member.keyring.epoch.id:
             self._adopt()
         if state.generation != self.generation:
