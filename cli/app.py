@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "who": ("who", "List who is in a room."),
     "broker": ("broker", "Run a broker."),
     "discovery": ("discovery", "Run a discovery service."),
+    "id": ("identity", "Your identity: show, export, import."),
 }
 _ALIASES: Final = {"server": "connect"}
 

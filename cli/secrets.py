@@ -37,7 +37,7 @@ _NEAREST: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Par
 _LINE_BYTES: Final = 2 * INVITE_CHARS  # the longest secret, and enough beyond it for its check to find it too long
 _META: Final = "sandpiper.secrets."
 _WANTED: Final = "password_wanted"
-_SECRET_ENDINGS: Final = ("_CODE", "_PASSWORD")
+_SECRET_ENDINGS: Final = ("_CODE", "_PASSWORD", "_PASSPHRASE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ class Secret:
 ACCESS_CODE: Final = Secret("access code", "access_code")
 CODE: Final = Secret("room code", "code")
 PASSWORD: Final = Secret("password", "password")
+PASSPHRASE: Final = Secret("passphrase", "passphrase")
 
 
 def code_options(function: Decorated) -> Decorated:
@@ -135,6 +136,11 @@ def password_options(function: Decorated) -> Decorated:
         help="The room has a password: ask for it, unless it is given.",
     )
     return flag(_file_option(PASSWORD)(function))
+
+
+def passphrase_options(function: Decorated) -> Decorated:
+    """Adds --passphrase-file, which stays between click's context and `resolve_passphrase`."""
+    return _file_option(PASSPHRASE)(function)
 
 
 def chosen_code(context: click.Context, network: Network) -> tuple[RoomCode, Network]:
@@ -176,6 +182,21 @@ def resolve_password(context: click.Context, *, needed: bool = False) -> str | N
     if needed or context.meta.get(_META + _WANTED):
         return ask_password(again=not {"code", "target"} & context.params.keys())
     return None
+
+
+def resolve_passphrase(context: click.Context, *, again: bool) -> str:
+    """The passphrase that is given, or else typed now; `again` for a new one. Raises UsageError."""
+    given = PASSPHRASE.given(context)
+    if given is not None:
+        return given.text
+    if not terminal():
+        raise UsageError(
+            "no terminal to ask for the passphrase at; give it in SANDPIPER_PASSPHRASE, or with --passphrase-file"
+        )
+    passphrase = ask_unseen("Passphrase: ")
+    if again and ask_unseen("The same again: ") != passphrase:
+        raise UsageError("the two passphrases differ; try again")
+    return passphrase
 
 
 def terminal() -> bool:

@@ -356,6 +356,15 @@ HOOK_JOBS_MOST: Final = 32
 HOOK_END_S: Final = 2.0
 """They have this long to end when `listen` is interrupted; then they are killed."""
 
+# Exported identities -----------------------------------------------------------------------------------------
+BACKUP_CHARS: Final = 4096
+"""One has 220 characters."""
+BACKUP_WORK_MOST: Final = 20
+BACKUP_MEMORY_BYTES_MOST: Final = 1024 * 1024 * 1024
+"""What a file may have us spend before we know whether it is any good; ours asks for 3 and 256 MB."""
+PASSPHRASE_CHARS_LEAST: Final = 8
+"""A shorter one is guessed, whatever each guess costs."""
+
 # Screen ----------------------------------------------------------------------------------------------------
 SCROLLBACK_MESSAGES: Final = 20_000
 """Entries of one room that can be scrolled to; older ones stay in the history file."""

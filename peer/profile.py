@@ -23,6 +23,7 @@ log = logging.getLogger("sandpiper.peer")
 IDENTITY: Final = "identity.key"
 KNOWN: Final = "known_brokers"
 _OTHERS: Final = 0o077
+_ASIDE: Final = ".old"
 
 
 class Profile:
@@ -49,6 +50,31 @@ class Profile:
     def at(cls, folder: Path) -> Profile:
         """The profile in `folder`, made if need be. Raises SandpiperError."""
         return cls(_identity(folder), folder)
+
+    @classmethod
+    def replace(cls, folder: Path, signing_key: SigningKey, *, force: bool) -> Path | None:
+        """From now on the profile in `folder` is this one's; where its key was put that was there before, if so.
+
+        Raises SandpiperError; without `force` too where another key is there.
+        """
+        from sandpiper.common.io.files import private_folder, write_private
+
+        path, old = folder / IDENTITY, None
+        try:
+            private_folder(folder)
+            if path.exists():
+                if not force and _identity(folder) == signing_key:
+                    return None
+                if not force:
+                    raise SandpiperError(
+                        f"{path} holds another identity already; --force puts that aside, as {IDENTITY}{_ASIDE}"
+                    )
+                old = path.with_name(f"{IDENTITY}{_ASIDE}")
+                write_private(old, path.read_bytes())
+            write_private(path, bytes(signing_key).hex().encode() + b"\n", replace=True)
+        except OSError as error:
+            raise SandpiperError(f"cannot write the identity key: {_why(error, path)}") from error
+        return old
 
     @classmethod
     def ephemeral(cls) -> Profile:
