@@ -99,3 +99,25 @@ def test_each_seq_comes_out_once_and_in_order(start: int, deeds: list[tuple[str,
     missing, rest = frontier.skip(frontier.head)
     assert rest == held
     assert not frontier.gap
+
+
+def test_what_hangs_together_is_given_out_together() -> None:
+    frontier: Frontier[str] = Frontier(0)
+    assert frontier.push(4, "4-6", 6) == []
+    assert (frontier.head, frontier.holding) == (6, True)
+    assert frontier.push(1, "1-3", 3) == ["1-3", "4-6"]
+    assert (frontier.seq, frontier.gap, frontier.holding) == (6, False, False)
+    assert frontier.advance(7, 9)
+    assert frontier.push(8, "8", 8) == []
+
+
+def test_a_skip_passes_what_hangs_together_whole() -> None:
+    frontier: Frontier[str] = Frontier(0)
+    frontier.push(3, "3-5", 5)
+    frontier.push(9, "9", 9)
+    assert frontier.skip(4) == (2, ["3-5"])
+    assert frontier.seq == 5
+    assert frontier.skip(9) == (3, ["9"])
+    frontier.push(12, "12", 12)
+    frontier.drop()
+    assert not frontier.holding

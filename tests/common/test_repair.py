@@ -16,8 +16,8 @@ def holed(held: int = 3) -> Repair[int]:
     return repair
 
 
-def entries(*seqs: int) -> list[tuple[int, int]]:
-    return [(seq, seq) for seq in seqs]
+def entries(*seqs: int) -> list[tuple[int, int, int]]:
+    return [(seq, seq, seq) for seq in seqs]
 
 
 def test_without_a_hole_nothing_is_asked() -> None:
@@ -171,7 +171,7 @@ def test_whatever_a_server_answers_it_ends_current_or_asks_again(deeds: list[obj
             repair.noticed(now)
         elif isinstance(deed, tuple):
             after, start, head, seqs = deed
-            repaired = repair.page(after, start, head, [(seq, seq) for seq in seqs], now)
+            repaired = repair.page(after, start, head, [(seq, seq, seq) for seq in seqs], now)
             assert repaired.lost >= 0
             out += repaired.items
         elif deed == "timer":
@@ -196,7 +196,7 @@ def test_whatever_a_server_answers_it_ends_current_or_asks_again(deeds: list[obj
             asked += 1
             after = repair.fetch.after
             repair.fetch = None
-            page = [(seq, seq) for seq in range(after + 1, min(after + 6, head + 1))]
+            page = [(seq, seq, seq) for seq in range(after + 1, min(after + 6, head + 1))]
             out += repair.page(after, 1, head, page, now).items
         assert asked < 40
     assert repair.frontier.seq == head or not deeds
