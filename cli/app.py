@@ -22,8 +22,10 @@ _COMMANDS: Final = {
     "broker": ("broker", "Run a broker."),
     "discovery": ("discovery", "Run a discovery service."),
     "id": ("identity", "Your identity: show, export, import."),
+    "config": ("config", "Your settings: show, set, unset, path."),
 }
 _ALIASES: Final = {"server": "connect"}
+_PARAMETERS: Final = {parameter: flag for flag, parameter in settings.FLAGS.items()}
 
 
 class _Lazy(click.Group):
@@ -31,10 +33,14 @@ class _Lazy(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = _COMMANDS.get(_ALIASES.get(cmd_name, cmd_name))
+        name = _ALIASES.get(cmd_name, cmd_name)
+        entry = _COMMANDS.get(name)
         if entry is None:
             return None
         command: click.Command = import_module(f"sandpiper.cli.{entry[0]}").command
+        for parameter in command.params:
+            if parameter.envvar is None and parameter.name in _PARAMETERS:
+                parameter.envvar = f"SANDPIPER_{name}_{_PARAMETERS[parameter.name]}".upper()
         return command
 
     def resolve_command(

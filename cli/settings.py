@@ -17,6 +17,8 @@ from sandpiper.common.errors import UsageError
 
 CONFIG: Final = "config.toml"
 HOME: Final = "SANDPIPER_HOME"
+FLAGS: Final = {"json": "as_json", "open": "open_", "filter": "filters", "exec": "command_line"}
+"""Flags whose names Python has taken, and their parameters: settings are named as the flag is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,5 @@ def default_map(
 
 
 def _option(key: str) -> str:
-    return key.replace("-", "_")
+    name = key.replace("-", "_")
+    return FLAGS.get(name, name)
