@@ -67,10 +67,6 @@ class Frontier(Generic[T]):
         self.head = max(self.head, self.seq)
         return missing, released + self._release()
 
-    def drop(self) -> None:
-        """Lets go of everything that is held beyond a hole."""
-        self._held.clear()
-
     @property
     def gap(self) -> bool:
         """Whether something is known to exist that has not been given out."""

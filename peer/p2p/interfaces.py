@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final
 
 import ifaddr
 
@@ -15,13 +15,6 @@ _SHARED = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: carriers, and overl
 _UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
 _INWARD = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman", "cni", "vEthernet")
 """Names of interfaces that lead to the inside of this machine: others have the same addresses on theirs."""
-
-
-class Change(NamedTuple):
-    """The addresses now, and those that went."""
-
-    hosts: list[str]
-    gone: set[str]
 
 
 def candidates(local: bool) -> list[str]:
@@ -38,22 +31,6 @@ def rank(found: Iterable[tuple[str, str]]) -> list[str]:
             ranked.append((place + 10 * interface.startswith(_INWARD), host))
     ordered = dict.fromkeys(host for _, host in sorted(ranked, key=lambda each: each[0]))
     return [*list(ordered)[: MESH_ADDRESSES - len(LOOPBACK)], *LOOPBACK]
-
-
-class Changes:
-    """Tells when the set of addresses has changed. `look` is there for tests."""
-
-    def __init__(self, local: bool, look: Callable[[bool], list[str]] = candidates) -> None:
-        self._local = local
-        self._look = look
-        self.hosts = look(local)
-
-    def poll(self) -> Change | None:
-        """To be called every INTERFACES_S: what has changed since, if anything has."""
-        before, self.hosts = self.hosts, self._look(self._local)
-        if set(before) == set(self.hosts):
-            return None
-        return Change(self.hosts, set(before) - set(self.hosts))
 
 
 def _interfaces() -> list[tuple[str, str]]:

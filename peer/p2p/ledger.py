@@ -189,10 +189,6 @@ class Ledger:
         keys = self.state.members.get(session)
         return keys is not None and keys.identity in self.state.owners
 
-    def sessions_of(self, identity: bytes) -> list[bytes]:
-        """A person's sessions."""
-        return [session for session, keys in self.state.members.items() if keys.identity == identity]
-
     def roster(self) -> bytes:
         """A hash over who is in the room and by which key: equal for members who know the same."""
         return digest(self.state.epoch, *sorted(self.state.members))

@@ -118,6 +118,3 @@ def test_a_skip_passes_what_hangs_together_whole() -> None:
     assert frontier.skip(4) == (2, ["3-5"])
     assert frontier.seq == 5
     assert frontier.skip(9) == (3, ["9"])
-    frontier.push(12, "12", 12)
-    frontier.drop()
-    assert not frontier.holding

@@ -8,7 +8,7 @@ import ifaddr
 import pytest
 
 from sandpiper.common.limits import MESH_ADDRESSES
-from sandpiper.peer.p2p.interfaces import LOOPBACK, Changes, candidates, rank
+from sandpiper.peer.p2p.interfaces import LOOPBACK, candidates, rank
 
 FOUND = [
     ("lo", "127.0.0.1"),
@@ -66,14 +66,3 @@ def test_an_interface_has_both_families_and_an_unreadable_list_is_loopback(monke
 
     monkeypatch.setattr(ifaddr, "get_adapters", broken)
     assert candidates(False) == list(LOOPBACK)
-
-
-def test_changes_tell_what_is_there_and_what_went() -> None:
-    looks = iter([["10.0.0.1", "::1"], ["::1", "10.0.0.1"], ["10.9.9.9", "::1"], ["10.9.9.9", "::1"]])
-    changes = Changes(False, lambda local: next(looks))
-    assert changes.hosts == ["10.0.0.1", "::1"]
-    assert changes.poll() is None, "another order is no change"
-    change = changes.poll()
-    assert change is not None
-    assert (change.hosts, change.gone) == (["10.9.9.9", "::1"], {"10.0.0.1"})
-    assert changes.poll() is None
