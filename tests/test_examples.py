@@ -16,6 +16,7 @@ import pytest
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 DEADLINE_S: Final = 30
 COUNT: Final = 3
+ROOM: Final = "pine-ocean-42"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,38 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         finally:
             broker.terminate()
             assert broker.wait(DEADLINE_S) == 0
+
+
+@pytest.fixture(scope="module", params=["ipc", "tcp"])
+def member(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The ready line of a member of a room between peers, with doors for tools; it ends with the tests."""
+    if request.param == "ipc" and os.name == "nt":
+        pytest.skip("no sockets in the file system")
+    folder = tmp_path_factory.mktemp("member")
+    sandpiper = str(Path(sys.executable).with_name("sandpiper"))
+    environment = {**private_environment(folder), "SANDPIPER_HOME": str(folder / "home")}
+    serve = [sandpiper, "discovery", "--port", "0", "--json", "--data", str(folder / "discovery")]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, env=environment) as discovery:
+        try:
+            assert discovery.stdout is not None
+            place = json.loads(discovery.stdout.readline())["door"]
+            way = "--attach" if request.param == "ipc" else "--attach-tcp"
+            words = ["--room", ROOM, "--nick", "alice", "--discovery", place, way, "--headless", "--json"]
+            with subprocess.Popen(
+                [sandpiper, "peer", *words], stdout=subprocess.PIPE, text=True, env=environment
+            ) as peer:
+                try:
+                    assert peer.stdout is not None
+                    ready: dict[str, Any] = {}
+                    while ready.get("type") != "ready":
+                        ready = json.loads(peer.stdout.readline())
+                    yield ready
+                finally:
+                    peer.terminate()
+                    assert peer.wait(DEADLINE_S) == 0
+        finally:
+            discovery.terminate()
+            assert discovery.wait(DEADLINE_S) == 0
 
 
 def thermo_c(folder: Path) -> list[str]:
@@ -85,6 +118,16 @@ def test_a_program_joins_with_zeromq_and_msgpack_alone(
     words = [*build(tmp_path), doors["plain_xsub"], doors["plain_xpub"], room, "thermo", str(COUNT)]
 
     assert run(words).splitlines() == [f"thermo: {21 + i / 10:.1f} C" for i in range(1, COUNT + 1)]
+
+
+@pytest.mark.parametrize("build", [thermo_c, thermo_node, thermo_python])
+def test_the_same_programs_join_a_room_between_peers(
+    build: Callable[[Path], list[str]], member: dict[str, Any], tmp_path: Path
+) -> None:
+    words = [*build(tmp_path), member["plain_xsub"], member["plain_xpub"], ROOM, "thermo", str(COUNT)]
+
+    said = [line for line in run(words).splitlines() if "thermo" in line]
+    assert said == [f"alice/thermo: {21 + i / 10:.1f} C" for i in range(1, COUNT + 1)]
 
 
 def test_two_programs_in_one_room_hear_each_other(doors: dict[str, Any], tmp_path: Path) -> None:
