@@ -48,7 +48,14 @@ def test_every_error_has_its_documented_exit_code() -> None:
     kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind)]
     codes = {kind.__name__: kind.exit_code for kind in kinds if issubclass(kind, errors.SandpiperError)}
     del codes["SandpiperError"]
-    assert codes == {"AccessDenied": 4, "NoSuchRoom": 5, "Rejected": 6, "TrustError": 1, "Unreachable": 3, "UsageError": 2}
+    assert codes == {
+        "AccessDenied": 4,
+        "NoSuchRoom": 5,
+        "Rejected": 6,
+        "TrustError": 1,
+        "Unreachable": 3,
+        "UsageError": 2,
+    }
 
 
 def test_the_version_is_the_same_everywhere() -> None:
