@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import os
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from sandpiper.cli import settings
 from sandpiper.cli.version import VERSION
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _COMMANDS: Final = {
     "create": ("create", "Open a room between peers, and chat."),
@@ -23,8 +27,11 @@ _COMMANDS: Final = {
     "discovery": ("discovery", "Run a discovery service."),
     "id": ("identity", "Your identity: show, export, import."),
     "config": ("config", "Your settings: show, set, unset, path."),
+    "completion": ("completion", "A script for your shell, to complete with."),
 }
 _ALIASES: Final = {"server": "connect"}
+COMPLETING: Final = "_SANDPIPER_COMPLETE"
+"""A shell that completes sets it."""
 _PARAMETERS: Final = {parameter: flag for flag, parameter in settings.FLAGS.items()}
 
 
@@ -41,7 +48,20 @@ class _Lazy(click.Group):
         for parameter in command.params:
             if parameter.envvar is None and parameter.name in _PARAMETERS:
                 parameter.envvar = f"SANDPIPER_{name}_{_PARAMETERS[parameter.name]}".upper()
+        if COMPLETING in os.environ:
+            from sandpiper.cli.completion import teach
+
+            teach(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        # From the table, as below; of the options click knows.
+        from click.shell_completion import CompletionItem
+
+        commands = [CompletionItem(name, help=help_) for name, (_, help_) in _COMMANDS.items()]
+        return [item for item in commands if item.value.startswith(incomplete)] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

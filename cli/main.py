@@ -36,9 +36,13 @@ def _run(arguments: Sequence[str]) -> int:
     gc.set_threshold(_GARBAGE_AFTER)
     import click
 
-    from sandpiper.cli.app import app
+    from sandpiper.cli.app import COMPLETING, app
     from sandpiper.common.errors import Code, Refusal, SandpiperError
 
+    if COMPLETING in os.environ:  # a shell asks
+        from sandpiper.cli.completion import answer
+
+        answer()
     try:
         result = app.main(list(arguments), "sandpiper", standalone_mode=False, auto_envvar_prefix="SANDPIPER")
         sys.stdout.flush()
