@@ -550,7 +550,7 @@ class P2PEngine:
         links = self._ways.links()
         found = []
         for peer in self.core.peers.values():
-            if peer.state is State.LEFT:
+            if peer.quiet or not (peer.here or peer.state is State.EXPECTED):
                 continue
             link = links.get(peer.keys.curve)
             error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error

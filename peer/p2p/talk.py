@@ -127,16 +127,21 @@ class Talk:
                 self._events.append(Received(message, own, False))
 
     def _show_history(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
-        """In the order of Lamport time, then session: the same for everyone."""
+        """In the order of Lamport time, then session: the same for everyone. What one has said meanwhile follows."""
         found: list[tuple[int, bytes, Message]] = []
+        own: list[Message] = []
         while self._unshown:
             envelope = self._unshown.popleft()
+            if envelope.session == self._keyring.session:
+                own += self._messages(envelope, room, fingerprint, wall)
+                continue
             for message in self._messages(envelope, room, fingerprint, wall):
                 found.append((envelope.clock + message.seq - envelope.first, envelope.session, message))
         found.sort(key=lambda each: each[:2])
         if self.backlog_most is not None:
             found = found[len(found) - min(len(found), self.backlog_most) :]
         self._events.extend([Received(message, False, True) for _, _, message in found])
+        self._events.extend([Received(message, True, False) for message in own])
 
     def _messages(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:
         try:

@@ -9,7 +9,7 @@ from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, Rejected
 from sandpiper.common.limits import FETCH_TIMEOUT_S
 from sandpiper.common.messages import Lost, Notice, Whisper
-from sandpiper.peer.events import CodeChanged
+from sandpiper.peer.events import CodeChanged, Received
 from sandpiper.peer.p2p.peers import State
 from tests.peer.p2p.town import CODE, Citizen, Town, Weather
 
@@ -363,3 +363,16 @@ def test_the_only_one_who_could_answer_is_asked_again_after_one_timeout() -> Non
     town.cut.clear()
     town.settle(FETCH_TIMEOUT_S + 0.1)
     assert bob.texts == ["before"]
+
+
+def test_what_a_joiner_says_before_the_history_has_come_stands_after_it_and_is_its_own() -> None:
+    for seed in range(4):
+        town = Town(seed)
+        alice = town.found("alice")
+        town.post(alice, "before")
+        bob = town.join("bob")
+        town.post(bob, "after")
+        town.settle(5)
+        received = [event for event in bob.events if isinstance(event, Received)]
+        assert bob.texts == ["before", "after"]
+        assert [(event.own, event.backlog) for event in received] == [(False, True), (True, False)]
