@@ -1,11 +1,14 @@
-"""The screen as text, compared with a file: what stands where, and below it how it looks.
+"""The screen compared with files: as text (what stands where, and below it how it looks), and as the SVG of it.
 
-SNAPSHOTS=write writes the files anew; look at the difference before you commit it.
+SNAPSHOTS=write writes the files anew; look at the difference before you commit it. How Rich draws an SVG is its own
+affair, so the pictures are compared under the versions that made them only; the text under every one.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -51,13 +54,28 @@ def _look(style: Style | None) -> str:
 
 async def compare(stage: Stage, name: str) -> None:
     """Fails where the picture does not become the file's."""
-    path = FOLDER / f"{name}.txt"
     if os.environ.get("SNAPSHOTS") == "write":
         await stage.pilot.pause(0.5)
-        path.write_text(picture(stage), "utf-8")
-    wanted = path.read_text("utf-8")
+        (FOLDER / f"{name}.txt").write_text(picture(stage), "utf-8")
+        (FOLDER / f"{name}.svg").write_text(f"{_drawn_by()}{drawing(stage)}", "utf-8")
+    await _becomes(stage, picture, (FOLDER / f"{name}.txt").read_text("utf-8"), name)
+    wanted = (FOLDER / f"{name}.svg").read_text("utf-8")
+    if wanted.startswith(_drawn_by()):
+        await _becomes(stage, drawing, wanted.removeprefix(_drawn_by()), name)
+
+
+async def _becomes(stage: Stage, look: Callable[[Stage], str], wanted: str, name: str) -> None:
     for _ in range(100):
-        if picture(stage) == wanted:
+        if look(stage) == wanted:
             return
         await stage.pilot.pause(0.02)
-    assert picture(stage) == wanted, f"{path.name} has changed; look, then SNAPSHOTS=write"
+    assert look(stage) == wanted, f"{name} has changed; look, then SNAPSHOTS=write"
+
+
+def drawing(stage: Stage) -> str:
+    """The screen as an SVG."""
+    return stage.app.export_screenshot(title="sandpiper")
+
+
+def _drawn_by() -> str:
+    return f"<!-- textual {version('textual')}, rich {version('rich')} -->\n"
