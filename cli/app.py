@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "who": ("who", "List who is in a room."),
     "broker": ("broker", "Run a broker."),
     "discovery": ("discovery", "Run a discovery service."),
+    "doctor": ("doctor", "Say why it connects, or does not."),
     "id": ("identity", "Your identity: show, export, import."),
     "config": ("config", "Your settings: show, set, unset, path."),
     "completion": ("completion", "A script for your shell, to complete with."),

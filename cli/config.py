@@ -164,6 +164,16 @@ def unknown_keys(context: click.Context, config: Mapping[str, Any]) -> list[str]
     return [printable(key) for key in wrong]
 
 
+def invalid(context: click.Context) -> Iterator[tuple[str, str, str]]:
+    """Settings that their command would not take: the key, where it is from, and why not."""
+    told = set()
+    for command in _commands(context):
+        for each in _settings(context, command, ()):
+            if each.error and (each.name, each.option) not in told:
+                told.add((each.name, each.option))
+                yield f"{each.command}.{each.option}", each.name, each.error
+
+
 def _lines(told: Settings, found: Sequence[Setting]) -> Iterator[str]:
     """Aligned; what is the same for every command that has it stands once."""
     having: dict[str, int] = defaultdict(int)

@@ -72,6 +72,7 @@ SHELLS: Final = {
     "peer/p2p/rendezvous.py",
     "peer/p2p/ways.py",
     "peer/pending.py",
+    "peer/probe.py",
     "peer/profile.py",
     "peer/room.py",
     "tui/app.py",

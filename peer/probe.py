@@ -1,0 +1,266 @@
+"""Looking without touching: what answers where, by which key, how far, and whether it has a room.
+
+Nothing here pins a key, spends a guess at a code, or is noticed by a room's members.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import zmq
+from nacl.signing import SigningKey
+
+from sandpiper.common import messages
+from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.io.sockets import context
+from sandpiper.common.keys import fingerprint
+from sandpiper.common.limits import (
+    FIND_LAN_S,
+    FIND_PROBE_S,
+    LINE_BYTES,
+    NAMEPLATE_LEAST,
+    NAMEPLATE_MOST,
+    PROBE_PATH_S,
+)
+from sandpiper.common.lines import encode_line
+from sandpiper.common.messages import Welcome
+from sandpiper.common.rendezvous import PeerCard
+from sandpiper.common.target import Target
+from sandpiper.peer import doorstep
+from sandpiper.peer.doorstep import BROKER, DISCOVERY, Kind
+from sandpiper.peer.events import PathChanged
+from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.profile import Profile
+from sandpiper.peer.room import Room
+
+_PORT: Final = 8000  # any: nobody follows it
+_pong = msgspec.json.Decoder(messages.Pong)
+
+
+class Onlooker(Profile):
+    """Somebody new who reads the pins in a folder, and makes none."""
+
+    def __init__(self, folder: str) -> None:
+        from pathlib import Path
+
+        super().__init__(SigningKey.generate(), Path(folder))
+
+    def pin(self, address: str, key: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One that answers. `new` says that its key is not pinned; `skew_s` is how far its clock is ahead, None unknown."""
+
+    address: str
+    fingerprint: str
+    new: bool
+    rtt_ms: float
+    welcome: Welcome
+    skew_s: float | None
+
+
+async def service(target: Target, kind: Kind, profile: Profile) -> Service:
+    """Says hello at a door. Raises Unreachable, TrustError, SandpiperError."""
+    began = time.monotonic()
+    welcome, key = await doorstep.greet(target, kind)
+    rtt_ms = (time.monotonic() - began) * 1000
+    new = doorstep.check(target, key, profile, kind)
+    skew_s = await _skew(target) if kind is BROKER else None
+    return Service(target.address, fingerprint(key), new, rtt_ms, welcome, skew_s)
+
+
+async def _skew(target: Target) -> float | None:
+    """How far the other clock is ahead; less than 1.5 s is none, for it tells whole seconds."""
+    with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return await asyncio.wait_for(_ask_time(target), FIND_PROBE_S)
+    return None
+
+
+async def _ask_time(target: Target) -> float | None:
+    reader, writer = await asyncio.open_connection(target.host, target.port, limit=LINE_BYTES)
+    try:
+        writer.write(encode_line(messages.Hello()))
+        await reader.readuntil(b"\n")
+        began = time.time()
+        writer.write(encode_line(messages.Ping()))
+        line = await reader.readuntil(b"\n")
+        middle = (began + time.time()) / 2
+    finally:
+        writer.close()
+    try:
+        skew_s = _pong.decode(line).ts + 0.5 - middle
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return 0.0 if abs(skew_s) < 1.5 else skew_s
+
+
+async def occupant(host: str, port: int) -> str:
+    """Who listens there, in words; empty for nobody."""
+    target = Target(host, port)
+    if await reaches(host, port):
+        return ""
+    for kind in (BROKER, DISCOVERY):
+        with contextlib.suppress(SandpiperError, asyncio.TimeoutError):
+            _, key = await asyncio.wait_for(doorstep.greet(target, kind), FIND_PROBE_S)
+            return f"a sandpiper {kind.name} ({fingerprint(key)})"
+    return "another program"
+
+
+async def reaches(host: str, port: int) -> str:
+    """Why no connection can be made there; empty if it can."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), FIND_PROBE_S)
+    except asyncio.TimeoutError:
+        return f"no answer within {FIND_PROBE_S:g} s"
+    except OSError as error:
+        return error.strerror or str(error)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return ""
+
+
+def may_listen(hosts: Sequence[str], port: int = 0) -> str:
+    """Why no door can be opened there; empty if it can. Hosts of a family that is not there are passed over."""
+    opened = False
+    for host in hosts:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as door:
+                if family == socket.AF_INET6:
+                    door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                door.bind((host, port))
+                door.listen(1)
+                opened = True
+        except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                return error.strerror or str(error)
+    return "" if opened else "no address to listen on"
+
+
+# The local network -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Multicast:
+    """Whether what we tell the network is heard, by ourselves; else `trouble` says why, if that is known."""
+
+    heard: bool
+    ms: float
+    trouble: str
+
+
+async def multicast() -> Multicast:
+    """Tells of a room that is not there, at a number by chance, and looks for it."""
+    from sandpiper.common.io.lan import Lan  # zeroconf takes a while to import
+
+    teller, asker = Lan(), Lan()
+    number = NAMEPLATE_LEAST + secrets.randbelow(NAMEPLATE_MOST - NAMEPLATE_LEAST)
+    try:
+        await teller.advertise(number, _PORT)
+        began = time.monotonic()
+        found = [] if teller.trouble else await asker.browse(number, FIND_LAN_S)
+        return Multicast(bool(found), (time.monotonic() - began) * 1000, teller.trouble or asker.trouble)
+    finally:
+        await teller.close()
+        await asker.close()
+
+
+async def near(nameplate: int) -> list[str]:
+    """HOST:PORT of the meeting points that the network tells of for that room."""
+    from sandpiper.common.io.lan import Lan
+
+    lan = Lan()
+    try:
+        return await lan.browse(nameplate, FIND_LAN_S)
+    finally:
+        await lan.close()
+
+
+# Rooms -------------------------------------------------------------------------------------------------------
+
+
+class _Deaf:
+    """Whom a link calls that is only asked."""
+
+    def letter(self, sender: bytes, body: bytes) -> None:
+        """Nothing."""
+
+    def peers(self, cards: list[PeerCard]) -> None:
+        """Nothing."""
+
+    def up(self) -> None:
+        """Nothing."""
+
+    def down(self, text: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a discovery service said to a look-up: `here`, or nobody, or that it cannot tell.
+
+    `code` is the refusal's; `unreachable` says that there was no answer at all.
+    """
+
+    address: str
+    here: bool = False
+    code: Code | None = None
+    text: str = ""
+    unreachable: bool = False
+
+
+async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -> Looked:
+    """Asks one service who has a room there. That is no guess: the code's words stay here."""
+    ctx: zmq.Context[Any] = context()
+    link = Rendezvous(ctx, address, profile, pin=pin, heard=_Deaf())
+    try:
+        await link.open()
+        found = await link.lookup(nameplate)
+        return Looked(address, here=any(found.groups))
+    except Refusal as refusal:
+        return Looked(address, code=refusal.code, text=refusal.text)
+    except SandpiperError as error:
+        return Looked(address, text=str(error), unreachable=True)
+    finally:
+        await link.close()
+        await asyncio.get_running_loop().run_in_executor(None, ctx.term)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """How a broker's room is entered: by `bus` or `one-port`, and how long a question to it takes."""
+
+    path: str
+    text: str
+    rtt_ms: float
+
+
+async def entered(room: Room) -> Entered:
+    """Asks an entered room of a broker how it is connected. Raises Refusal, SandpiperError."""
+    path = text = ""
+    with contextlib.suppress(asyncio.TimeoutError):
+        changed = await asyncio.wait_for(_path(room), PROBE_PATH_S)
+        path, text = changed.path, changed.text
+    began = time.monotonic()
+    await room.members()
+    return Entered(path or room.path, text, (time.monotonic() - began) * 1000)
+
+
+async def _path(room: Room) -> PathChanged:
+    async for event in room:
+        if isinstance(event, PathChanged) and event.path != "offline":
+            return event
+    raise SandpiperError("the room was closed")
