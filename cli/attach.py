@@ -65,7 +65,7 @@ class Doors:
         self._tcp = tcp
         self._loop = asyncio.get_running_loop()
         self._context = context()
-        wire = Wire(self._publish, self._changed, self._whisper, time.monotonic, time.time)
+        wire = Wire(self._publish, self._changed, self._moved, self._whisper, time.monotonic, time.time)
         self.desk = Desk(room, room.name, os.urandom(16).hex(), wire)
         self._bus = PlainBus(self._loop, self._context, self._published)
         self._door = FrontDoor(
@@ -123,6 +123,9 @@ class Doors:
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn)
+
+    def _moved(self) -> None:
+        self._start(self._ask_who_is_present())
 
     def _turn(self) -> None:
         self._scheduled = False

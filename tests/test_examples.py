@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ import pytest
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 DEADLINE_S: Final = 30
 COUNT: Final = 3
-ROOM: Final = "pine-ocean-42"
 
 
 @pytest.fixture(scope="module")
@@ -42,30 +42,36 @@ def member(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "ipc" and os.name == "nt":
         pytest.skip("no sockets in the file system")
     folder = tmp_path_factory.mktemp("member")
-    sandpiper = str(Path(sys.executable).with_name("sandpiper"))
     environment = {**private_environment(folder), "SANDPIPER_HOME": str(folder / "home")}
-    serve = [sandpiper, "discovery", "--port", "0", "--json", "--data", str(folder / "discovery")]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, env=environment) as discovery:
+    with (
+        said_by(environment, "discovery", "--port", "0", "--json", "--data", str(folder / "discovery")) as service,
+        said_by(environment, "create", "--json", "--discovery", service["door"]) as founder,
+        said_by(
+            environment,
+            *("peer", "--room", founder["code"], "--discovery", service["door"], "--nick", "alice"),
+            *("--headless", "--json", "--attach" if request.param == "ipc" else "--attach-tcp"),
+            kind="ready",
+        ) as ready,
+    ):
+        yield ready
+
+
+@contextmanager
+def said_by(environment: dict[str, str], *words: str, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    """What a command says first, or first of that kind; it runs on meanwhile."""
+    sandpiper = str(Path(sys.executable).with_name("sandpiper"))
+    with subprocess.Popen(
+        [sandpiper, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
-            assert discovery.stdout is not None
-            place = json.loads(discovery.stdout.readline())["door"]
-            way = "--attach" if request.param == "ipc" else "--attach-tcp"
-            words = ["--room", ROOM, "--nick", "alice", "--discovery", place, way, "--headless", "--json"]
-            with subprocess.Popen(
-                [sandpiper, "peer", *words], stdout=subprocess.PIPE, text=True, env=environment
-            ) as peer:
-                try:
-                    assert peer.stdout is not None
-                    ready: dict[str, Any] = {}
-                    while ready.get("type") != "ready":
-                        ready = json.loads(peer.stdout.readline())
-                    yield ready
-                finally:
-                    peer.terminate()
-                    assert peer.wait(DEADLINE_S) == 0
+            assert process.stdout is not None
+            said: dict[str, Any] = json.loads(process.stdout.readline())
+            while kind is not None and said["type"] != kind:
+                said = json.loads(process.stdout.readline())
+            yield said
         finally:
-            discovery.terminate()
-            assert discovery.wait(DEADLINE_S) == 0
+            process.terminate()
+            process.wait(DEADLINE_S)
 
 
 def thermo_c(folder: Path) -> list[str]:
@@ -124,7 +130,7 @@ def test_a_program_joins_with_zeromq_and_msgpack_alone(
 def test_the_same_programs_join_a_room_between_peers(
     build: Callable[[Path], list[str]], member: dict[str, Any], tmp_path: Path
 ) -> None:
-    words = [*build(tmp_path), member["plain_xsub"], member["plain_xpub"], ROOM, "thermo", str(COUNT)]
+    words = [*build(tmp_path), member["plain_xsub"], member["plain_xpub"], member["room"], "thermo", str(COUNT)]
 
     said = [line for line in run(words).splitlines() if "thermo" in line]
     assert said == [f"alice/thermo: {21 + i / 10:.1f} C" for i in range(1, COUNT + 1)]

@@ -58,7 +58,8 @@ from sandpiper.common.messages import (
 )
 from sandpiper.common.nicks import ANON, fold
 from sandpiper.common.nicks import nick as valid_nick
-from sandpiper.peer.events import Event, Received
+from sandpiper.common.original import PeerJoined, PeerLeft
+from sandpiper.peer.events import Entered, Event, Received
 from sandpiper.peer.p2p.transcript import Transcript
 
 PATH = "line"
@@ -93,10 +94,13 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The way out of the desk, and the clocks. `changed` says that a flush would do something."""
+    """The way out of the desk, and the clocks. `changed` says that `settle` would do something, `moved` that others are
+    present now than before.
+    """
 
     publish: Callable[[list[bytes]], None]
     changed: Callable[[], None]
+    moved: Callable[[], None]
     whisper: Callable[[Guest, str, str, str | None], None]
     clock: Callable[[], float]
     wall: Callable[[], float]
@@ -141,7 +145,10 @@ class Desk:
             case Received(message=message):
                 if not (event.own and not message.verified):  # else a tool here said it, and it is told already
                     self._enter_log(message)
+            case PeerJoined() | PeerLeft() | Entered():
+                self._wire.moved()
             case Notice():
+                self._wire.moved()
                 self._tell(msgspec.structs.replace(event, room=self.room))
             case Lost():
                 self._tell(msgspec.structs.replace(event, room=self.room))

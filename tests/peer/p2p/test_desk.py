@@ -79,6 +79,7 @@ class Doors:
         wire = Wire(
             self.frames.extend,
             lambda: None,
+            lambda: None,
             lambda guest, to, text, name: self.whispers.append((to, text)),
             lambda: self.now,
             lambda: 1_700_000_000.0,
