@@ -112,12 +112,18 @@ async def _owner(chat: Text, room: Room, rest: str) -> None:
 
 
 async def _code(chat: Text, room: Room, rest: str) -> None:
-    if rest not in ("", "new"):
-        raise Refusal(Code.INVALID, "/code shows the room's code, /code new gives it another one")
+    if rest not in ("", "new", "link", "qr"):
+        raise Refusal(
+            Code.INVALID, "/code shows the room's code; /code link invites, /code qr draws; /code new is another"
+        )
     if rest == "new":
         await room.rotate()  # the room says what it is
     elif room.code is None:
         raise Refusal(Code.INVALID, "this room is a broker's and has no code")
+    elif rest == "link":
+        chat.view.paste(chat.link(room.code))
+    elif rest == "qr":
+        chat.draw(room.code)
     else:
         chat.share(room.code)
 

@@ -12,6 +12,7 @@ from click.exceptions import Exit
 
 from sandpiper.cli.chat import Attach, Manner, Opener
 from sandpiper.cli.dial import Aim, Dialer
+from sandpiper.cli.qr import qr_lines
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.invite import Invite
 from sandpiper.common.rooms import room_name
@@ -120,7 +121,7 @@ def settings(manner: Manner) -> ScreenSettings:
         multiplexer=bool(environ.get("TMUX") or environ.get("STY")),
         words=WORDS,
     )
-    return made if share is None else replace(made, join_line=share.line)
+    return made if share is None else replace(made, join_line=share.line, link=share.link, draw=qr_lines)
 
 
 def kept_history(dialer: Dialer, *, keep: bool) -> History | None:

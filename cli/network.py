@@ -75,6 +75,14 @@ def join_line(network: Network, code: str, password: bool, *, template: str = ""
     return shlex.join([*words, "--password"] if password else words)
 
 
+def invite_link(network: Network, code: str, password: bool) -> str:
+    """The same as an invite link."""
+    from sandpiper.common.codes import parse_code
+    from sandpiper.common.invite import Invite
+
+    return str(Invite(parse_code(code), network.discovery, network.broker, password))
+
+
 def network_options(function: Decorated) -> Callable[..., Any]:
     """Adds the options, and passes them as one `network`."""
 

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from sandpiper.cli.chat import Looks, Manner, chat
 from sandpiper.cli.dial import Aim, Dialer
 from sandpiper.cli.loop import run
-from sandpiper.cli.network import Network, join_line, network_options
+from sandpiper.cli.network import Network, invite_link, join_line, network_options
 from sandpiper.cli.options import Caller, caller_options
 from sandpiper.cli.secrets import chosen_code, code_options, password_options, resolve_password
 from sandpiper.cli.text import Share
@@ -43,6 +43,7 @@ class Peering:
     password: str | None = field(default=None, repr=False)
     statute: Mapping[str, Any] = field(default_factory=dict)
     template: str = ""
+    qr: bool = False
 
     def dialer(self, caller: Caller) -> Dialer:
         """What opens such rooms."""
@@ -106,8 +107,8 @@ def peer_options(function: Decorated) -> Callable[..., Any]:
             del rest["code"]
             code, network = chosen_code(context, network)
         statute = {name: rest.pop(name) for name in _STATUTE if name in rest}
-        template = rest.pop("join_line", "")
-        return function(peering=Peering(network, code, resolve_password(context), statute, template), **rest)
+        template, qr = rest.pop("join_line", ""), rest.pop("qr", False)
+        return function(peering=Peering(network, code, resolve_password(context), statute, template, qr), **rest)
 
     return wrapped
 
@@ -164,8 +165,10 @@ def manner_options(function: Decorated) -> Callable[..., Any]:
 
 
 def join_line_option(function: Decorated) -> Decorated:
-    """Adds --join-line, for wrappers such as `make chat`, which have others join in another way."""
-    return click.option("--join-line", default="", hidden=True, help="What others paste, with {code} in it.")(function)
+    """Adds --qr; and --join-line, for wrappers such as `make chat`, which have others join in another way."""
+    qr = click.option("--qr", is_flag=True, help="Draw the invite link as a QR code too.")
+    line = click.option("--join-line", default="", hidden=True, help="What others paste, with {code} in it.")
+    return qr(line(function))
 
 
 def hold(
@@ -193,4 +196,8 @@ def _share(peering: Peering, *, open_if_missing: bool) -> Share:
     opened = "the room's code is {code}; others join with"
     if open_if_missing:
         opened = "nobody was in {code}, so it has been opened; others join with"
-    return Share(line, opened, password=peering.password is not None)
+
+    def link(code: str, password: bool) -> str:
+        return invite_link(peering.network, code, password)
+
+    return Share(line, link, opened, password=peering.password is not None, qr=peering.qr)

@@ -17,6 +17,13 @@ def coloured() -> bool:
     return True
 
 
+def columns() -> int:
+    """How wide it is; 80 where that cannot be told."""
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def interactive() -> bool:
     """Whether a person sits at both ends, with a terminal that can move its cursor."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

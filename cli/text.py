@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from sandpiper.cli.chat_commands import find
 from sandpiper.cli.ignoring import Ignored
 from sandpiper.cli.render import Renderer
+from sandpiper.cli.terminal import columns
 from sandpiper.cli.visit import Go, too_long
-from sandpiper.common.errors import Refusal, UsageError
+from sandpiper.common.errors import Code, Refusal, UsageError
 from sandpiper.common.limits import QUIT_S
 from sandpiper.common.lines import TooLong
 from sandpiper.common.original import RoomCreated
@@ -49,12 +50,15 @@ class View(Protocol):
 class Share:
     """How others are asked in: `line` makes what they paste out of the code; `opened` is said before, with the code.
 
-    The line asks for a password where there is one (`line(code, password)`).
+    The line asks for a password where there is one (`line(code, password)`), and so does the invite `link`. With `qr`
+    the link's QR code is drawn as well.
     """
 
     line: Callable[[str, bool], str]
+    link: Callable[[str, bool], str]
     opened: str = "the room's code is {code}; others join with"
     password: bool = False
+    qr: bool = False
 
 
 class Text:
@@ -122,6 +126,24 @@ class Text:
         self.view.status(words.format(code=code))
         if share is not None:
             self.view.paste(share.line(code, share.password))
+            if share.qr:
+                self.draw(code)
+
+    def link(self, code: str) -> str:
+        """The invite link. Raises Refusal where there is none."""
+        if self._share is None:
+            raise Refusal(Code.INVALID, "this room has no invite link")
+        return self._share.link(code, self._share.password)
+
+    def draw(self, code: str) -> None:
+        """The invite link as a QR code, where the terminal is large enough. Raises Refusal."""
+        from sandpiper.cli.qr import qr_lines
+
+        lines = qr_lines(self.link(code), columns())
+        if lines is None:
+            raise Refusal(Code.INVALID, "the terminal is too narrow for a QR code; /code link shows the link")
+        for line in lines:
+            self.view.paste(line)
 
     def ready(self, doors: AttachReady) -> None:
         """Where tools come in."""
@@ -130,7 +152,7 @@ class Text:
 
     def _code_changed(self, event: CodeChanged) -> None:
         if event.password is not None:
-            self._share = None if self._share is None else Share(self._share.line, password=True)
+            self._share = None if self._share is None else replace(self._share, password=True)
             self.view.status(f"the room's password is now {self.renderer.plain(event.password)}")
         self.share(event.code, "the room has another code now, {code}; others join with")
 

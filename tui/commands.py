@@ -212,12 +212,31 @@ async def _code(screen: Desk, tab: Tab, rest: str) -> None:
     if rest == "new":
         await room.rotate()
         return  # the room says so itself
+    if rest in ("link", "qr") and room.code is not None:
+        _invite(screen, tab, room.code, drawn=rest == "qr")
+        return
     if rest:
-        raise Refusal(Code.INVALID, "/code shows the room's code; /code new gives it another")
+        raise Refusal(
+            Code.INVALID, "/code shows the room's code; /code link invites, /code qr draws; /code new is another"
+        )
     if room.code is None:
         screen.note(tab, f"this room has no code: others come by `sandpiper connect {room.where}/{room.name}`")
     else:
         screen.note(tab, f"others join with `{screen.join_line(room.code, False)}`; /code new makes that one useless")
+
+
+def _invite(screen: Desk, tab: Tab, code: str, *, drawn: bool) -> None:
+    settings = screen.settings
+    if settings.link is None:
+        raise Refusal(Code.INVALID, "this room has no invite link")
+    link = settings.link(code, False)
+    if not drawn:
+        screen.note(tab, link)
+        return
+    lines = settings.draw(link, screen.timeline.size.width - 4, None) if settings.draw is not None else None
+    if lines is None:
+        raise Refusal(Code.INVALID, "the screen is too narrow for a QR code; /code link shows the link")
+    screen.table(tab, [[(line, "")] for line in lines])
 
 
 async def _verify(screen: Desk, tab: Tab, rest: str) -> None:
@@ -334,7 +353,7 @@ COMMANDS: Final = (
     Command("create", "", "open a new room with its own code", _create),
     Command("leave", "", "leave this room", _leave),
     Command("rooms", "", "the rooms that one can join here", _rooms),
-    Command("code", "[new]", "what others join by; `new` makes another", _code),
+    Command("code", "[new|link|qr]", "what others join by; `new` makes another", _code),
     Command("verify", "NICK", "words to compare, to be sure of a person", _verify),
     Command("path", "[NICK]", "how each member is reached, and why not better", _path),
     Command("ignore", "[NICK]", "hide a person, or show them again", _ignore),

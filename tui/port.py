@@ -120,6 +120,10 @@ class ScreenSettings:
     """Inside tmux or screen, which pass no desktop notifications on."""
     join_line: Callable[[str, bool], str] = lambda code, password: f"sandpiper join {code}"
     """What others paste to come in, of a room's code and whether they need a password."""
+    link: Callable[[str, bool], str] | None = None
+    """The same as an invite link."""
+    draw: Callable[[str, int, int | None], list[str] | None] | None = None
+    """A text as the lines of a QR code that fits so many columns and rows, if any does."""
     words: Sequence[str] = ()
     """The words of room codes, for completion."""
     clock: Callable[[], float] | None = None

@@ -232,6 +232,6 @@ def listening(text: str) -> tuple[str, int | None]:
         host, colon, port = text, "", ""
     if not colon:
         return (host or text).strip("[]"), None
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) < 65535):
-        raise UsageError(f"--listen {text}: ADDR:PORT, a port from 1 to 65534; the next one is used too")
-    return host.strip("[]") or _EVERYWHERE[0], int(port)
+    if not (port.isascii() and port.isdigit() and int(port) < 65535):
+        raise UsageError(f"--listen {text}: ADDR:PORT, a port up to 65534, as the next is used too; 0 is any")
+    return host.strip("[]") or _EVERYWHERE[0], int(port) or None
