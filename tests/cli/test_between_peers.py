@@ -1,0 +1,280 @@
+"""What the tongues say of a room between peers, and what its options mean."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import click
+import pytest
+
+from sandpiper.cli.attach import Tee
+from sandpiper.cli.ignoring import Ignored
+from sandpiper.cli.json_lines import JsonLines
+from sandpiper.cli.network import Network, join_line, network_options
+from sandpiper.cli.render import Renderer
+from sandpiper.cli.visit import Go, Visit
+from sandpiper.common.errors import UsageError
+from sandpiper.common.messages import Member, Whisper
+from sandpiper.common.original import Peer, PeerJoined, PeerLeft, RoomCreated
+from sandpiper.peer.events import CodeChanged, Event, Received, Warned
+from tests.cli.scripted import OWN, ScriptedRoom, Typed, msg
+from tests.cli.test_json_lines import Written
+from tests.cli.test_text import visit
+
+CODE = "pine-ocean-42"
+
+
+def answers(room: Any, *lines: bytes) -> list[dict[str, Any]]:
+    out: Any = Written()
+
+    async def run() -> None:
+        await asyncio.wait_for(Visit(room, JsonLines(out), Typed(*lines)).run(), 10)
+
+    asyncio.run(run())
+    return [json.loads(line) for line in out.data.splitlines()]
+
+
+def network(*words: str) -> Network:
+    found: list[Network] = []
+
+    @click.command()
+    @network_options
+    def command(network: Network) -> None:
+        found.append(network)
+
+    command.main(list(words), standalone_mode=False)
+    return found[0]
+
+
+# JSON ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_event_is_an_object() -> None:
+    events: tuple[Event, ...] = (
+        RoomCreated(CODE, 1735898745),
+        PeerJoined(CODE, Peer("bob", "192.168.1.101", 6002)),
+        PeerJoined(CODE, Peer("eve", None, None)),
+        PeerLeft(CODE, "bob"),
+        Warned("guess", "somebody has guessed"),
+        CodeChanged("river-stone-42"),
+        CodeChanged("river-stone-42", "new"),
+    )
+    got = answers(ScriptedRoom(*events, code=CODE), b'{"type":"ping"}')
+    by_type = {entry["type"]: entry for entry in reversed(got)}
+    assert by_type["joined"]["room"] == CODE
+    assert by_type["room_created"] == {"type": "room_created", "code": CODE, "expires_at": 1735898745}
+    joined = [entry["peer"] for entry in got if entry["type"] == "peer_joined"]
+    assert joined == [
+        {"nick": "bob", "host": "192.168.1.101", "port": 6002},
+        {"nick": "eve", "host": None, "port": None},
+    ]
+    assert by_type["peer_left"] == {"type": "peer_left", "code": CODE, "nick": "bob"}
+    assert (by_type["warning"]["kind"], by_type["warning"]["text"]) == ("guess", "somebody has guessed")
+    assert [entry for entry in got if entry["type"] == "code_changed"] == [
+        {"type": "code_changed", "code": "river-stone-42"},
+        {"type": "code_changed", "code": "river-stone-42", "password": "new"},
+    ]
+
+
+def test_requests_between_peers_are_answered() -> None:
+    room = ScriptedRoom(code=CODE)
+    got = answers(
+        room,
+        b'{"type":"verify","nick":"bob"}',
+        b'{"type":"paths"}',
+        b'{"type":"code"}',
+        b'{"type":"kick","nick":"bob"}',
+        b'{"type":"owner","nick":"bob"}',
+        b'{"type":"code","new":true}',
+        b'{"type":"verify"}',
+    )
+    found = {entry["type"]: entry for entry in got}
+    assert found["verified"]["persons"] == [{"nick": "bob", "fingerprint": "b" * 24, "phrase": "pine ocean river"}]
+    assert found["paths"]["paths"][0] == {
+        "nick": "bob", "from": "b" * 24, "path": "relay", "rtt_ms": 20.0, "error": "refused",
+    }  # fmt: skip
+    assert [entry["code"] for entry in got if entry["type"] == "code"] == [CODE, "river-stone-42"]
+    assert [entry["request"] for entry in got if entry["type"] == "done"] == ["kick", "owner"]
+    assert room.asked == [("kick", "bob"), ("owner", "bob")]
+    assert found["error"]["text"].startswith("invalid message: ")
+
+
+def test_a_broker_s_room_has_none_of_it() -> None:
+    got = answers(ScriptedRoom(), b'{"type":"verify","nick":"bob"}', b'{"type":"code"}', b'{"type":"code","new":true}')
+    assert [entry["type"] for entry in got] == ["joined", "error", "code", "error"]
+    assert got[2]["code"] is None
+
+
+# Text ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_warning_and_another_code_are_shown() -> None:
+    _, view = visit(ScriptedRoom(Warned("key", "bob has another key"), CodeChanged("river-stone-42", "new"), code=CODE))
+    assert "!! bob has another key" in view.lines
+    assert any("river-stone-42" in line for line in view.beside)
+    assert any("password is now new" in line for line in view.beside)
+    red = Renderer(colours=True).event(Warned("key", "bob\x1b[2J"))
+    assert red is not None
+    assert red.startswith("\x1b[1;31m")
+    assert "\x1b[2J" not in red
+
+
+def test_who_comes_and_goes_is_said_once_by_the_notices() -> None:
+    _, view = visit(ScriptedRoom(PeerJoined(CODE, Peer("bob", None, None)), PeerLeft(CODE, "bob"), code=CODE))
+    assert view.lines == []
+
+
+def test_commands_between_peers() -> None:
+    room = ScriptedRoom(code=CODE)
+    _, view = visit(room, b"/verify bob", b"/path", b"/kick bob", b"/owner bob")
+    assert f"-- bob  {'b' * 24}  pine ocean river" in view.lines
+    assert "-- bob  relay  20.0 ms  (refused)" in view.lines
+    assert room.asked == [("kick", "bob"), ("owner", "bob")]
+    assert visit(ScriptedRoom(code=CODE), b"/join River Stone 77")[0] == Go("river-stone-77")
+    assert "word list" in visit(ScriptedRoom(code=CODE), b"/join qwxz-stone-77")[1].beside[-1]
+    for line in (b"/verify", b"/kick", b"/owner", b"/code old"):
+        _, view = visit(ScriptedRoom(code=CODE), line)
+        assert "/" in view.beside[-1]
+
+
+def test_ignoring_is_by_person_and_ends() -> None:
+    bob = msg("hi", 1, nick="bob", run="b" * 32)
+    room = ScriptedRoom(code=CODE)
+    room.people = [Member("anna", OWN, True, "self"), Member("bob", "b" * 24, True, "direct")]
+    _, view = visit(room, b"/ignore", b"/ignore bob", b"/ignore", b"/ignore bob", b"/ignore anna")
+    assert view.lines[0].startswith("-- ignored: nobody")
+    assert "not shown any more" in view.lines[1]
+    assert view.lines[2].startswith("-- ignored: bob")
+    assert "shown again" in view.lines[3]
+    assert "yourself" in view.beside[-1]
+
+    ignored = Ignored()
+    assert not ignored.covers(Received(bob))
+    ignored.ignore("Bob", {OWN})
+    assert ignored.covers(Received(bob))
+    assert ignored.covers(Received(msg("tool", nick="bob/thermo", verified=False)))
+    assert not ignored.covers(Received(bob, own=True))
+    assert ignored.covers(Whisper("roberta", "anna", "psst", 0, CODE, "w", OWN, True))
+    assert ignored.heed("bob")
+    assert not ignored.heed("bob")
+    ignored.ignore("thermo", set())
+    assert ignored.covers(Received(msg("21 C", nick="thermo", verified=False)))
+
+
+# Options ---------------------------------------------------------------------------------------------------------
+
+
+def test_addresses_come_from_flags_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDPIPER_DISCOVERY", "a.example:1, b.example,c.example:3  a.example:1")
+    monkeypatch.setenv("SANDPIPER_BROKER", "r.example")
+    found = network()
+    assert found.discovery == ("a.example:1", "b.example:8000", "c.example:3")
+    assert (found.broker, found.lan, found.given) == (("r.example:5000",), True, ())
+    found = network(
+        "--discovery", "[::1]:9", "--discovery", "d.example", "--no-lan", "--advertise", "10.0.0.1 10.0.0.2"
+    )
+    assert found.discovery == ("[::1]:9", "d.example:8000")
+    assert found.advertise == ("10.0.0.1", "10.0.0.2")
+    assert (found.lan, found.wish()["lan"], found.given) == (False, False, ("discovery", "no_lan", "advertise"))
+    for words in (["--discovery", "a/b"], ["--broker", "a:99999"], ["--listen", "7000"], ["--listen", "0.0.0.0:99999"]):
+        with pytest.raises(UsageError):
+            network(*words)
+
+
+def test_the_join_line_has_all_that_the_others_need() -> None:
+    assert join_line(Network(), CODE, False) == f"sandpiper join {CODE}"
+    found = Network(("d.example:8000",), ("r.example:5000",), path="relay", local=True, listen="0.0.0.0:7")
+    assert join_line(found, CODE, True) == (
+        f"sandpiper join {CODE} --discovery d.example:8000 --broker r.example:5000 --local --password"
+    )
+    assert join_line(Network(), CODE, False, template="make chat CODE={code}") == f"make chat CODE={CODE}"
+
+
+def test_an_invite_link_says_less_than_the_options() -> None:
+    said = Network(discovery=("mine:1",)).found_by(["theirs:2"], ["relay:3"])
+    assert (said.discovery, said.broker) == (("mine:1",), ("relay:3",))
+
+
+def test_what_is_for_codes_is_refused_for_a_broker() -> None:
+    network().refuse_for_broker()
+    with pytest.raises(UsageError, match="--no-lan, --local"):
+        network("--local", "--no-lan").refuse_for_broker()
+
+
+# Tools before a terminal -------------------------------------------------------------------------------------------
+
+
+class Slow:
+    """A Tongue that hears when it is let."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.let = asyncio.Event()
+        self.told = 0
+
+    async def take(self, room: Any, line: Any) -> Go | None:
+        return None
+
+    async def hear(self, room: Any, event: Event) -> None:
+        await self.let.wait()
+        self.heard.append(event)
+
+    def ready(self, doors: Any) -> None:
+        self.told += 1
+
+
+class Deaf:
+    """A Desk that counts."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def hear(self, event: Event) -> None:
+        self.heard += 1
+
+
+def test_tools_do_not_wait_for_who_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.cli.attach.UNPRINTED_EVENTS", 3)
+
+    async def run() -> None:
+        room: Any = ScriptedRoom(code=CODE)
+        slow, desk = Slow(), Deaf()
+        tee = Tee(room, desk, slow, lambda: slow.ready(None))  # type: ignore[arg-type]
+        entered = await room.queue.get()
+        entering = asyncio.create_task(tee.hear(room, entered))
+        await asyncio.sleep(0)
+        assert desk.heard == 1
+        assert slow.told == 0  # that one is in the room is printed first
+        slow.let.set()
+        await asyncio.wait_for(entering, 10)
+        assert slow.told == 1
+
+        slow.let.clear()
+        for number in range(10):
+            await asyncio.wait_for(tee.hear(room, Received(msg(f"{number}"))), 10)
+        assert desk.heard == 11
+        slow.let.set()
+        await asyncio.wait_for(tee.close(), 10)
+        assert len([event for event in slow.heard if isinstance(event, Received)]) == 3
+        (warned,) = [event for event in slow.heard if isinstance(event, Warned)]
+        assert "7 events" in warned.text
+
+    asyncio.run(run())
+
+
+def test_what_goes_wrong_in_printing_is_not_kept_quiet() -> None:
+    class Broken(Slow):
+        async def hear(self, room: Any, event: Event) -> None:
+            raise OSError("gone")
+
+    async def run() -> None:
+        room: Any = ScriptedRoom(code=CODE)
+        tee = Tee(room, Deaf(), Broken(), lambda: None)  # type: ignore[arg-type]
+        with pytest.raises(OSError, match="gone"):
+            await asyncio.wait_for(tee.hear(room, await room.queue.get()), 10)
+        with pytest.raises(OSError, match="gone"):
+            await tee.close()
+
+    asyncio.run(run())
