@@ -168,8 +168,8 @@ class Points:
 
     async def ensure_local(self) -> None:
         """Sees to it that a service runs on this machine, making one if need be."""
-        if self.named or self._embedded is not None or self._local():
-            return
+        if self.named or self._wish.quiet or self._embedded is not None or self._local():
+            return  # who comes for a moment only leaves this to those who stay
         await self._probe_local()
         if self._local() or self._wish.embed is None:
             return
@@ -222,6 +222,8 @@ class Points:
                     await self._advertise()
 
     async def _advertise(self) -> None:
+        if self._wish.quiet:
+            return
         lan = self._the_lan()
         local = self._local()
         if lan is None or self._lease is None or not local:
