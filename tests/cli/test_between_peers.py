@@ -132,7 +132,7 @@ def test_commands_between_peers() -> None:
     assert f"-- bob  {'b' * 24}  pine ocean river" in view.lines
     assert "-- bob  relay  20.0 ms  (refused)" in view.lines
     assert room.asked == [("kick", "bob"), ("owner", "bob")]
-    assert visit(ScriptedRoom(code=CODE), b"/join River Stone 77")[0] == Go("river-stone-77")
+    assert visit(ScriptedRoom(code=CODE), b"/join Ocean Pine 77")[0] == Go("ocean-pine-77")
     assert "word list" in visit(ScriptedRoom(code=CODE), b"/join qwxz-stone-77")[1].beside[-1]
     for line in (b"/verify", b"/kick", b"/owner", b"/code old"):
         _, view = visit(ScriptedRoom(code=CODE), line)
