@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 help:
 	@echo 'make chat   open a room in this terminal, or join one (CODE=pine-ocean-42); NICK=you'
-	@echo '            with ROOM=lobby: through a broker on this machine, started if none runs'
+	@echo '            with ROOM=lobby or BROKER=1: through a broker on this machine, started if none runs'
 	@echo 'make stop   stop the broker that make chat ROOM=... started'
 	@echo 'make test   the test suite (ARGS="tests/common -x")'
 	@echo 'make lint   ruff, its format check, mypy --strict'

@@ -1,8 +1,8 @@
 """`make chat`: a room between peers, with nothing else running; with CODE it joins one. Environment: CODE, NICK.
 
-With ROOM it is a room of a broker on this machine instead, which is started if none runs. That is a process of its
-own and stays for the next terminal; its port, process id and key stand in `local-broker.json` in the platform's data
-folder, its output beside it. `--stop` ends it.
+With ROOM, or with BROKER=1 in the lobby, it is a room of a broker on this machine instead, which is started if none
+runs. That is a process of its own and stays for the next terminal; its port, process id and key stand in
+`local-broker.json` in the platform's data folder, its output beside it. `--stop` ends it.
 """
 
 # ruff: noqa: S104, S603, S606  (to start programs and to look at ports is what this is for)
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,6 +38,8 @@ OWN_S: Final = 5.0
 START_S: Final = 20.0
 STOP_S: Final = 15.0
 LOOK_S: Final = 0.05
+MEETING: Final = ("SANDPIPER_DISCOVERY", "SANDPIPER_BROKER")
+"""Settings that everybody in a room between peers must share."""
 
 FOLDER: Final = folders().data
 DATA: Final = FOLDER / "broker"
@@ -70,7 +73,7 @@ def main() -> None:
     """Exits with 0, 1, or what the chat ends with."""
     if not PROGRAM.exists():
         raise fail(f"there is no {PROGRAM}; install Sandpiper first (README.md)")
-    if not (os.environ.get("ROOM") or sys.argv[1:]):
+    if not (os.environ.get("ROOM") or os.environ.get("BROKER") or sys.argv[1:]):
         peers()
         return
     try:
@@ -227,7 +230,9 @@ def peers() -> NoReturn:
     if code := os.environ.pop("CODE", ""):
         os.environ["SANDPIPER_CODE"] = code
         become("join")
-    become("create", "--join-line", "make chat CODE={code}")
+    # What this room is met by, the others need too.
+    met = [f"{name}={shlex.quote(os.environ[name])}" for name in MEETING if os.environ.get(name)]
+    become("create", "--join-line", " ".join([*met, "make chat CODE={code}"]))
 
 
 def become(*words: str) -> NoReturn:
