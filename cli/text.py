@@ -127,7 +127,10 @@ class Text:
         if share is not None:
             self.view.paste(share.line(code, share.password))
             if share.qr:
-                self.draw(code)
+                try:
+                    self.draw(code)
+                except Refusal as refusal:  # a narrow terminal is no reason not to talk
+                    self.view.status(self.renderer.error(refusal.text))
 
     def link(self, code: str) -> str:
         """The invite link. Raises Refusal where there is none."""

@@ -14,6 +14,7 @@ from sandpiper.cli.ignoring import Ignored
 from sandpiper.cli.json_lines import JsonLines
 from sandpiper.cli.network import Network, join_line, network_options
 from sandpiper.cli.render import Renderer
+from sandpiper.cli.text import Share, Text
 from sandpiper.cli.visit import Go, Visit
 from sandpiper.common.errors import UsageError
 from sandpiper.common.messages import Member, Whisper
@@ -21,7 +22,7 @@ from sandpiper.common.original import Peer, PeerJoined, PeerLeft, RoomCreated
 from sandpiper.peer.events import CodeChanged, Event, Received, Warned
 from tests.cli.scripted import OWN, ScriptedRoom, Typed, msg
 from tests.cli.test_json_lines import Written
-from tests.cli.test_text import visit
+from tests.cli.test_text import Shown, visit
 
 CODE = "pine-ocean-42"
 
@@ -278,3 +279,18 @@ def test_what_goes_wrong_in_printing_is_not_kept_quiet() -> None:
             await tee.close()
 
     asyncio.run(run())
+
+
+def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.cli.text.columns", lambda: 10)
+    share = Share(lambda code, password: f"join {code}", lambda code, password: f"sandpiper://join#{code}", qr=True)
+    view = Shown()
+
+    async def run() -> Go:
+        text = Text(view, Renderer(), share=share)
+        room: Any = ScriptedRoom(RoomCreated(CODE, 0), code=CODE)
+        return await asyncio.wait_for(Visit(room, text, Typed(b"hello")).run(), 10)
+
+    assert asyncio.run(run()) == Go()
+    assert f"    join {CODE}" in view.beside or f"join {CODE}" in view.beside
+    assert any("too narrow" in line for line in view.beside)
