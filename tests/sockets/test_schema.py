@@ -152,11 +152,11 @@ def test_a_chat_between_peers(discovery: RunningDiscovery, tmp_path: Path) -> No
             anna.stdin.flush()
             until("code_changed")
             until("code")
+            rest, _ = anna.communicate(timeout=DEADLINE_S)  # once bob has all of it
             others, _ = bob.communicate(timeout=DEADLINE_S)
-        rest, _ = anna.communicate(timeout=DEADLINE_S)
     found = types(checked([*seen, *rest.splitlines()]))
-    assert {"room_created", "peer_joined", "peer_left", "verified", "paths", "code", "ack"} <= set(found)
-    assert {"ready", "joined", "code_changed"} <= set(types(checked(others.splitlines())))
+    assert {"room_created", "peer_joined", "verified", "paths", "code", "ack"} <= set(found)
+    assert {"ready", "joined", "msg", "me", "data", "code_changed"} <= set(types(checked(others.splitlines())))
 
 
 def test_what_tells_of_oneself(tmp_path: Path) -> None:
