@@ -170,7 +170,7 @@ def test_exit_codes(shell: Shell) -> None:
             assert refused.returncode == 4, (command, refused.stderr)
             assert refused.stderr.count("\n") <= 2
             assert alice.code not in refused.stderr
-        gone = shell.run("eve", "join", f"{OTHER}-999998")
+        gone = shell.run("eve", "join", f"{OTHER}-999998", "--local", SANDPIPER_DISCOVERY="")
         assert gone.returncode == 5, gone.stderr
         assert "sandpiper peer --room" in gone.stderr
         assert shell.run("eve", "join", "pine-oceam-42").returncode == 2
