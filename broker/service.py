@@ -36,6 +36,7 @@ from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
+from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import GUARD_S, RETAIN_CHUNK, VERSION
@@ -174,8 +175,9 @@ class Service:
 
     def _cannot_listen(self, error: Exception) -> str:
         base = self._ports.door
+        why = reason(error) if isinstance(error, OSError) else error
         return (
-            f"cannot listen on {self._config.host}, ports {base} to {base + 12}: {error}. "
+            f"cannot listen on {self._config.host}, ports {base} to {base + 12}: {why}. "
             f"Another broker may be running; else try --port {base + 20}, or --port 0 for any"
         )
 

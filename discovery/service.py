@@ -22,6 +22,7 @@ from sandpiper.common.errors import Code, SandpiperError
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
+from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.zap import Zap
@@ -135,7 +136,7 @@ class Service:
         except OSError as error:
             port = self._config.port
             raise SandpiperError(
-                f"cannot listen on {self._config.host}, port {port}: {error.strerror or error}. "
+                f"cannot listen on {self._config.host}, port {port}: {reason(error)}. "
                 f"Another service may be running; else try --port {port + 1 if port else 8000}, or --port 0 for any"
             ) from error
         self._ticking = self._loop.create_task(self._tick())

@@ -12,6 +12,7 @@ from zmq.utils import z85
 
 from sandpiper.common import rendezvous
 from sandpiper.common.errors import SandpiperError, TrustError, Unreachable
+from sandpiper.common.io.reasons import reason
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import CONNECT_S, LINE_BYTES, VERSION
 from sandpiper.common.lines import encode_line
@@ -94,8 +95,7 @@ async def _exchange(target: Target, kind: Kind) -> bytes:
         raise Unreachable(f"what answers at {address} is not a sandpiper {kind.name}; check the address") from None
     except OSError as error:
         raise Unreachable(
-            f"cannot reach {address}: {error.strerror or error}; is a {kind.name} running there? "
-            f"`{kind.command}` starts one"
+            f"cannot reach {address}: {reason(error)}; is a {kind.name} running there? `{kind.command}` starts one"
         ) from None
 
 

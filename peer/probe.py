@@ -21,6 +21,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.common import messages
 from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import (
@@ -124,7 +125,7 @@ async def reaches(host: str, port: int) -> str:
     except asyncio.TimeoutError:
         return f"no answer within {FIND_PROBE_S:g} s"
     except OSError as error:
-        return error.strerror or str(error)
+        return reason(error)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()

@@ -1,0 +1,299 @@
+"""Every exit code and every error line of docs/troubleshooting.md is made to happen, and is worded so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.sockets.running import DEADLINE_S, RunningBroker, RunningDiscovery, running
+
+PAGE = (Path(__file__).parents[1] / "docs" / "troubleshooting.md").read_text("utf-8")
+KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+
+
+def headings() -> dict[str, int]:
+    """Each error line of the page, and the exit code of its section."""
+    found, code = {}, -1
+    for line in PAGE.splitlines():
+        if section := re.fullmatch(r"## .*\((\d+)\)", line):
+            code = int(section[1])
+        elif line.startswith("## "):
+            code = -1
+        elif error := re.fullmatch(r"### `(.*)`", line):
+            found[error[1]] = code
+    return found
+
+
+def codes() -> set[int]:
+    return {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
+
+
+@dataclass
+class Ended:
+    code: int
+    stderr: str
+
+
+@dataclass
+class World:
+    """A home, a broker, a discovery service with a room in it, and somebody to run commands."""
+
+    home: Path
+    broker: RunningBroker
+    guarded: RunningBroker
+    discovery: RunningDiscovery
+    room: str
+
+    def run(self, *words: str, lines: str = "", **environment: str) -> Ended:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sandpiper.cli", *words],
+            env={**os.environ, "SANDPIPER_HOME": str(self.home), **environment},
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            start_new_session=True,  # no terminal to ask at
+        )
+        return Ended(ran.returncode, ran.stderr)
+
+    def write(self, name: str, text: str) -> str:
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o600)
+        return str(path)
+
+    @property
+    def join(self) -> list[str]:
+        return ["--local", "--discovery", self.discovery.door]
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("services")
+    (folder / "code").write_text("hush-hush\n")
+    discovery = RunningDiscovery(folder / "discovery" / "data")
+    alice = subprocess.Popen(
+        [sys.executable, "-m", "sandpiper.cli", "create", "--json", "--local", "--discovery", discovery.door],
+        env={**os.environ, "SANDPIPER_HOME": str(folder / "alice")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert alice.stdout is not None
+        while (said := json.loads(alice.stdout.readline()))["type"] != "room_created":
+            pass
+        with (
+            running(folder / "broker" / "data") as broker,
+            running(folder / "guarded" / "data", "--access-code-file", str(folder / "code")) as guarded,
+        ):
+            yield World(folder, broker, guarded, discovery, said["code"])
+    finally:
+        alice.kill()
+        alice.communicate(timeout=DEADLINE_S)
+        discovery.stop()
+
+
+@pytest.fixture
+def world(services: World, tmp_path: Path) -> World:
+    return World(tmp_path, services.broker, services.guarded, services.discovery, services.room)
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+@contextmanager
+def answering(words: bytes) -> Iterator[str]:
+    """A program that says this to whoever comes, and nothing more."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(8)
+        child = os.fork()
+        if child == 0:
+            door.settimeout(60)
+            try:
+                kept = []
+                while True:
+                    connection, _ = door.accept()
+                    connection.recv(1)
+                    connection.sendall(words)
+                    kept.append(connection)
+            finally:
+                os._exit(0)
+        try:
+            yield f"127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def silent(world: World) -> Ended:
+    with answering(b"") as door:
+        return world.run("who", door)
+
+
+def another_program(world: World) -> Ended:
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as door:
+        return world.run("who", door)
+
+
+def changed_key(world: World) -> Ended:
+    world.write("known_brokers", f"{world.broker.door} {KEY}\n")
+    return world.run("who", world.broker.door)
+
+
+def wrong_words(world: World) -> Ended:
+    words, _, number = world.room.rpartition("-")
+    other = "aardvark-abacus" if words != "aardvark-abacus" else "abacus-aardvark"
+    return world.run("join", f"{other}-{number}", "--json", *world.join)
+
+
+def wrong_passphrase(world: World) -> Ended:
+    world.run("id", "export", str(world.home / "id"), SANDPIPER_PASSPHRASE="correct horse")
+    return world.run("id", "import", str(world.home / "id"), SANDPIPER_PASSPHRASE="correct house")
+
+
+def another_identity(world: World) -> Ended:
+    world.run("id", "export", str(world.home / "id"), SANDPIPER_PASSPHRASE="correct horse")
+    os.unlink(world.home / "identity.key")
+    world.run("id", "show")
+    return world.run("id", "import", str(world.home / "id"), SANDPIPER_PASSPHRASE="correct horse")
+
+
+def taken_nick(world: World) -> Ended:
+    words = ["connect", world.broker.door, "--json", "--nick", "ann"]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "sandpiper.cli", *words],
+        env={**os.environ, "SANDPIPER_HOME": str(world.home / "ann")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert first.stdout is not None
+        first.stdout.readline()
+        return world.run(*words)
+    finally:
+        first.communicate(timeout=DEADLINE_S)
+
+
+def failing_command(world: World) -> Ended:
+    world.run("say", f"{world.broker.door}/fail", "hello")
+    return world.run("listen", f"{world.broker.door}/fail", "--after", "0", "--count", "1", "--exec", "false")
+
+
+def broken_identity(world: World) -> Ended:
+    world.write("identity.key", "hello")
+    return world.run("who", world.broker.door)
+
+
+def broken_settings(world: World) -> Ended:
+    world.write("config.toml", "nick = ")
+    return world.run("who", "localhost")
+
+
+def bad_access_code(world: World) -> Ended:
+    return world.run("who", world.guarded.door, "--access-code-file", world.write("wrong", "wrong-wrong\n"))
+
+
+SCENES: dict[str, Callable[[World], Ended]] = {
+    "cannot reach …: Connection refused; is a broker running there? …": lambda world: world.run(
+        "who", f"127.0.0.1:{free_port()}"
+    ),
+    "cannot reach …: Connection refused; is a discovery service running there? …": lambda world: world.run(
+        "join", "pine-ocean-42", "--json", "--discovery", f"127.0.0.1:{free_port()}"
+    ),
+    "no answer from … within … s; is a broker running there?": silent,
+    "what answers at … is not a sandpiper broker; check the address and the port": another_program,
+    "what answers at … is a discovery service, not a broker; check the port": lambda world: world.run(
+        "who", world.discovery.door
+    ),
+    "the broker at … asks for an access code; use --access-code-file or SANDPIPER_ACCESS_CODE": lambda world: world.run(
+        "who", world.guarded.door
+    ),
+    "wrong access code; ask who runs the broker, and use --access-code-file or SANDPIPER_ACCESS_CODE": bad_access_code,
+    "wrong code or password, or somebody in between; ask for the code again: …": wrong_words,
+    "the passphrase is wrong, or the exported identity is damaged": wrong_passphrase,
+    "no such room: nobody is in room … there. Check the number, …": lambda world: world.run(
+        "join", "pine-ocean-999998", "--json", *world.join
+    ),
+    "the nick … is taken; try another --nick": taken_nick,
+    "the key of … has changed (it is … now): somebody may be in between. …": changed_key,
+    "… of … messages came within … s": lambda world: world.run(
+        "listen", f"{world.broker.door}/empty", "--count", "1", "--timeout", "0.1"
+    ),
+    "… failed for … of … messages": failing_command,
+    "cannot listen on …, ports … to …: Address already in use. Another broker may be running; …": (
+        lambda world: world.run("broker", "--port", str(world.broker.port), "--data", str(world.home / "data"))
+    ),
+    "… is not an identity key (32 bytes in hex); restore it, or move it away to become somebody new": broken_identity,
+    "… holds another identity already; --force puts that aside, as identity.key.old": another_identity,
+    "no command '…'; did you mean '…'?; see …": lambda world: world.run("brokr"),
+    "'…' is no broker (…) and no room code (…); …": lambda world: world.run("who", "web01"),
+    "'…' is in no word list; did you mean '…'?": lambda world: world.run("join", "pine-ocaen-42"),
+    "word … of the room code is in no word list; look at how it is spelled": lambda world: world.run(
+        "join", SANDPIPER_CODE="pine-ocaen-42"
+    ),
+    "there is no room code; give it as an argument, in SANDPIPER_CODE, or with --code-file": lambda world: world.run(
+        "join"
+    ),
+    "no terminal to ask for the password at; give it in SANDPIPER_PASSWORD, or with --password-file": (
+        lambda world: world.run("join", "pine-ocean-42", "--password")
+    ),
+    "where to? give …, such as localhost:5000": lambda world: world.run("connect"),
+    "beyond this machine (…) anybody could come in: give --access-code-file FILE, or --open if that is meant": (
+        lambda world: world.run("broker", "--host", "0.0.0.0", "--port", "0")
+    ),
+    "… is not TOML: …; mend it, or move it away": broken_settings,
+    "--exec: … is not there; it is run as it stands, without a shell": lambda world: world.run(
+        "listen", "localhost", "--exec", "no-such-command | cat"
+    ),
+    "--filter: a part begins with one of type=, nick=, from=, regex=": lambda world: world.run(
+        "listen", "localhost", "--filter", "colour=red"
+    ),
+    "invalid nick: …; choose another with --nick": lambda world: world.run("who", "localhost", "--nick", "a/b"),
+}
+
+
+def test_every_line_of_the_page_has_a_scene() -> None:
+    assert sorted(SCENES) == sorted(headings())
+    assert -1 not in headings().values()
+
+
+# The discovery service knows who is not there once it has run for a while: that one last.
+@pytest.mark.parametrize("line", sorted(headings(), key=lambda line: ("no such room" in line, line)))
+def test_the_line_is_what_is_said(line: str, world: World) -> None:
+    ended = SCENES[line](world)
+    pattern = ".*".join(map(re.escape, line.split("…")))
+    last = ended.stderr.splitlines()[-1]
+    assert re.fullmatch(f"sandpiper: {pattern}", last), last
+    assert ended.code == headings()[line]
+
+
+def test_every_code_of_the_page_happens(world: World) -> None:
+    ended = world.run("say", f"{world.broker.door}/codes", "hello")
+    assert (ended.code, "the key" in ended.stderr or ended.stderr == "" or "pinned" in ended.stderr) == (0, True)
+    listening = subprocess.Popen(
+        [sys.executable, "-m", "sandpiper.cli", "listen", f"{world.broker.door}/codes", "--json"],
+        env={**os.environ, "SANDPIPER_HOME": str(world.home)},
+        stdout=subprocess.PIPE,
+    )
+    assert listening.stdout is not None
+    listening.stdout.readline()
+    listening.send_signal(signal.SIGINT)
+    listening.communicate(timeout=DEADLINE_S)
+    assert codes() == {0, listening.returncode, *headings().values()}
