@@ -1,0 +1,120 @@
+"""Rooms between peers: a discovery service to meet at, and members by the library, each with its own keys."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from bench import process
+from bench.board import Load, Pace, Tally
+from bench.peers.base import Peer, lacks
+from bench.peers.sandpiper import command
+
+PATIENCE_S: Final = 15.0
+
+
+class Between(Peer):
+    """The `broker` is a discovery service of our own on loopback, through which no message goes."""
+
+    module = "bench.peers.between"
+
+    def missing(self) -> str | None:
+        return lacks(modules=("sandpiper.peer.p2p",)) or (None if command() else "no command sandpiper")
+
+    def start(self, folder: Path) -> None:
+        log = folder / "discovery.log"
+        options = ["--port", "0", "--data", str(folder / "data"), "--json"]
+        self.broker = process.start([*command(), "discovery", *options], log, stdout=subprocess.PIPE)
+        self.where = {**process.first_line(self.broker, log), "code": str(folder / "code")}
+
+
+def create(where: dict[str, Any], nick: str) -> Any:
+    """A new room, to be entered. Nothing leaves this machine."""
+    from sandpiper.peer import create
+
+    return create(nick=nick, **_ways(where))
+
+
+def join(where: dict[str, Any], nick: str) -> Any:
+    """The room that `create` made, once it is entered and `tell` has told of it."""
+    from sandpiper.peer import join
+
+    return join(Path(where["code"]).read_text(), nick=nick, **_ways(where))
+
+
+def tell(where: dict[str, Any], room: Any) -> None:
+    """Says by which code others get in."""
+    Path(where["code"]).write_text(room.code)
+
+
+def _ways(where: dict[str, Any]) -> dict[str, Any]:
+    from sandpiper.peer.profile import Profile
+
+    return {"discovery": [where["door"]], "local": True, "profile": Profile.ephemeral()}
+
+
+async def until_direct(room: Any, others: int) -> None:
+    """So many others are there, and each is heard and hears us without a detour. Raises TimeoutError."""
+    deadline = time.monotonic() + PATIENCE_S
+    while sum(path.path in ("direct", "lan") for path in await room.paths()) < others:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not all {others} are reached: {await room.paths()}")
+        await asyncio.sleep(0.01)
+
+
+def publish(where: dict[str, Any], load: Load) -> None:
+    """A member that posts, and reads what it is told meanwhile, as every member must."""
+
+    async def read(room: Any) -> None:
+        async for _ in room:
+            pass
+
+    async def run() -> None:
+        async with join(where, "publisher") as room:
+            reading = asyncio.create_task(read(room))
+            await until_direct(room, load.connections)
+            pace = Pace(load)
+            pace.ready()
+            while (count := pace.allowance()) >= 0:
+                for _ in range(count):
+                    await room.post(pace.payload().decode())
+                pace.sent(count)
+                await asyncio.sleep(0 if count else pace.nap())
+            await room.flush()
+            pace.done()
+            reading.cancel()
+
+    asyncio.run(run())
+
+
+def subscribe(where: dict[str, Any], load: Load) -> None:
+    """Members that count: each message opened, verified, decoded, delivered once and in order."""
+
+    async def run() -> None:
+        from sandpiper.peer.events import Received
+
+        tally = Tally(load)
+
+        async def listen(room: Any) -> None:
+            async for event in room:
+                if isinstance(event, Received):
+                    tally.take(event.message.text)  # type: ignore[union-attr]  # only text is sent here
+
+        async with contextlib.AsyncExitStack() as stack:
+            listening = []
+            for number in range(load.connections):
+                room = await stack.enter_async_context((join if number else create)(where, f"subscriber{number}"))
+                tell(where, room)
+                listening.append(asyncio.create_task(listen(room)))
+                await until_direct(room, number)
+                tally.ready()
+            await tally.until_over()
+            tally.finish()
+            for task in listening:
+                task.cancel()
+
+    asyncio.run(run())
