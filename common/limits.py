@@ -466,6 +466,8 @@ PAUSE_MOST_S: Final = 3600.0
 """The pause after a wrong guess doubles with each rotation, up to this."""
 CLOCK_AHEAD_S: Final = 60
 """A message's time may be this far in the future as we see it; what is beyond is shown as now."""
+CLOCK_HEARD_MOST: Final = 1 << 61
+"""Lamport time is taken over from others up to this, so that nobody can push ours to where envelopes end (1 << 62)."""
 
 # Mesh ------------------------------------------------------------------------------------------------------------
 TOPIC_BYTES: Final = 16

@@ -92,6 +92,10 @@ class Epoch:
 
     key: bytes
 
+    def __post_init__(self) -> None:
+        if len(self.key) != KEY_BYTES:
+            raise Refusal(Code.INVALID, "not an epoch's key")
+
     def __repr__(self) -> str:
         return f"Epoch({self.id.hex()})"
 

@@ -70,7 +70,10 @@ def enter_room(
     """The room that a sponsor has handed over. Raises AccessDenied when it does not hold together."""
     roots = [each for raw in welcome.deeds if (each := _genuine(raw, welcome.room)) is not None]
     founder, found = _founding(roots, welcome.room)
-    epoch = Epoch(welcome.epoch)
+    try:
+        epoch = Epoch(welcome.epoch)
+    except Refusal:
+        raise AccessDenied(_FALSE) from None
     replica = Replica(keys.session, welcome.room)
     ledger = Ledger(founder, found)
     replica.open(founder)

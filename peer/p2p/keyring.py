@@ -75,6 +75,10 @@ class Keyring:
             shared = pair_key(self.keys.box_secret, other.box, self.session, other.session)
             self._pairs[name] = (other.session, shared)
 
+    def knows(self, session: bytes) -> bool:
+        """Whether packets can be exchanged with it."""
+        return short(session) in self._pairs
+
     def part(self, session: bytes) -> None:
         """No more with that one."""
         self._pairs.pop(short(session), None)

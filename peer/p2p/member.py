@@ -266,7 +266,7 @@ class Member:
         """When `handle_timer` is to be called."""
         timers = [self.gossip.get_timer(), *self.whispering.get_timers()]
         timers += [due for due in (self.replica.get_timer(), self.sponsor.get_timer()) if due is not None]
-        if self._backlog:
+        if self._backlog and not self._held:
             timers.append(self._backlog_until)
         return min(timers)
 

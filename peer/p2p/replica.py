@@ -131,6 +131,11 @@ class Replica:
         """The log of a known session."""
         return self.tracks[session, stream].log
 
+    def head(self, session: bytes, stream: int) -> int:
+        """How far the log of a session has come here; 0 for one that nobody can talk to."""
+        track = self.tracks.get((session, stream))
+        return track.log.head if track is not None else 0
+
     def write(self, envelope: Envelope) -> None:
         """One's own next envelope."""
         track = self.tracks[envelope.session, envelope.stream]
@@ -165,7 +170,8 @@ class Replica:
             if envelope is None or track is None:
                 continue
             accepted += self._push(track, envelope)
-            track.repair.noticed(now)
+            if not track.stopped:
+                track.repair.noticed(now)
         return accepted
 
     def _push(self, track: Track, envelope: Envelope) -> list[Accepted]:
@@ -349,9 +355,10 @@ class Replica:
             track.asked = b""
         before = track.repair.frontier.seq
         accepted = self._unfold(track, page, now)
-        if track.stopped or not track.repair.frontier.gap:
-            track.repair.noticed(now)
-            track.repair.page(after, 0, track.log.head, (), now) if not track.repair.frontier.gap else None
+        if track.stopped:
+            return accepted
+        if not track.repair.frontier.gap:
+            track.repair.page(after, 0, track.log.head, (), now)
             return accepted
         if track.repair.frontier.seq == before:
             track.lacking[source] = max(page.start, 0)

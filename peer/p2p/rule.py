@@ -209,9 +209,8 @@ class Rule:
         gone, stay = [], []
         for session, keys in ledger.state.members.items():
             if keys.identity in persons:
-                talk, deeds = replica.log(session, TALK).head, replica.log(session, DEEDS).head
-                gone.append(Gone(session, talk, deeds))
-            elif session != member.session:
+                gone.append(Gone(session, replica.head(session, TALK), replica.head(session, DEEDS)))
+            elif session != member.session and member.keyring.knows(session):
                 stay.append(session)
         copies = {short(session): member.keyring.seal_epoch(session, epoch) for session in stay}
         roster = digest(epoch.id, *sorted([*stay, member.session]))

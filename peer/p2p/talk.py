@@ -9,7 +9,14 @@ from sandpiper.common import batch
 from sandpiper.common.envelope import TALK, Envelope, sign
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import publisher
-from sandpiper.common.limits import BATCH_BYTES, CLOCK_AHEAD_S, ENVELOPE_ENTRIES, WINDOW_BYTES, WINDOW_MESSAGES
+from sandpiper.common.limits import (
+    BATCH_BYTES,
+    CLOCK_AHEAD_S,
+    CLOCK_HEARD_MOST,
+    ENVELOPE_ENTRIES,
+    WINDOW_BYTES,
+    WINDOW_MESSAGES,
+)
 from sandpiper.common.messages import Draft, Message
 from sandpiper.peer.events import Delivered, Event, Received
 from sandpiper.peer.p2p import entries
@@ -112,7 +119,7 @@ class Talk:
 
     def heard(self, envelope: Envelope) -> None:
         """The next of somebody's log, to be shown."""
-        self.clock = max(self.clock, envelope.clock + envelope.count - 1)
+        self.clock = max(self.clock, min(envelope.clock + envelope.count - 1, CLOCK_HEARD_MOST))
         self._unshown.append(envelope)
 
     def show(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int, backlog: bool) -> None:
