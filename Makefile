@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help chat stop test lint bench clean
+.PHONY: help chat stop test lint bench docs clean
 
 help:
 	@echo 'make chat   open a room in this terminal, or join one (CODE=pine-ocean-42); NICK=you'
@@ -10,6 +10,7 @@ help:
 	@echo 'make stop   stop the broker that make chat ROOM=... started'
 	@echo 'make test   the test suite (ARGS="tests/common -x")'
 	@echo 'make lint   ruff, its format check, mypy --strict'
+	@echo 'make docs   the documentation as a site in build/site; and what is written from the code, written anew'
 	@echo 'make bench  the benchmarks: docs/benchmarks.md says what they measure (ARGS=...)'
 	@echo 'make clean  remove what the others made'
 
@@ -32,6 +33,11 @@ lint:
 bench:
 	@sh scripts/venv.sh bench
 	@$(BIN)/python -m bench.server $(ARGS)
+
+docs:
+	@sh scripts/venv.sh docs
+	@for script in commands man schema; do $(BIN)/python scripts/$$script.py || exit 1; done
+	@$(BIN)/python -m mkdocs build --quiet --strict
 
 clean:
 	@rm -rf .venv .venv-lock build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .nox

@@ -21,4 +21,4 @@ def reason(error: OSError) -> str:
     number = error.errno
     if number is None and (found := _NUMBER.search(words)):
         number = int(found[1])
-    return os.strerror(number) if number in errno.errorcode else words
+    return words if number is None or number not in errno.errorcode else os.strerror(number)
