@@ -279,7 +279,10 @@ def last_is_no_such_room(line: str) -> tuple[bool, str]:
     return "no such room" in line, line
 
 
-@pytest.mark.parametrize("line", sorted(headings(), key=last_is_no_such_room))
+LINES: list[str] = sorted(headings(), key=last_is_no_such_room)
+
+
+@pytest.mark.parametrize("line", LINES)
 def test_the_line_is_what_is_said(line: str, world: World) -> None:
     ended = SCENES[line](world)
     pattern = ".*".join(map(re.escape, line.split("…")))

@@ -9,7 +9,20 @@ import pytest
 from sandpiper.cli.main import main
 from sandpiper.cli.version import VERSION
 
-HEAVY = ("zmq", "nacl", "spake2", "prometheus_client", "prompt_toolkit", "wcwidth", "confusable_homoglyphs")
+HEAVY = (
+    "zmq",
+    "nacl",
+    "spake2",
+    "prometheus_client",
+    "prompt_toolkit",
+    "wcwidth",
+    "confusable_homoglyphs",
+    "textual",
+    "rich",
+    "tomlkit",
+    "segno",
+    "zeroconf",
+)
 
 
 @pytest.fixture(autouse=True)
