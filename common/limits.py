@@ -454,6 +454,8 @@ CAPACITY: Final = 64
 CAPACITY_MOST: Final = 256
 GUESSES: Final = 10
 """Wrong codes until the room takes another one by itself."""
+GENERATIONS: Final = 100_000
+"""Forms of the code: an owner may skip some, but not so many that counting them takes time."""
 ATTEMPT_S: Final = 30.0
 """After the sponsor's half, all but the right confirmation within this is a wrong guess."""
 KNOCK_S: Final = 4.0

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from sandpiper.common import knock
 from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.knock import AnyLetter, Application, Welcome
-from sandpiper.common.limits import ATTEMPT_S, JOIN_GUESSES, JOIN_PATIENCE_S, KNOCK_S, VERSION
+from sandpiper.common.limits import ATTEMPT_S, GENERATIONS, JOIN_GUESSES, JOIN_PATIENCE_S, KNOCK_S, VERSION
 from sandpiper.peer.p2p.attempt import Attempt, shared_secret
 
 Box: TypeAlias = "tuple[object, bytes]"
@@ -86,7 +86,9 @@ class Joiner:
         if now >= self._until:
             return self._fail(Rejected(f"not let in: {self._busy or 'nobody answers'}; try again in a while"))
         if self.state is State.PROVING:
-            self._failed += 1  # it has seen our proof, and may count it
+            self._failed += 1  # it has seen our proof, and may have tested a guess against it
+            if self._failed >= JOIN_GUESSES:
+                return self._fail(self._denied())
         self._knock(now)
         return None
 
@@ -117,7 +119,7 @@ class Joiner:
         if self.done or box != self._at or letter.attempt != self._name:
             return
         match letter:
-            case knock.Busy():
+            case knock.Busy() if self.state in (State.KNOCKING, State.HALVING):
                 self._wait(letter, now)
             case knock.Answer() if self.state is State.KNOCKING:
                 self._answered(letter, now)
@@ -149,6 +151,8 @@ class Joiner:
 
     def _answered(self, letter: knock.Answer, now: float) -> None:
         if letter.v != VERSION or len(letter.key) != 32 or len(letter.room) != 16:
+            return
+        if not 1 <= letter.generation <= GENERATIONS:
             return
         self._room = letter.room
         self._attempt = Attempt(

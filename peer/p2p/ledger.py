@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from sandpiper.common.deeds import Admit, AnyDeed, Cheat, Found, Keys, Miss, Own, Rekey, Rotate
-from sandpiper.common.limits import ADMITS_MOST, GUESSES
+from sandpiper.common.limits import ADMITS_MOST, GENERATIONS, GUESSES
 from sandpiper.common.sealing import digest
-
-_GENERATIONS: Final = 100_000
-"""An owner may skip forms of the code, but not so many that counting them takes time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +171,7 @@ class Ledger:
         return True
 
     def _turn(self, state: State) -> None:
-        least = min(max([1, *(rekey.generation for rekey in state.rekeys)]), _GENERATIONS)
+        least = min(max([1, *(rekey.generation for rekey in state.rekeys)]), GENERATIONS)
         generation, forced = 1, 0
         while state.misses[generation] >= GUESSES or generation + 1 in state.asked or generation < least:
             forced += state.misses[generation] >= GUESSES
@@ -188,6 +184,10 @@ class Ledger:
         """Whether a session is an owner's."""
         keys = self.state.members.get(session)
         return keys is not None and keys.identity in self.state.owners
+
+    def spent(self, session: bytes) -> bool:
+        """Whether a session has let in as many as one may."""
+        return self._admitted[session] >= ADMITS_MOST
 
     def roster(self) -> bytes:
         """A hash over who is in the room and by which key: equal for members who know the same."""

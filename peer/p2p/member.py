@@ -236,21 +236,30 @@ class Member:
         except Refusal:
             self.strangers += 1
             return
+        self._count_miss(now)
         outcome = self.sponsor.letter(mailbox, letter, now, self.rule.full())
         if isinstance(outcome, Missed):
             self.chronicle.write(Miss(outcome.generation))
         elif isinstance(outcome, Knows):
             self._decide(outcome)
 
+    def _count_miss(self, now: float) -> None:
+        missed = self.sponsor.handle_timer(now)
+        if missed is not None:
+            self.chronicle.write(Miss(missed.generation))
+
     def _decide(self, knows: Knows) -> None:
         application = knows.application
         try:
-            self.rule.may_enter(application.keys)
+            self.rule.may_enter(application)
             own = packets.decode_own(application.card.body)
         except Refusal as refusal:
             self.sponsor.deny(refusal)
             return
         self.chronicle.write(Admit(application.keys))
+        if application.keys.session not in self.ledger.state.members:
+            self.sponsor.deny(Refusal(Code.INVALID, "this session has been removed; start anew"))
+            return
         self.sponsor.admit(make_welcome(self, application.keys.session))
         peer = self.presence.peers.get(application.keys.session)
         if peer is not None and isinstance(own, Carded):
@@ -274,9 +283,7 @@ class Member:
         """Whatever is due."""
         self.now = now
         self.chronicle.accept(self.replica.handle_timer(now))
-        missed = self.sponsor.handle_timer(now)
-        if missed is not None:
-            self.chronicle.write(Miss(missed.generation))
+        self._count_miss(now)
         self.whispering.handle_timer(now)
         self.gossip.handle_timer(now)
         self.settle(now)

@@ -14,6 +14,7 @@ from sandpiper.common.deeds import AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Code, Refusal, Rejected
 from sandpiper.common.keys import fingerprint
+from sandpiper.common.knock import Application
 from sandpiper.common.limits import GUESSES
 from sandpiper.common.nicks import fold
 from sandpiper.common.sealing import Epoch, derive, digest, short
@@ -44,8 +45,9 @@ class Rule:
 
     def form(self) -> Form:
         """What a joiner must know now."""
-        state = self._member.ledger.state
-        return Form(state.generation, self.code.secret, self.password, state.rotations)
+        ledger = self._member.ledger
+        spent = ledger.spent(self._member.session)
+        return Form(ledger.state.generation, self.code.secret, self.password, ledger.state.rotations, spent)
 
     def full(self) -> str:
         """Why nobody can come in, if so."""
@@ -53,15 +55,19 @@ class Rule:
         here = 1 + sum(peer.here for peer in self._member.peers.values())
         return f"the room is full: {capacity} sessions, as its creator chose" if here >= capacity else ""
 
-    def may_enter(self, keys: Keys) -> None:
+    def may_enter(self, application: Application) -> None:
         """Raises Refusal for who knows the code but is not to come in."""
-        member = self._member
+        member, keys = self._member, application.keys
         if not keys.holds(member.keyring.room):
             raise Refusal(Code.INVALID, "the identity does not vouch for the session")
         if keys.identity in member.ledger.state.banned:
             raise Refusal(Code.NOT_JOINED, "you have been removed from this room")
         if full := self.full():
             raise Refusal(Code.TOO_MANY, full)
+        if application.card.session != keys.session or keys.session == member.session:
+            raise Refusal(Code.INVALID, "another session's card")
+        member.keyring.read(application.card)  # which only the holder of the session's key can sign
+        member.keyring.meet(keys)
 
     def settle_at(self, code: RoomCode) -> None:
         """The founder has got its nameplate."""

@@ -7,7 +7,7 @@ also silence: what has been shown could be tested against one guess. Guesses are
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandpiper.common import knock
 from sandpiper.common.errors import Code, Refusal
@@ -18,12 +18,21 @@ from sandpiper.peer.p2p.attempt import Attempt, shared_secret
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The code as it is now: its generation, what must be known, how often it was forced to change."""
+    """The code as it is now: its generation, what must be known, how often it was forced to change.
+
+    `spent`: this member has let in as many as one may.
+    """
 
     generation: int
-    words: str
-    password: str | None
+    words: str = field(repr=False)
+    password: str | None = field(repr=False)
     forced: int
+    spent: bool = False
+
+    @property
+    def asked(self) -> tuple[int, str, str | None]:
+        """What an attempt depends on."""
+        return self.generation, self.words, self.password
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,11 @@ class Knows:
 class _Open:
     mailbox: bytes
     name: bytes
-    generation: int
+    form: Form
     attempt: Attempt
     until: float
     shown: bool = False
+    spoiled: bool = False
     proven: bool = False
 
 
@@ -73,7 +83,7 @@ class Sponsor:
         if self._open is None or now < self._open.until:
             return None
         gave_up, self._open = self._open, None
-        return self._miss(gave_up.generation, now) if gave_up.shown and not gave_up.proven else None
+        return self._miss(gave_up.form.generation, now) if gave_up.shown and not gave_up.proven else None
 
     def letter(self, mailbox: bytes, letter: AnyLetter, now: float, full: str) -> Missed | Knows | None:
         """One letter of somebody who wants in; `full` says why nobody can, if so."""
@@ -105,6 +115,8 @@ class Sponsor:
         if wait > 0:
             return self._say(mailbox, knock.Busy(letter.attempt, int(wait * 1000) + 1))
         form = self._form()
+        if form.spent:
+            return self._say(mailbox, knock.Busy(letter.attempt, 1000))
         key = self._entropy(32)
         attempt = Attempt(
             joiner=False,
@@ -118,19 +130,19 @@ class Sponsor:
             entropy=self._entropy,
         )
         # A knock shows nothing, so it may not hold the door for long.
-        self._open = _Open(mailbox, letter.attempt, form.generation, attempt, now + 2.0)
+        self._open = _Open(mailbox, letter.attempt, form, attempt, now + 2.0)
         return self._say(mailbox, knock.Answer(letter.attempt, VERSION, key, form.generation, self.room))
 
     def _half(self, letter: knock.Half, now: float) -> Missed | None:
         opened = self._open
         assert opened is not None
-        if opened.shown:
+        if opened.shown or opened.spoiled:
             return None
         try:
             opened.attempt.finish(letter.message)
         except Refusal:
-            self._open = None
-            return None  # nothing was shown
+            opened.spoiled = True  # nothing was shown; but the next attempt, which costs milliseconds, has to wait
+            return None
         opened.shown, opened.until = True, now + ATTEMPT_S
         self._say(opened.mailbox, knock.Half(letter.attempt, opened.attempt.message))
         return None
@@ -143,8 +155,12 @@ class Sponsor:
         if not opened.attempt.proves(letter.confirm):
             self._open = None
             self._say(opened.mailbox, knock.Denied(letter.attempt, "wrong code"))
-            return self._miss(opened.generation, now)
+            return self._miss(opened.form.generation, now)
         opened.proven = True
+        if self._form().asked != opened.form.asked:
+            # Who is being removed knows the code that was: it may not come back by an attempt begun before.
+            self.deny(Refusal(Code.ACCESS, "the code has just changed"))
+            return None
         try:
             application: Application = knock.decode(Application, opened.attempt.unseal(letter.sealed))
         except Refusal as refusal:
@@ -169,7 +185,7 @@ class Sponsor:
     def _miss(self, generation: int, now: float) -> Missed:
         forced = self._form().forced
         if forced:
-            self._not_before = now + min(2.0 ** (forced - 1), PAUSE_MOST_S)
+            self._not_before = now + min(2.0 ** min(forced - 1, 32), PAUSE_MOST_S)
         return Missed(generation)
 
     def _say(self, mailbox: bytes, letter: AnyLetter) -> None:
