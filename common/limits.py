@@ -356,7 +356,7 @@ HOOK_JOBS_MOST: Final = 32
 HOOK_END_S: Final = 2.0
 """They have this long to end when `listen` is interrupted; then they are killed."""
 PROBE_PATH_S: Final = 5.0
-"""A broker's bus is in reach within a second, or is found not to be within BUS_S; then `doctor` says what it has seen."""
+"""A broker's bus is in reach within a second, or found not to be within BUS_S; then `doctor` says what it has seen."""
 PROBE_PATHS_S: Final = 10.0
 """Members are reached by the best way that there is within this, or their paths stand as they are."""
 CLOCK_SKEW_S: Final = 30.0
