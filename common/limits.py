@@ -512,8 +512,8 @@ FIND_PROBE_S: Final = 1.5
 """One on this machine or network answers at once, or is another program."""
 FIND_LAN_S: Final = 2.5
 """mDNS answers within a second where it answers at all (RFC 6762, section 6)."""
-LOOKUP_S: Final = 35.0
-"""A service that has just started says "not yet" for 30 s; then who is not there is not there."""
+LOOKUP_S: Final = 8.0
+"""A service that has just started says "not yet"; members find their way back to it within RECONNECT_MOST_S."""
 DISCOVERY_TRIES: Final = 20
 """Nameplates that are tried until one is free everywhere."""
 RELAY_RETRY_S: Final = 5.0

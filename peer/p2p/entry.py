@@ -82,9 +82,11 @@ def enter_room(
     if keys.session not in ledger.state.members or ledger.state.epoch != epoch.id:
         raise AccessDenied(_FALSE)
     replica.open(keys.session)
+    for session, head in starts.items():
+        if session in ledger.known:
+            replica.start_talk(session, head.start if 1 <= head.start <= head.head + 1 else 1)
     for session in ledger.state.members:
-        head = starts.get(session)
-        replica.start_talk(session, head.start if head is not None and 1 <= head.start <= head.head + 1 else 1)
+        replica.open(session)
     keyring = Keyring(keys, welcome.room, epoch, entropy)
     member = Member(
         keyring, ledger, replica, code, password, settings, run=entropy(16), now=now, wall=wall, entropy=entropy

@@ -70,7 +70,10 @@ class Ledger:
                 return
             self.known.setdefault(deed.keys.session, deed.keys)
         if isinstance(deed, Admit) and deed.keys.session not in self.state.gone and not self._outlaws(writer, seq):
-            self._admit(self.state, Fact(writer, seq, deed))
+            if writer in self.state.gone:
+                self._fold()  # it was a member when it wrote this, and we hear of its removal first
+            else:
+                self._admit(self.state, Fact(writer, seq, deed))
         elif isinstance(deed, (Miss, Rotate)):
             self._counted.append(self._facts.pop())
             if self._note(self.state, self._counted[-1]):

@@ -37,7 +37,7 @@ class Rule:
         self._entropy = entropy
         self.code = code
         self.password = password
-        self.generation = member.ledger.state.generation
+        self._form = (member.ledger.state.epoch, member.ledger.state.generation)
         self._made: dict[bytes, Epoch] = {}
         self._floors: dict[bytes, dict[bytes, int]] = {}
 
@@ -83,9 +83,10 @@ class Rule:
         """The words follow from the key and the generation, so that all members have the same."""
         member = self._member
         founding = member.ledger.founding
-        self.generation = member.ledger.state.generation
+        generation = member.ledger.state.generation
+        self._form = (member.ledger.state.epoch, generation)
         key = member.keyring.epoch.key
-        words = derive_words(derive(key, "words"), self.generation, founding.words)
+        words = derive_words(derive(key, "words"), generation, founding.words)
         self.code = RoomCode(words, self.code.nameplate)
         if founding.password and member.ledger.state.rekeys:
             self.password = "-".join(derive_words(derive(key, "password"), 0, _PASSWORD_WORDS))
@@ -106,7 +107,7 @@ class Rule:
             return
         if state.epoch != member.keyring.epoch.id:
             self._adopt()
-        if state.generation != self.generation:
+        if (state.epoch, state.generation) != self._form:
             forced = isinstance(deed, Miss)
             self._turn_code()
             why = "after too many wrong guesses" if forced else f"by {member.presence.nick_of(writer)}"
@@ -124,6 +125,7 @@ class Rule:
         for session in [each for each in member.peers if each not in state.members]:
             member.presence.part(session)
         for session, (talk, deeds) in state.gone.items():
+            member.replica.open(session)  # whom it had let in, and what it had said, still count
             member.replica.end(session, talk, deeds)
         if member.session in state.gone:
             member.broken = member.broken or Rejected("you have been removed from the room by one of its owners")
