@@ -445,6 +445,8 @@ RELAY_AFTER_S: Final = 1.5
 """Without a direct path within this a pair goes by the relay."""
 BACKLOG_S: Final = 5.0
 """How long a joiner waits for history before it shows what there is."""
+WHISPER_AGAIN_S: Final = 1.0
+"""A whisper between peers is said again this often until it is confirmed."""
 CARD_AGAIN_S: Final = 15.0
 """A card is said again this often, for whoever missed it."""
 HANDOVER_BYTES: Final = 96 * 1024

@@ -299,6 +299,21 @@ def test_whispers_reach_one_alone() -> None:
     assert not [event for event in carol.events if isinstance(event, Whisper)]
 
 
+def test_a_whisper_is_said_again_until_it_has_arrived_once() -> None:
+    town = Town(3, Weather(drop=0.6))
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(6)
+    for number in range(5):
+        alice.member.whispering.send("bob", f"psst {number}", f"w{number}", town.now)
+        town.collect(alice)
+        town.settle(6)
+    heard = [event.text for event in bob.events if isinstance(event, Whisper)]
+    confirmed = [name for name, refusal in alice.member.answers if refusal is None]
+    assert len(heard) == len(set(heard))
+    assert {f"psst {name[1:]}" for name in confirmed} <= set(heard)
+    assert len(confirmed) >= 3
+
+
 def test_verify_shows_both_the_same_words() -> None:
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
