@@ -300,7 +300,7 @@ def test_whispers_reach_one_alone() -> None:
 
 
 def test_a_whisper_is_said_again_until_it_has_arrived_once() -> None:
-    town = Town(3, Weather(drop=0.6))
+    town = Town(3, Weather(drop=0.4))
     alice, bob = town.found("alice"), town.join("bob")
     town.settle(6)
     for number in range(5):
