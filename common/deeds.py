@@ -108,7 +108,7 @@ class Rekey(Deed, frozen=True):
 
 
 class Cheat(Deed, frozen=True):
-    """Two genuine envelopes that cannot both be."""
+    """Two genuine envelopes that cannot both be: of each the header and the signature."""
 
     one: bytes
     other: bytes

@@ -7,6 +7,7 @@
                                            ←       Half {message}
       Proof {confirm, sealed Application}  →                                     a wrong one is a guess spent
                                            ←       Handover {confirm, sealed Welcome}   or Denied
+                                           ←       Rest {sealed More}, as often as the Welcome says
 
 Keys come first, then SPAKE2 (RFC 9382) whose identities are the hash of all that was said before; the joiner
 confirms first, so a wrong guess learns nothing but that it was wrong.
@@ -80,6 +81,12 @@ class Handover(Letter):
     sealed: bytes
 
 
+class Rest(Letter):
+    """What did not fit the handover."""
+
+    sealed: bytes
+
+
 class Application(msgspec.Struct):
     """Who wants in: its keys, vouched for in this room, and its first card, which proves that it holds them."""
 
@@ -100,7 +107,7 @@ class Welcome(msgspec.Struct):
     """The room: its id, the key of its epoch, and the founder, whose first deed roots everything.
 
     `deeds` are all deeds, the joiner's own admission included; `cards` as they were signed; `heads` where the talk
-    stands that the joiner may read; `present` who is there now.
+    stands that the joiner may read; `present` who is there now. So many letters with `more` deeds and heads follow.
     """
 
     room: bytes
@@ -111,9 +118,18 @@ class Welcome(msgspec.Struct):
     present: list[bytes]
     sponsor: bytes
     nameplate: int
+    more: int = 0
 
 
-AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Handover
+class More(msgspec.Struct):
+    """Further deeds and heads: the `index`-th such letter, from 0."""
+
+    index: int
+    deeds: list[bytes]
+    heads: list[Head]
+
+
+AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Handover | Rest
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _letters: Final = msgspec.msgpack.Decoder(AnyLetter)

@@ -450,7 +450,19 @@ WHISPER_AGAIN_S: Final = 1.0
 CARD_AGAIN_S: Final = 15.0
 """A card is said again this often, for whoever missed it."""
 HANDOVER_BYTES: Final = 96 * 1024
-"""Deeds in a sponsor's handover, which is one letter; a room of CAPACITY has about half as much."""
+"""Deeds in one letter of a sponsor's handover; a room of CAPACITY has about half as much. No envelope of deeds is
+larger, or it would fit no letter."""
+HANDOVER_CARDS_BYTES: Final = 48 * 1024
+HANDOVER_HEADS: Final = 500
+HANDOVER_PRESENT: Final = 256
+HANDOVER_LETTERS: Final = 64
+"""What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
+CARD_BYTES: Final = 4096
+"""A card, as signed: sixteen addresses and two relays take a third of it."""
+REKEY_COPIES: Final = 512
+REKEY_GONE: Final = 500
+"""In one removal, so that it fits HANDOVER_BYTES even if somebody has invented thousands of members: those who are
+here come first, the others ask for the key when they come."""
 CAPACITY: Final = 64
 """Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
 CAPACITY_MOST: Final = 256

@@ -66,7 +66,7 @@ class Chronicle:
 
     def _check_cheat(self, deed: Cheat) -> None:
         try:
-            one, other = envelope.parse(deed.one), envelope.parse(deed.other)
+            one, other = envelope.parse_head(deed.one), envelope.parse_head(deed.other)
         except Refusal:
             return
         if envelope.genuine(one) and envelope.genuine(other) and envelope.conflict(one, other):
@@ -81,7 +81,7 @@ class Chronicle:
         if one.session in self.cheats:
             return
         self.cheats.add(one.session)
-        self.write(Cheat(one.raw, other.raw))
+        self.write(Cheat(envelope.head(one), envelope.head(other)))
         nick = self._member.presence.nick_of(one.session)
         text = f"{nick} has signed two different histories: its messages are shown no more"
         self._member.events.append(Warned("cheat", text))

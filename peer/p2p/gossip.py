@@ -10,7 +10,7 @@ import msgspec
 from sandpiper.common import packets
 from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Refusal
-from sandpiper.common.limits import BEACON_S, CARD_AGAIN_S, GONE_S
+from sandpiper.common.limits import BEACON_S, CARD_AGAIN_S, CARD_BYTES, GONE_S
 from sandpiper.common.messages import Notice
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.packets import Beacon, Bye, Card, Carded, Echo, Frontier, Signed
@@ -126,7 +126,11 @@ class Gossip:
 
     def take_card(self, peer: Peer, card: Card, signed: Signed) -> None:
         """A member's card, verified to be its own."""
-        if card.session != peer.keys.session or (peer.card is not None and card.version <= peer.card.version):
+        if (
+            card.session != peer.keys.session
+            or len(signed.body) > CARD_BYTES
+            or (peer.card is not None and card.version <= peer.card.version)
+        ):
             return
         try:
             valid_nick(card.nick)

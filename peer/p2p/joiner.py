@@ -1,6 +1,6 @@
 """The joiner: asks one member after another to be let in, until one does or the code has failed too often.
 
-    SEEKING --Knock--> KNOCKING --Answer--> HALVING --Half--> PROVING --Handover--> IN
+    SEEKING --Knock--> KNOCKING --Answer--> HALVING --Half--> PROVING --Handover--> RECEIVING --Rest--> IN
        ^--Busy, silence----'-------------------'                 '--Denied--> FAILED, or the next group
 
 It proves first. A sponsor whose own proof does not hold has not known the code: then nothing it says counts.
@@ -15,7 +15,15 @@ from typing import TypeAlias
 from sandpiper.common import knock
 from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.knock import AnyLetter, Application, Welcome
-from sandpiper.common.limits import ATTEMPT_S, GENERATIONS, JOIN_GUESSES, JOIN_PATIENCE_S, KNOCK_S, VERSION
+from sandpiper.common.limits import (
+    ATTEMPT_S,
+    GENERATIONS,
+    HANDOVER_LETTERS,
+    JOIN_GUESSES,
+    JOIN_PATIENCE_S,
+    KNOCK_S,
+    VERSION,
+)
 from sandpiper.peer.p2p.attempt import Attempt, shared_secret
 
 Box: TypeAlias = "tuple[object, bytes]"
@@ -29,6 +37,7 @@ class State(Enum):
     KNOCKING = "knocking"
     HALVING = "beginning to prove the code"
     PROVING = "proving the code"
+    RECEIVING = "being handed the room"
     IN = "admitted"
     FAILED = "failed"
 
@@ -69,6 +78,8 @@ class Joiner:
         self._at: Box | None = None
         self._attempt: Attempt | None = None
         self._room = b""
+        self._welcome: Welcome | None = None
+        self._more: dict[int, knock.More] = {}
 
     @property
     def done(self) -> bool:
@@ -125,6 +136,8 @@ class Joiner:
                 self._answered(letter, now)
             case knock.Half() if self.state is State.HALVING:
                 self._prove(letter, now)
+            case knock.Rest() if self.state is State.RECEIVING:
+                self._receive(letter, now)
             case knock.Denied():
                 self._turned_away(letter, now)
             case knock.Handover() if self.state is State.PROVING:
@@ -209,10 +222,32 @@ class Joiner:
             welcome: Welcome = knock.decode(Welcome, self._attempt.unseal(letter.sealed))
         except Refusal:
             return self._missed(now)
-        if welcome.room != self._room:
+        if welcome.room != self._room or not 0 <= welcome.more <= HANDOVER_LETTERS:
             return self._missed(now)
+        self._welcome, self._more = welcome, {}
+        self.state = State.RECEIVING
+        return self._complete(now)
+
+    def _receive(self, letter: knock.Rest, now: float) -> None:
+        assert self._attempt is not None
+        try:
+            more: knock.More = knock.decode(knock.More, self._attempt.unseal(letter.sealed))
+        except Refusal:
+            return
+        self._more[more.index] = more
+        self._complete(now)
+
+    def _complete(self, now: float) -> None:
+        """In, once everything has been handed over; each letter may take a while."""
+        welcome = self._welcome
+        assert welcome is not None
+        if any(index not in self._more for index in range(welcome.more)):
+            self._due = now + KNOCK_S
+            return
+        for index in range(welcome.more):
+            welcome.deeds += self._more[index].deeds
+            welcome.heads += self._more[index].heads
         self.state, self.welcome = State.IN, welcome
-        return None
 
     def _denied(self) -> AccessDenied:
         return AccessDenied(

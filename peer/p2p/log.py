@@ -64,6 +64,10 @@ class Log:
             found.append(envelope)
         return found
 
+    def all(self) -> list[Envelope]:
+        """Everything that is still held, oldest first."""
+        return self._envelopes[self._gone :]
+
     def trim(self, most_entries: int, most_bytes: int) -> None:
         """Lets the oldest go past either bound; the newest stays in any case."""
         while len(self._envelopes) - self._gone > 1:

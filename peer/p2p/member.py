@@ -260,7 +260,7 @@ class Member:
         if application.keys.session not in self.ledger.state.members:
             self.sponsor.deny(Refusal(Code.INVALID, "this session has been removed; start anew"))
             return
-        self.sponsor.admit(make_welcome(self, application.keys.session))
+        self.sponsor.admit(*make_welcome(self, application.keys.session))
         peer = self.presence.peers.get(application.keys.session)
         if peer is not None and isinstance(own, Carded):
             self.gossip.read_card(application.card)

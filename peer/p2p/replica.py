@@ -18,7 +18,16 @@ from sandpiper.common import envelope as envelopes
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Refusal
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import DEEDS_MOST, HELD_BYTES, LOG_BYTES_MOST, LOG_ENTRIES, PULLED_BYTES, STANDS, STANDS_S
+from sandpiper.common.limits import (
+    DEEDS_MOST,
+    HANDOVER_BYTES,
+    HELD_BYTES,
+    LOG_BYTES_MOST,
+    LOG_ENTRIES,
+    PULLED_BYTES,
+    STANDS,
+    STANDS_S,
+)
 from sandpiper.common.packets import Frontier as Stand
 from sandpiper.common.packets import Page, Pull
 from sandpiper.common.repair import Repair
@@ -207,7 +216,7 @@ class Replica:
         held = track.log.holding(envelope.first) if envelope.first <= track.log.head else None
         if held is not None and held.hash == envelope.hash:
             return None
-        if envelope.stream == DEEDS and envelope.last > DEEDS_MOST:
+        if envelope.stream == DEEDS and (envelope.last > DEEDS_MOST or len(envelope.raw) > HANDOVER_BYTES):
             self.rubbish += 1
             return None
         if not envelopes.genuine(envelope):

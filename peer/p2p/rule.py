@@ -15,7 +15,7 @@ from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Code, Refusal, Rejected
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.knock import Application
-from sandpiper.common.limits import GUESSES
+from sandpiper.common.limits import GUESSES, REKEY_COPIES, REKEY_GONE
 from sandpiper.common.nicks import fold
 from sandpiper.common.sealing import Epoch, derive, digest, short
 from sandpiper.peer.engine import Verification
@@ -220,7 +220,11 @@ class Rule:
                 gone.append(Gone(session, replica.head(session, TALK), replica.head(session, DEEDS)))
             elif session != member.session and member.keyring.knows(session):
                 stay.append(session)
-        copies = {short(session): member.keyring.seal_epoch(session, epoch) for session in stay}
+        here = member.peers
+        stay.sort(key=lambda session: session not in here or not here[session].here)
+        gone.sort(key=lambda each: -max(each.talk, each.deeds))  # of whom nothing is listed nothing counts
+        gone, copied = gone[:REKEY_GONE], stay[:REKEY_COPIES]
+        copies = {short(session): member.keyring.seal_epoch(session, epoch) for session in copied}
         roster = digest(epoch.id, *sorted([*stay, member.session]))
         generation = ledger.state.generation + 1
         member.chronicle.write(Rekey(ledger.state.epoch, epoch.id, sorted(persons), gone, roster, copies, generation))

@@ -6,7 +6,7 @@ also silence: what has been shown could be tested against one guess. Guesses are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sandpiper.common import knock
@@ -168,13 +168,15 @@ class Sponsor:
             return None
         return Knows(opened.mailbox, application)
 
-    def admit(self, welcome: knock.Welcome) -> None:
-        """The answer to Knows: the room."""
+    def admit(self, welcome: knock.Welcome, more: Iterable[knock.More] = ()) -> None:
+        """The answer to Knows: the room, and what of it did not fit the first letter."""
         opened, self._open = self._open, None
         assert opened is not None
         opened_confirm = opened.attempt.confirmation
         sealed = opened.attempt.seal(knock.encode(welcome))
         self._say(opened.mailbox, knock.Handover(opened.name, opened_confirm, sealed))
+        for each in more:
+            self._say(opened.mailbox, knock.Rest(opened.name, opened.attempt.seal(knock.encode(each))))
 
     def deny(self, refusal: Refusal) -> None:
         """The answer to Knows: no, for another reason than the code."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandpiper.common.envelope import DEEDS, TALK
-from sandpiper.common.knock import Head, Welcome
-from sandpiper.common.limits import HANDOVER_BYTES
+from sandpiper.common.knock import Head, More, Welcome
+from sandpiper.common.limits import (
+    HANDOVER_BYTES,
+    HANDOVER_CARDS_BYTES,
+    HANDOVER_HEADS,
+    HANDOVER_LETTERS,
+    HANDOVER_PRESENT,
+)
+from sandpiper.common.packets import Signed
 
 if TYPE_CHECKING:
     from sandpiper.peer.p2p.member import Member
 
 
-def make_welcome(member: Member, newcomer: bytes) -> Welcome:
-    """The room, for a session that has just been admitted. What does not fit the letter it can pull."""
+def make_welcome(member: Member, newcomer: bytes) -> tuple[Welcome, list[More]]:
+    """The room, for a session that has just been admitted: one letter, and what does not fit it in others."""
     replica, rule = member.replica, member.rule
-    deeds: list[bytes] = []
-    size = 0
-    for session in _in_order(member):
-        for found in replica.log(session, DEEDS).after(0, HANDOVER_BYTES):
-            size += len(found.raw)
-            if size <= HANDOVER_BYTES:
-                deeds.append(found.raw)
     heads = [
         Head(session, TALK, max(track.log.start, rule.floor(newcomer, session, TALK) + 1), track.log.head)
         for (session, stream), track in replica.tracks.items()
@@ -29,16 +29,45 @@ def make_welcome(member: Member, newcomer: bytes) -> Welcome:
     ]
     here = [peer for peer in member.peers.values() if peer.here]
     cards = [member.gossip.signed_card(), *(peer.carded for peer in here if peer.carded is not None)]
-    return Welcome(
+    present = [member.session, *(peer.keys.session for peer in here if not peer.quiet)]
+    first, *portions = _portions([found.raw for each in _in_order(member) for found in replica.log(each, DEEDS).all()])
+    more = [More(0, deeds, []) for deeds in portions]
+    more += [More(0, [], heads[at : at + HANDOVER_HEADS]) for at in range(HANDOVER_HEADS, len(heads), HANDOVER_HEADS)]
+    more = [More(index, each.deeds, each.heads) for index, each in enumerate(more[:HANDOVER_LETTERS])]
+    welcome = Welcome(
         member.keyring.room,
         member.keyring.epoch.key,
-        deeds,
-        cards,
-        heads,
-        [member.session, *(peer.keys.session for peer in here if not peer.quiet)],
+        first,
+        _fitting(cards),
+        heads[:HANDOVER_HEADS],
+        present[:HANDOVER_PRESENT],
         member.session,
         rule.code.nameplate,
+        len(more),
     )
+    return welcome, more
+
+
+def _portions(deeds: list[bytes]) -> list[list[bytes]]:
+    found: list[list[bytes]] = [[]]
+    size = 0
+    for raw in deeds:
+        size += len(raw)
+        if size > HANDOVER_BYTES and found[-1]:
+            found.append([])
+            size = len(raw)
+        found[-1].append(raw)
+    return found
+
+
+def _fitting(cards: list[Signed]) -> list[Signed]:
+    """As many as there is room for; the others will say theirs themselves."""
+    found, size = [], 0
+    for card in cards:
+        size += len(card.body) + 128
+        if size <= HANDOVER_CARDS_BYTES:
+            found.append(card)
+    return found
 
 
 def _in_order(member: Member) -> list[bytes]:

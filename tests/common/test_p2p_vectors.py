@@ -75,8 +75,10 @@ def all_letters() -> list[Any]:
         knock.Proof(b"A" * 16, b"c" * 32, b"sealed"),
         knock.Denied(b"A" * 16, "wrong code"),
         knock.Handover(b"A" * 16, b"c" * 32, b"sealed"),
+        knock.Rest(b"A" * 16, b"sealed"),
         knock.Application(keys(), signed(Carded(0, card()))),
-        knock.Welcome(ROOM, EPOCH.key, [b"envelope"], [], [head], [SESSION], SESSION, 42),
+        knock.Welcome(ROOM, EPOCH.key, [b"envelope"], [], [head], [SESSION], SESSION, 42, 1),
+        knock.More(0, [b"envelope"], [head]),
     ]
 
 

@@ -12,7 +12,7 @@ from sandpiper.common.codes import RoomCode
 from sandpiper.common.deeds import Admit, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.envelope import DEEDS, TALK, sign
 from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected
-from sandpiper.common.limits import JOIN_GUESSES
+from sandpiper.common.limits import JOIN_GUESSES, LETTER_BYTES
 from sandpiper.common.messages import Lost, MsgDraft, Whisper
 from sandpiper.common.packets import Card, Carded, Frontier, Have, Hush, Page, Shout
 from sandpiper.common.sealing import Epoch, seal, short
@@ -282,3 +282,103 @@ def test_who_has_let_in_its_share_leaves_the_door_to_the_next(monkeypatch: pytes
     with pytest.raises(Rejected, match="in a while|lets nobody in"):
         town.join("dave", at=[alice])
     town.join("dave", at=[alice, bob])
+
+
+def test_where_many_have_come_and_gone_one_can_still_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.welcome.HANDOVER_BYTES", 3000)
+    monkeypatch.setattr("sandpiper.peer.p2p.welcome.HANDOVER_HEADS", 3)
+    town = Town()
+    alice = town.found("alice", history="all")
+    for number in range(20):
+        guest = town.join(f"guest{number}", at=[alice])
+        town.settle(0.5)
+        town.post(guest, str(number))
+        town.settle(0.1)
+        guest.member.gossip.bye(town.now)
+        town.collect(guest)
+        guest.dead = True
+    bob = town.join("bob")
+    town.settle(3)
+    assert bob.member.ledger.roster() == alice.member.ledger.roster()
+    assert bob.texts == [str(number) for number in range(20)]
+    still_works(town, alice, bob)
+
+
+def test_a_handover_that_is_lost_half_way_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.welcome.HANDOVER_BYTES", 500)
+    town = Town()
+    alice = town.found("alice")
+    town.join("bob")
+    lost: list[bytes] = []
+
+    def lose(mailbox: bytes, body: bytes) -> bytes | None:
+        if isinstance(knock.decode_letter(body), knock.Rest) and not lost:
+            lost.append(body)
+            return None
+        return body
+
+    town.tamper = lose
+    carol = town.join("carol", at=[alice])
+    assert lost
+    town.settle(2)
+    assert carol.member.ledger.roster() == alice.member.ledger.roster()
+
+
+def test_two_large_histories_prove_a_cheat_too_and_silence_no_witness() -> None:
+    town, alice, bob, mallory = three()
+    one, other = (forged(town, mallory, mallory, letter * 50_000) for letter in "xy")
+    large = [one, other]
+    for at, letter in enumerate("xy"):
+        body = batch.pack([entries.encode(MsgDraft(text=letter * 50_000), "m", 0)] * 3)
+        large[at] = sign(
+            mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.run, TALK, 1, 3, 1,
+            bytes(32), body,
+        )  # fmt: skip
+    shout(town, mallory, large[0], to=[alice])
+    shout(town, mallory, large[1], to=[alice])
+    town.settle(2)
+    assert "cheat" in alice.warned
+    assert "cheat" in bob.warned
+    alice.member.rule.kick("mallory")
+    town.collect(alice)
+    town.settle(3)
+    mallory.dead = True
+    assert bob.member.keyring.epoch.id == alice.member.keyring.epoch.id != alice.member.ledger.founding.epoch
+    still_works(town, alice, bob)
+
+
+def test_who_invents_a_crowd_can_still_be_removed() -> None:
+    town, alice, bob, mallory = three()
+    for seq in range(2000):
+        keys = SessionKeys.make(mallory.keys.identity, seq.to_bytes(32, "big"), town.random.randbytes)
+        made = keys.vouched(alice.member.keyring.room)
+        alice.member.ledger.add(mallory.keys.session, 1 + seq, Admit(made))
+    for seq in range(600):
+        identity = SigningKey(town.random.randbytes(32))
+        keys = SessionKeys.make(identity, seq.to_bytes(32, "little"), town.random.randbytes)
+        alice.member.ledger.add(bob.keys.session, 1 + seq, Admit(keys.vouched(alice.member.keyring.room)))
+    alice.member.rule.sync()
+    alice.member.rule.kick(mallory.member.keyring.fingerprint)
+    log = alice.member.replica.log(alice.keys.session, DEEDS)
+    assert log.last is not None
+    assert len(log.last.raw) < 96 * 1024
+    town.collect(alice)
+    town.settle(1)
+    assert bob.member.keyring.epoch.id == alice.member.keyring.epoch.id
+
+
+def test_what_fits_no_letter_keeps_nobody_out() -> None:
+    town, alice, bob, mallory = three()
+    room = mallory.member.keyring.room
+    log = mallory.member.replica.log(mallory.keys.session, DEEDS)
+    body = deeds.encode_all([Own(b"x" * 190_000)])
+    made = sign(mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, log.hash, body)
+    shout(town, mallory, made)
+    mallory.member.gossip.set_card(hosts=["x" * 190_000])
+    town.collect(mallory)
+    town.settle(3)
+    sizes: list[int] = []
+    town.tamper = lambda mailbox, body: sizes.append(len(body)) or body
+    town.join("carol", at=[alice])
+    assert max(sizes) < LETTER_BYTES
+    still_works(town, alice, bob)
