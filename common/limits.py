@@ -457,8 +457,6 @@ HANDOVER_HEADS: Final = 500
 HANDOVER_PRESENT: Final = 256
 HANDOVER_LETTERS: Final = 64
 """What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
-CARD_BYTES: Final = 4096
-"""A card, as signed: sixteen addresses and two relays take a third of it."""
 REKEY_COPIES: Final = 512
 REKEY_GONE: Final = 500
 """In one removal, so that it fits HANDOVER_BYTES even if somebody has invented thousands of members: those who are
