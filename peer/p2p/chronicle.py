@@ -103,7 +103,7 @@ class Chronicle:
             deeds.encode_all([deed]),
         )
         self._member.replica.write(made)
-        self._member.shout([made])
+        self._member.shout([made], tuple(self._member.peers.values()))
         if not isinstance(deed, Cheat):
             self._member.ledger.add(self._member.session, made.first, deed)
             self._member.rule.learnt(self._member.session, deed)

@@ -168,10 +168,10 @@ class Member:
 
     # Sending ------------------------------------------------------------------------------------------
 
-    def shout(self, made: list[Envelope]) -> None:
-        """One's own envelopes, to everyone."""
+    def shout(self, made: list[Envelope], told: tuple[Peer, ...] | None = None) -> None:
+        """One's own envelopes, to everyone; or to those who were here before what they say took effect."""
         for each in made:
-            self.outs.append(Out(None, self.keyring.to_room(Shout([each.raw]))))
+            self.outs.append(Out(None, self.keyring.to_room(Shout([each.raw])), told))
 
     def say_to(self, peer: Peer, said: packets.AnyPair) -> None:
         """To one member."""

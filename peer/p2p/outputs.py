@@ -10,10 +10,11 @@ from sandpiper.peer.p2p.peers import Peer
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A packet to send: to one session, or to all."""
+    """A packet to send: to one session, or to all; `told` are those, where they are others than will be here then."""
 
     to: bytes | None
     packet: bytes
+    told: tuple[Peer, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

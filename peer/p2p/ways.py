@@ -184,7 +184,10 @@ class Ways:
         room = member.keyring.room
         relay_only = self._wish.path == "relay"
         if out.to is None:
-            peers = [peer for peer in member.peers.values() if relay_only or peer.wants_relay(now)]
+            if out.told is not None:
+                peers = [peer for peer in out.told if relay_only or not peer.reached(now)]
+            else:
+                peers = [peer for peer in member.peers.values() if relay_only or peer.wants_relay(now)]
         else:
             peer = member.peers.get(out.to)
             if peer is None:
