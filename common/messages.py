@@ -48,7 +48,7 @@ class Passing(msgspec.Struct, tag_field="type", rename={"from_": "from"}, omit_d
     """What is told once and stored nowhere."""
 
 
-class Msg(msgspec.Struct, tag_field="type", tag="msg", rename={"from_": "from"}):
+class Msg(msgspec.Struct, tag_field="type", tag="msg", rename={"from_": "from"}, gc=False):
     """A chat line, stamped.
 
     `seq` counts the room's log without holes; `prev` is the seq before it of the same type, 0 for none; `run` names
@@ -68,7 +68,7 @@ class Msg(msgspec.Struct, tag_field="type", tag="msg", rename={"from_": "from"})
     verified: bool
 
 
-class Me(Msg, tag="me"):
+class Me(Msg, tag="me", gc=False):
     """A chat line in the third person, stamped."""
 
 

@@ -15,7 +15,7 @@ from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A stored message, once and in the log's order. `own`: this session sent it. `backlog`: older than the join."""
 
     message: Message

@@ -72,6 +72,7 @@ class Room:
         self._wake = asyncio.Event()
         self._pending: dict[str, Pending] = {}
         self._posted = 0
+        self._unsent = False
         self._closing = False
         self._engine: Engine
 
@@ -174,17 +175,23 @@ class Room:
         return self._engine.full
 
     def _await_storing(self, name: str) -> Pending:
-        pending = Pending(name)
-        self._pending[pending.id] = pending
+        # At rest a message waits for nothing; what is posted in the same turn goes together, and while something is
+        # under way that turn is waited for.
+        at_rest = not self._pending
+        pending = self._pending[name] = Pending(name)
         self._posted += 1
-        if self._posted == 1:  # at rest a message waits for nothing; what is posted in the same turn goes together
+        if self._posted == 1:
             asyncio.get_running_loop().call_soon(self._turn_over)
-            self._send_posted()
+            self._unsent = not at_rest
+            if at_rest:
+                self._send_posted()
+        else:
+            self._unsent = True
         return pending
 
     def _turn_over(self) -> None:
-        more, self._posted = self._posted > 1, 0
-        if more:
+        self._posted = 0
+        if self._unsent:
             self._send_posted()
 
     def _send_posted(self) -> None:

@@ -453,7 +453,8 @@ class P2PEngine:
     @property
     def full(self) -> bool:
         """See Engine. Alone, nothing waits for anybody."""
-        return self.core.talk.full and not self.core.presence.alone
+        core = self._core
+        return core is not None and core.talk.full and not core.presence.alone
 
     @property
     def empty(self) -> bool:

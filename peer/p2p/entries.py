@@ -111,10 +111,10 @@ def _harmless(entry: Datum) -> Datum | None:
 def stamp(entry: Entry, seq: int, prev: int, *, room: str, run: str, name: str, fingerprint: str, ts: int) -> Message:
     """An entry as the message that everyone sees. `name` is its id where it has none of its own."""
     known = entry.id or name
+    if isinstance(entry, Line):  # nearly all are
+        return Msg(entry.nick, entry.text, ts, room, seq, prev, run, known, fingerprint, not entry.tool)
     rest = (ts, room, seq, prev, run, known, fingerprint, not entry.tool)
-    if isinstance(entry, Datum):
-        return Data(entry.nick, entry.value, *rest)
     if isinstance(entry, Act):
         return Me(entry.nick, entry.text, *rest)
-    assert isinstance(entry, Line)
-    return Msg(entry.nick, entry.text, *rest)
+    assert isinstance(entry, Datum)
+    return Data(entry.nick, entry.value, *rest)

@@ -25,11 +25,14 @@ from sandpiper.peer.p2p.replica import Replica
 
 
 class Talk:
-    """One session's. `events` is where Received and Delivered go."""
+    """One session's. `events` is where Received and Delivered go; `last` is the seq of what was posted last, `stored`
+    of the last that somebody else is known to have.
+    """
 
     def __init__(self, keyring: Keyring, replica: Replica, run: bytes, events: deque[Event], now: float) -> None:
         self.run = run
         self.clock = 0
+        self.last = 0
         self.stored = 0
         self.progressed_at = now
         self.backlog_most: int | None = None
@@ -46,11 +49,6 @@ class Talk:
     # Saying ------------------------------------------------------------------------------------------------
 
     @property
-    def last(self) -> int:
-        """The seq of the last thing that was posted."""
-        return self._replica.log(self._keyring.session, TALK).head + len(self._queue)
-
-    @property
     def waiting(self) -> int:
         """How many messages nobody else is known to have."""
         return self.last - self.stored
@@ -58,7 +56,7 @@ class Talk:
     @property
     def full(self) -> bool:
         """Whether more has to wait."""
-        return self.waiting >= WINDOW_MESSAGES or self._queued_bytes >= WINDOW_BYTES
+        return self.last - self.stored >= WINDOW_MESSAGES or self._queued_bytes >= WINDOW_BYTES
 
     def id(self, seq: int) -> str:
         """The id of one's own message `seq`."""
@@ -67,10 +65,11 @@ class Talk:
     def post(self, draft: Draft, nick: str, ts: int, now: float, *, tool: bool = False) -> str:
         """Queues a message; its id. Raises Refusal: TOO_LARGE, INVALID."""
         body = entries.encode(draft, nick, ts, tool=tool)
-        if not self.waiting:
+        if self.last == self.stored:
             self.progressed_at = now
         self._queue.append(body)
         self._queued_bytes += len(body)
+        self.last += 1
         return self.id(self.last)
 
     def take(self) -> list[Envelope]:
