@@ -232,7 +232,7 @@ class P2PEngine:
             core.gossip.hurry(now)
             self._set_clock()
         else:
-            core.replica.heard_by(session, now)
+            core.replica.ask_again(session, now)
             core.settle(now)
             self.turn()
 

@@ -125,6 +125,8 @@ class Member:
         self.now = now
         source = self.presence.peer_of(curve) if curve is not None else None
         if source is not None:
+            if Way.MESH not in source.heard:
+                self.replica.ask_again(source.keys.session, now)
             source.heard[Way.MESH] = now
         try:
             session, said = self.keyring.open(packet)

@@ -296,8 +296,8 @@ class Replica:
             given_up += self._fetch(name, track, now)
         return given_up
 
-    def heard_by(self, source: bytes, now: float) -> None:
-        """A member hears us from now on: what it was asked before never came to it."""
+    def ask_again(self, source: bytes, now: float) -> None:
+        """A member hears us from now on, or we it: what it was asked before, or its answer, never arrived."""
         for name, track in list(self.tracks.items()):
             if track.asked == source and track.repair.frontier.gap and not track.stopped:
                 track.asked = b""

@@ -10,7 +10,7 @@ from sandpiper.common.errors import AccessDenied, Rejected
 from sandpiper.common.limits import FETCH_TIMEOUT_S
 from sandpiper.common.messages import Lost, Notice, Whisper
 from sandpiper.peer.events import CodeChanged, Received
-from sandpiper.peer.p2p.peers import State
+from sandpiper.peer.p2p.peers import State, Way
 from tests.peer.p2p.town import CODE, Citizen, Town, Weather
 
 
@@ -361,9 +361,28 @@ def test_history_that_was_asked_for_before_anybody_could_hear_is_asked_for_again
     bob = town.join("bob")
     town.settle(0.1)
     town.cut.clear()
-    bob.member.replica.heard_by(alice.keys.session, town.now)
+    bob.member.replica.ask_again(alice.keys.session, town.now)
     bob.member.settle(town.now)
     town.collect(bob)
+    town.settle(0.1)
+    assert bob.texts == ["before"]
+
+
+def test_an_answer_that_came_before_the_line_to_its_giver_stood_is_asked_for_again_at_once() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.post(alice, "before")
+    arrive = town.arrive
+
+    def from_bob_only(sender: Citizen, other: Citizen, packet: bytes, way: Way) -> None:
+        if sender is not alice:
+            arrive(sender, other, packet, way)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(town, "arrive", from_bob_only)
+        bob = town.join("bob")
+        town.settle(0.1)
+    alice.member.gossip.hurry(town.now)  # as who begins to hear somebody is greeted
     town.settle(0.1)
     assert bob.texts == ["before"]
 
