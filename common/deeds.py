@@ -14,12 +14,14 @@ from sandpiper.common.sanitise import complaint
 from sandpiper.common.sealing import verified
 
 _VOUCH: Final = b"sandpiper member v1\0"
+_BOND: Final = b"sandpiper session v1\0"
 
 
 class Keys(msgspec.Struct, frozen=True):
     """A session's keys: `identity` and `session` are Ed25519, `box` X25519, `curve` the mesh's.
 
-    `vouch` is the identity's signature over the room and the three others.
+    `vouch` is the identity's signature over the room and the three others, `bond` the session's over the room and its
+    three: so nobody can say that another's session is theirs.
     """
 
     identity: bytes
@@ -27,18 +29,26 @@ class Keys(msgspec.Struct, frozen=True):
     box: bytes
     curve: bytes
     vouch: bytes
+    bond: bytes
 
     def holds(self, room: bytes) -> bool:
-        """Whether the identity vouches for the session, in this room."""
+        """Whether the identity vouches for the session, and the session for it, in this room."""
         sizes = (len(self.identity), len(self.session), len(self.box), len(self.curve))
-        return sizes == (32, 32, 32, 32) and verified(
-            self.identity, vouch_text(room, self.session, self.box, self.curve), self.vouch
+        return (
+            sizes == (32, 32, 32, 32)
+            and verified(self.identity, vouch_text(room, self.session, self.box, self.curve), self.vouch)
+            and verified(self.session, bond_text(room, self.identity, self.box, self.curve), self.bond)
         )
 
 
 def vouch_text(room: bytes, session: bytes, box: bytes, curve: bytes) -> bytes:
     """What an identity signs for one of its sessions."""
     return _VOUCH + room + session + box + curve
+
+
+def bond_text(room: bytes, identity: bytes, box: bytes, curve: bytes) -> bytes:
+    """What a session signs of itself."""
+    return _BOND + room + identity + box + curve
 
 
 class Deed(msgspec.Struct, tag_field="type", tag=str.lower, frozen=True, omit_defaults=True):

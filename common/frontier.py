@@ -67,6 +67,11 @@ class Frontier(Generic[T]):
         self.head = max(self.head, self.seq)
         return missing, released + self._release()
 
+    def cap(self, last: int) -> None:
+        """There is nothing beyond `last`: what is held of it goes."""
+        self._held = {first: each for first, each in self._held.items() if each[0] <= last}
+        self.head = max(self.seq, min(self.head, last))
+
     @property
     def gap(self) -> bool:
         """Whether something is known to exist that has not been given out."""

@@ -9,8 +9,8 @@
                                            ←       Handover {confirm, sealed Welcome}   or Denied
                                            ←       Rest {sealed More}, as often as the Welcome says
 
-Keys come first, then SPAKE2 (as PyPI `spake2` has it) whose identities are the hash of all that was said before; the joiner
-confirms first, so a wrong guess learns nothing but that it was wrong.
+Keys come first, then SPAKE2 (as PyPI `spake2` has it) whose identities are the hash of all that was said before; the
+joiner confirms first, so a wrong guess learns nothing but that it was wrong.
 """
 
 from __future__ import annotations

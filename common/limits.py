@@ -429,6 +429,8 @@ STANDS_S: Final = 10.0
 have come and gone still has small beacons."""
 ADMITS_MOST: Final = 2000
 """Sessions that one session may admit: far above a room's, and an end to inventing them."""
+CHEAT_PROOFS: Final = 8
+"""Proofs against one session that a member writes down: more would be the cheat's doing."""
 DEEDS_MOST: Final = 20_000
 """Entries of one session's deeds: past them it is heard no more, for they are never forgotten."""
 BEACON_S: Final = 1.0
@@ -457,6 +459,8 @@ HANDOVER_HEADS: Final = 500
 HANDOVER_PRESENT: Final = 256
 HANDOVER_LETTERS: Final = 64
 """What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
+KEY_WAIT_S: Final = 15.0
+"""A member for whom a new key was not sealed has this long to be given it by another."""
 REKEY_COPIES: Final = 512
 REKEY_GONE: Final = 500
 """In one removal, so that it fits HANDOVER_BYTES even if somebody has invented thousands of members: those who are

@@ -166,9 +166,21 @@ class Heard(PairSaid):
     id: str
 
 
+class Want(PairSaid):
+    """Asks for the key of the current epoch, which was not sealed for us: we came in while it was made."""
+
+    epoch: bytes
+
+
+class Key(PairSaid):
+    """Answers Want."""
+
+    key: bytes
+
+
 AnySaid: TypeAlias = Shout | Signed
 AnyOwn: TypeAlias = Beacon | Carded | Bye
-AnyPair: TypeAlias = Pull | Page | Have | Cards | Hush | Heard
+AnyPair: TypeAlias = Pull | Page | Have | Cards | Hush | Heard | Want | Key
 
 _OWN_DOMAIN: Final = b"sandpiper own v1\0"
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,28 @@ from sandpiper.common import deeds, envelope
 from sandpiper.common.deeds import Admit, AnyDeed, Cheat
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Refusal
+from sandpiper.common.limits import CHEAT_PROOFS
 from sandpiper.common.messages import Lost
 from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.replica import Accepted
 
 if TYPE_CHECKING:
     from sandpiper.peer.p2p.member import Member
+
+
+def proven(deed: Cheat) -> tuple[Envelope, Envelope] | None:
+    """The two envelopes of a proof, if it is one."""
+    try:
+        one, other = envelope.parse_head(deed.one), envelope.parse_head(deed.other)
+    except Refusal:
+        return None
+    genuine = envelope.genuine(one) and envelope.genuine(other) and envelope.conflict(one, other)
+    return (one, other) if genuine else None
+
+
+def fork_of(one: Envelope, other: Envelope) -> int | None:
+    """From which of its deeds on a session has two histories, if the two prove that of its deeds."""
+    return min(one.first, other.first) if one.stream == other.stream == DEEDS else None
 
 
 class Chronicle:
@@ -24,6 +41,7 @@ class Chronicle:
         self._member = member
         self.arrived: set[bytes] = set()
         self.cheats: set[bytes] = set()
+        self._proofs: Counter[bytes] = Counter()
         self._deed_clock = 0
 
     def accept(self, accepted: Iterable[Accepted]) -> None:
@@ -39,7 +57,7 @@ class Chronicle:
             else:
                 self._learn(found)
         for one, other in self._member.replica.proofs:
-            self._expose(one, other)
+            self._expose(one, other, first_hand=True)
         self._member.replica.proofs.clear()
 
     def _lose(self, lost: Accepted) -> None:
@@ -59,29 +77,37 @@ class Chronicle:
 
     def _hear_deed(self, writer: bytes, seq: int, deed: AnyDeed) -> None:
         if isinstance(deed, Cheat):
-            self._check_cheat(deed)
+            self.check_cheat(deed)
         elif not isinstance(deed, Admit) or deed.keys.holds(self._member.keyring.room):
             self._member.ledger.add(writer, seq, deed)
             self._member.rule.learnt(writer, deed)
 
-    def _check_cheat(self, deed: Cheat) -> None:
-        try:
-            one, other = envelope.parse_head(deed.one), envelope.parse_head(deed.other)
-        except Refusal:
-            return
-        if envelope.genuine(one) and envelope.genuine(other) and envelope.conflict(one, other):
-            self._expose(one, other)
+    def check_cheat(self, deed: Cheat) -> None:
+        """A proof that another member has found."""
+        proof = proven(deed)
+        if proof is not None:
+            self._expose(*proof, first_hand=False)
 
-    def _expose(self, one: Envelope, other: Envelope) -> None:
-        """Two signed histories: whoever signed them is followed no further, and everyone is told."""
-        track = self._member.replica.tracks.get((one.session, one.stream))
-        if one.session == self._member.session or track is None:
+    def _expose(self, one: Envelope, other: Envelope, *, first_hand: bool) -> None:
+        """Two signed histories: whoever signed them is followed no further, and everyone is told.
+
+        Deeds before the two still count, for everyone alike; and all of them if it is its talk that is forked.
+        """
+        if one.session == self._member.session or (one.session, one.stream) not in self._member.replica.tracks:
             return
         self._member.replica.stop(one.session)
-        if one.session in self.cheats:
+        forked = fork_of(one, other)
+        lower = forked is not None and self._member.ledger.fork(one.session, forked)
+        if forked is not None and lower:
+            self._member.replica.fork(one.session, forked)
+            self._member.rule.follow(one.session, None)
+        again = one.session in self.cheats
+        if first_hand and (not again or lower) and self._proofs[one.session] < CHEAT_PROOFS:
+            self._proofs[one.session] += 1
+            self.write(Cheat(envelope.head(one), envelope.head(other)))
+        if again:
             return
         self.cheats.add(one.session)
-        self.write(Cheat(envelope.head(one), envelope.head(other)))
         nick = self._member.presence.nick_of(one.session)
         text = f"{nick} has signed two different histories: its messages are shown no more"
         self._member.events.append(Warned("cheat", text))

@@ -12,6 +12,7 @@ from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import AccessDenied, Refusal
 from sandpiper.common.knock import Welcome
 from sandpiper.common.sealing import Epoch
+from sandpiper.peer.p2p.chronicle import fork_of, proven
 from sandpiper.peer.p2p.keyring import Keyring, SessionKeys
 from sandpiper.peer.p2p.ledger import Ledger
 from sandpiper.peer.p2p.member import Member
@@ -78,7 +79,7 @@ def enter_room(
     ledger = Ledger(founder, found)
     replica.open(founder)
     starts = {head.session: head for head in welcome.heads if head.stream == TALK}
-    _grow(roots, replica, ledger, welcome.room, now)
+    cheats = _grow(roots, replica, ledger, welcome.room, now)
     if keys.session not in ledger.state.members or ledger.state.epoch != epoch.id:
         raise AccessDenied(_FALSE)
     replica.open(keys.session)
@@ -92,6 +93,8 @@ def enter_room(
         keyring, ledger, replica, code, password, settings, run=entropy(16), now=now, wall=wall, entropy=entropy
     )
     member.rule.sync()
+    for cheat in cheats:
+        member.chronicle.check_cheat(cheat)
     for signed in welcome.cards:
         member.gossip.read_card(signed)
     member.expect(set(welcome.present), welcome.heads, now, backlog)
@@ -117,28 +120,38 @@ def _founding(roots: list[Envelope], room: bytes) -> tuple[bytes, Found]:
     raise AccessDenied(_FALSE)
 
 
-def _grow(roots: list[Envelope], replica: Replica, ledger: Ledger, room: bytes, now: float) -> None:
-    """Takes the deeds in, each log once its session is known, until nothing more follows."""
-    left = list(roots)
+def _grow(roots: list[Envelope], replica: Replica, ledger: Ledger, room: bytes, now: float) -> list[Cheat]:
+    """Takes the deeds in, each log once its session is known, until nothing more follows. The cheats among them."""
+    left = roots
+    cheats: list[Cheat] = []
     grown = True
     while grown and left:
-        grown = False
-        for each in list(left):
+        grown, later = False, []
+        for each in left:
             if each.session not in ledger.known:
+                later.append(each)
                 continue
-            left.remove(each)
             grown = True
             replica.open(each.session)
             for accepted in replica.take([each.raw], now):
                 if accepted.envelope is not None:
-                    _enter(ledger, accepted.envelope, room)
+                    cheats += _enter(ledger, accepted.envelope, room)
+        left = later
+    for cheat in cheats:
+        proof = proven(cheat)
+        forked = fork_of(*proof) if proof is not None else None
+        if proof is not None and forked is not None:
+            ledger.fork(proof[0].session, forked)
+            replica.fork(proof[0].session, forked)
+    return cheats
 
 
-def _enter(ledger: Ledger, found: Envelope, room: bytes) -> None:
+def _enter(ledger: Ledger, found: Envelope, room: bytes) -> list[Cheat]:
     try:
-        learnt = deeds.decode(found.body)
+        learnt = deeds.decode(found.body)[: found.count]
     except Refusal:
-        return
-    for index, deed in enumerate(learnt[: found.count]):
+        return []
+    for index, deed in enumerate(learnt):
         if not isinstance(deed, Cheat) and (not isinstance(deed, Admit) or deed.keys.holds(room)):
             ledger.add(found.session, found.first + index, deed)
+    return [deed for deed in learnt if isinstance(deed, Cheat)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nacl.signing import SigningKey
 
 from sandpiper.common import packets
-from sandpiper.common.deeds import Keys, vouch_text
+from sandpiper.common.deeds import Keys, bond_text, vouch_text
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.packets import AnyOwn, AnyPair, AnySaid, Signed
@@ -41,13 +41,16 @@ class SessionKeys:
 
     def vouched(self, room: bytes) -> Keys:
         """The public halves, vouched for by the identity in this room."""
+        identity = bytes(self.identity.verify_key)
         text = vouch_text(room, self.session, self.box_public, self.curve)
+        bond = bond_text(room, identity, self.box_public, self.curve)
         return Keys(
-            bytes(self.identity.verify_key),
+            identity,
             self.session,
             self.box_public,
             self.curve,
             self.identity.sign(text).signature,
+            self.signing.sign(bond).signature,
         )
 
 

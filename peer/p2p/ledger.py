@@ -2,7 +2,8 @@
 
 All of it follows from the deeds of all members, whatever order they come in: the same deeds give the same answer
 everywhere. A member is who was admitted by a member, up to the founder; a removed one's deeds count up to where the
-removal says. Of several new keys after one, by owners, the lowest id counts.
+removal says. Of several new keys after one, by owners, that of the owner nearest to the founder counts, then the lowest
+id: so nobody who is being removed can undo it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sandpiper.common.deeds import Admit, AnyDeed, Cheat, Found, Keys, Miss, Own, Rekey, Rotate
+import msgspec
+
+from sandpiper.common.deeds import Admit, AnyDeed, Found, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.limits import ADMITS_MOST, GENERATIONS, GUESSES
 from sandpiper.common.sealing import digest
 
@@ -27,13 +30,19 @@ class Fact:
 
 @dataclass(slots=True)
 class State:
-    """What follows from the facts. `members` and `gone` are sessions; `banned` are persons."""
+    """What follows from the facts. `people` are the sessions that came in, `members` those who have not been removed,
+    `gone` those who have; `banned` are persons.
 
+    `ranks` are persons that are owners, or were: how many namings they are away from the founder.
+    """
+
+    people: dict[bytes, Keys] = field(default_factory=dict)
     members: dict[bytes, Keys] = field(default_factory=dict)
     sponsors: dict[bytes, bytes] = field(default_factory=dict)
     gone: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     banned: set[bytes] = field(default_factory=set)
-    owners: set[bytes] = field(default_factory=set)
+    ranks: dict[bytes, int] = field(default_factory=dict)
+    chain: list[Fact] = field(default_factory=list)
     rekeys: list[Rekey] = field(default_factory=list)
     epoch: bytes = b""
     generation: int = 1
@@ -50,9 +59,12 @@ class Ledger:
         self.founding = found
         self.founder = founder
         self.known: dict[bytes, Keys] = {founder: found.keys}
+        self._doubles: set[bytes] = set()
+        self._forks: dict[bytes, int] = {}
         self._admitted: Counter[bytes] = Counter()
         self._counted: list[Fact] = []
         self._facts: list[Fact] = [Fact(founder, 1, found)]
+        self._writers: set[bytes] = set()
         self.state = State()
         self._fold()
 
@@ -60,57 +72,92 @@ class Ledger:
 
     def add(self, writer: bytes, seq: int, deed: AnyDeed) -> None:
         """One more deed. What it must not do is passed over: it has no effect, here as everywhere."""
-        if isinstance(deed, (Found, Cheat)):
-            return  # there is one founding, and a proof counts by itself
-        self._facts.append(Fact(writer, seq, deed))
-        if isinstance(deed, Admit):
-            self._admitted[writer] += 1
-            if self._admitted[writer] > ADMITS_MOST:
-                self._facts.pop()
-                return
-            self.known.setdefault(deed.keys.session, deed.keys)
-        if isinstance(deed, Admit) and deed.keys.session not in self.state.gone and not self._outlaws(writer, seq):
-            if writer in self.state.gone:
-                self._fold()  # it was a member when it wrote this, and we hear of its removal first
-            else:
-                self._admit(self.state, Fact(writer, seq, deed))
-        elif isinstance(deed, (Miss, Rotate)):
-            self._counted.append(self._facts.pop())
-            if self._note(self.state, self._counted[-1]):
-                self._turn(self.state)
-        elif not isinstance(deed, Admit) and self.is_owner(writer):
-            self._fold()
+        fact = Fact(writer, seq, deed)
+        match deed:
+            case Admit():
+                if not self.spent(writer):
+                    self._admitted[writer] += 1
+                    self._facts.append(fact)
+                    self._writers.add(writer)
+                    self._add_admit(fact, deed.keys)
+            case Miss() | Rotate():
+                self._counted.append(fact)
+                self._writers.add(writer)
+                if self._note(self.state, fact):
+                    self._turn(self.state)
+            case Own() | Rekey():
+                self._facts.append(fact)
+                self._writers.add(writer)
+                keys = self.known.get(writer)
+                if keys is not None and keys.identity in self.state.ranks:
+                    self._fold()
+            case _:  # there is one founding, and a proof counts by itself
+                pass
 
-    def _outlaws(self, writer: bytes, seq: int) -> bool:
-        ended = self.state.gone.get(writer)
-        return ended is not None and seq > ended[1]
+    def _add_admit(self, fact: Fact, keys: Keys) -> None:
+        state = self.state
+        known = self.known.setdefault(keys.session, keys)
+        if known != keys and keys.session != self.founder:
+            # It has signed two sets of keys for itself. One of them counts, the same everywhere, and it is out.
+            self._doubles.add(keys.session)
+            self.known[keys.session] = min(known, keys, key=msgspec.msgpack.encode)
+            self._fold()
+        elif keys.session in state.people:
+            pass
+        elif keys.identity in state.banned:
+            self._fold()  # we hear of its removal first
+        elif self._admit(state, fact):
+            state.members[keys.session] = keys
+            if keys.session in self._writers:
+                self._fold()  # what it did we heard first
+
+    def fork(self, session: bytes, seq: int) -> bool:
+        """A session is proven to have written two histories of its deeds from there on: none of it counts.
+
+        Whether that is news.
+        """
+        if seq >= self._forks.get(session, seq + 1):
+            return False
+        self._forks[session] = seq
+        self._fold()
+        return True
 
     def _fold(self) -> None:
         """Everything anew. Rare: only a removal or a new owner can change what came before."""
-        state = State(owners={self.founding.keys.identity}, epoch=self.founding.epoch)
-        state.members[self.founder] = self.founding.keys
+        state = State(epoch=self.founding.epoch)
+        state.ranks[self.founding.keys.identity] = 0
         rekeys = [fact for fact in self._facts if isinstance(fact.deed, Rekey)]
+        epochs = {state.epoch}
         self._people(state)
         while True:
             self._owners(state)
-            nexts = [fact for fact in rekeys if self._follows(state, fact)]
+            nexts = [fact for fact in rekeys if self._follows(state, fact, epochs)]
             if not nexts:
                 break
-            chosen = min(nexts, key=lambda fact: fact.deed.id)  # type: ignore[union-attr]
+            chosen = min(nexts, key=lambda fact: self._weight(state, fact))
             self._remove(state, chosen)
+            epochs.add(state.epoch)
             self._people(state)
         for person in state.banned:
-            for session in [each for each, keys in state.members.items() if keys.identity == person]:
+            for session in [each for each, keys in state.people.items() if keys.identity == person]:
                 state.gone.setdefault(session, (0, 0))
-        for session in state.gone:
-            state.members.pop(session, None)
-        self._count(state)
+        out = self._doubles.union(state.gone)
+        state.members = {session: keys for session, keys in state.people.items() if session not in out}
+        for fact in self._counted:
+            self._note(state, fact)
+        self._turn(state)
         self.state = state
+
+    def _counts(self, state: State, fact: Fact) -> bool:
+        """Whether the writer was still a member when it wrote this, and wrote it only once."""
+        ended = state.gone.get(fact.writer)
+        forked = self._forks.get(fact.writer)
+        return (ended is None or fact.seq <= ended[1]) and (forked is None or fact.seq < forked)
 
     def _people(self, state: State) -> None:
         """Admissions, each by somebody who is a member by then: until nobody more comes in."""
         admits = [fact for fact in self._facts if isinstance(fact.deed, Admit)]
-        state.members = {self.founder: self.founding.keys}
+        state.people = {self.founder: self.founding.keys}
         grown = True
         while grown:
             grown = sum(self._admit(state, fact) for fact in admits) > 0
@@ -118,75 +165,90 @@ class Ledger:
     def _admit(self, state: State, fact: Fact) -> bool:
         deed = fact.deed
         assert isinstance(deed, Admit)
-        keys = deed.keys
-        if keys.session in state.members or fact.writer not in state.members or not _counts(state, fact):
+        keys = self.known[deed.keys.session]
+        if keys.session in state.people or fact.writer not in state.people or not self._counts(state, fact):
             return False
         if keys.identity in state.banned and keys.session not in state.gone:
             return False
-        state.members[keys.session] = keys
+        state.people[keys.session] = keys
         state.sponsors[keys.session] = fact.writer
         return True
 
     def _owners(self, state: State) -> None:
+        named = [fact for fact in self._facts if isinstance(fact.deed, Own)]
         grown = True
         while grown:
-            before = len(state.owners)
-            for fact in self._facts:
-                if isinstance(fact.deed, Own) and self._by_owner(state, fact):
-                    state.owners.add(fact.deed.identity)
-            grown = len(state.owners) > before
+            grown = False
+            for fact in named:
+                deed = fact.deed
+                assert isinstance(deed, Own)
+                if self._by_owner(state, fact):
+                    rank = self._rank(state, fact.writer) + 1
+                    if rank < state.ranks.get(deed.identity, rank + 1):
+                        state.ranks[deed.identity] = rank
+                        grown = True
+
+    def _rank(self, state: State, writer: bytes) -> int:
+        return state.ranks[state.people[writer].identity]
 
     def _by_owner(self, state: State, fact: Fact) -> bool:
-        keys = state.members.get(fact.writer)
-        return keys is not None and keys.identity in state.owners and _counts(state, fact)
+        keys = state.people.get(fact.writer)
+        return keys is not None and keys.identity in state.ranks and self._counts(state, fact)
 
-    def _follows(self, state: State, fact: Fact) -> bool:
+    def _follows(self, state: State, fact: Fact, epochs: set[bytes]) -> bool:
         deed = fact.deed
         assert isinstance(deed, Rekey)
-        if self.founding.keys.identity in deed.persons:
-            return False  # whose room it is
-        return deed.parent == state.epoch and deed.id != state.epoch and self._by_owner(state, fact)
+        if self.founding.keys.identity in deed.persons or deed.id in epochs:
+            return False  # whose room it is; and no key comes back
+        return deed.parent == state.epoch and self._by_owner(state, fact)
+
+    def _weight(self, state: State, fact: Fact) -> tuple[int, bytes, bytes, int]:
+        assert isinstance(fact.deed, Rekey)
+        return self._rank(state, fact.writer), fact.deed.id, fact.writer, fact.seq
 
     def _remove(self, state: State, fact: Fact) -> None:
         deed = fact.deed
         assert isinstance(deed, Rekey)
+        state.chain.append(fact)
         state.rekeys.append(deed)
         state.epoch = deed.id
         state.banned |= set(deed.persons)
-        state.owners -= state.banned
         for each in deed.gone:
-            if each.session != self.founder:
+            keys = self.known.get(each.session)
+            if keys is not None and keys.identity in deed.persons:
                 state.gone.setdefault(each.session, (each.talk, each.deeds))
 
-    def _count(self, state: State) -> None:
-        """The code's generation: ten misses against one end it, or a rotation, or a new key."""
-        for fact in self._counted:
-            self._note(state, fact)
-        self._turn(state)
+    # The code ----------------------------------------------------------------------------------------------
 
     def _note(self, state: State, fact: Fact) -> bool:
-        if not _counts(state, fact) or fact.writer not in self.known:
+        """Counts a miss or a rotation: ten misses against a generation end it, or a rotation, or a new key."""
+        if not self._counts(state, fact) or fact.writer not in state.people:
             return False
         if isinstance(fact.deed, Miss):
             state.misses[fact.deed.generation] += 1
+            if state.misses[fact.deed.generation] == GUESSES and fact.deed.generation < state.generation:
+                state.rotations += 1  # it had ended otherwise before
         elif isinstance(fact.deed, Rotate):
             state.asked.add(fact.deed.generation)
         return True
 
     def _turn(self, state: State) -> None:
-        least = min(max([1, *(rekey.generation for rekey in state.rekeys)]), GENERATIONS)
-        generation, forced = 1, 0
-        while state.misses[generation] >= GUESSES or generation + 1 in state.asked or generation < least:
-            forced += state.misses[generation] >= GUESSES
+        """From the generation where it stands: they only ever grow, and there may be many."""
+        least = min(max((rekey.generation for rekey in state.rekeys), default=1), GENERATIONS)
+        generation = state.generation
+        while generation < GENERATIONS and (
+            state.misses[generation] >= GUESSES or generation + 1 in state.asked or generation < least
+        ):
+            state.rotations += state.misses[generation] >= GUESSES
             generation += 1
-        state.generation, state.missed, state.rotations = generation, state.misses[generation], forced
+        state.generation, state.missed = generation, state.misses[generation]
 
     # What follows ------------------------------------------------------------------------------------------
 
     def is_owner(self, session: bytes) -> bool:
         """Whether a session is an owner's."""
         keys = self.state.members.get(session)
-        return keys is not None and keys.identity in self.state.owners
+        return keys is not None and keys.identity in self.state.ranks and keys.identity not in self.state.banned
 
     def spent(self, session: bytes) -> bool:
         """Whether a session has let in as many as one may."""
@@ -198,19 +260,13 @@ class Ledger:
 
     def current_rekey(self) -> tuple[Rekey, bytes] | None:
         """The deed that made the current key, and who wrote it; None in the first epoch."""
+        if not self.state.chain:
+            return None
+        return self.state.rekeys[-1], self.state.chain[-1].writer
+
+    def lost_rekeys(self) -> Iterator[Rekey]:
+        """Owners' rekeyings that another one has won against: whom they removed is to be removed again."""
         for fact in self._facts:
-            if isinstance(fact.deed, Rekey) and fact.deed.id == self.state.epoch and fact.deed in self.state.rekeys:
-                return fact.deed, fact.writer
-        return None
-
-    def lost_rekeys(self, writer: bytes) -> Iterator[Rekey]:
-        """Rekeyings by `writer` that another one has won against: to be written again."""
-        for fact in self._facts:
-            if isinstance(fact.deed, Rekey) and fact.writer == writer and fact.deed not in self.state.rekeys:
-                yield fact.deed
-
-
-def _counts(state: State, fact: Fact) -> bool:
-    """Whether the writer was still a member when it wrote this."""
-    ended = state.gone.get(fact.writer)
-    return ended is None or fact.seq <= ended[1]
+            deed = fact.deed
+            if isinstance(deed, Rekey) and fact not in self.state.chain and self._by_owner(self.state, fact):
+                yield deed

@@ -79,6 +79,7 @@ class Member:
         self._backlog_until = 0.0
         self._held = False
         self._asked_epoch_at = float("-inf")
+        self._asked_epoch_of = 0
         replica.reach_by(self.presence.reachable)
 
     @property
@@ -132,7 +133,7 @@ class Member:
             session, said = self.keyring.open(packet)
         except Refusal as refusal:
             self.strangers += 1
-            if refusal.code is Code.NOT_HERE and source is not None:
+            if refusal.code is Code.NOT_HERE:
                 self._ask_for_epoch(source, now)
             return
         if session is not None:
@@ -146,11 +147,17 @@ class Member:
         elif isinstance(said, Signed):
             self.gossip.receive(said, way, now)
 
-    def _ask_for_epoch(self, source: Peer, now: float) -> None:
-        """It speaks by a key that we do not know: its owners' deeds will tell."""
+    def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
+        """It speaks by a key that we do not know: its owners' deeds will tell. By a relay it may be anybody."""
         if now - self._asked_epoch_at < _UNKNOWN_EPOCH_S:
             return
         self._asked_epoch_at = now
+        if source is None:
+            others = [peer for peer in self.peers.values() if peer.state is not State.LEFT]
+            if not others:
+                return
+            self._asked_epoch_of += 1
+            source = others[self._asked_epoch_of % len(others)]
         for session in self.ledger.state.members:
             self.replica.ask_on((session, DEEDS), source.keys.session)
 
@@ -167,6 +174,16 @@ class Member:
     def _cards(self, peer: Peer, cards: packets.Cards, now: float) -> None:
         for signed in cards.cards:
             self.gossip.read_card(signed)
+
+    def _want(self, peer: Peer, want: packets.Want, now: float) -> None:
+        if want.epoch == self.keyring.epoch.id == self.ledger.state.epoch:
+            self.say_to(peer, packets.Key(self.keyring.epoch.key))
+
+    def _key(self, peer: Peer, key: packets.Key, now: float) -> None:
+        try:
+            self.rule.given(key.key)
+        except Refusal:
+            self.strangers += 1
 
     # Sending ------------------------------------------------------------------------------------------
 
@@ -275,7 +292,7 @@ class Member:
 
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
-        timers = [self.gossip.get_timer(), *self.whispering.get_timers()]
+        timers = [self.gossip.get_timer(), *self.whispering.get_timers(), *self.rule.get_timers()]
         timers += [due for due in (self.replica.get_timer(), self.sponsor.get_timer()) if due is not None]
         if self._backlog and not self._held:
             timers.append(self._backlog_until)
@@ -286,6 +303,7 @@ class Member:
         self.now = now
         self.chronicle.accept(self.replica.handle_timer(now))
         self._count_miss(now)
+        self.rule.handle_timer(now)
         self.whispering.handle_timer(now)
         self.gossip.handle_timer(now)
         self.settle(now)
@@ -306,4 +324,6 @@ _PAIRS: dict[type, Callable[[Member, Peer, Any, float], None]] = {
     packets.Cards: Member._cards,
     packets.Hush: _hush,
     packets.Heard: _heard,
+    packets.Want: Member._want,
+    packets.Key: Member._key,
 }

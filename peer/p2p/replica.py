@@ -40,7 +40,9 @@ _FOR_EVER: Final = 1 << 62
 
 @dataclass(slots=True)
 class Track:
-    """One log and how it is followed. `claims`: who says to have it up to where; `ends`: where it may go to.
+    """One log and how it is followed. `claims`: who says to have it up to where.
+
+    `ends`: where it may go to, by a removal; `forks`: by a proof that there are two of it.
 
     `base` is where it stood when the epoch began. `lacking` are those asked in vain for what comes next, each with
     where its copy begins.
@@ -52,10 +54,21 @@ class Track:
     lacking: dict[bytes, int] = field(default_factory=dict)
     asked: bytes = b""
     ends: int = _FOR_EVER
+    forks: int = _FOR_EVER
     stopped: bool = False
     base: int = 0
     held_bytes: int = 0
     told: int = 0
+
+    @property
+    def limit(self) -> int:
+        """Its last entry that may count."""
+        return min(self.ends, self.forks)
+
+    def cap(self) -> None:
+        """What lies beyond the limit is not waited for, nor held."""
+        self.repair.frontier.cap(self.limit)
+
     told_at: float = float("-inf")
 
 
@@ -113,8 +126,9 @@ class Replica:
         """What a session signs beyond these counts no more: it has been removed."""
         for stream, last in ((TALK, talk), (DEEDS, deeds)):
             track = self.tracks.get((session, stream))
-            if track is not None:
+            if track is not None and track.ends != last:
                 track.ends = last
+                track.cap()
 
     def resume(self, session: bytes) -> None:
         """The removal does not count after all."""
@@ -129,12 +143,18 @@ class Replica:
             track.base = track.log.head
 
     def stop(self, session: bytes) -> None:
-        """It cheats: its logs end here."""
-        for stream in (TALK, DEEDS):
-            track = self.tracks.get((session, stream))
-            if track is not None:
-                track.stopped = True
-                track.repair.interrupted()
+        """It cheats: what it says ends here. What it has done counts as far as there is one history of it."""
+        track = self.tracks.get((session, TALK))
+        if track is not None:
+            track.stopped = True
+            track.repair.interrupted()
+
+    def fork(self, session: bytes, seq: int) -> None:
+        """Of its deeds there are two histories from there on."""
+        track = self.tracks.get((session, DEEDS))
+        if track is not None:
+            track.forks = min(track.forks, seq - 1)
+            track.cap()
 
     def log(self, session: bytes, stream: int) -> Log:
         """The log of a known session."""
@@ -211,7 +231,7 @@ class Replica:
     def _place(self, envelope: Envelope) -> Track | None:
         """The track that wants it; None for what is known, signed by somebody else, or stopped."""
         track = self.tracks.get((envelope.session, envelope.stream))
-        if track is None or track.stopped or envelope.last > track.ends:
+        if track is None or track.stopped or (envelope.last > track.limit and envelope.stream == TALK):
             return None
         held = track.log.holding(envelope.first) if envelope.first <= track.log.head else None
         if held is not None and held.hash == envelope.hash:
@@ -226,15 +246,19 @@ class Replica:
         if held is not None and envelopes.conflict(held, envelope):
             self.proofs.append((held, envelope))
             return None
+        if envelope.last > track.limit:
+            return None
         return track if envelope.first > track.repair.frontier.seq else None
 
     def _accept(self, track: Track, envelope: Envelope) -> list[Accepted]:
         last = track.log.last
-        if track.stopped:
+        if track.stopped or envelope.last > track.limit:
             return []
         if last is not None and envelopes.conflict(last, envelope):
             self.proofs.append((last, envelope))
             self.stop(envelope.session)
+            if envelope.stream == DEEDS:
+                self.fork(envelope.session, last.first)
             return []
         track.log.append(envelope)
         track.lacking.clear()
@@ -262,7 +286,7 @@ class Replica:
                 self._ask((stand.session, stand.stream), source, stand.seq - 1)
             elif stand.seq > track.repair.frontier.head:
                 # Only as far as somebody could be asked for it; a false claim costs its maker a few requests.
-                track.repair.reaches(min(stand.seq, track.ends), now)
+                track.repair.reaches(min(stand.seq, track.limit), now)
             track.lacking.pop(source, None) if stand.seq <= track.log.head else None
 
     def forget(self, source: bytes) -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode, derive_words, phrase
 from sandpiper.common.deeds import AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Code, Refusal, Rejected
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.knock import Application
-from sandpiper.common.limits import GUESSES, REKEY_COPIES, REKEY_GONE
+from sandpiper.common.limits import BEACON_S, GUESSES, KEY_WAIT_S, REKEY_COPIES, REKEY_GONE
 from sandpiper.common.nicks import fold
 from sandpiper.common.sealing import Epoch, derive, digest, short
 from sandpiper.peer.engine import Verification
 from sandpiper.peer.events import CodeChanged, Warned
+from sandpiper.peer.p2p.peers import State
 from sandpiper.peer.p2p.sponsor import Form
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Rule:
         self._form = (member.ledger.state.epoch, member.ledger.state.generation)
         self._made: dict[bytes, Epoch] = {}
         self._floors: dict[bytes, dict[bytes, int]] = {}
+        self._lacking: tuple[bytes, float] | None = None
+        self._ask_at = 0.0
 
     # The code ----------------------------------------------------------------------------------------------
 
@@ -102,11 +106,22 @@ class Rule:
             at = member.presence.nick_of(writer)
             left = f"{state.missed} of {GUESSES}" if state.generation == deed.generation else "the last one"
             member.events.append(Warned("guess", f"somebody tried a wrong code at {at} ({left} before it changes)"))
+        self.follow(writer, deed)
+
+    def follow(self, writer: bytes, deed: AnyDeed | None) -> None:
+        """Does what follows from the ledger as it is now."""
+        member = self._member
+        state = member.ledger.state
         self.sync()
         if member.broken is not None:
             return
         if state.epoch != member.keyring.epoch.id:
             self._adopt()
+        if state.epoch != member.keyring.epoch.id:
+            return
+        if isinstance(deed, Rekey):
+            self._remove_again()
+            state = member.ledger.state
         if (state.epoch, state.generation) != self._form:
             forced = isinstance(deed, Miss)
             self._turn_code()
@@ -149,25 +164,67 @@ class Rule:
     # Keys --------------------------------------------------------------------------------------------------
 
     def _adopt(self) -> None:
+        epoch = self._key()
+        if epoch is not None:
+            self._take(epoch)
+        elif self._lacking is None or self._lacking[0] != self._member.ledger.state.epoch:
+            self._lacking = (self._member.ledger.state.epoch, self._member.now)
+            self._ask_at = self._member.now
+
+    def _key(self) -> Epoch | None:
+        """The current epoch's: made or known here, or sealed for us."""
+        member = self._member
+        name = member.ledger.state.epoch
+        known = self._made.get(name) or member.keyring.epochs.get(name)
+        found = member.ledger.current_rekey()
+        if known is not None or found is None:
+            return known
+        rekey, writer = found
+        try:
+            return member.keyring.unseal_epoch(writer, rekey.copies.get(member.keyring.short, b""), name)
+        except Refusal:
+            return None  # whoever made it did not know of us
+
+    def _take(self, epoch: Epoch) -> None:
         member = self._member
         found = member.ledger.current_rekey()
-        if found is None or member.broken is not None:
-            return
-        rekey, writer = found
-        epoch = self._made.get(rekey.id)
-        if epoch is None:
-            try:
-                epoch = member.keyring.unseal_epoch(writer, rekey.copies.get(member.keyring.short, b""), rekey.id)
-            except Refusal:
-                member.broken = Rejected("the room has a new key that this session did not get; join again")
-                return
+        self._lacking = None
         member.keyring.take(epoch)
         member.replica.mark_epoch()
-        self._floors.clear()
-        member.epoch_taken(cut=bool(rekey.gone))
-        again = {person for lost in member.ledger.lost_rekeys(member.session) for person in lost.persons}
-        again -= member.ledger.state.banned
-        if again and member.ledger.is_owner(member.session):
+        member.epoch_taken(cut=found is not None and bool(found[0].gone))
+
+    def given(self, key: bytes) -> None:
+        """Another member's answer to Want. Raises Refusal."""
+        epoch = Epoch(key)
+        if self._lacking is None or epoch.id != self._member.ledger.state.epoch:
+            return
+        self._take(epoch)
+        self._turn_code()
+
+    def get_timers(self) -> list[float]:
+        """When `handle_timer` is to be called."""
+        return [self._ask_at] if self._lacking is not None and self._member.broken is None else []
+
+    def handle_timer(self, now: float) -> None:
+        """Asks for a key that was not sealed for us, until somebody gives it."""
+        member = self._member
+        if self._lacking is None or member.broken is not None or now < self._ask_at:
+            return
+        name, since = self._lacking
+        if now - since > KEY_WAIT_S:
+            member.broken = Rejected("the room has a new key that this session did not get; join again")
+            return
+        self._ask_at = now + BEACON_S
+        for peer in member.peers.values():
+            if peer.state is not State.LEFT:
+                member.say_to(peer, packets.Want(name))
+
+    def _remove_again(self) -> None:
+        """Of two removals at once one key counts, and both removals: any owner that is here sees to it."""
+        ledger = self._member.ledger
+        again = {person for lost in ledger.lost_rekeys() for person in lost.persons}
+        again -= ledger.state.banned | {ledger.founding.keys.identity}
+        if again and ledger.is_owner(self._member.session):
             self._remove(again)
 
     def kick(self, nick: str) -> None:

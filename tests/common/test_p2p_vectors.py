@@ -15,7 +15,7 @@ from nacl import bindings
 from nacl.signing import SigningKey, VerifyKey
 
 from sandpiper.common import batch, codes, deeds, envelope, knock, packets
-from sandpiper.common.deeds import AnyDeed, Keys, vouch_text
+from sandpiper.common.deeds import AnyDeed, Keys, bond_text, vouch_text
 from sandpiper.common.envelope import DEEDS, NO_HASH, TALK
 from sandpiper.common.messages import DataDraft, MeDraft, MsgDraft
 from sandpiper.common.packets import Card, Carded, Echo, Frontier, Signed
@@ -35,7 +35,9 @@ CURVE = b"C" * 32
 
 def keys() -> Keys:
     text = vouch_text(ROOM, SESSION, BOX, CURVE)
-    return Keys(bytes(IDENTITY.verify_key), SESSION, BOX, CURVE, IDENTITY.sign(text).signature)
+    identity = bytes(IDENTITY.verify_key)
+    bond = bond_text(ROOM, identity, BOX, CURVE)
+    return Keys(identity, SESSION, BOX, CURVE, IDENTITY.sign(text).signature, SIGNING.sign(bond).signature)
 
 
 def card() -> Card:
@@ -101,6 +103,8 @@ def all_pairs() -> list[Any]:
         packets.Cards([signed(Carded(6, card()))]),
         packets.Hush("w1", "alice", "bob", "psst", 1735812345),
         packets.Heard("w1"),
+        packets.Want(EPOCH.id),
+        packets.Key(EPOCH.key),
     ]
 
 
@@ -180,7 +184,7 @@ def test_packets_are_opened_by_the_description_alone() -> None:
     for raw in map(bytes.fromhex, vectors["to one"]):
         head, nonce, box = raw[:9], raw[9:33], raw[33:]
         plain = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head + other, nonce, key)
-        assert msgpack.unpackb(plain)["type"] in ("pull", "page", "have", "cards", "hush", "heard")
+        assert msgpack.unpackb(plain)["type"] in ("pull", "page", "have", "cards", "hush", "heard", "want", "key")
 
 
 def test_every_kind_has_a_vector() -> None:

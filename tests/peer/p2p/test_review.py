@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +11,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.common import batch, deeds, envelope, knock, packets
 from sandpiper.common.codes import RoomCode
-from sandpiper.common.deeds import Admit, Keys, Miss, Own, Rekey, Rotate
+from sandpiper.common.deeds import Admit, AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.envelope import DEEDS, TALK, sign
 from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected
 from sandpiper.common.limits import JOIN_GUESSES, LETTER_BYTES
@@ -20,6 +22,7 @@ from sandpiper.peer.p2p import entries
 from sandpiper.peer.p2p.attempt import Attempt
 from sandpiper.peer.p2p.joiner import Joiner
 from sandpiper.peer.p2p.keyring import SessionKeys
+from sandpiper.peer.p2p.ledger import Ledger
 from sandpiper.peer.p2p.peers import Way
 from tests.peer.p2p.test_hostile import forged, shout, still_works, three
 from tests.peer.p2p.town import CODE, Citizen, Town
@@ -382,3 +385,242 @@ def test_what_fits_no_letter_keeps_nobody_out() -> None:
     town.join("carol", at=[alice])
     assert max(sizes) < LETTER_BYTES
     still_works(town, alice, bob)
+
+
+# Who is in the room ------------------------------------------------------------------------------------------
+
+
+def test_nobody_can_say_that_anothers_session_is_theirs() -> None:
+    town, alice, bob, mallory = three()
+    room = alice.member.keyring.room
+    own = mallory.keys.vouched(room)
+    text = deeds.vouch_text(room, alice.keys.session, own.box, own.curve)
+    stolen = Keys(
+        own.identity, alice.keys.session, own.box, own.curve, mallory.keys.identity.sign(text).signature, own.bond
+    )
+    assert not stolen.holds(room)
+    assert alice.keys.vouched(room).holds(room)
+    assert not alice.keys.vouched(room).holds(bytes(16))
+    still_works(town, alice, bob)
+
+
+def persons(count: int, dice: random.Random) -> list[SessionKeys]:
+    return [SessionKeys.make(SigningKey(dice.randbytes(32)), dice.randbytes(32), dice.randbytes) for _ in range(count)]
+
+
+def what_follows(ledger: Ledger) -> tuple[object, ...]:
+    state = ledger.state
+    owners = {session for session in state.members if ledger.is_owner(session)}
+    return (
+        state.epoch, state.members, state.gone, state.banned, owners, state.generation, state.missed, state.rotations
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_the_same_deeds_mean_the_same_in_any_order(seed: int) -> None:
+    """Each log in its order, but no log before another: as packets come, and as they do not."""
+    dice = random.Random(seed)
+    people = persons(5, dice)
+    people.append(
+        SessionKeys(people[1].identity, people[2].signing, people[2].box_public, b"", dice.randbytes(32))
+    )  # one session with two sets of keys
+    keys = [each.vouched(bytes(16)) for each in people]
+    found = deeds.Found(keys[0], b"epoch..0", 64, 2, False, "all")
+    epochs = [b"epoch..0", *(b"epoch%03d" % number for number in range(6))]
+    logs: dict[bytes, list[AnyDeed]] = {each.session: [] for each in keys}
+    logs[keys[0].session].append(found)
+    for _ in range(dice.randint(5, 40)):
+        writer, other = dice.choice(keys), dice.choice(keys)
+        gone = [Gone(other.session, 0, dice.randint(0, 5))] * dice.randint(0, 1)
+        deed = dice.choice(
+            [
+                Admit(other),
+                Admit(other),
+                Own(other.identity),
+                Miss(dice.randint(1, 2)),
+                Rotate(dice.randint(1, 4)),
+                Rekey(dice.choice(epochs), dice.choice(epochs), [other.identity], gone, b"", {}, dice.randint(1, 3)),
+            ]
+        )
+        logs[writer.session].append(deed)
+    results = []
+    for _ in range(4):
+        ledger = Ledger(keys[0].session, found)
+        at = dict.fromkeys(logs, 0)
+        at[keys[0].session] = 1
+        while left := [session for session in logs if at[session] < len(logs[session])]:
+            session = dice.choice(left)
+            ledger.add(session, at[session] + 1, logs[session][at[session]])
+            at[session] += 1
+        results.append(what_follows(ledger))
+    assert all(result == results[0] for result in results)
+
+
+def test_an_owner_that_is_removed_cannot_undo_it() -> None:
+    town, alice, bob, mallory = three()
+    alice.member.rule.name_owner("mallory")
+    town.collect(alice)
+    town.settle(2)
+    alice.member.rule.kick("mallory")
+    ((_, rekey),) = [(log, each) for log in [alice] for each in log.member.ledger.state.rekeys]
+    mallory.member.chronicle.write(Rekey(rekey.parent, bytes(8), [], [], b"", {}, 9))  # a lower id, the same parent
+    town.collect(mallory)
+    town.collect(alice)
+    town.settle(5)
+    for citizen in (alice, bob):
+        assert citizen.member.ledger.state.epoch == rekey.id
+        assert mallory.keys.session not in citizen.member.ledger.state.members
+    mallory.dead = True
+    still_works(town, alice, bob)
+
+
+def test_keys_that_go_in_a_circle_stop_nobody() -> None:
+    town, alice, bob, mallory = three()
+    alice.member.rule.name_owner("mallory")
+    town.collect(alice)
+    town.settle(2)
+    epoch = alice.member.ledger.state.epoch
+    ledger = bob.member.ledger
+    ledger.add(mallory.keys.session, 1, Rekey(b"one.....", epoch, [], [], b"", {}, 1))
+    ledger.add(mallory.keys.session, 2, Rekey(epoch, b"one.....", [], [], b"", {}, 1))
+    assert ledger.state.epoch == b"one....."
+
+
+def test_the_founders_other_sessions_cannot_be_removed_either() -> None:
+    town, alice, bob, _ = three()
+    second = town.join("alice2", identity=alice.keys.identity)
+    alice.member.rule.name_owner("bob")
+    town.collect(alice)
+    town.settle(2)
+    epoch = bob.member.ledger.state.epoch
+    gone = [Gone(second.keys.session, 0, 0), Gone(alice.keys.session, 0, 0)]
+    bob.member.ledger.add(bob.keys.session, 1, Rekey(epoch, b"another.", [b"p" * 32], gone, b"", {}, 1))
+    assert bob.member.ledger.state.epoch == b"another."
+    assert {second.keys.session, alice.keys.session} <= set(bob.member.ledger.state.members)
+
+
+def test_counting_the_codes_forms_takes_no_time() -> None:
+    _, alice, _, mallory = three()
+    begun = time.process_time()
+    for number in range(1, 20_000):
+        alice.member.ledger.add(mallory.keys.session, number, Rotate(number + 1))
+    assert alice.member.ledger.state.generation == 20_000
+    assert time.process_time() - begun < 2
+
+
+def test_who_came_in_while_a_key_was_made_is_given_it() -> None:
+    town = Town()
+    alice, bob, mallory = town.found("alice"), town.join("bob"), town.join("mallory")
+    town.settle(3)
+    town.cut.add(frozenset(("alice", "bob")))
+    town.settle(1)
+    carol = town.join("carol", at=[bob])
+    town.cut.add(frozenset(("alice", "carol")))
+    assert carol.keys.session not in alice.member.ledger.state.members
+    alice.member.rule.kick("mallory")
+    mallory.dead = True
+    town.collect(alice)
+    town.cut.clear()
+    town.settle(8)
+    assert carol.member.broken is None
+    assert carol.member.keyring.epoch.id == alice.member.keyring.epoch.id
+    assert str(carol.member.rule.code) == str(alice.member.rule.code)
+    still_works(town, alice, bob, carol)
+
+
+def test_a_removal_that_lost_is_made_again_though_its_maker_is_gone() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    dave, erin = town.join("dave"), town.join("erin")
+    town.settle(3)
+    alice.member.rule.name_owner("bob")
+    town.collect(alice)
+    town.settle(2)
+    bob.member.rule.kick("erin")
+    alice.member.rule.kick("dave")
+    town.collect(bob)
+    bob.dead = True
+    town.collect(alice)
+    town.settle(10)
+    assert erin.member.broken is not None
+    assert dave.member.broken is not None
+    dave.dead = erin.dead = True
+    still_works(town, alice, carol)
+
+
+def test_who_slept_through_a_new_key_and_has_only_a_relay_finds_it() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.cut |= {frozenset(("alice", "carol")), frozenset(("bob", "carol")), frozenset(("mallory", "carol"))}
+    alice.relay = bob.relay = True
+    carol = town.join("carol")
+    carol.relay = True
+    mallory = town.join("mallory", at=[alice])
+    town.settle(5)
+    carol.asleep = True
+    alice.member.rule.kick("mallory")
+    mallory.dead = True
+    town.collect(alice)
+    town._due.clear()
+    town.settle(20)
+    carol.asleep = False
+    town.settle(10)
+    assert carol.member.keyring.epoch.id == alice.member.keyring.epoch.id
+    still_works(town, alice, bob, carol)
+
+
+def test_what_was_said_before_one_came_stays_closed_after_a_new_key() -> None:
+    town = Town()
+    alice = town.found("alice", history="none")
+    mallory = town.join("mallory")
+    town.settle(2)
+    town.post(alice, "not for bob")
+    bob = town.join("bob")
+    town.settle(2)
+    alice.member.rule.kick("mallory")
+    mallory.dead = True
+    town.collect(alice)
+    town.settle(3)
+    assert alice.member.rule.floor(bob.keys.session, alice.keys.session, TALK) == 1
+
+
+def test_two_histories_of_deeds_count_for_nobody() -> None:
+    """Whom a cheat has let in, as it told some, is not in for anybody."""
+    town, alice, bob, mallory = three()
+    room = alice.member.keyring.room
+    guests = [SessionKeys.make(SigningKey(town.random.randbytes(32)), bytes(32), town.random.randbytes) for _ in "ab"]
+    made = [
+        sign(
+            mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, bytes(32),
+            deeds.encode_all([Admit(guest.vouched(room))]),
+        )
+        for guest in guests
+    ]  # fmt: skip
+    shout(town, mallory, made[0], to=[alice])
+    shout(town, mallory, made[1], to=[bob])
+    town.settle(5)
+    assert alice.member.ledger.roster() == bob.member.ledger.roster()
+    assert not {guest.session for guest in guests} & set(alice.member.ledger.state.members)
+    assert "cheat" in alice.warned
+    carol = town.join("carol", at=[bob])
+    town.settle(3)
+    assert carol.member.ledger.roster() == alice.member.ledger.roster()
+
+
+def test_whom_a_cheat_had_let_in_is_in_for_everybody() -> None:
+    """Two histories of its talk say nothing against its deeds."""
+    town, alice, bob, mallory = three()
+    room = alice.member.keyring.room
+    guest = SessionKeys.make(SigningKey(town.random.randbytes(32)), bytes(32), town.random.randbytes)
+    one, other = forged(town, mallory, mallory, "one"), forged(town, mallory, mallory, "other")
+    admit = sign(
+        mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, bytes(32),
+        deeds.encode_all([Admit(guest.vouched(room))]),
+    )  # fmt: skip
+    shout(town, mallory, admit, to=[alice])
+    shout(town, mallory, one, to=[bob])
+    shout(town, mallory, other, to=[bob])
+    mallory.dead = True
+    town.settle(10)
+    assert bob.member.ledger.roster() == alice.member.ledger.roster()
+    assert guest.session in bob.member.ledger.state.members
