@@ -5,8 +5,9 @@ from __future__ import annotations
 from bench import command
 from bench.harness import Experiment
 from bench.workloads.between import MemberLatency, OneToOneMember, OneToTenMembers
+from bench.workloads.first import FirstMessage
 
-EXPERIMENTS: tuple[type[Experiment], ...] = (OneToOneMember, OneToTenMembers, MemberLatency)
+EXPERIMENTS: tuple[type[Experiment], ...] = (OneToOneMember, OneToTenMembers, MemberLatency, FirstMessage)
 
 
 def main() -> None:

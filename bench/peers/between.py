@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import re
 import subprocess
 import time
 from pathlib import Path
 from typing import Any, Final
 
 from bench import process
-from bench.board import Load, Pace, Tally
-from bench.peers.base import Peer, lacks
+from bench.board import Board, Load, Pace, Tally
+from bench.peers.base import lacks
+from bench.peers.pair import SAID, Pair, Ways
 from bench.peers.sandpiper import command
 
 PATIENCE_S: Final = 15.0
 
 
-class Between(Peer):
+class Between(Pair):
     """The `broker` is a discovery service of our own on loopback, through which no message goes."""
 
     module = "bench.peers.between"
@@ -30,6 +34,16 @@ class Between(Peer):
         options = ["--port", "0", "--data", str(folder / "data"), "--json"]
         self.broker = process.start([*command(), "discovery", *options], log, stdout=subprocess.PIPE)
         self.where = {**process.first_line(self.broker, log), "code": str(folder / "code")}
+
+    def ways(self) -> Ways:
+        met = ["--discovery", self.where["door"], "--local", "--ephemeral", "--json"]
+        return Ways(
+            first=[*command(), "create", *met, "--nick", "first"],
+            second=[*command(), "join", *met, "--nick", "second"],
+            code=re.compile(rb'"code":"([^"]+)"'),
+            typed=json.dumps({"type": "msg", "text": SAID}).encode() + b"\n",
+            environment={**os.environ, "SANDPIPER_HOME": str(Path(self.where["code"]).parent / "home")},
+        )
 
 
 def create(where: dict[str, Any], nick: str) -> Any:
@@ -116,5 +130,44 @@ def subscribe(where: dict[str, Any], load: Load) -> None:
             tally.finish()
             for task in listening:
                 task.cancel()
+
+    asyncio.run(run())
+
+
+def found(where: dict[str, Any], load: Load) -> None:
+    """Makes a room as soon as it may, tells the code, and says one line."""
+
+    async def run() -> None:
+        board = Board(load.board)
+        room = create(where, "first")
+        board[Board.PUBLISHER] = 1
+        while not board[Board.GO]:
+            await asyncio.sleep(0.0005)
+        board[Board.BEGAN] = time.monotonic_ns()
+        async with room:
+            tell(where, room)
+            await room.send(SAID)
+            board[Board.DONE] = 1
+            await Tally(load).until_over()
+
+    asyncio.run(run())
+
+
+def follow(where: dict[str, Any], load: Load) -> None:
+    """Joins as soon as there is a code, and ends with the first line; DELIVERED is when, monotonic ns."""
+
+    async def run() -> None:
+        from sandpiper.peer.events import Received
+        from sandpiper.peer.p2p import engine  # noqa: F401  # so that it is loaded: the process has been started
+
+        board = Board(load.board)
+        board[Board.READY] = 1
+        while not os.path.exists(where["code"]) or not Path(where["code"]).read_text():
+            await asyncio.sleep(0.0005)
+        async with join(where, "second") as room:
+            async for event in room:
+                if isinstance(event, Received):
+                    board[Board.DELIVERED] = time.monotonic_ns()
+                    break
 
     asyncio.run(run())
