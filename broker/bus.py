@@ -11,11 +11,11 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.io.connections import Connections
 from sandpiper.broker.issue import Issue
 from sandpiper.broker.wanted import Wanted
 from sandpiper.common import batch
 from sandpiper.common.frame import topic
+from sandpiper.common.io.connections import Connections
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION, XPUB_HWM
