@@ -17,6 +17,7 @@ def serve(host: Host, folder: Path, command: str, *options: str) -> dict[str, An
     """A service on that host; its ready line. It ends with the host."""
     argv = [sys.executable, "-m", "sandpiper.cli", command, "--json", "--data", str(folder / command), *options]
     process = host.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
     ready: dict[str, Any] = json.loads(process.stdout.readline())
     return ready
 
