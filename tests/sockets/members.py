@@ -13,7 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +30,7 @@ from tests.sockets.netns import Host
 
 DEADLINE_S = 30.0
 _READ_BYTES = 1 << 16
+_AGAIN_S = 0.1
 Object = dict[str, Any]
 Found = TypeVar("Found")
 
@@ -167,6 +170,8 @@ class MemberProcess:
             if wanted(said):
                 return said
             assert time.monotonic() < until, f"{said} {self.report()}"
+            with self._moved:
+                self._moved.wait(_AGAIN_S)
 
     # In the room -------------------------------------------------------------------------------------------------
 
@@ -262,9 +267,7 @@ class Cast:
     ) -> MemberProcess:
         """A member, which need not be in its room yet."""
         folder = self._folder / f"home-{home or nick}"
-        member = MemberProcess(
-            folder, command, nick, *self._options, *options, host=host or self._host, **secrets
-        )
+        member = MemberProcess(folder, command, nick, *self._options, *options, host=host or self._host, **secrets)
         self.members.append(member)
         return member
 
@@ -281,7 +284,9 @@ class Cast:
         assert member.joined
         return member
 
-    def fails(self, status: int, command: str, nick: str, *options: str, seconds: float = DEADLINE_S, **rest: Any) -> str:
+    def fails(
+        self, status: int, command: str, nick: str, *options: str, seconds: float = DEADLINE_S, **rest: Any
+    ) -> str:
         """Starts one that does not get in; what it says of that, in one line."""
         member = self.start(command, nick, *options, **rest)
         assert member.end(seconds) == status, (member.stderr, member.objects)
@@ -295,9 +300,13 @@ def alike(members: Iterable[MemberProcess], sent: dict[str, int], seconds: float
     members = list(members)
     until = time.monotonic() + seconds
     while True:
-        ends = {run: count if count >= 0 else max(len(each.logs[run]) for each in members) for run, count in sent.items()}
+        ends = {
+            run: count if count >= 0 else max(len(each.logs[run]) for each in members) for run, count in sent.items()
+        }
         for member in members:
-            member.wait(lambda m=member: all(len(m.logs[run]) >= end for run, end in ends.items()), until - time.monotonic())  # type: ignore[misc]
+            member.wait(
+                lambda m=member: all(len(m.logs[run]) >= end for run, end in ends.items()), until - time.monotonic()
+            )  # type: ignore[misc]
         if all(len(each.logs[run]) == end for each in members for run, end in ends.items()):
             break
         assert time.monotonic() < until, [each.counts() for each in members]
@@ -308,6 +317,16 @@ def alike(members: Iterable[MemberProcess], sent: dict[str, int], seconds: float
             assert seqs == list(range(1, end + 1)), (member.nick, run, _odd(seqs))
             assert member.logs[run] == first.logs[run], (member.nick, run)
         assert not [said for said in member.objects if said["type"] in ("lost", "trimmed", "error")], member.nick
+
+
+def free_doors() -> int:
+    """The first of two ports for --listen, below those that the system gives to whoever connects."""
+    while True:
+        first = random.randrange(20_000, 30_000, 2)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("0.0.0.0", first))
+            other.bind(("0.0.0.0", first + 1))
+            return first
 
 
 def _odd(seqs: list[int]) -> list[tuple[int, int]]:
