@@ -13,15 +13,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -296,20 +295,15 @@ class Cast:
 
 
 def alike(members: Iterable[MemberProcess], sent: dict[str, int], seconds: float = DEADLINE_S) -> None:
-    """Waits until these members show the same: of each run in `sent` (-1: some number) every message, once, in order."""
+    """Waits until these show the same: of each run in `sent` (-1: some number) every message, once, in order."""
     members = list(members)
     until = time.monotonic() + seconds
-    while True:
-        ends = {
-            run: count if count >= 0 else max(len(each.logs[run]) for each in members) for run, count in sent.items()
-        }
-        for member in members:
-            member.wait(
-                lambda m=member: all(len(m.logs[run]) >= end for run, end in ends.items()), until - time.monotonic()
-            )  # type: ignore[misc]
-        if all(len(each.logs[run]) == end for each in members for run, end in ends.items()):
-            break
+    ends: dict[str, int] = {}
+    while not ends or any(len(each.logs[run]) != end for each in members for run, end in ends.items()):
         assert time.monotonic() < until, [each.counts() for each in members]
+        ends = {run: max(count, *(len(each.logs[run]) for each in members)) for run, count in sent.items()}
+        for member in members:
+            member.wait(partial(_has, member, ends), until - time.monotonic())
     first = members[0]
     for member in members:
         for run, end in ends.items():
@@ -319,14 +313,8 @@ def alike(members: Iterable[MemberProcess], sent: dict[str, int], seconds: float
         assert not [said for said in member.objects if said["type"] in ("lost", "trimmed", "error")], member.nick
 
 
-def free_doors() -> int:
-    """The first of two ports for --listen, below those that the system gives to whoever connects."""
-    while True:
-        first = random.randrange(20_000, 30_000, 2)
-        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
-            one.bind(("0.0.0.0", first))
-            other.bind(("0.0.0.0", first + 1))
-            return first
+def _has(member: MemberProcess, ends: dict[str, int]) -> bool:
+    return all(len(member.logs[run]) >= end for run, end in ends.items())
 
 
 def _odd(seqs: list[int]) -> list[tuple[int, int]]:
