@@ -421,6 +421,16 @@ PULLED_BYTES: Final = 128 * 1024
 LOG_ENTRIES: Final = 200_000
 LOG_BYTES_MOST: Final = 64 * 1024 * 1024
 """One session's log as each member keeps it; past either the oldest goes. A flooder only forgets itself."""
+UNSHOWN_BYTES: Final = 256 * 1024 * 1024
+"""Envelopes that wait for a reader who has stopped; past it the oldest are shown as lost."""
+LOST_AFTER_S: Final = 5.0
+"""What all who can be asked lack is still waited for so long: somebody else may just be waking up."""
+FINGERPRINT_LEAST: Final = 6
+"""So much of a fingerprint says which person is meant."""
+WHISPERS_HELD: Final = 1000
+"""Whispers that wait for a reader who has stopped; more are not confirmed."""
+WHISPERS_KNOWN: Final = 4096
+"""Of one session, so that none that a relay says again is shown again."""
 HELD_BYTES: Final = 16 * 1024 * 1024
 """Envelopes of one log that are held beyond a hole; what is over it is asked for again."""
 STANDS: Final = 64

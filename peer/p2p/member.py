@@ -72,7 +72,7 @@ class Member:
         self.gossip = Gossip(self, now)
         self.chronicle = Chronicle(self)
         self.whispering = Whispering(self)
-        self.talk = Talk(keyring, replica, run, self.events, now)
+        self.talk = Talk(keyring, replica, run, self.events, self.presence.called, now)
         self.rule = Rule(self, code, password, entropy)
         self.sponsor = Sponsor(keyring.room, code.nameplate, self.rule.form, entropy)
         self._backlog: dict[bytes, int] = {}
@@ -86,6 +86,11 @@ class Member:
     def session(self) -> bytes:
         """One's own."""
         return self.keyring.session
+
+    @property
+    def held(self) -> bool:
+        """Whether what is heard waits for the reader."""
+        return self._held
 
     @property
     def room_name(self) -> str:

@@ -38,7 +38,7 @@ class Way(Enum):
     HEARSAY = "via"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Peer:
     """One other session. Times are monotonic seconds; `at` are the other's own."""
 

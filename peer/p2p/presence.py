@@ -8,6 +8,8 @@ from sandpiper.common.deeds import Keys
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.messages import Notice
+from sandpiper.common.nicks import fold
+from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.sealing import short
 from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.outputs import Came, Drop, Reach
@@ -24,7 +26,7 @@ class Presence:
         self._member = member
         self.peers: dict[bytes, Peer] = {}
         self.shorts: dict[bytes, Peer] = {}
-        self._curves: dict[bytes, Peer] = {}
+        self._curves: dict[bytes, list[Peer]] = {}  # a cheat may name another's
 
     def meet(self, keys: Keys) -> None:
         """Somebody is in the room. To be called when the ledger says so."""
@@ -35,7 +37,8 @@ class Presence:
         except Refusal:
             return  # no such box key: a member that nobody can talk to
         peer = Peer(keys, self._member.now)
-        self.peers[keys.session] = self.shorts[peer.short] = self._curves[keys.curve] = peer
+        self.peers[keys.session] = self.shorts[peer.short] = peer
+        self._curves.setdefault(keys.curve, []).append(peer)
         self._member.replica.open(keys.session)
         self._member.commands.append(Reach(keys.session))
         self._member.gossip.hurry(self._member.now)
@@ -47,10 +50,14 @@ class Presence:
             return
         self.leaves(peer, "was removed")
         self.shorts.pop(peer.short, None)
-        self._curves.pop(peer.keys.curve, None)
+        sharing = self._curves[peer.keys.curve]
+        sharing.remove(peer)
+        if not sharing:
+            del self._curves[peer.keys.curve]
         self._member.keyring.part(session)
         self._member.replica.forget(session)
-        self._member.commands.append(Drop(session))
+        if not sharing:
+            self._member.commands.append(Drop(session))
 
     def admits(self, curve: bytes) -> bool:
         """The mesh's judge: whether a CURVE key belongs to a member."""
@@ -58,7 +65,8 @@ class Presence:
 
     def peer_of(self, curve: bytes) -> Peer | None:
         """Whose mesh key that is."""
-        return self._curves.get(curve)
+        sharing = self._curves.get(curve)
+        return sharing[0] if sharing else None
 
     def nick_of(self, session: bytes) -> str:
         """What a session is called."""
@@ -75,6 +83,21 @@ class Presence:
         if keys is None:
             return ""
         return fingerprint(keys.identity)
+
+    def called(self, session: bytes, nick: str) -> tuple[str, bool]:
+        """What a session is to be called that signs as `nick`, and whether that is not another person's name."""
+        known = self.nick_of(session)
+        if nick == known:
+            return nick, True
+        try:
+            valid_nick(nick)
+        except Refusal:
+            return known, True
+        member, person, folded = self._member, self.fingerprint_of(session), fold(nick)
+        if folded == fold(member.settings.nick) and person != member.keyring.fingerprint:
+            return nick, False
+        others = (peer for peer in self.peers.values() if peer.card is not None and peer.fingerprint != person)
+        return nick, all(fold(peer.nick) != folded for peer in others)
 
     def reachable(self, session: bytes) -> bool:
         """Whether it can be asked for what it has."""

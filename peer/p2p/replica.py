@@ -24,6 +24,7 @@ from sandpiper.common.limits import (
     HELD_BYTES,
     LOG_BYTES_MOST,
     LOG_ENTRIES,
+    LOST_AFTER_S,
     PULLED_BYTES,
     STANDS,
     STANDS_S,
@@ -45,7 +46,7 @@ class Track:
     `ends`: where it may go to, by a removal; `forks`: by a proof that there are two of it.
 
     `base` is where it stood when the epoch began. `lacking` are those asked in vain for what comes next, each with
-    where its copy begins.
+    where its copy begins; `bare_at` is since when these are all that can be asked.
     """
 
     log: Log
@@ -58,6 +59,7 @@ class Track:
     stopped: bool = False
     base: int = 0
     held_bytes: int = 0
+    bare_at: float | None = None
     told: int = 0
 
     @property
@@ -262,6 +264,7 @@ class Replica:
             return []
         track.log.append(envelope)
         track.lacking.clear()
+        track.bare_at = None
         self._trim(track, envelope.stream)
         return [Accepted(envelope, envelope.session, envelope.stream)]
 
@@ -349,7 +352,9 @@ class Replica:
             track.lacking.get(each, 0) > fetch.after + 1 for each in track.claims if self._reachable(each)
         )
         if everyone_lacks:
-            return self._give_up(name, track, min(starts) - 1)
+            track.bare_at = now if track.bare_at is None else track.bare_at
+            return self._give_up(name, track, min(starts) - 1) if now - track.bare_at >= LOST_AFTER_S else []
+        track.bare_at = None
         track.lacking = {each: start for each, start in track.lacking.items() if start > fetch.after + 1}
         return []
 
@@ -373,6 +378,7 @@ class Replica:
     def _give_up(self, name: Name, track: Track, seq: int) -> list[Accepted]:
         lost, released = track.repair.frontier.skip(seq)
         track.lacking.clear()
+        track.bare_at = None
         accepted = [Accepted(None, name[0], name[1], lost)] if lost else []
         for each in released:
             accepted += self._accept(track, each)

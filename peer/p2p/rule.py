@@ -16,7 +16,7 @@ from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Code, Refusal, Rejected
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.knock import Application
-from sandpiper.common.limits import BEACON_S, GUESSES, KEY_WAIT_S, REKEY_COPIES, REKEY_GONE
+from sandpiper.common.limits import BEACON_S, FINGERPRINT_LEAST, GUESSES, KEY_WAIT_S, REKEY_COPIES, REKEY_GONE
 from sandpiper.common.nicks import fold
 from sandpiper.common.sealing import Epoch, derive, digest, short
 from sandpiper.peer.engine import Verification
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sandpiper.peer.p2p.member import Member
 
 _PASSWORD_WORDS = 3
-_FINGERPRINT_LEAST = 6
 
 
 class Rule:
@@ -264,7 +263,7 @@ class Rule:
     def _named(self, session: bytes, keys: Keys, nick: str) -> bool:
         if fold(self._member.presence.nick_of(session)) == fold(nick):
             return True
-        return len(nick) >= _FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
+        return len(nick) >= FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
 
     def _remove(self, persons: set[bytes]) -> None:
         member = self._member

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from sandpiper.common import batch
@@ -14,10 +14,11 @@ from sandpiper.common.limits import (
     CLOCK_AHEAD_S,
     CLOCK_HEARD_MOST,
     ENVELOPE_ENTRIES,
+    UNSHOWN_BYTES,
     WINDOW_BYTES,
     WINDOW_MESSAGES,
 )
-from sandpiper.common.messages import Draft, Message
+from sandpiper.common.messages import Draft, Lost, Message
 from sandpiper.peer.events import Delivered, Event, Received
 from sandpiper.peer.p2p import entries
 from sandpiper.peer.p2p.keyring import Keyring
@@ -25,11 +26,20 @@ from sandpiper.peer.p2p.replica import Replica
 
 
 class Talk:
-    """One session's. `events` is where Received and Delivered go; `last` is the seq of what was posted last, `stored`
+    """One session's. `events` is where Received and Delivered go; `called` says what a session that calls itself so is
+    to be called, and whether that is its own name; `last` is the seq of what was posted last, `stored`
     of the last that somebody else is known to have.
     """
 
-    def __init__(self, keyring: Keyring, replica: Replica, run: bytes, events: deque[Event], now: float) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        replica: Replica,
+        run: bytes,
+        events: deque[Event],
+        called: Callable[[bytes, str], tuple[str, bool]],
+        now: float,
+    ) -> None:
         self.run = run
         self.clock = 0
         self.last = 0
@@ -39,10 +49,13 @@ class Talk:
         self._keyring = keyring
         self._replica = replica
         self._events = events
+        self._called = called
         self._queue: list[bytes] = []
         self._queued_bytes = 0
         self._name = publisher(keyring.session)
         self._unshown: deque[Envelope] = deque()
+        self._unshown_bytes = 0
+        self._dropped: Counter[bytes] = Counter()
         self._prevs: dict[tuple[bytes, type], int] = {}
         self._names: dict[bytes, tuple[str, str]] = {}
 
@@ -99,6 +112,7 @@ class Talk:
         self.clock += len(bodies)
         self._replica.write(envelope)
         self._unshown.append(envelope)
+        self._unshown_bytes += len(envelope.raw)
         return envelope
 
     def acked(self, seq: int, hash_: bytes, now: float) -> bool:
@@ -107,7 +121,7 @@ class Talk:
         if seq <= self.stored or seq > log.head:
             return seq <= log.head
         known = log.hash_at(seq)
-        if known is not None and known != hash_:
+        if known != hash_ and seq >= log.start:
             return False
         self._events.extend([Delivered(self.id(each), each) for each in range(self.stored + 1, seq + 1)])
         self.stored = seq
@@ -120,14 +134,26 @@ class Talk:
         """The next of somebody's log, to be shown."""
         self.clock = max(self.clock, min(envelope.clock + envelope.count - 1, CLOCK_HEARD_MOST))
         self._unshown.append(envelope)
+        self._unshown_bytes += len(envelope.raw)
+        while self._unshown_bytes > UNSHOWN_BYTES and len(self._unshown) > 1:  # a reader that never comes back
+            dropped = self._next()
+            self._dropped[dropped.session] += dropped.count
+
+    def _next(self) -> Envelope:
+        envelope = self._unshown.popleft()
+        self._unshown_bytes -= len(envelope.raw)
+        return envelope
 
     def show(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int, backlog: bool) -> None:
         """Turns what has been heard into events, until `most` wait; `backlog`: all of it, sorted, as history."""
+        for session, count in self._dropped.items():
+            self._events.append(Lost(room, fingerprint(session), count))
+        self._dropped.clear()
         if backlog:
             self._show_history(room, fingerprint, wall)
             return
         while self._unshown and len(self._events) < most:
-            envelope = self._unshown.popleft()
+            envelope = self._next()
             own = envelope.session == self._keyring.session
             for message in self._messages(envelope, room, fingerprint, wall):
                 self._events.append(Received(message, own, False))
@@ -137,7 +163,7 @@ class Talk:
         found: list[tuple[int, bytes, Message]] = []
         own: list[Message] = []
         while self._unshown:
-            envelope = self._unshown.popleft()
+            envelope = self._next()
             if envelope.session == self._keyring.session:
                 own += self._messages(envelope, room, fingerprint, wall)
                 continue
@@ -161,11 +187,17 @@ class Talk:
         run = envelope.run.hex()
         seq = envelope.first - 1
         shown: list[Message] = []
+        called: dict[str, tuple[str, bool]] = {}
         latest = wall + CLOCK_AHEAD_S
         for entry in found[: envelope.count]:
             seq += 1
             if entry is None:
                 continue
+            if not entry.tool:
+                if entry.nick not in called:
+                    called[entry.nick] = self._called(session, entry.nick)
+                entry.nick, owned = called[entry.nick]
+                entry.tool = not owned
             kind = (session, type(entry))
             message = entries.stamp(
                 entry,

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from sandpiper.common import packets
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import WHISPER_AGAIN_S, WHISPER_S
+from sandpiper.common.limits import (
+    BODY_BYTES,
+    CLOCK_AHEAD_S,
+    FINGERPRINT_LEAST,
+    ID_CHARS,
+    WHISPER_AGAIN_S,
+    WHISPER_S,
+    WHISPERS_HELD,
+    WHISPERS_KNOWN,
+)
 from sandpiper.common.messages import Whisper
 from sandpiper.common.nicks import fold
 from sandpiper.peer.p2p.peers import Peer, State
@@ -32,7 +41,8 @@ class Whispering:
     def __init__(self, member: Member) -> None:
         self._member = member
         self._waiting: dict[str, _Waiting] = {}
-        self._told: dict[str, float] = {}
+        self._told: dict[bytes, dict[str, None]] = {}
+        self._held = 0
 
     def get_timers(self) -> list[float]:
         """When `handle_timer` is to be called."""
@@ -50,16 +60,23 @@ class Whispering:
 
     def receive(self, peer: Peer, hush: packets.Hush, now: float) -> None:
         """A line for us."""
-        self._member.say_to(peer, packets.Heard(hush.id))
-        key = f"{peer.fingerprint}/{hush.id}"
-        if key in self._told or peer.state is State.LEFT:
+        member = self._member
+        if max(len(hush.id), len(hush.to)) > ID_CHARS or len(hush.text) > BODY_BYTES or peer.state is State.LEFT:
             return
-        self._told = {name: at for name, at in self._told.items() if now - at < WHISPER_S * 4}
-        self._told[key] = now
-        room = self._member.room_name
-        self._member.events.append(
-            Whisper(peer.nick, hush.to, hush.text, hush.ts, room, hush.id, peer.fingerprint, True)
-        )
+        told = self._told.setdefault(peer.keys.session, {})
+        if hush.id not in told:
+            self._held = self._held + 1 if member.held else 0
+            if self._held > WHISPERS_HELD:
+                return
+            told[hush.id] = None
+            if len(told) > WHISPERS_KNOWN:
+                del told[next(iter(told))]
+            wall = int(member.wall())
+            ts = hush.ts if 0 <= hush.ts <= wall + CLOCK_AHEAD_S else wall
+            member.events.append(
+                Whisper(peer.nick, hush.to, hush.text, ts, member.room_name, hush.id, peer.fingerprint, True)
+            )
+        member.say_to(peer, packets.Heard(hush.id))
 
     def arrived(self, peer: Peer, heard: packets.Heard, now: float) -> None:
         """One of ours has been heard."""
@@ -67,11 +84,18 @@ class Whispering:
             self._member.answers.append((heard.id, None))
 
     def send(self, to: str, text: str, name: str, now: float) -> None:
-        """A line for the sessions called `to`; `answers` tells. Raises Refusal: NOT_HERE."""
+        """A line for the person called `to`, or whose fingerprint begins so; `answers` tells. Raises Refusal."""
         member = self._member
-        found = [peer for peer in member.presence.peers.values() if peer.here and fold(peer.nick) == fold(to)]
+        here = [peer for peer in member.presence.peers.values() if peer.here]
+        found = [peer for peer in here if fold(peer.nick) == fold(to)]
+        if not found and len(to) >= FINGERPRINT_LEAST:
+            found = [peer for peer in here if peer.fingerprint.startswith(to.lower())]
         if not found:
             raise Refusal(Code.NOT_HERE, f"{to} is not here")
+        persons = {peer.fingerprint for peer in found}
+        if len(persons) > 1:
+            names = ", ".join(sorted(persons))
+            raise Refusal(Code.INVALID, f"several persons are called {to}: say which by the fingerprint: {names}")
         hush = packets.Hush(name, member.settings.nick, to, text, int(member.wall()))
         self._waiting[name] = _Waiting(found, hush, now + WHISPER_S, now + WHISPER_AGAIN_S)
         self._say(self._waiting[name])
