@@ -45,7 +45,7 @@ class Cable:
 
     def reset(self) -> None:
         """Every connection through it breaks; new ones can be made."""
-        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._writers])
+        self._loop.call_soon_threadsafe(self._abort)
 
     def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(DEADLINE_S)
@@ -57,11 +57,14 @@ class Cable:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        for writer in self._writers:
-            writer.transport.abort()
+        self._abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _abort(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         port = writer.get_extra_info("sockname")[1]

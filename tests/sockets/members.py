@@ -13,7 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -117,6 +119,11 @@ class MemberProcess:
     def hears(self, *texts: str, seconds: float = DEADLINE_S) -> None:
         """Waits until it shows all of these messages."""
         self.wait(lambda: set(texts) <= set(self.texts()), seconds)
+
+    def acknowledged(self, count: int, seconds: float = DEADLINE_S) -> None:
+        """Waits until so many of its own messages are known to be at somebody else, each said once and in order."""
+        self.wait(lambda: len(self.acked) >= count, seconds)
+        assert self.acked == list(range(1, count + 1)), self.nick
 
     def texts(self) -> list[str]:
         """Of the messages that it shows."""
@@ -315,6 +322,16 @@ def alike(members: Iterable[MemberProcess], sent: dict[str, int], seconds: float
 
 def _has(member: MemberProcess, ends: dict[str, int]) -> bool:
     return all(len(member.logs[run]) >= end for run, end in ends.items())
+
+
+def free_doors() -> int:
+    """The first of two ports for --listen, below those that the system gives to whoever connects."""
+    while True:
+        first = random.randrange(20_000, 30_000, 2)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("0.0.0.0", first))
+            other.bind(("0.0.0.0", first + 1))
+            return first
 
 
 def _odd(seqs: list[int]) -> list[tuple[int, int]]:
