@@ -555,7 +555,7 @@ class P2PEngine:
                 continue
             link = links.get(peer.keys.curve)
             error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
-            if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble()):
+            if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
                 error = f"{error}; {trouble}" if error else trouble
             found.append(PathInfo(peer.nick, peer.fingerprint, peer.path(now), _ms(peer.rtt_s), error))
         return found

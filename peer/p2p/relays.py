@@ -118,6 +118,11 @@ class Relays:
         if seed != self._seed:  # of two owners' new keys the first may come back
             link.detach(seed)
 
+    def reaches(self, card: Card) -> bool:
+        """Whether a member is at a relay where we are."""
+        there = set(card.relays.values())
+        return any(link.up and not there.isdisjoint(ear.present) for link, ear in self._links.values())
+
     def send(self, cards: list[Card], packet: bytes) -> bool:
         """A packet for those members; whether there is a way to all of them."""
         reached = 0

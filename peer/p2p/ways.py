@@ -168,13 +168,15 @@ class Ways:
         """Our lines, for `/path`."""
         return self._mesh.links()
 
-    def trouble(self) -> str:
-        """Why no relay can be used, if one was wanted and none can."""
+    def trouble(self, peer: Peer) -> str:
+        """Why a member that the mesh does not reach is reached by no relay either."""
         if self._wish.path == "direct":
             return "relays are off (--path direct)"
-        if self._relays.up:
-            return ""
-        return next(iter(self._relays.trouble.values()), "no relay is known: --broker names one")
+        if not self._relays.up:
+            return next(iter(self._relays.trouble.values()), "no relay is known: --broker names one")
+        if peer.card is None or not self._relays.reaches(peer.card):
+            return "it is at none of our relays"
+        return ""
 
     # Packets -----------------------------------------------------------------------------------------------
 
