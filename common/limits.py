@@ -461,6 +461,9 @@ WHISPER_AGAIN_S: Final = 1.0
 """A whisper between peers is said again this often until it is confirmed."""
 CARD_AGAIN_S: Final = 15.0
 """A card is said again this often, for whoever missed it."""
+INTRODUCE_S: Final = 5.0
+INTRODUCED: Final = 32
+"""Who does not hear somebody whom we hear is given the card: so many cards at once, this often at most."""
 HANDOVER_BYTES: Final = 96 * 1024
 """Deeds in one letter of a sponsor's handover; a room of CAPACITY has about half as much. No envelope of deeds is
 larger, or it would fit no letter."""

@@ -14,7 +14,6 @@ from sandpiper.common.knock import Application, Welcome
 from sandpiper.common.packets import Card, Carded, Signed
 from sandpiper.peer.p2p.joiner import Box, Joiner
 from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.outputs import Settings
 from sandpiper.peer.p2p.rendezvous import Rendezvous
 
 
@@ -26,11 +25,11 @@ class Admission:
         keys: SessionKeys,
         code: RoomCode,
         password: str | None,
-        settings: Settings,
+        card: Card,
         groups: Sequence[Sequence[Box]],
     ) -> None:
         self._keys = keys
-        self._settings = settings
+        self._card = card
         self._moved = asyncio.Event()
         self._joiner = Joiner(
             groups,
@@ -43,10 +42,9 @@ class Admission:
         )
 
     def _apply(self, room: bytes) -> Application:
-        """The keys, vouched for in that room, and a first card that proves that we hold them."""
-        keys, settings = self._keys, self._settings
-        card = Card(keys.session, 0, settings.nick, quiet=settings.quiet, caps=settings.caps)
-        body = packets.encode(Carded(0, card))
+        """The keys, vouched for in that room, and a first card that proves that we hold them and says where we are."""
+        keys = self._keys
+        body = packets.encode(Carded(0, self._card))
         signature = keys.signing.sign(packets.own_text(room, body)).signature
         return Application(keys.vouched(room), Signed(keys.session, body, signature))
 

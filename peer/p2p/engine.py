@@ -21,6 +21,7 @@ from sandpiper.common.limits import INTERFACES_S, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
+from sandpiper.common.packets import Card
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Entered, Event, PathChanged, Warned
@@ -130,7 +131,7 @@ class P2PEngine:
         wish, code = self._wish, self._wish.code
         assert code is not None
         groups = await self._points.lookup(code.nameplate)
-        self._admission = Admission(self._keys, code, wish.password, self._settings(), groups)
+        self._admission = Admission(self._keys, code, wish.password, self._first_card(), groups)
         try:
             welcome = await self._admission.run()
         finally:
@@ -149,6 +150,12 @@ class P2PEngine:
         await self._points.ensure_local()
         self._set_card(self._core)
         await self._points.lease(code.nameplate, self._core.keyring.epoch.registration, self._blob(self._core))
+
+    def _first_card(self) -> Card:
+        """Whom a sponsor lets in, the others are to reach at once."""
+        wish = self._wish
+        self._ways.look(self._observed())
+        return Card(self._keys.session, 0, wish.nick, quiet=wish.quiet, **self._ways.card())
 
     def _settings(self) -> Settings:
         return Settings(self._wish.nick, self._wish.quiet)

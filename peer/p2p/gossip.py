@@ -10,7 +10,15 @@ import msgspec
 from sandpiper.common import packets
 from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Refusal
-from sandpiper.common.limits import BEACON_S, CARD_AGAIN_S, CARD_BYTES, GONE_S
+from sandpiper.common.limits import (
+    BEACON_S,
+    CARD_AGAIN_S,
+    CARD_BYTES,
+    GONE_S,
+    INTRODUCE_S,
+    INTRODUCED,
+    RELAY_AFTER_S,
+)
 from sandpiper.common.messages import Notice
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.packets import Beacon, Bye, Card, Carded, Echo, Frontier, Signed
@@ -97,11 +105,30 @@ class Gossip:
         self.stands(peer, beacon.frontiers, now)
         self._member.replica.claims(peer.keys.session, beacon.frontiers, now)
         self._compare(peer, beacon, now)
+        self._introduce(peer, beacon, now)
 
     def _hearsay(self, echo: Echo, now: float) -> None:
         other = self._member.presence.shorts.get(echo.peer)
         if other is not None and other.state is not State.LEFT and now - other.heard_at > BEACON_S:
             self._member.presence.heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
+
+    def _introduce(self, peer: Peer, beacon: Beacon, now: float) -> None:
+        """Whoever does not hear somebody whom we hear may not know where that one is."""
+        if now < max(peer.introduced_at + INTRODUCE_S, peer.known_at + RELAY_AFTER_S):
+            return
+        heard = {echo.peer for echo in beacon.echoes}
+        cards = [
+            other.carded
+            for other in self._member.presence.peers.values()
+            if other.short not in heard
+            and other is not peer
+            and other.carded is not None
+            and other.hears(now)
+            and now - other.known_at >= RELAY_AFTER_S
+        ]
+        if cards:
+            peer.introduced_at = now
+            self._member.say_to(peer, packets.Cards(cards[:INTRODUCED]))
 
     def _compare(self, peer: Peer, beacon: Beacon, now: float) -> None:
         """Whoever knows of other members for long has been shown another room, or is cut off from somebody."""

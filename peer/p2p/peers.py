@@ -60,6 +60,8 @@ class Peer:
     link_up: bool = False
     error: str = ""
     roster: bytes = b""
+    introduced_at: float = NEVER
+    """When it was last told where others are."""
     announced: bool = False
 
     def __post_init__(self) -> None:

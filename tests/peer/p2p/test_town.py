@@ -7,7 +7,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, Rejected
-from sandpiper.common.limits import FETCH_TIMEOUT_S
+from sandpiper.common.limits import FETCH_TIMEOUT_S, INTRODUCE_S, RELAY_AFTER_S
 from sandpiper.common.messages import Lost, Notice, Whisper
 from sandpiper.peer.events import CodeChanged, Received
 from sandpiper.peer.p2p.peers import State, Way
@@ -385,6 +385,22 @@ def test_an_answer_that_came_before_the_line_to_its_giver_stood_is_asked_for_aga
     alice.member.gossip.hurry(town.now)  # as who begins to hear somebody is greeted
     town.settle(0.1)
     assert bob.texts == ["before"]
+
+
+def test_two_who_do_not_hear_each_other_are_told_by_a_third_where_they_are() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.cut.add(frozenset(("bob", "carol")))
+    bob, carol = town.join("bob"), town.join("carol")
+    for citizen in (bob, carol):  # after their sponsor has told the others of them: nobody else hears this
+        citizen.member.gossip.set_card(hosts=["127.0.0.1"], pub=5000, sub=5001)
+        town.collect(citizen)
+    town.settle(INTRODUCE_S + RELAY_AFTER_S + 2)
+    for one, other in ((bob, carol), (carol, bob)):
+        card = one.member.peers[other.keys.session].card
+        assert card is not None
+        assert card.pub == 5000
+    assert alice.member.strangers == bob.member.strangers == carol.member.strangers == 0
 
 
 def test_the_only_one_who_could_answer_is_asked_again_after_one_timeout() -> None:
