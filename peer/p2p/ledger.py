@@ -236,9 +236,10 @@ class Ledger:
         """From the generation where it stands: they only ever grow, and there may be many."""
         least = min(max((rekey.generation for rekey in state.rekeys), default=1), GENERATIONS)
         generation = state.generation
-        while generation < GENERATIONS and (
-            state.misses[generation] >= GUESSES or generation + 1 in state.asked or generation < least
-        ):
+        if generation < least:
+            state.rotations += sum(generation <= each < least for each, n in state.misses.items() if n >= GUESSES)
+            generation = least
+        while generation < GENERATIONS and (state.misses[generation] >= GUESSES or generation + 1 in state.asked):
             state.rotations += state.misses[generation] >= GUESSES
             generation += 1
         state.generation, state.missed = generation, state.misses[generation]

@@ -13,7 +13,7 @@ from sandpiper.common import batch, deeds, knock
 from sandpiper.common.deeds import Admit, AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.envelope import DEEDS, TALK, sign
 from sandpiper.common.errors import AccessDenied, Refusal, Rejected
-from sandpiper.common.limits import JOIN_GUESSES, LETTER_BYTES
+from sandpiper.common.limits import GENERATIONS, JOIN_GUESSES, LETTER_BYTES
 from sandpiper.common.messages import Lost, MsgDraft, Whisper
 from sandpiper.common.packets import Frontier, Have, Hush, Page
 from sandpiper.common.sealing import Epoch, seal, short
@@ -743,3 +743,14 @@ def test_a_reader_that_never_comes_back_does_not_fill_the_memory(monkeypatch: py
     lost = [event.count for event in bob.events if isinstance(event, Lost)]
     assert sum(lost) + len(bob.texts) == 10
     assert len(bob.texts) == 3
+
+
+def test_a_leap_of_the_codes_form_takes_no_time_either() -> None:
+    _, alice, _, _ = three()
+    ledger = alice.member.ledger
+    begun = time.process_time()
+    for number in range(1, 200):
+        rekey = Rekey(ledger.state.epoch, number.to_bytes(8, "big"), [], [], b"", {}, 1 << 62)
+        ledger.add(alice.keys.session, number, rekey)
+    assert ledger.state.generation == GENERATIONS
+    assert time.process_time() - begun < 2
