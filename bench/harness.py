@@ -19,6 +19,8 @@ from typing import ClassVar
 from bench.process import Failed
 
 Metrics = dict[str, float]
+Samples = dict[str, list["Metrics | None"]]
+"""Of each system, what each round gave; None where it gave nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,18 @@ class Experiment(ABC):
 
 def conduct(experiment: Experiment, rounds: int, seconds: float) -> list[Outcome]:
     """All rounds of an experiment, and its rows."""
-    samples: dict[str, list[Metrics | None]] = {system: [] for system in experiment.systems()}
+    samples, notes = sample(experiment, rounds, seconds)
+    return [_outcome(row, samples, notes) for row in experiment.rows]
+
+
+def sample(experiment: Experiment, rounds: int, seconds: float) -> tuple[Samples, dict[str, str]]:
+    """All rounds of an experiment; and of the systems that took no part, or failed, why."""
+    samples: Samples = {system: [] for system in experiment.systems()}
     notes: dict[str, str] = {}
     for number in range(rounds):
         for system in _turn(list(samples), number):
             samples[system].append(_attempt(experiment, system, seconds, notes))
-    return [_outcome(row, samples, notes) for row in experiment.rows]
+    return samples, notes
 
 
 def _turn(systems: list[str], number: int) -> list[str]:
@@ -114,7 +122,7 @@ def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _outcome(row: Row, samples: dict[str, list[Metrics | None]], notes: dict[str, str]) -> Outcome:
+def _outcome(row: Row, samples: Samples, notes: dict[str, str]) -> Outcome:
     mine, theirs = ([_value(row, sample) for sample in samples[side]] for side in (row.ours, row.peer))
     ratios = [a / b for a, b in zip(mine, theirs, strict=True) if a is not None and b]
     said = [notes[side] for side in (row.ours, row.peer) if side in notes]

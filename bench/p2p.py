@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench import command
-from bench.harness import Experiment
+from bench.harness import Experiment, sample
+from bench.workloads import mesh
 from bench.workloads.between import MemberLatency, OneToOneMember, OneToTenMembers
 from bench.workloads.first import FirstMessage
 
@@ -12,8 +13,11 @@ EXPERIMENTS: tuple[type[Experiment], ...] = (OneToOneMember, OneToTenMembers, Me
 
 def main() -> None:
     """Measures, prints the tables, and writes what it is asked to."""
-    chosen = command.options("p2p", __doc__, [experiment.name for experiment in EXPERIMENTS])
-    command.show("p2p", command.compare(EXPERIMENTS, chosen), chosen)
+    chosen = command.options("p2p", __doc__, [each.name for each in (*EXPERIMENTS, mesh.Mesh)])
+    if not chosen.only or chosen.only != [mesh.Mesh.name]:
+        command.show("p2p", command.compare(EXPERIMENTS, chosen), chosen)
+    if not chosen.only or mesh.Mesh.name in chosen.only:
+        command.show("mesh", mesh.table(*sample(mesh.Mesh(), chosen.rounds, chosen.seconds)), chosen)
 
 
 if __name__ == "__main__":

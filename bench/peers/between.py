@@ -9,11 +9,12 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from bench import process
-from bench.board import Board, Load, Pace, Tally
+from bench.board import LOOK_S, NAP_S, Board, Load, Pace, Tally
 from bench.peers.base import lacks
 from bench.peers.pair import SAID, Pair, Ways
 from bench.peers.sandpiper import command
@@ -62,13 +63,21 @@ def join(where: dict[str, Any], nick: str) -> Any:
 
 def tell(where: dict[str, Any], room: Any) -> None:
     """Says by which code others get in."""
-    Path(where["code"]).write_text(room.code)
+    draft = Path(where["code"]).with_suffix(".draft")
+    draft.write_text(room.code)
+    draft.replace(where["code"])  # it is there at once, whole
 
 
 def _ways(where: dict[str, Any]) -> dict[str, Any]:
     from sandpiper.peer.profile import Profile
 
-    return {"discovery": [where["door"]], "local": True, "profile": Profile.ephemeral()}
+    return {"discovery": where.get("doors") or [where["door"]], "local": True, "profile": Profile.ephemeral()}
+
+
+async def until(ready: Callable[[], bool], nap_s: float = LOOK_S) -> None:
+    """Waits for what another process does."""
+    while not ready():  # noqa: ASYNC110  # another process does it: there is no event to wait for
+        await asyncio.sleep(nap_s)
 
 
 async def until_direct(room: Any, others: int) -> None:
@@ -141,8 +150,7 @@ def found(where: dict[str, Any], load: Load) -> None:
         board = Board(load.board)
         room = create(where, "first")
         board[Board.PUBLISHER] = 1
-        while not board[Board.GO]:
-            await asyncio.sleep(0.0005)
+        await until(lambda: bool(board[Board.GO]), NAP_S)
         board[Board.BEGAN] = time.monotonic_ns()
         async with room:
             tell(where, room)
@@ -162,8 +170,7 @@ def follow(where: dict[str, Any], load: Load) -> None:
 
         board = Board(load.board)
         board[Board.READY] = 1
-        while not os.path.exists(where["code"]) or not Path(where["code"]).read_text():
-            await asyncio.sleep(0.0005)
+        await until(Path(where["code"]).exists, NAP_S)
         async with join(where, "second") as room:
             async for event in room:
                 if isinstance(event, Received):
