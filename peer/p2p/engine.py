@@ -239,6 +239,9 @@ class P2PEngine:
             core.gossip.hurry(now)
             self._set_clock()
         else:
+            peer = core.peers.get(session)
+            if peer is not None:
+                core.gossip.greet(peer, now, card=True)
             core.replica.ask_again(session, now)
             core.settle(now)
             self.turn()

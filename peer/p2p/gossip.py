@@ -68,8 +68,15 @@ class Gossip:
         """The next beacon is due."""
         self._beacon_at = min(self._beacon_at, now)
 
-    def _say(self, signed: Signed) -> None:
-        self._member.outs.append(Out(None, self._member.keyring.to_room(signed)))
+    def greet(self, peer: Peer, now: float, *, card: bool = False) -> None:
+        """What all hear by the clock, for one alone: were it said to all, a newcomer would cost a large room dearly."""
+        if card:
+            self._say(self.signed_card(), peer)
+        self._say(self._member.keyring.signed(self.make_beacon(now)), peer)
+
+    def _say(self, signed: Signed, peer: Peer | None = None) -> None:
+        to = None if peer is None else peer.keys.session
+        self._member.outs.append(Out(to, self._member.keyring.to_room(signed)))
 
     # What is heard -----------------------------------------------------------------------------------------
 

@@ -52,6 +52,8 @@ class Peer:
     heard: dict[Way, float] = field(default_factory=dict)
     hears_us_at: float = NEVER
     """When it last said that it hears us over the mesh."""
+    subscribed_at: float = NEVER
+    """When it last connected to us and asked to hear us."""
     beacon_at: float = 0.0
     beacon_heard: float = NEVER
     said: int = 0
@@ -106,7 +108,7 @@ class Peer:
 
     def lost_link(self) -> None:
         """The connection to it is gone, and so most likely the one from it."""
-        self.hears_us_at = NEVER
+        self.hears_us_at = self.subscribed_at = NEVER
         self.heard.pop(Way.MESH, None)
 
     def path(self, now: float) -> str:

@@ -41,7 +41,7 @@ class Presence:
         self._curves.setdefault(keys.curve, []).append(peer)
         self._member.replica.open(keys.session)
         self._member.commands.append(Reach(keys.session))
-        self._member.gossip.hurry(self._member.now)
+        self._member.gossip.hurry_beacon(self._member.now)
 
     def part(self, session: bytes) -> None:
         """Somebody has been removed."""
@@ -111,7 +111,7 @@ class Presence:
             return
         was, peer.state = peer.state, State.PRESENT
         if was is State.EXPECTED:
-            self._member.gossip.hurry_beacon(now)  # it is to know at once that we hear it
+            self._member.gossip.greet(peer, now)  # it is to know at once that we hear it
         if peer.announced and was is State.GONE:
             self._tell(peer, "join", "is back")
         self.announce(peer)

@@ -13,14 +13,14 @@ import zmq
 
 from sandpiper.common.errors import UsageError
 from sandpiper.common.io.sockets import CurveKeys
-from sandpiper.common.limits import CUT_AFTER_S, MESH_ADDRESSES, RELAY_AFTER_S
+from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_AFTER_S
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.sealing import topic
 from sandpiper.peer.p2p.interfaces import candidates
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh import Candidate, Link, Mesh, MeshHeard
 from sandpiper.peer.p2p.outputs import Out
-from sandpiper.peer.p2p.peers import Peer
+from sandpiper.peer.p2p.peers import NEVER, Peer
 from sandpiper.peer.p2p.relays import Relays
 from sandpiper.peer.p2p.wish import P2PWish
 
@@ -151,10 +151,15 @@ class Ways:
         self._mesh.drop(curve)
 
     def bring(self, member: Member) -> None:
-        """Whoever we hear but does not hear us cannot reach us: to it we bring what we publish."""
+        """Whoever we hear but does not hear us cannot reach us: to it we bring what we publish.
+
+        One that has come to our door can; it may be slow to say so.
+        """
         now = time.monotonic()
         for session, peer in member.peers.items():
-            unheard = peer.here and peer.link_up and not peer.reached(now) and now - peer.known_at > RELAY_AFTER_S
+            patience = RELAY_AFTER_S if peer.subscribed_at == NEVER else GONE_S
+            silent = now - max(peer.known_at, peer.subscribed_at, peer.hears_us_at) > patience
+            unheard = peer.here and peer.link_up and not peer.reached(now) and silent
             if unheard and session not in self._outward:
                 self._outward.add(session)
                 self.reach(session)
@@ -224,9 +229,11 @@ class Ways:
             return
         room = member.keyring.room
         peer = member.presence.peer_of(curve) if curve is not None else None
-        if name == topic(room):
-            self._heard.heard_by_more(None)
-        elif peer is not None and name == topic(room, peer.keys.session):
+        if peer is None:
+            if name == topic(room):
+                self._heard.heard_by_more(None)
+        elif name == topic(room, peer.keys.session):
+            peer.subscribed_at = time.monotonic()
             self._heard.heard_by_more(peer.keys.session)
 
 

@@ -382,7 +382,8 @@ def test_an_answer_that_came_before_the_line_to_its_giver_stood_is_asked_for_aga
         patch.setattr(town, "arrive", from_bob_only)
         bob = town.join("bob")
         town.settle(0.1)
-    alice.member.gossip.hurry(town.now)  # as who begins to hear somebody is greeted
+    alice.member.gossip.greet(alice.member.peers[bob.keys.session], town.now)  # as whoever begins to hear us is
+    town.collect(alice)
     town.settle(0.1)
     assert bob.texts == ["before"]
 
