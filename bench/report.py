@@ -24,6 +24,8 @@ PACKAGES: Final = {
     "nats-py": "nats-py",
     "redis": "redis-py",
     "paho-mqtt": "paho-mqtt",
+    "magic-wormhole": "magic-wormhole",
+    "magic-wormhole-mailbox-server": "its mailbox server",
 }
 PROGRAMS: Final = {"redis-server": "--version", "mosquitto": "-h", "ngircd": "--version"}
 """And the option with which each tells its version."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from sandpiper.common.deeds import Keys
 from sandpiper.common.keys import fingerprint
@@ -131,6 +132,7 @@ class Peer:
         return self.state
 
 
+@lru_cache(maxsize=1024)
 def _private(address: str) -> bool:
     """Whether an address is of a local network (but not of this machine)."""
     import ipaddress
