@@ -13,7 +13,7 @@ EXPERIMENTS: tuple[type[Experiment], ...] = (OneToOneMember, OneToTenMembers, Me
 
 def main() -> None:
     """Measures, prints the tables, and writes what it is asked to."""
-    chosen = command.options("p2p", __doc__, [each.name for each in (*EXPERIMENTS, mesh.Mesh)])
+    chosen = command.options("p2p", __doc__, [*(each.name for each in EXPERIMENTS), mesh.Mesh.name])
     if not chosen.only or chosen.only != [mesh.Mesh.name]:
         command.show("p2p", command.compare(EXPERIMENTS, chosen), chosen)
     if not chosen.only or mesh.Mesh.name in chosen.only:

@@ -42,10 +42,10 @@ class Crowd:
             service.start(home)
         doors = [service.where["door"] for service in self.services]
         for number, notes in enumerate(self.notes):
-            board = self._folder / f"board-{number}"
-            self.boards.append(Board.make(board))
+            file = self._folder / f"board-{number}"
+            self.boards.append(Board.make(file))
             where = {"doors": doors, "code": str(self._folder / "code"), "number": number, "notes": str(notes)}
-            load = Load(str(board), rate=self._rate, window=1_000_000)
+            load = Load(str(file), rate=self._rate, window=1_000_000)
             self.processes.append(process.client(__name__, "take_part", where, load, self.log))
         for board in self.boards:
             self.wait(board, Board.PUBLISHER, "a member's start", 60.0)
