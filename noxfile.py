@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 def tests(session: nox.Session) -> None:
     """The test suite."""
     session.install("--editable", ".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "4", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
