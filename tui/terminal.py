@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,14 @@ if TYPE_CHECKING or sys.platform != "win32":
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             self._file = cast(Any, Output(self._file))
+
+        def _get_terminal_size(self) -> tuple[int, int]:
+            """The terminal's own word: COLUMNS, where a shell exports it, would outlive a change of the window."""
+            try:
+                columns, lines = os.get_terminal_size(self.fileno)
+            except OSError:
+                return super()._get_terminal_size()
+            return columns, lines
 
         def _run_input_thread(self) -> None:
             try:

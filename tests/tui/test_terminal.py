@@ -54,7 +54,7 @@ class Window:
             stdout=self.slave,
             stderr=self.slave,
             cwd=Path(__file__).parents[2],
-            env={**os.environ, "TERM": "xterm-256color"},
+            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},  # as some shells export them
             start_new_session=True,
         )
 
