@@ -418,6 +418,11 @@ ENVELOPE_BYTES: Final = 192 * 1024
 """One envelope: BATCH_BYTES of entries and one more of the largest, or a rekeying of a full room."""
 PULLED_BYTES: Final = 128 * 1024
 """A page of envelopes, or one alone that is larger: sealed, it still fits what a relay takes."""
+PAGES_BYTES_S: Final = 64 * 1024 * 1024
+"""What one member is given in pages: more than a line carries, less than makes work for nothing else."""
+PAGES_BURST: Final = 64 * 1024 * 1024
+PAGE_LEAST: Final = 4096
+"""What a page counts for at least, so that empty ones are bounded too."""
 LOG_ENTRIES: Final = 200_000
 LOG_BYTES_MOST: Final = 64 * 1024 * 1024
 """One session's log as each member keeps it; past either the oldest goes. A flooder only forgets itself."""

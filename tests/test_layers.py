@@ -81,6 +81,7 @@ SHELLS: Final = {
     "tui/desk.py",
     "tui/history.py",
     "tui/tab.py",
+    "tui/terminal.py",
     "tui/timeline.py",
     "tui/when.py",
 }

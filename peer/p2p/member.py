@@ -16,7 +16,7 @@ from sandpiper.common.codes import RoomCode
 from sandpiper.common.deeds import Admit, Miss
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.limits import BACKLOG_S, EVENTS_WAITING
+from sandpiper.common.limits import BACKLOG_S, EVENTS_WAITING, PAGE_LEAST
 from sandpiper.common.packets import Carded, Frontier, Shout, Signed
 from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.chronicle import Chronicle
@@ -168,7 +168,9 @@ class Member:
 
     def _pull(self, peer: Peer, pull: packets.Pull, now: float) -> None:
         floor = self.rule.floor(peer.keys.session, pull.session, pull.stream)
-        self.say_to(peer, self.replica.answer(pull, floor))
+        page = self.replica.answer(pull, floor)
+        if not peer.pages.take(max(sum(map(len, page.envelopes)), PAGE_LEAST), now):
+            self.say_to(peer, page)  # else it asks again, or somebody else
 
     def _page(self, peer: Peer, page: packets.Page, now: float) -> None:
         self.chronicle.accept(self.replica.page(peer.keys.session, page, now))

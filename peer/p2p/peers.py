@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
+from sandpiper.common.buckets import Bucket
 from sandpiper.common.deeds import Keys
 from sandpiper.common.keys import fingerprint
-from sandpiper.common.limits import DIRECT_S, EVASIVE_S, EXPECTED_S, GONE_S, RELAY_AFTER_S
+from sandpiper.common.limits import DIRECT_S, EVASIVE_S, EXPECTED_S, GONE_S, PAGES_BURST, PAGES_BYTES_S, RELAY_AFTER_S
 from sandpiper.common.packets import Card, Signed
 from sandpiper.common.sealing import short
 
@@ -66,6 +67,8 @@ class Peer:
     introduced_at: float = NEVER
     """When it was last told where others are."""
     announced: bool = False
+    pages: Bucket = field(default_factory=lambda: Bucket(PAGES_BYTES_S, PAGES_BURST))
+    """Bytes of history that it may still be given."""
 
     def __post_init__(self) -> None:
         self.short = short(self.keys.session)

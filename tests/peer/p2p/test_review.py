@@ -13,9 +13,9 @@ from sandpiper.common import batch, deeds, knock
 from sandpiper.common.deeds import Admit, AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.envelope import DEEDS, TALK, sign
 from sandpiper.common.errors import AccessDenied, Refusal, Rejected
-from sandpiper.common.limits import GENERATIONS, JOIN_GUESSES, LETTER_BYTES
+from sandpiper.common.limits import GENERATIONS, JOIN_GUESSES, LETTER_BYTES, PAGE_LEAST, PAGES_BURST
 from sandpiper.common.messages import Lost, MsgDraft, Whisper
-from sandpiper.common.packets import Frontier, Have, Hush, Page
+from sandpiper.common.packets import Frontier, Have, Hush, Page, Pull
 from sandpiper.common.sealing import Epoch, seal, short
 from sandpiper.peer.p2p import entries
 from sandpiper.peer.p2p.attempt import Attempt
@@ -365,6 +365,21 @@ def test_who_invents_a_crowd_can_still_be_removed() -> None:
     town.collect(alice)
     town.settle(1)
     assert bob.member.keyring.epoch.id == alice.member.keyring.epoch.id
+
+
+def test_who_pulls_without_end_is_given_so_much_and_no_more() -> None:
+    town, alice, bob, mallory = three()
+    for _ in range(8):
+        town.post(bob, "x" * 16_000)
+    town.settle(2)
+    given: list[int] = []
+    for r in range(100_000, 100_000 + PAGES_BURST // PAGE_LEAST):
+        pull = Pull(r, bob.keys.session, TALK, 0)
+        alice.member.receive(mallory.member.keyring.to_one(alice.keys.session, pull), Way.MESH, town.now)
+        given += [len(out.packet) for out in alice.member.outs]
+        alice.member.outs.clear()
+    assert PAGES_BURST < sum(given) < PAGES_BURST * 1.01
+    still_works(town, alice, bob)
 
 
 def test_what_fits_no_letter_keeps_nobody_out() -> None:
