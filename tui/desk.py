@@ -219,9 +219,9 @@ class Desk(App[int]):
 
     def tick(self) -> None:
         """Now and then."""
-        tab = self.current
-        if tab.state == "open" and self.now() >= tab.members_due:
-            tab.members_due = self.now() + SCREEN_MEMBERS_S
+        tab, now = self.current, asyncio.get_running_loop().time()
+        if tab.state == "open" and now >= tab.members_due:
+            tab.members_due = now + SCREEN_MEMBERS_S
             self.later(tab, self.ask_members(tab), quiet=True)
         self.show_around()
 

@@ -256,7 +256,7 @@ class Tab:
     def _noticed(self, notice: Notice) -> None:
         self.record.notice(notice)
         if notice.event in ("join", "leave", "nick"):
-            self.members_due = min(self.members_due, self._screen.now() + SCREEN_MEMBERS_SETTLE_S)
+            self.members_due = min(self.members_due, asyncio.get_running_loop().time() + SCREEN_MEMBERS_SETTLE_S)
         if notice.nick:
             self._meet(notice.nick)
         if self.room is not None:
