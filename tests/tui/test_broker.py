@@ -69,5 +69,5 @@ async def _conversation(broker: RunningBroker) -> None:
         broker.restart()
         await stage.shows("meanwhile ✓", "back in lobby as hanna")
         await stage.press("ctrl+c")
+        await stage.until(lambda: app.exit_status == 130)
     await app._let_go()
-    assert app.exit_status == 130

@@ -52,4 +52,4 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_a_second_line_has_no_commands() -> None:
-    assert texts("/n", first_line=False) == []
+    assert texts("/nick", first_line=False) == []
