@@ -102,10 +102,10 @@ def test_the_list_is_quick_to_load() -> None:
     script = (
         "import time, bisect, typing, sandpiper.common\n"
         "def once():\n"
-        "    began = time.perf_counter()\n"
+        "    began = time.process_time()\n"
         "    import sandpiper.common.words\n"
         "    del __import__('sys').modules['sandpiper.common.words']\n"
-        "    return time.perf_counter() - began\n"
+        "    return time.process_time() - began\n"
         "print(min(once() for _ in range(20)))"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)

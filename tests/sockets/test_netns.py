@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sockets.attack import until
 from tests.sockets.netns import DEADLINE_S, Host, has_ipv6, network
 
 ASK = """
@@ -110,6 +111,11 @@ def test_what_runs_there_ends_with_the_test_whatever_happens() -> None:
     pids: list[int] = []
     with pytest.raises(RuntimeError):
         fail()
-    for pid in pids:
-        stat = Path(f"/proc/{pid}/stat")
-        assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in "ZX"
+    until(lambda: all(map(_has_ended, pids)))
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

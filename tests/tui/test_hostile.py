@@ -115,9 +115,9 @@ def test_a_flood_is_taken_in_frames_and_leaves_time_for_keys() -> None:
 
         def timed() -> None:
             nonlocal longest
-            started = time.perf_counter()
+            started = time.thread_time()  # another program may have the processor meanwhile
             take()
-            longest = max(longest, time.perf_counter() - started)
+            longest = max(longest, time.thread_time() - started)
 
         stage.app._frame = timed  # type: ignore[method-assign]
         nasty = ["\u00ad" * 20_000, "\n" * 5000, "a\u0301" * 9000, "*`_" * 9000, "plain and short", "👩‍👩‍👧" * 3000]

@@ -127,9 +127,9 @@ def test_no_text_is_slow(text: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    started = time.perf_counter()
+    started = time.thread_time()
     rows(text, 60)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 def test_what_is_too_long_says_so() -> None:
