@@ -29,7 +29,7 @@ from sandpiper.peer.pending import Pending
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.session import Wish
 
-_POSTED_MOST = 200
+_POSTED_MOST = 500
 """Posted without a pause until the loop gets its turn: so that sending and acknowledging overlap."""
 
 MakeEngine: TypeAlias = Callable[[Callable[[], None]], Engine]
@@ -114,8 +114,9 @@ class Room:
         if not engine.events:
             return
         for event in engine.events:
-            if isinstance(event, (Delivered, Failed)):
-                self._settle(event)
+            kind = type(event)
+            if kind is Delivered or kind is Failed:
+                self._settle(event)  # type: ignore[arg-type]  # mypy does not follow `kind`
                 if len(held) >= EVENTS_WAITING:
                     continue
             held.append(event)
@@ -145,21 +146,24 @@ class Room:
 
     async def post(self, text: str, *, kind: str = "msg") -> Pending:
         """Sends a line, and returns as soon as there is room for the next. Raises Refusal, SandpiperError."""
-        draft = MeDraft(text=text) if kind == "me" else MsgDraft(text=text)
-        return await self._post(draft)
+        if self._posted >= _POSTED_MOST or self._engine.full:
+            await self._until_room()
+        return self._post(MeDraft(text=text) if kind == "me" else MsgDraft(text=text))
 
     async def post_data(self, value: Any) -> Pending:
         """As `post`, for a value."""
-        return await self._post(DataDraft(value=value))
+        if self._posted >= _POSTED_MOST or self._engine.full:
+            await self._until_room()
+        return self._post(DataDraft(value=value))
 
-    async def _post(self, draft: Draft) -> Pending:
+    async def _until_room(self) -> None:
+        await asyncio.sleep(0)
         while self._engine.full:
             await self._motion()
+
+    def _post(self, draft: Draft) -> Pending:
         self._check()
-        pending = self._await_storing(self._engine.post(draft, time.monotonic()))
-        if self._posted >= _POSTED_MOST:
-            await asyncio.sleep(0)
-        return pending
+        return self._await_storing(self._engine.post(draft, time.monotonic()))
 
     def post_as_tool(self, draft: Draft, nick: str) -> Pending:
         """For a program beside the member: at once, under a nick that no key owns. Raises Refusal, SandpiperError.

@@ -104,9 +104,10 @@ def publish(where: dict[str, Any], load: Load) -> None:
             pace.ready()
             while (count := pace.allowance()) >= 0:
                 for _ in range(count):
-                    await room.post(pace.payload().decode())
+                    await room.post(pace.payload().decode())  # gives the loop its turns itself
                 pace.sent(count)
-                await asyncio.sleep(0 if count else pace.nap())
+                if not count:
+                    await asyncio.sleep(pace.nap())
             await room.flush()
             pace.done()
             reading.cancel()

@@ -483,7 +483,8 @@ class P2PEngine:
 
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
-        return self.core.talk.post(draft, self.nick, int(time.time()), now)
+        core = self.core
+        return core.talk.post(draft, core.settings.nick, int(time.time()), now)
 
     def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
         """As `post`, for a program beside the member: under a nick that no key owns."""

@@ -26,23 +26,26 @@ class Entry(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
     tool: bool = False
 
 
-class Line(Entry, tag="msg", kw_only=True, gc=False):
+class Line(Entry, tag="msg", kw_only=True, rename={"said": "text"}, gc=False):
     """A chat line."""
 
-    text: str
+    said: str
 
 
-class Act(Entry, tag="me", kw_only=True, gc=False):
+class Act(Entry, tag="me", kw_only=True, rename={"said": "text"}, gc=False):
     """A chat line in the third person."""
 
-    text: str
+    said: str
 
 
-class Datum(Entry, tag="data", kw_only=True):
+class Datum(Entry, tag="data", kw_only=True, rename={"said": "value"}):
     """A program's value."""
 
-    value: Any
+    said: Any
 
+
+STAMPED: Final[dict[type[Entry], type[Message]]] = {Line: Msg, Act: Me, Datum: Data}
+"""What each becomes when it is stamped; the fields stand in the same order in all of them."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _all: Final = msgspec.msgpack.Decoder(list[Line | Act | Datum])
@@ -53,18 +56,19 @@ _TROUBLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
     """A draft as an entry. Raises Refusal: TOO_LARGE, INVALID."""
-    name = draft.id if draft.id is None or len(draft.id) <= ID_CHARS else draft.id[:ID_CHARS]
+    name = draft.id
+    if name is not None and len(name) > ID_CHARS:
+        name = name[:ID_CHARS]
     entry: Entry
-    match draft:
-        case DataDraft():
-            frame.check_depth(draft.value)
-            entry = Datum(nick, ts, name, tool, value=draft.value)
-        case MeDraft():
-            entry = Act(nick, ts, name, tool, text=draft.text)
-        case MsgDraft():
-            entry = Line(nick, ts, name, tool, text=draft.text)
-        case _:
-            raise Refusal(Code.INVALID, "not a message")
+    if isinstance(draft, MsgDraft):  # nearly all are
+        entry = Line(nick, ts, name, tool, said=draft.text)
+    elif isinstance(draft, MeDraft):
+        entry = Act(nick, ts, name, tool, said=draft.text)
+    elif isinstance(draft, DataDraft):
+        frame.check_depth(draft.value)
+        entry = Datum(nick, ts, name, tool, said=draft.value)
+    else:
+        raise Refusal(Code.INVALID, "not a message")
     try:
         body = _encoder.encode(entry)
         if isinstance(draft, DataDraft):
@@ -76,7 +80,7 @@ def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
     return body
 
 
-def decode(body: bytes) -> list[Entry | None]:
+def decode(body: bytes) -> list[Line | Act | Datum | None]:
     """The entries of an envelope; None in the place of one that this version cannot read. Raises Refusal."""
     try:
         found: Sequence[Entry | None] = _all.decode(body)
@@ -102,19 +106,7 @@ def _decode_one(raw: bytes) -> Entry | None:
 
 def _harmless(entry: Datum) -> Datum | None:
     try:
-        frame.check_depth(entry.value)
+        frame.check_depth(entry.said)
     except Refusal:
         return None
     return entry
-
-
-def stamp(entry: Entry, seq: int, prev: int, *, room: str, run: str, name: str, fingerprint: str, ts: int) -> Message:
-    """An entry as the message that everyone sees. `name` is its id where it has none of its own."""
-    known = entry.id or name
-    if isinstance(entry, Line):  # nearly all are
-        return Msg(entry.nick, entry.text, ts, room, seq, prev, run, known, fingerprint, not entry.tool)
-    rest = (ts, room, seq, prev, run, known, fingerprint, not entry.tool)
-    if isinstance(entry, Act):
-        return Me(entry.nick, entry.text, *rest)
-    assert isinstance(entry, Datum)
-    return Data(entry.nick, entry.value, *rest)

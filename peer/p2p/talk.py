@@ -21,6 +21,7 @@ from sandpiper.common.limits import (
 from sandpiper.common.messages import Draft, Lost, Message
 from sandpiper.peer.events import Delivered, Event, Received
 from sandpiper.peer.p2p import entries
+from sandpiper.peer.p2p.entries import STAMPED
 from sandpiper.peer.p2p.keyring import Keyring
 from sandpiper.peer.p2p.replica import Replica
 
@@ -56,7 +57,7 @@ class Talk:
         self._unshown: deque[Envelope] = deque()
         self._unshown_bytes = 0
         self._dropped: Counter[bytes] = Counter()
-        self._prevs: dict[tuple[bytes, type], int] = {}
+        self._prevs: dict[bytes, dict[type, int]] = {}
         self._names: dict[bytes, tuple[str, str]] = {}
 
     # Saying ------------------------------------------------------------------------------------------------
@@ -123,7 +124,8 @@ class Talk:
         known = log.hash_at(seq)
         if known != hash_ and seq >= log.start:
             return False
-        self._events.extend([Delivered(self.id(each), each) for each in range(self.stored + 1, seq + 1)])
+        name = self._name
+        self._events.extend([Delivered(f"{name}-{each}", each) for each in range(self.stored + 1, seq + 1)])
         self.stored = seq
         self.progressed_at = now
         return True
@@ -155,8 +157,9 @@ class Talk:
         while self._unshown and len(self._events) < most:
             envelope = self._next()
             own = envelope.session == self._keyring.session
-            for message in self._messages(envelope, room, fingerprint, wall):
-                self._events.append(Received(message, own, False))
+            self._events.extend(
+                [Received(message, own, False) for message in self._messages(envelope, room, fingerprint, wall)]
+            )
 
     def _show_history(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
         """In the order of Lamport time, then session: the same for everyone. What one has said meanwhile follows."""
@@ -180,38 +183,34 @@ class Talk:
             found = entries.decode(envelope.body)
         except Refusal:
             return []
-        session = envelope.session
+        session, run, latest = envelope.session, envelope.run.hex(), wall + CLOCK_AHEAD_S
         names = self._names.get(session)
         if names is None:
             names = self._names[session] = (publisher(session), fingerprint(session))
-        run = envelope.run.hex()
-        seq = envelope.first - 1
+        (name, person), called = names, _Called(self._called, session)
+        prevs = self._prevs.setdefault(session, {})
         shown: list[Message] = []
-        called: dict[str, tuple[str, bool]] = {}
-        latest = wall + CLOCK_AHEAD_S
-        for entry in found[: envelope.count]:
-            seq += 1
+        for seq, entry in enumerate(found[: envelope.count], envelope.first):
             if entry is None:
                 continue
-            if not entry.tool:
-                if entry.nick not in called:
-                    called[entry.nick] = self._called(session, entry.nick)
-                entry.nick, owned = called[entry.nick]
-                entry.tool = not owned
-            kind = (session, type(entry))
-            message = entries.stamp(
-                entry,
-                seq,
-                self._prevs.get(kind, 0),
-                room=room,
-                run=run,
-                name=f"{names[0]}-{seq}",
-                fingerprint=names[1],
-                ts=entry.ts if 0 <= entry.ts <= latest else wall,
-            )
-            self._prevs[kind] = seq
-            shown.append(message)
+            nick, owned = (entry.nick, False) if entry.tool else called[entry.nick]
+            ts = entry.ts if 0 <= entry.ts <= latest else wall
+            kind = type(entry)
+            prev, prevs[kind] = prevs.get(kind, 0), seq
+            known = entry.id or f"{name}-{seq}"
+            shown.append(STAMPED[kind](nick, entry.said, ts, room, seq, prev, run, known, person, owned))
         return shown
+
+
+class _Called(dict[str, tuple[str, bool]]):
+    """What a session that calls itself so is to be called, looked up once."""
+
+    def __init__(self, called: Callable[[bytes, str], tuple[str, bool]], session: bytes) -> None:
+        self._called, self._session = called, session
+
+    def __missing__(self, nick: str) -> tuple[str, bool]:
+        found = self[nick] = self._called(self._session, nick)
+        return found
 
 
 def _portions(bodies: list[bytes]) -> list[list[bytes]]:
