@@ -11,6 +11,7 @@ import click
 
 from sandpiper.cli import settings
 from sandpiper.cli.version import VERSION
+from sandpiper.common.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -95,5 +96,9 @@ def app(context: click.Context) -> None:
     Each option has a default in SANDPIPER_<COMMAND>_<OPTION> and in config.toml; SANDPIPER_HOME names one folder for
     settings and data.
     """  # noqa: D301  # click means the character
-    config = settings.read_config(settings.folders().config)
-    context.default_map = settings.default_map(config, [*_COMMANDS, *_ALIASES], _ALIASES)
+    try:
+        config = settings.read_config(settings.folders().config)
+        context.default_map = settings.default_map(config, [*_COMMANDS, *_ALIASES], _ALIASES)
+    except UsageError:
+        if context.invoked_subcommand not in ("config", "doctor"):  # which help to mend it
+            raise

@@ -94,7 +94,18 @@ def set_(context: click.Context, key: str, value: str | None) -> None:
         import tomlkit
 
         table = document.setdefault(section, tomlkit.table())
-    table[_spelling(table, option)] = checked
+        if not isinstance(table, dict):
+            raise UsageError(
+                f"{section} is set for all commands in {_file()}, and one file cannot have that and [{section}]; "
+                f"set it by command instead, as in create.{section}, and `sandpiper config unset {section}`"
+            )
+    spelled = _spelling(table, option)
+    if isinstance(table.get(spelled), dict):
+        raise UsageError(
+            f"{_file()} has a table [{spelled}], and cannot have a {option} for all commands beside it; "
+            f"set it by command, as in create.{option}"
+        )
+    table[spelled] = checked
     _write(document)
 
 
@@ -106,8 +117,8 @@ def unset(context: click.Context, key: str) -> None:
     section, _, option = key.rpartition(".")
     document = _read()
     table = document.get(section, {}) if section else document
-    spelled = _spelling(table, option)
-    if spelled not in table or isinstance(table[spelled], dict):
+    spelled = _spelling(table, option) if isinstance(table, dict) else ""
+    if not spelled or spelled not in table or isinstance(table[spelled], dict):
         raise UsageError(f"{key} is not set in {_file()}")
     del table[spelled]
     _write(document)

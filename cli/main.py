@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -19,6 +20,7 @@ _GARBAGE_AFTER = 20_000  # objects; at the default of 700, importing collects 50
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; its exit code."""
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    _open_streams()
     try:
         if list(arguments) in (["--version"], ["-V"]):
             sys.stdout.write(f"sandpiper {VERSION}\n")
@@ -27,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         _forget_stdout()
         return 0
+    except OSError as error:
+        return _fail(_os_error(error), 1)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -57,11 +61,36 @@ def _run(arguments: Sequence[str]) -> int:
         return _fail(str(error), error.exit_code)
     except Refusal as refusal:
         return _fail(refusal.text, 4 if refusal.code is Code.ACCESS else 6)
-    except (BrokenPipeError, ConnectionResetError):
-        raise BrokenPipeError from None
-    except OSError as error:
-        name = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{name}", 1)
+    except OSError:
+        raise
+    except Exception as error:
+        if os.environ.get("SANDPIPER_DEBUG"):
+            raise
+        return _fail(
+            f"a fault of its own: {type(error).__name__}: {error}; SANDPIPER_DEBUG=1 shows where, for a report", 1
+        )
+
+
+def _open_streams() -> None:
+    """Whoever closes a standard stream, as in `2>&-`, wants nothing of it; without one no file may take its number."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != fd:
+                os.dup2(null, fd)
+                os.close(null)
+            os.set_inheritable(fd, True)
+            stream = open(fd, "w" if fd else "r", encoding="utf-8", closefd=False)  # noqa: SIM115  # for the process
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
+def _os_error(error: OSError) -> str:
+    if error.errno == errno.ENOSPC and not error.filename:
+        _forget_stdout()
+        return "cannot write the output: no space is left there; make some, or send it elsewhere"
+    name = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or error}{name}"
 
 
 def _usage(error: object) -> str:
@@ -83,7 +112,7 @@ def _fail(text: str, code: int) -> int:
 
 
 def _forget_stdout() -> None:
-    """The reader has gone: what is still buffered has nowhere to go, and its flush at exit must not complain."""
+    """What is still buffered has nowhere to go, and its flush at exit must not complain."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)

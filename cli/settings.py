@@ -19,6 +19,8 @@ CONFIG: Final = "config.toml"
 HOME: Final = "SANDPIPER_HOME"
 FLAGS: Final = {"json": "as_json", "open": "open_", "filter": "filters", "exec": "command_line"}
 """Flags whose names Python has taken, and their parameters: settings are named as the flag is."""
+_BOTH: Final = ("broker", "discovery")
+"""Commands, and options of others: a file has the table or the option, for TOML has no two of one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ def default_map(
     for command in commands:
         own = config.get(aliases.get(command, command), {})
         if not isinstance(own, dict):
-            raise UsageError(f"{CONFIG}: '{command}' is a table: write [{command}]")
+            if command not in _BOTH:
+                raise UsageError(f"{CONFIG}: '{command}' is a table: write [{command}]")
+            own = {}
         defaults[command] = {**shared, **{_option(key): value for key, value in own.items()}}
     return defaults
 

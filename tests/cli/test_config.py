@@ -199,3 +199,19 @@ def test_a_broken_file_is_left_alone(file: Path, capsys: pytest.CaptureFixture[s
     assert main(["config", "set", "nick", "x"]) == 2
     assert "is not TOML" in capsys.readouterr().err
     assert file.read_text() == "nick = "
+
+
+@pytest.mark.parametrize("option", ["discovery", "broker"])
+def test_what_is_an_option_and_a_command_is_either(file: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    assert main(["config", "set", option, "a:8000"]) == 0
+    assert main(["config", "show", "join"]) == 0
+    assert "a:8000" in capsys.readouterr().out
+    assert main(["config", "set", f"{option}.port", "9000"]) == 2
+    assert f"create.{option}" in capsys.readouterr().err
+    assert main(["config", "unset", f"{option}.port"]) == 2
+    assert main(["config", "unset", option]) == 0
+    assert main(["config", "set", f"{option}.port", "9000"]) == 0
+    before = file.read_text()
+    assert main(["config", "set", option, "a:8000"]) == 2
+    assert file.read_text() == before
+    assert main(["config", "set", f"join.{option}", "a:8000"]) == 0

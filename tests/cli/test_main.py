@@ -119,3 +119,38 @@ def test_broken_settings_are_named(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_no_words_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "sandpiper connect localhost" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "status"), [("--version", 0), ("config show", 0), ("nope", 2), ("join", 2)])
+def test_a_closed_stream_is_no_trouble(closed: str, words: str, status: int) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f'"$0" -m sandpiper.cli {words} {closed}', sys.executable],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30,
+    )  # fmt: skip
+    assert ran.returncode == status
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", ["--version", "--help", "config show"])
+def test_where_no_space_is_left_it_says_so(words: str) -> None:
+    with open("/dev/full", "w") as full:
+        argv = [sys.executable, "-m", "sandpiper.cli", *words.split()]
+        ran = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("sandpiper: cannot write the output: no space is left there")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_fault_of_our_own_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("sandpiper.cli.config._file", fault)
+    assert main(["config", "path"]) == 1
+    assert capsys.readouterr().err.startswith("sandpiper: a fault of its own: ZeroDivisionError: by zero; ")
+    monkeypatch.setenv("SANDPIPER_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["config", "path"])
