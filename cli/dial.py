@@ -12,6 +12,7 @@ from sandpiper.cli.options import Caller, checked_code
 from sandpiper.cli.secrets import ask_unseen, terminal
 from sandpiper.cli.stdio import status
 from sandpiper.common.errors import AccessDenied
+from sandpiper.common.nicks import ANON
 from sandpiper.common.target import Target
 from sandpiper.peer import Room, connect
 from sandpiper.peer.profile import Profile
@@ -69,10 +70,16 @@ class Dialer:
             yield room
 
     @asynccontextmanager
-    async def reach(self, aim: Aim, *, listen: bool, backlog: int = 0, after: int | None = None) -> AsyncIterator[Room]:
-        """Either kind of room, of whose visitor nobody is told."""
+    async def reach(
+        self, aim: Aim, *, listen: bool = False, speak: bool = False, backlog: int = 0, after: int | None = None
+    ) -> AsyncIterator[Room]:
+        """Either kind of room, of whose visitor nobody is told.
+
+        At a broker a nick is taken only by who speaks, or was given one: others may be called as this one's login.
+        """
         if isinstance(aim, Target):
-            async with self.room(aim, member=False, listen=listen, backlog=backlog, after=after) as room:
+            nick = self.caller.nick if speak or (listen and self.caller.named) else ANON
+            async with self.room(aim, nick=nick, member=False, listen=listen, backlog=backlog, after=after) as room:
                 yield room
         else:
             async with self.peers(aim, quiet=True, backlog=backlog) as room:

@@ -150,9 +150,7 @@ class Doctor:
         if any(each.state == "wrong" for each in findings):
             self.reachable = target.address not in self._silent
             return findings
-        room = connect(
-            target, access_code=self.caller.access_code, nick=self.caller.nick, member=False, profile=self._onlooker()
-        )
+        room = connect(target, access_code=self.caller.access_code, member=False, profile=self._onlooker())
         try:
             async with room:
                 seen = await probe.entered(room)
@@ -195,7 +193,7 @@ class Doctor:
             return []
         dialer = Peering(self.network, password=self.password).dialer(self.caller)
         try:
-            async with dialer.reach(code, listen=False) as room:
+            async with dialer.reach(code) as room:
                 self.paths = await _settled(room)
                 return findings.paths(self.paths)
         except Unreachable as error:

@@ -22,11 +22,12 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who connects: nick, access code if one was given, and the folder of the profile."""
+    """Who connects: nick, access code if one was given, and the folder of the profile; `named`: the nick was given."""
 
     nick: str
     access_code: str | None
     folder: Path
+    named: bool = False
 
 
 def access_options(function: Decorated) -> Decorated:
@@ -56,7 +57,7 @@ def caller_options(function: Decorated) -> Callable[..., Any]:
     def wrapped(
         context: click.Context, /, *, nick: str | None, access_code: str, access_code_file: str, **rest: Any
     ) -> Any:
-        caller = Caller(chosen_nick(nick), resolve_access_code(context), folders().data)
+        caller = Caller(chosen_nick(nick), resolve_access_code(context), folders().data, nick is not None)
         return function(caller=caller, **rest)
 
     return wrapped

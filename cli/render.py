@@ -49,7 +49,7 @@ class Renderer:
                 return self._dated(event.ts, self.dim(f"{clock(event.ts)} -- {printable(event.text)}"))
             case Whisper():
                 who = self.nick(event.nick, verified=event.verified)
-                return f"{clock(event.ts)} {who} whispers: {self._text(event.text)}"
+                return f"{clock(event.ts)} @{who} whispers to you: {self._text(event.text)}"  # in no nick is an @
             case Lost():
                 plural = "" if event.count == 1 else "s"
                 return self._red(f"-- {event.count} message{plural} lost: nobody has them any more")
@@ -61,7 +61,7 @@ class Renderer:
 
     def whispered(self, to: str, text: str, ts: float) -> str:
         """What one has whispered oneself."""
-        return f"{clock(ts)} to {self.nick(to, verified=True)}: {self._text(text)}"
+        return f"{clock(ts)} you whisper to @{self.nick(to, verified=True)}: {self._text(text)}"
 
     def pending(self, nick: str, text: str, ts: float) -> str:
         """An own line under way."""

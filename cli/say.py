@@ -45,7 +45,7 @@ def command(caller: Caller, aim: Aim, peering: Peering, text: tuple[str, ...], m
 async def _say(dialer: Dialer, aim: Aim, text: str | None, kind: str, *, as_json: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(output()) if as_json else None
-        room = await stack.enter_async_context(dialer.reach(aim, listen=False))
+        room = await stack.enter_async_context(dialer.reach(aim, speak=True))
         receipts = Receipts(room, out)
         if text is None:
             await _lines(room, kind, receipts)

@@ -33,7 +33,7 @@ def command(caller: Caller, aim: Aim, peering: Peering, as_json: bool) -> None:
 
 
 async def _who(dialer: Dialer, aim: Aim, *, as_json: bool) -> bytes:
-    async with dialer.reach(aim, listen=False) as room:
+    async with dialer.reach(aim) as room:
         members = await room.members()
         name = room.name
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,13 +14,27 @@ from sandpiper.common.limits import LINE_BYTES
 _encoder: Final = msgspec.json.Encoder(enc_hook=lambda value: _encodable(value))
 
 
+_UNSEEN: Final = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Characters that a terminal obeys or hides, and JSON lets stand: C1 controls, bidi, zero width, tags."""
+
+
 def encode_line(message: Any) -> bytes:
-    """One object as a line, newline included."""
+    """One object as a line, newline included. It may be read in a terminal: what that would obey is escaped."""
     try:
-        return _encoder.encode(message) + b"\n"
+        line = _encoder.encode(message)
     except (TypeError, ValueError, RecursionError):
         # msgpack can say what JSON cannot: maps with keys of any type. Only `data` carries such values.
-        return _encoder.encode(_stringly(msgspec.to_builtins(message, enc_hook=_encodable))) + b"\n"
+        line = _encoder.encode(_stringly(msgspec.to_builtins(message, enc_hook=_encodable)))
+    if b"\x7f" in line or not line.isascii():
+        line = _UNSEEN.sub(_escaped, line.decode()).encode()
+    return line + b"\n"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _encodable(value: Any) -> Any:

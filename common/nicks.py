@@ -19,13 +19,16 @@ COLOURS: Final = 12
 """Colours that a nick may have: as many as a reader can still tell apart on either background."""
 
 _RESERVED: Final = re.compile('[/@:,#<>"]')  # they stand beside nicks in commands, targets and on the screen
+_MARKS: Final = re.compile("[*~!·•…✓✔✗✘⚠←-⇿─-◿]")  # what a screen says of who speaks: nobody says it of themselves
+_TAKEN: Final = frozenset(("you",))
 
 
 def nick(text: str) -> str:
     """`text` if it may be claimed as a nick. Raises Refusal; for an empty one just `invalid nick`.
 
     1 to NICK_CHARS characters in NFC, at least one of them a letter, digit or pictograph; single ASCII spaces
-    inside; none of `/ @ : , # < > "`, and nothing that cannot be seen.
+    inside; none of `/ @ : , # < > "`, no mark of those that a screen puts beside a nick, no hyphen in front, not
+    `you`, and nothing that cannot be seen.
     """
     if not text or text.isspace():
         raise Refusal(Code.INVALID, "invalid nick")
@@ -46,6 +49,12 @@ def _fault(text: str) -> str | None:
         return "no space at either end, and only one between words"
     if _RESERVED.search(text):
         return 'none of / @ : , # < > "'
+    if found := _MARKS.search(text):
+        return f"no {found.group()}, which is a mark of the screen's"
+    if text.startswith("-"):
+        return "no hyphen in front"
+    if fold(text) in _TAKEN:
+        return "that is what everyone is called here"
     if not any(category(char)[0] in "LN" or category(char) == "So" for char in text):
         return "more than punctuation"
     return None

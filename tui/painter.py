@@ -126,10 +126,10 @@ class Painter:
         if not entry.verified:
             row.insert(0, ("~", "soft"))
         if entry.kind == "whisper":
-            row.append((" whispers to you", "accent"))
+            row = [("@", "accent"), *row, (" whispers to you", "accent")]  # no nick has an @: nobody can call himself so
         elif entry.kind == "whispered":
             to = getattr(entry.message, "to", "")
-            row = [("you whisper to ", "accent"), (clip(printable(to), max(4, room - 16)), f"nick {to}")]
+            row = [("you whisper to @", "accent"), (clip(printable(to), max(4, room - 17)), f"nick {to}")]
         alike = "" if entry.own else self._faces.alike(entry.nick)
         if alike:
             row.append((f"  ! looks like {clip(printable(alike), 20)}", "alarm"))

@@ -83,7 +83,7 @@ def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
 def decode(body: bytes) -> list[Line | Act | Datum | None]:
     """The entries of an envelope; None in the place of one that this version cannot read. Raises Refusal."""
     try:
-        found: Sequence[Entry | None] = _all.decode(body)
+        found: Sequence[Line | Act | Datum | None] = _all.decode(body)
     except _TROUBLE:
         found = [_decode_one(bytes(raw)) for raw in _split(body)]
     return [_harmless(entry) if isinstance(entry, Datum) else entry for entry in found]
@@ -96,9 +96,9 @@ def _split(body: bytes) -> list[msgspec.Raw]:
         raise Refusal(Code.INVALID, f"not entries: {complaint(error)}") from None
 
 
-def _decode_one(raw: bytes) -> Entry | None:
+def _decode_one(raw: bytes) -> Line | Act | Datum | None:
     try:
-        entry: Entry = _one.decode(raw)
+        entry: Line | Act | Datum = _one.decode(raw)
     except _TROUBLE:
         return None
     return entry

@@ -115,5 +115,13 @@ def test_what_json_makes_of_values(value: Any, shown: Any) -> None:
     assert json.loads(encode_line(data(value)))["value"] == shown
 
 
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    value = {"t": "\x7f\x9b31m\u202e\u2028\U000e0041é日👨\u200d👩", "\u202ekey": ["\x85"]}
+    line = encode_line(value)
+    assert json.loads(line) == value
+    assert not {char for char in line.decode() if not char.isprintable()} - {"\n"}
+    assert "é日👨" in line.decode()
+
+
 def test_a_newline_in_a_text_is_no_newline_in_the_line() -> None:
     assert encode_line(Notice("a\nb", 1)) == b'{"type":"notice","text":"a\\nb","ts":1}\n'

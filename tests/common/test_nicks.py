@@ -54,6 +54,10 @@ def test_an_empty_nick_is_just_invalid(text: str) -> None:
         "-_-",
         "$",
         *(f"a{char}b" for char in '/@:,#<>"'),
+        *(f"a{char}" for char in "*~!·•…✓✔✗●▎─→"),
+        "-bob",
+        "you",
+        "You",
     ],
 )
 def test_bad_nicks(text: str) -> None:

@@ -79,7 +79,7 @@ def test_msg() -> None:
         stage.room.joins("two words")
         await stage.shows("two words")
         await stage.enters("/msg bob psst")
-        await stage.shows("you whisper to bob", "psst")
+        await stage.shows("you whisper to @bob", "psst")
         await stage.enters('/msg "two words" hush')
         await stage.shows("hush")
         await stage.enters("/msg eve psst")

@@ -234,7 +234,7 @@ def test_who_rings_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whispers_are_told_apart() -> None:
     async def scene(stage: Stage) -> None:
         stage.room.happens(Whisper("bob", "anna", "psst", START, "lobby", "w-1", key("bob"), True))
-        await stage.shows("bob whispers to you", "psst")
+        await stage.shows("@bob whispers to you", "psst")
 
     play(scene)
 
