@@ -82,6 +82,13 @@ async def _join(chat: Text, room: Room, rest: str) -> Go | None:
 
         code = str(parse_code(rest))
         return None if code == room.code else Go(code)
+    from sandpiper.common.codes import is_code_like
+
+    if is_code_like(rest):  # what is nearly a secret is not told to a broker
+        raise Refusal(
+            Code.INVALID,
+            "that reads like a room code: `sandpiper join` takes it; a room here that is called so is /join /ROOM",
+        )
     name = room_name(rest.removeprefix("/"))
     return None if name == room.name else Go(name)
 

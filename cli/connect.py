@@ -15,7 +15,7 @@ from sandpiper.cli.peering import manner_options
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.limits import BACKLOG_MOST
 from sandpiper.common.rooms import room_name
-from sandpiper.common.target import FORM, PORT, Target, parse_host
+from sandpiper.common.target import FORM, PORT, Target, parse_broker
 from sandpiper.peer import Room
 
 
@@ -44,7 +44,7 @@ def command(
     backlog: int,
     manner: Manner,
 ) -> None:
-    """Chat in a room of the broker TARGET, HOST[:PORT][/ROOM]. /help lists what one can do there.
+    """Chat in a room of the broker TARGET, HOST[:PORT][/ROOM] or a link to one. /help lists what one can do.
 
     In a pipe each line of stdin is a message; it ends once all of them are stored.
 
@@ -70,7 +70,7 @@ def chosen(target: str | None, host: str | None, port: int | None, room: str | N
         raise UsageError(f"where to? give {FORM}, such as localhost:{PORT}")
     if host and ":" in host and not host.startswith("["):
         words = f"[{host}]" if host.count(":") > 1 else host
-    aim = parse_host(words)
+    aim = parse_broker(words)
     try:
         return replace(aim, port=port or aim.port, room=room_name(room) if room else aim.room)
     except Refusal as refusal:

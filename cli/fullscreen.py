@@ -13,6 +13,7 @@ from click.exceptions import Exit
 from sandpiper.cli.chat import Attach, Manner, Opener
 from sandpiper.cli.dial import Aim, Dialer
 from sandpiper.cli.qr import qr_lines
+from sandpiper.common.codes import is_code_like
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.invite import Invite
 from sandpiper.common.rooms import room_name
@@ -63,9 +64,11 @@ class Rooms:
         """A target as on the command line; a mere word is a room at the broker one is at. Raises SandpiperError."""
         try:
             aim = parse_target(text)
-        except UsageError:
+        except UsageError as error:
             if self.home is None:
                 raise
+            if is_code_like(text):  # a mistyped code is no room: what is nearly a secret stays here
+                raise UsageError(f"{error}; a room here that is called so is /join /ROOM") from None
             try:
                 return replace(self.home, room=room_name(text.removeprefix("/")))
             except Refusal as refusal:

@@ -44,9 +44,12 @@ def service_options(log_name: str) -> Callable[[Decorated], Decorated]:
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Sets `stop` on Ctrl-C and SIGTERM, for a service that then exits 0."""
+    """Sets `stop` on Ctrl-C, SIGTERM and a closed terminal, for a service that then exits 0."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):  # by nohup
+            continue
         try:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows

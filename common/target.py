@@ -79,16 +79,20 @@ def parse_target(text: str) -> Target | RoomCode | Invite:
 
 
 def parse_broker(text: str) -> Target:
-    """The TARGET of a command that takes brokers only. Raises UsageError."""
-    from sandpiper.common.codes import is_code_like
-
+    """The TARGET of a command that takes brokers only: a host, a bare word too, or a link to one. Raises UsageError."""
     text = text.strip()
     if is_link(text):
-        raise UsageError(f"that is an invite link, and here a broker is wanted; give {FORM}")
-    if is_code_like(text):
-        raise UsageError(f"that reads like a room code, and here a broker is wanted; give {FORM}")
+        from sandpiper.common.invite import parse_invite
+
+        aim = parse_invite(text).aim
+        if not isinstance(aim, Target):
+            raise UsageError("that link leads to a room between peers: `sandpiper join` takes it")
+        return aim
     if not _names_broker(text):
-        _no_broker(text, FORM)
+        from sandpiper.common.codes import is_code_like
+
+        if is_code_like(text):
+            raise UsageError("that reads like a room code: `sandpiper join` takes it; a host needs its port then")
     return parse_host(text)
 
 
@@ -112,6 +116,8 @@ def parse_host(text: str, port: int = PORT) -> Target:
     """
     text = text.strip()
     parts = _SHAPE.fullmatch(text)
+    if "://" in text and not text.lower().startswith("tcp://"):
+        _fail(text, "is no broker's address", f"give {FORM}")
     if parts is None:
         if text.count(":") > 1 and "[" not in text and "//" not in text:
             _fail(text, f"is no broker ({FORM})", f"an IPv6 address goes in brackets: [::1]:{PORT}")

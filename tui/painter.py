@@ -126,7 +126,7 @@ class Painter:
         if not entry.verified:
             row.insert(0, ("~", "soft"))
         if entry.kind == "whisper":
-            row = [("@", "accent"), *row, (" whispers to you", "accent")]  # no nick has an @: nobody can call himself so
+            row = [("@", "accent"), *row, (" whispers to you", "accent")]  # no nick has an @
         elif entry.kind == "whispered":
             to = getattr(entry.message, "to", "")
             row = [("you whisper to @", "accent"), (clip(printable(to), max(4, room - 17)), f"nick {to}")]

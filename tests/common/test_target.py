@@ -87,7 +87,7 @@ def test_brokers(text: str, target: Target) -> None:
         ("foo:0", "a port is a number"),
         ("foo:65536", "a port is a number"),
         ("foo:٣", "a port is a number"),
-        ("http://foo/bar", "a port is a number"),
+        ("http://foo/bar", "is no broker's address"),
         ("foo/a/b", "invalid room name"),
         ("foo/.hidden", "invalid room name"),
         ("foo.org#", "has a fingerprint that is none"),
@@ -122,9 +122,9 @@ def test_a_link_is_an_invite() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("pine-ocean-42", "reads like a room code, and here a broker is wanted"),
-        ("sandpiper://join#pine-ocean-42", "is an invite link, and here a broker is wanted"),
-        ("foo", "'foo' is no broker (HOST[:PORT][/ROOM][#FINGERPRINT]); for a host of that name try foo:5000"),
+        ("pine-ocean-42", "reads like a room code: `sandpiper join` takes it"),
+        ("sandpiper://join#pine-ocean-42", "leads to a room between peers: `sandpiper join` takes it"),
+        ("http://chat.example.org/", "is no broker's address"),
     ],
 )
 def test_where_a_broker_is_wanted_nothing_else_will_do_and_no_code_is_quoted(text: str, says: str) -> None:
@@ -132,6 +132,11 @@ def test_where_a_broker_is_wanted_nothing_else_will_do_and_no_code_is_quoted(tex
         parse_broker(text)
     assert says in str(caught.value)
     assert "ocean" not in str(caught.value)
+
+
+def test_a_broker_is_a_host_or_a_link_to_one() -> None:
+    assert parse_broker("foo") == Target("foo")
+    assert parse_broker("sandpiper://connect/foo:5001/ops") == Target("foo", 5001, "ops")
 
 
 def test_a_service_is_an_address_alone() -> None:
