@@ -26,6 +26,7 @@ from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import LINES, LOCAL, socket_folder
 from sandpiper.common.io.sockets import context
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import FULL_PAUSE_S, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Ack
@@ -226,9 +227,7 @@ class Tee:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._until_printed(), QUIT_S)
         finally:
-            self._printing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._printing
+            await end(self._printing)
 
     async def _print(self) -> None:
         try:

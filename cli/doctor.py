@@ -19,6 +19,7 @@ from sandpiper.cli.peering import Peering, chosen_target
 from sandpiper.cli.secrets import code_options, password_options, resolve_password
 from sandpiper.cli.terminal import coloured
 from sandpiper.common.errors import Code, Refusal, SandpiperError, TrustError, Unreachable, UsageError
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import CLOCK_SKEW_S, PROBE_PATHS_S
 from sandpiper.common.lines import encode_line
 from sandpiper.common.target import DISCOVERY_PORT, PORT, Target, parse_host
@@ -243,8 +244,7 @@ class _Moved:
 
     async def close(self) -> None:
         """Reads no more."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
 
 async def _places(nameplate: int, *, lan: bool) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import QUIT_S
 from sandpiper.common.lines import TooLong
 from sandpiper.peer import Room
@@ -67,9 +68,7 @@ class Visit:
         try:
             await asyncio.wait({watching, typing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (watching, typing):
-                if not task.done():
-                    task.cancel()
+            await end(*(task for task in (watching, typing) if not task.done()))
             results = await asyncio.gather(watching, typing, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):

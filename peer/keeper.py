@@ -15,6 +15,7 @@ from collections.abc import Callable
 from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.io.tasks import end
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import BUS_S, CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S
 from sandpiper.common.target import Target
@@ -83,10 +84,7 @@ class Keeper:
         if self.session.state is State.INSIDE:
             with contextlib.suppress(Refusal, asyncio.TimeoutError):
                 await asyncio.wait_for(self.request(control.Bye(r=0)), _BYE_S)
-        if self._stayer is not None:
-            self._stayer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._stayer
+        await end(self._stayer)
         self._drop("closed")
         self._context.term()
 

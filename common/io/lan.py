@@ -17,6 +17,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
     INTERFACES_S,
     LAN_ADDRESSES,
@@ -94,8 +95,7 @@ class Lan:
         if self._watching is not None:
             async with self._one_at_a_time:  # never in the middle of something
                 self._watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watching
+            await end(self._watching)
         await self._follow()
 
     async def _watch(self) -> None:
@@ -183,9 +183,7 @@ class _Search:
         """Hears no more."""
         for browser in self._browsers:
             await browser.async_cancel()
-        for task in self._asking:
-            task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
+        await end(*self._asking)
 
     def _heard(self, responder: Responder, name: str) -> None:
         own = any(name in each.names for each in self._responders)

@@ -20,6 +20,7 @@ import ifaddr
 from zeroconf import DNSQuestionType, Error, IPVersion
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import LAN_INTERFACES
 
 Address = IPv4Interface | IPv6Interface
@@ -130,9 +131,7 @@ class Responder:
 
     async def _hush(self) -> None:
         """What is told of is told a few times, half a second long: no more of that."""
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+        await end(self._telling)
 
 
 def _usable(interface: Interface) -> tuple[list[str | int], IPVersion]:

@@ -17,6 +17,7 @@ from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import INTERFACES_S, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
@@ -182,10 +183,7 @@ class P2PEngine:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
+        await end(self._ticking)
         for waiting in self._whispers.values():
             waiting.cancel()
         await asyncio.gather(self._points.close(), self._ways.close(), return_exceptions=True)

@@ -17,6 +17,7 @@ import zmq
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import DISCOVERY_TRIES, FIND_LAN_S, FIND_PROBE_S, FIND_S, LOOKUP_S
 from sandpiper.common.rendezvous import Leased, PeerCard
 from sandpiper.common.target import DISCOVERY_PORT
@@ -343,10 +344,7 @@ class Points:
 
     async def close(self) -> None:
         """Gives everything up."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         endings: list[Awaitable[None]] = [point.close() for point in self.all]
         if self._lan is not None:
             endings.append(self._lan.close())

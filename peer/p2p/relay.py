@@ -7,7 +7,6 @@ its links belong to one person. The broker's word on who a body comes from is ju
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import time
@@ -19,6 +18,7 @@ from nacl.signing import SigningKey
 from sandpiper.common import control
 from sandpiper.common.errors import Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S, RELAY_AGAIN_S, RELAY_HWM
 from sandpiper.common.target import Target
 from sandpiper.peer import door
@@ -101,10 +101,7 @@ class RelayLink:
     async def close(self) -> None:
         """Says goodbye and lets go of everything; nobody is called any more."""
         self._was_up = False
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        await end(self._keeper)
         if self._dealer is not None and self._session.state is State.ENROLLED:
             self._dealer.say(control.encode(control.Bye(r=0)))
         self._session.events.clear()

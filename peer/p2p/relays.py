@@ -10,6 +10,7 @@ from typing import Any
 import zmq
 
 from sandpiper.common.errors import Refusal, SandpiperError
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import RELAY_OLD_TAG_S, RELAY_RETRY_S
 from sandpiper.common.packets import Card
 from sandpiper.common.target import Target, parse_host
@@ -142,7 +143,5 @@ class Relays:
         """Ends all."""
         for handle in self._old:
             handle.cancel()
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await end(*self._tasks.values())
         await asyncio.gather(*(link.close() for link, _ in self._links.values()), return_exceptions=True)

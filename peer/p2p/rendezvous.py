@@ -20,6 +20,7 @@ from zmq.utils import z85
 from sandpiper.common import rendezvous
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
     ANSWER_S,
     CONNECT_S,
@@ -109,11 +110,8 @@ class Rendezvous:
 
     async def close(self) -> None:
         """Gives up the lease and lets go of everything."""
-        if self._stayer is not None:
-            self._stayer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._stayer
-            self._stayer = None
+        await end(self._stayer)
+        self._stayer = None
         if self.up:
             with contextlib.suppress(Refusal, asyncio.TimeoutError):
                 await asyncio.wait_for(self._request(rendezvous.Bye(r=0)), _BYE_S)
