@@ -67,11 +67,16 @@ class Network:
             raise UsageError(f"{names}: that is for room codes, and TARGET is a broker; leave it out")
 
 
-def join_line(network: Network, code: str, password: bool, *, template: str = "") -> str:
-    """What others paste to join. `template` (with `{code}`) is another command's form of it."""
-    if template and not password:
+def join_line(network: Network, code: str, password: bool, access_code_file: str = "", *, template: str = "") -> str:
+    """What others paste to join. `template` (with `{code}`) is another command's form of it.
+
+    A broker's access code is no more in it than a password: only where to have it.
+    """
+    if template and not password and not access_code_file:
         return template.replace("{code}", code)
     words = ["sandpiper", "join", code, *network.words()]
+    if access_code_file:
+        words += ["--access-code-file", access_code_file]
     return shlex.join([*words, "--password"] if password else words)
 
 

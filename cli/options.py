@@ -22,12 +22,16 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who connects: nick, access code if one was given, and the folder of the profile; `named`: the nick was given."""
+    """Who connects: nick, access code if one was given, and the folder of the profile.
+
+    `named`: the nick was given; `access_code_file` is where the code is from, FILE if not from a file.
+    """
 
     nick: str
     access_code: str | None
     folder: Path
     named: bool = False
+    access_code_file: str = "FILE"
 
 
 def access_options(function: Decorated) -> Decorated:
@@ -57,7 +61,8 @@ def caller_options(function: Decorated) -> Callable[..., Any]:
     def wrapped(
         context: click.Context, /, *, nick: str | None, access_code: str, access_code_file: str, **rest: Any
     ) -> Any:
-        caller = Caller(chosen_nick(nick), resolve_access_code(context), folders().data, nick is not None)
+        code, file = resolve_access_code(context), access_code_file or "FILE"
+        caller = Caller(chosen_nick(nick), code, folders().data, nick is not None, file)
         return function(caller=caller, **rest)
 
     return wrapped

@@ -186,12 +186,15 @@ def hold(
         # Another room has another password, if any.
         return dialer.peers(parse_code(other), nick=nick, password=None)
 
-    run(chat(open_room, dialer, replace(manner, share=_share(peering, open_if_missing=open_if_missing))))
+    share = _share(peering, caller, open_if_missing=open_if_missing)
+    run(chat(open_room, dialer, replace(manner, share=share)))
 
 
-def _share(peering: Peering, *, open_if_missing: bool) -> Share:
+def _share(peering: Peering, caller: Caller, *, open_if_missing: bool) -> Share:
+    file = caller.access_code_file if caller.access_code is not None and peering.network.broker else ""
+
     def line(code: str, password: bool) -> str:
-        return join_line(peering.network, code, password, template=peering.template)
+        return join_line(peering.network, code, password, file, template=peering.template)
 
     opened = "the room's code is {code}; others join with"
     if open_if_missing:

@@ -89,6 +89,11 @@ class Brokered:
         """See Engine: a broker is there, or it is not."""
         return False
 
+    @property
+    def trouble(self) -> str:
+        """See Engine: `path` tells it."""
+        return ""
+
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
         return self.session.post(draft, now)

@@ -106,6 +106,10 @@ class Engine(Protocol):
     def alone(self) -> bool:
         """Whether nobody is there who could store anything, which is no fault of the connection."""
 
+    @property
+    def trouble(self) -> str:
+        """Why others that are there are not reached, in a line; empty if they are, or if that is not known."""
+
     async def start(self) -> None:
         """Enters the room. Raises SandpiperError."""
 

@@ -56,7 +56,8 @@ class PathChanged(msgspec.Struct, frozen=True, gc=False):
 class Warned(msgspec.Struct, frozen=True, gc=False):
     """Something that a person should know of, in words: a guess at the code, a person with another key, a cheat.
 
-    `kind` is one of `guess`, `code`, `key`, `cheat`, `roster`, `kick`, `lan`, `storage`, for programs.
+    `kind` is one of `guess`, `code`, `key`, `cheat`, `roster`, `kick`, `lan`, `relay`, `storage`, for
+    programs.
     """
 
     kind: str

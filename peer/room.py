@@ -212,8 +212,9 @@ class Room:
             self._check()
             left = engine.progressed_at + QUIT_S - time.monotonic()
             if left <= 0:
+                why = f" ({engine.trouble})" if engine.trouble else ""
                 raise Unreachable(
-                    f"{engine.where} has acknowledged nothing for {QUIT_S:.0f} s; what was sent may be lost"
+                    f"{engine.where} has acknowledged nothing for {QUIT_S:.0f} s{why}; what was sent may be lost"
                 )
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._motion(), left)

@@ -25,11 +25,12 @@ from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.packets import Card
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.peer.engine import PathInfo, Verification
-from sandpiper.peer.events import Entered, Event, PathChanged, Warned
+from sandpiper.peer.events import Entered, Event, Warned
 from sandpiper.peer.p2p.admit import Admission
 from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
 from sandpiper.peer.p2p.keyring import SessionKeys
 from sandpiper.peer.p2p.member import Member as Core
+from sandpiper.peer.p2p.outlook import Outlook, milliseconds
 from sandpiper.peer.p2p.outputs import Came, Drop, NewCard, NewEpoch, Reach, Settings
 from sandpiper.peer.p2p.peers import Peer, State, Way
 from sandpiper.peer.p2p.people import People
@@ -65,7 +66,8 @@ class P2PEngine:
         self._timer_at = float("inf")
         self._ticking: asyncio.Task[None] | None = None
         self._whispers: dict[str, asyncio.Future[None]] = {}
-        self._last_path = ""
+        self._outlook = Outlook(self._ways)
+        self._late: dict[Peer, asyncio.TimerHandle] = {}  # who came, and is not told of yet
         self._closed = False
 
     # Entering and leaving ----------------------------------------------------------------------------------
@@ -181,8 +183,9 @@ class P2PEngine:
         if self._closed:
             return
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, *self._late.values()):
+            if timer is not None:
+                timer.cancel()
         await end(self._ticking)
         for waiting in self._whispers.values():
             waiting.cancel()
@@ -212,6 +215,9 @@ class P2PEngine:
         self._ways.use_relays(self.core, announced)
 
     def _relays_moved(self) -> None:
+        for text in self._ways.refusals():
+            self.events.append(Warned("relay", text))
+            self._turned()
         if self._core is not None and self._core.gossip.card.relays != self._ways.relays:
             self._core.gossip.set_card(relays=self._ways.relays)
             self.turn()
@@ -262,11 +268,10 @@ class P2PEngine:
                 point.post(mailbox, answer)
             self.turn()
 
-    def cards(self, cards: list[PeerCard]) -> None:
+    def cards(self, point: Rendezvous, cards: list[PeerCard]) -> None:
         """The points: members' cards."""
         if self._core is not None:
-            for each in cards:
-                self._core.gossip.lease_card(each.blob)
+            self._outlook.leased[point] = {self._core.gossip.lease_card(each.blob) for each in cards}
             self.turn()
 
     def point_moved(self) -> None:
@@ -312,17 +317,22 @@ class P2PEngine:
                 self._ways.new_epoch(core, cut=command.cut)
 
     def _came(self, peer: Peer, *, here: bool) -> None:
+        late = self._late.pop(peer, None)
+        if late is not None:
+            late.cancel()
+            self._say_joined(peer)
         if not here:
             self.events.append(PeerLeft(self.name, peer.nick))
             return
         self._recognise(peer)
         if self._ways.address(peer.keys.curve) is None and peer.path(time.monotonic()) != "relay":
             # It was faster than our own line to it, which is about to stand.
-            self._loop.call_later(RELAY_AFTER_S, self._say_joined, peer)
+            self._late[peer] = self._loop.call_later(RELAY_AFTER_S, self._say_joined, peer)
         else:
             self._say_joined(peer)
 
     def _say_joined(self, peer: Peer) -> None:
+        self._late.pop(peer, None)
         address = self._ways.address(peer.keys.curve)
         at = PeerAt(peer.nick, address, peer.card.pub if peer.card is not None and address else None)
         self.events.append(PeerJoined(self.name, at))
@@ -383,22 +393,11 @@ class P2PEngine:
                     self.turn()
 
     def _summarise(self) -> None:
-        path, text = self._path_text()
-        if path != self._last_path:
-            self._last_path = path
-            self.events.append(PathChanged(path, text))
+        changed = self._outlook.changed(self.core, time.monotonic())
+        if changed is not None:
+            self.events.append(changed)
             self._turned()
         self.moved.set()
-
-    def _path_text(self) -> tuple[str, str]:
-        now = time.monotonic()
-        paths = [peer.path(now) for peer in self.core.peers.values() if peer.here and not peer.quiet]
-        if not paths:
-            waiting = any(peer.state is State.EXPECTED for peer in self.core.peers.values())
-            return ("connecting", "reaching the others") if waiting else ("alone", "nobody else is here")
-        words = [f"{paths.count(path)} {text}" for path, text in _WORDS.items() if path in paths]
-        worst = max(paths, key=list(_WORDS).index)
-        return worst, "connected: " + ", ".join(words)
 
     # See Engine --------------------------------------------------------------------------------------------
 
@@ -435,7 +434,7 @@ class P2PEngine:
     @property
     def path(self) -> str:
         """See Engine: the worst of the paths, `alone` without anybody."""
-        return self._path_text()[0]
+        return self._outlook.summary(self.core, time.monotonic())[0]
 
     @property
     def fingerprint(self) -> str:
@@ -462,7 +461,7 @@ class P2PEngine:
     def full(self) -> bool:
         """See Engine. Alone, nothing waits for anybody."""
         core = self._core
-        return core is not None and core.talk.full and not core.presence.alone
+        return core is not None and core.talk.full and not self.alone
 
     @property
     def empty(self) -> bool:
@@ -477,7 +476,12 @@ class P2PEngine:
     @property
     def alone(self) -> bool:
         """See Engine."""
-        return self.core.presence.alone
+        return self.core.presence.alone and not self._outlook.unreached(self.core)
+
+    @property
+    def trouble(self) -> str:
+        """See Engine."""
+        return self._outlook.trouble(self.core, time.monotonic())
 
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
@@ -511,7 +515,7 @@ class P2PEngine:
         now = time.monotonic()
         me = [] if core.settings.quiet else [Member(self.nick, self.fingerprint, True, "self")]
         return me + [
-            Member(peer.nick, peer.fingerprint, True, peer.path(now), _ms(peer.rtt_s))
+            Member(peer.nick, peer.fingerprint, True, peer.path(now), milliseconds(peer.rtt_s))
             for peer in core.peers.values()
             if peer.here and not peer.quiet
         ]
@@ -556,31 +560,7 @@ class P2PEngine:
 
     async def paths(self) -> list[PathInfo]:
         """See Engine."""
-        now = time.monotonic()
-        links = self._ways.links()
-        found = []
-        for peer in self.core.peers.values():
-            if peer.quiet or not (peer.here or peer.state is State.EXPECTED):
-                continue
-            link = links.get(peer.keys.curve)
-            error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
-            if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
-                error = f"{error}; {trouble}" if error else trouble
-            found.append(PathInfo(peer.nick, peer.fingerprint, peer.path(now), _ms(peer.rtt_s), error))
-        return found
-
-
-_WORDS: Final = {
-    "direct": "direct",
-    "lan": "on this network",
-    "relay": "by relay",
-    "via": "through others",
-    "none": "not reached",
-}
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
+        return self._outlook.paths(self.core, time.monotonic())
 
 
 def _randbelow(most: int) -> int:

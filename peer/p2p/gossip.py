@@ -201,15 +201,17 @@ class Gossip:
         if isinstance(own, Carded):
             self.take_card(peer, own.card, signed)
 
-    def lease_card(self, blob: bytes) -> None:
-        """A card as it lies at the discovery service."""
+    def lease_card(self, blob: bytes) -> bytes:
+        """A card as it lies at the discovery service; whose it is, empty if nobody's that we know of."""
         for epoch in list(self._member.keyring.epochs.values()):
             try:
-                self.read_card(packets.open_card(epoch, blob))
+                signed = packets.open_card(epoch, blob)
             except Refusal:
                 continue
-            return
+            self.read_card(signed)
+            return signed.session
         self._member.strangers += 1
+        return b""
 
     def _bye(self, peer: Peer, bye: Bye, signed: Signed, now: float) -> None:
         stands = [Frontier(signed.session, TALK, bye.talk, b""), Frontier(signed.session, DEEDS, bye.deeds, b"")]

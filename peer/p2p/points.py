@@ -39,8 +39,8 @@ class PointsHeard(Protocol):
     def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
         """A letter for our mailbox at that point."""
 
-    def cards(self, cards: list[PeerCard]) -> None:
-        """Members' sealed cards, as they lie at a point."""
+    def cards(self, point: Rendezvous, cards: list[PeerCard]) -> None:
+        """The other members' sealed cards, as they lie at a point now."""
 
     def point_moved(self) -> None:
         """A point came or went; `trouble` says why."""
@@ -59,7 +59,7 @@ class _Ear:
 
     def peers(self, cards: list[PeerCard]) -> None:
         """See RendezvousHeard."""
-        self.points.heard.cards(cards)
+        self.points.heard.cards(self.point, cards)
 
     def up(self) -> None:
         """See RendezvousHeard."""

@@ -58,6 +58,7 @@ class Ways:
         )
         self._relays = Relays(ctx, wish.profile, heard.relayed, heard.relays_moved)
         self._doors = (0, 0)
+        self._refused: set[str] = set()
         self._cutting: asyncio.TimerHandle | None = None
         self._outward: set[bytes] = set()
         self.hosts: list[str] = []
@@ -172,6 +173,13 @@ class Ways:
     def links(self) -> dict[bytes, Link]:
         """Our lines, for `/path`."""
         return self._mesh.links()
+
+    def refusals(self) -> list[str]:
+        """Why the brokers that were named are no relays, each reason once."""
+        found = [f"{broker} is no relay: {text}" for broker, text in self._relays.trouble.items()]
+        fresh = [text for text in found if text not in self._refused] if self._wish.broker else []
+        self._refused.update(fresh)
+        return fresh
 
     def trouble(self, peer: Peer) -> str:
         """Why a member that the mesh does not reach is reached by no relay either."""

@@ -300,3 +300,7 @@ def test_one_that_wants_no_relay_and_one_that_wants_nothing_else_say_so(
         bob = cast.join("bob", alice.code, "--path", "relay")
         assert "--path direct" in alice.path("bob", "none", "via")["error"]
         assert "none of our relays" in bob.path("alice", "none", "via")["error"]
+        bob.send("to nobody")
+        assert bob.leave() == 1
+        assert "alice is not reached: " in bob.stderr
+        assert "acknowledged nothing for 10 s" in bob.stderr

@@ -1,0 +1,83 @@
+"""The outlook: how each member is reached, and why not, in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sandpiper.peer.engine import PathInfo
+from sandpiper.peer.events import PathChanged
+from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.peers import NEVER, Peer, State
+from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.p2p.ways import Ways
+
+_WORDS: Final = {
+    "direct": "direct",
+    "lan": "on this network",
+    "relay": "by relay",
+    "via": "through others",
+    "none": "not reached",
+}
+_NAMED: Final = 3
+
+
+class Outlook:
+    """One session's. `leased` are the sessions that hold a lease at each discovery service, as it last said."""
+
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+        self._last = ("", "")
+        self.leased: dict[Rendezvous, set[bytes]] = {}
+
+    def summary(self, core: Member, now: float) -> tuple[str, str]:
+        """The worst of the paths, and all of them in words; `alone` without anybody."""
+        paths = [peer.path(now) for peer in core.peers.values() if peer.here and not peer.quiet]
+        if not paths:
+            if any(peer.state is State.EXPECTED for peer in core.peers.values()):
+                return "connecting", "reaching the others"
+            trouble = self.trouble(core, now)
+            return ("none", trouble) if trouble else ("alone", "nobody else is here")
+        words = [text for path, text in _WORDS.items() if path in paths]
+        return max(paths, key=list(_WORDS).index), "connected: " + ", ".join(words)
+
+    def changed(self, core: Member, now: float) -> PathChanged | None:
+        """The summary, if it is another than last time; why somebody is not reached may change all the time."""
+        path, text = self.summary(core, now)
+        known, self._last = self._last, (path, "" if path == "none" else text)
+        return None if self._last == known else PathChanged(path, text)
+
+    def unreached(self, core: Member) -> list[Peer]:
+        """Members that a discovery service knows to be there, and of whom we have never heard a word."""
+        leased = set().union(*self.leased.values())
+        return [
+            peer
+            for session, peer in core.peers.items()
+            if session in leased and peer.state in (State.EXPECTED, State.GONE) and peer.heard_at == NEVER
+        ]
+
+    def trouble(self, core: Member, now: float) -> str:
+        """Why these are not reached; empty without any."""
+        errors = [(peer.nick, self._error(peer, now)) for peer in self.unreached(core)[:_NAMED]]
+        return "; ".join(f"{nick} is not reached: {error or 'no answer'}" for nick, error in errors)
+
+    def paths(self, core: Member, now: float) -> list[PathInfo]:
+        """How each is reached."""
+        unreached = self.unreached(core)
+        return [
+            PathInfo(peer.nick, peer.fingerprint, peer.path(now), milliseconds(peer.rtt_s), self._error(peer, now))
+            for peer in core.peers.values()
+            if not peer.quiet and (peer.here or peer.state is State.EXPECTED or peer in unreached)
+        ]
+
+    def _error(self, peer: Peer, now: float) -> str:
+        """Why it is not reached, or not directly; empty if it is."""
+        link = self._ways.links().get(peer.keys.curve)
+        error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
+        if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
+            error = f"{error}; {trouble}" if error else trouble
+        return error
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    """As people and JSON are told."""
+    return None if seconds is None else round(seconds * 1000, 3)
