@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
@@ -29,6 +31,7 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _run(main: Coroutine[Any, Any, Result]) -> Result:
+    main = _mortal(main)
     if sys.platform == "win32":
         main = _wakeful(main)
         if sys.version_info < (3, 12):
@@ -36,6 +39,27 @@ def _run(main: Coroutine[Any, Any, Result]) -> Result:
     if sys.version_info >= (3, 12):
         return asyncio.run(main, loop_factory=asyncio.SelectorEventLoop)
     return asyncio.run(main)
+
+
+async def _mortal(main: Coroutine[Any, Any, Result]) -> Result:
+    """Ends by SIGTERM, or with its terminal, as by Ctrl-C: the others in a room are told goodbye."""
+    task, caught = asyncio.current_task(), list[int]()
+    assert task is not None
+
+    def end(number: int) -> None:
+        caught.append(number)
+        task.cancel()
+
+    with contextlib.suppress(NotImplementedError):  # Windows
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                asyncio.get_running_loop().add_signal_handler(number, end, number)
+    try:
+        return await main
+    except asyncio.CancelledError:
+        if caught:
+            raise Exit(128 + caught[0]) from None
+        raise
 
 
 async def _wakeful(main: Coroutine[Any, Any, Result]) -> Result:

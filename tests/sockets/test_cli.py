@@ -108,13 +108,14 @@ def test_a_reader_that_goes_ends_it_quietly(shell: Shell) -> None:
     assert listening.wait(DEADLINE_S) == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGINT to one process")
-def test_an_interrupted_client_is_exit_130(shell: Shell) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="signals to one process")
+@pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_an_interrupted_client_says_by_what(shell: Shell, number: str, status: int) -> None:
     listening = shell.start("listen", f"{shell.door}/head", "--after", "0")
     assert listening.stdout is not None
     listening.stdout.readline()
-    listening.send_signal(signal.SIGINT)
-    assert listening.wait(DEADLINE_S) == 130
+    listening.send_signal(getattr(signal, number))
+    assert listening.wait(DEADLINE_S) == status
     listening.stdout.close()
 
 
