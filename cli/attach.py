@@ -145,13 +145,13 @@ class Doors:
         else:
             self._bus.hold(False)
 
-    def _whisper(self, guest: Guest, to: str, text: str, name: str | None) -> None:
+    def _whisper(self, guest: Guest, to: str, text: str, name: str) -> None:
         if self._whispers >= TOOL_WHISPERS:
             raise Refusal(Code.TOO_MANY, "too many whispers wait for an answer")
         self._whispers += 1
         self._start(self._carry(guest, to, text, name))
 
-    async def _carry(self, guest: Guest, to: str, text: str, name: str | None) -> None:
+    async def _carry(self, guest: Guest, to: str, text: str, name: str) -> None:
         try:
             await asyncio.wait_for(self._room.whisper(to, text), QUIT_S)
         except Refusal as refusal:
@@ -159,7 +159,7 @@ class Doors:
         except asyncio.TimeoutError:
             self.desk.refuse(guest, Refusal(Code.NOT_HERE, f"no sign from {to}"), name)
         else:
-            self.desk.answer(guest, Ack(name or "", self.desk.room, None))
+            self.desk.answer(guest, Ack(name, self.desk.room, None))
         finally:
             self._whispers -= 1
 

@@ -10,6 +10,7 @@ topic changes. Tools and their coming and going are known here alone: they are n
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class Wire:
     publish: Callable[[list[bytes]], None]
     changed: Callable[[], None]
     moved: Callable[[], None]
-    whisper: Callable[[Guest, str, str, str | None], None]
+    whisper: Callable[[Guest, str, str, str], None]
     clock: Callable[[], float]
     wall: Callable[[], float]
 
@@ -129,6 +130,7 @@ class Desk:
         self._tools = _meter(PLAIN_FACTOR)
         self._stored: OrderedDict[tuple[object, str], int] = OrderedDict()
         self._count = 0
+        self._whispers = itertools.count(1)
         self._said: list[Item] = []
         self._answers: list[tuple[Guest, Item]] = []
 
@@ -276,6 +278,7 @@ class Desk:
         if was != seat.nick:
             self._notice(f"{was} is now {seat.nick}", "nick", seat.nick, was)
         self.answer(guest, NickSet(f"nick set to {seat.nick}", self._ts()))
+        self.settle()  # before whatever the client says next
 
     def publish(self, guest: Guest, room: str, draft: Draft) -> None:
         """See Port."""
@@ -291,15 +294,16 @@ class Desk:
     def whisper(self, guest: Guest, room: str, to: str, text: str, id: str | None) -> None:  # noqa: A002
         """See Port. To another tool here, or, with the tool's nick before it, to a member."""
         nick = self._seated(guest, room).nick or ANON
+        name = id or f"whisper-{next(self._whispers)}"
         wanted = fold(to.removeprefix(f"{self._host.nick}/"))
         here = [each for each, seat in self._seats.items() if seat.nick is not None and fold(seat.nick) == wanted]
         if not here or wanted == ANON:
-            self._wire.whisper(guest, to, f"[{nick}] {text}", id)
+            self._wire.whisper(guest, to, f"[{nick}] {text}", name)
             return
         ts = self._ts()
         for each in here:
-            self.answer(each, Whisper(nick, to, text, ts, self.room, id or "", self._host.fingerprint, False))
-        self.answer(guest, Ack(id or "", self.room, None))
+            self.answer(each, Whisper(nick, to, text, ts, self.room, name, self._host.fingerprint, False))
+        self.answer(guest, Ack(name, self.room, None))
 
     def refuse(self, guest: Guest, refusal: Refusal, id: str | None) -> None:  # noqa: A002
         """A whisper has not arrived."""
