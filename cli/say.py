@@ -13,7 +13,7 @@ from sandpiper.cli.options import Caller
 from sandpiper.cli.peering import Peering, target_options
 from sandpiper.cli.stdio import Input, Output, output
 from sandpiper.cli.visit import refused, stored, too_long
-from sandpiper.common.errors import Refusal, SandpiperError, UsageError
+from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.messages import Ack
 from sandpiper.peer import Pending, Room
@@ -62,7 +62,7 @@ async def _lines(room: Room, kind: str, receipts: Receipts) -> None:
     while (line := await source.read()) is not None:
         number += 1
         if isinstance(line, TooLong):
-            receipts.fail(SandpiperError(f"line {number}: {too_long().text}"))
+            receipts.fail(refused(Code.TOO_LARGE.value, f"line {number}: {too_long().text}"))
             continue
         if words := line.decode("utf-8", "replace").rstrip("\r"):
             try:
