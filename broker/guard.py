@@ -30,13 +30,15 @@ from sandpiper.common.limits import (
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What a connection had received, and what had surfaced of it, when that last moved; and likewise what its other
-    end had taken, at which time.
+    end had taken, at which time. `suspected`: too much has come in since, which a loop that was kept from the processor
+    may only not have read yet.
     """
 
     received: int
     surfaced: int
     taken: int
     taken_at: float
+    suspected: bool = False
 
 
 class Guard:
@@ -81,13 +83,14 @@ class Guard:
             out = surfaced.get(fd, 0)
             before = known.get((fd, peer), _Known(received, out, taken, now))
             if before.surfaced != out:
-                before = replace(before, received=received, surfaced=out)
+                before = replace(before, received=received, surfaced=out, suspected=False)
             if before.taken != taken or not waiting:
                 before = replace(before, taken=taken, taken_at=now)
-            if received - before.received > GUARD_UNFINISHED_BYTES or now - before.taken_at > GUARD_STALLED_S:
+            unfinished = received - before.received > GUARD_UNFINISHED_BYTES
+            if (unfinished and before.suspected) or now - before.taken_at > GUARD_STALLED_S:
                 cut += shut(fd)
             else:
-                self._known[fd, peer] = before
+                self._known[fd, peer] = replace(before, suspected=unfinished)
         return cut
 
     def _rebind(self) -> int:
