@@ -22,12 +22,13 @@ class CreateRoom(msgspec.Struct, tag_field="type", tag="create_room"):
 
 
 class RegisterPeer(msgspec.Struct, tag_field="type", tag="register_peer"):
-    """Adds the asker to a room's peers."""
+    """Adds the asker to a room's peers. The original has no `password` here: it was shown in a look-up."""
 
     code: str
     nick: str
     host: str
     port: int
+    password: str | None = None
 
 
 class LookupRoom(msgspec.Struct, tag_field="type", tag="lookup_room"):

@@ -1,7 +1,8 @@
 """The original's rooms: known by their whole code, with the peers' nicks and addresses in clear.
 
 They are of a kind of their own and never meet the sealed ones. A peer is there for as long as the connection that
-registered it.
+registered it, and nobody else takes its nick meanwhile: a place that could be taken over would be lost to its owner,
+who is not told, and whose only sign of life is the connection.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from sandpiper.common.limits import (
     ORIGINAL_ROOMS_PER_CONNECTION,
     ROOM_EXPIRES_S,
 )
+from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.original import (
     CreateRoom,
@@ -67,7 +69,7 @@ class Guest(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Room:
-    """`insiders` are the connections that may hear of its peers; `password` is a MAC."""
+    """`password` is a MAC. `insiders` are the connections that know the code and the password, `peers` some of them."""
 
     code: str
     home: str
@@ -116,11 +118,16 @@ class Originals:
         """The asker is among the peers from now on. Raises Refusal."""
         nick, port, host = valid_nick(request.nick), _port(request.port), _host(request.host or guest.address)
         room = self._room(guest, request.code, now)
+        if room.password is not None and guest not in room.insiders:
+            # The original's request has no password: its clients have shown it when they looked the room up.
+            if request.password is None:
+                raise Refusal(Code.ACCESS, "this room has a password: look it up with the password first")
+            self._check_password(room, guest, request.password, now)
         self._check_nick(room, guest, nick)
         known = room.peers.get(guest)
         if known is None and len(room.peers) >= ORIGINAL_PEERS:
             raise Refusal(Code.TOO_MANY, f"the room is full: at most {ORIGINAL_PEERS} peers")
-        self._enter(room, guest, insider=room.password is None)
+        self._enter(room, guest)
         if known is not None and known.nick != nick:
             self._tell(room, guest, PeerLeft(room.code, known.nick))
         peer = room.peers[guest] = Peer(nick, host, port)
@@ -144,9 +151,7 @@ class Originals:
     def depart(self, guest: Guest, now: float) -> None:
         """The connection has gone, and the peers that it registered with it."""
         for code in self._of.pop(guest, ()):
-            room = self._rooms.get(code)
-            if room is None:
-                continue
+            room = self._rooms[code]  # which is not forgotten before its last insider has gone
             room.insiders.discard(guest)
             room.active = now
             peer = room.peers.pop(guest, None)
@@ -156,7 +161,7 @@ class Originals:
     def tick(self, now: float) -> None:
         """Rooms in which nothing has happened for long enough are gone. A connected peer is something."""
         for room in list(self._rooms.values()):
-            if room.peers or room.insiders:
+            if room.insiders:
                 room.active = now
             elif now - room.active >= ROOM_EXPIRES_S:
                 self._forget(room)
@@ -190,30 +195,27 @@ class Originals:
         self._guesses.charge(guest.address, 1.0, now)
 
     def _check_nick(self, room: Room, guest: Guest, nick: str) -> None:
-        """One nick, one peer; but who comes again from the same address takes its place."""
-        for other, peer in list(room.peers.items()):
-            if other is not guest and peer.nick == nick:
-                if household(other.address) != household(guest.address):
-                    raise Refusal(Code.NICK_TAKEN, f"the nick {nick} is taken in this room")
-                del room.peers[other]
+        # The address is no excuse: behind one router or tunnel all have the same. One whose line has died is let go of
+        # by TCP keep-alive.
+        if any(other is not guest and fold(peer.nick) == fold(nick) for other, peer in room.peers.items()):
+            raise Refusal(Code.NICK_TAKEN, f"the nick {nick} is taken in this room; choose another")
 
     def _check_space(self, guest: Guest, home: str, now: float) -> None:
         most = ORIGINAL_ROOMS_PER_ADDRESS * (DISCOVERY_LOOPBACK if home == "loopback" else 1)
         if self._creates.take(guest.address, 1.0, now) or self._by_home[home] >= most:
             raise Refusal(Code.TOO_MANY, "too many new rooms from your address; try again later")
         if len(self._rooms) >= ORIGINAL_ROOMS:
-            empty = [room for room in self._rooms.values() if not room.peers and not room.insiders]
+            empty = [room for room in self._rooms.values() if not room.insiders]
             if not empty:
                 raise Refusal(Code.TOO_MANY, "this service has too many rooms; try again later")
             self._forget(min(empty, key=lambda room: room.active))
 
-    def _enter(self, room: Room, guest: Guest, *, insider: bool = True) -> None:
+    def _enter(self, room: Room, guest: Guest) -> None:
         codes = self._of.setdefault(guest, set())
         if room.code not in codes and len(codes) >= ORIGINAL_ROOMS_PER_CONNECTION:
             raise Refusal(Code.TOO_MANY, f"at most {ORIGINAL_ROOMS_PER_CONNECTION} rooms a connection")
         codes.add(room.code)
-        if insider:
-            room.insiders.add(guest)
+        room.insiders.add(guest)
 
     def _tell(self, room: Room, but: Guest, message: msgspec.Struct) -> None:
         for guest in room.insiders:

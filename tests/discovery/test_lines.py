@@ -93,6 +93,24 @@ def test_the_originals_conversation() -> None:
     assert alice.hear() == [{"type": "peer_left", "code": room["code"], "nick": "bob"}]
 
 
+def test_an_original_client_is_told_why_it_is_not_registered() -> None:
+    alice = Client()
+    bob = Client(alice.rooms, "192.0.2.2")
+    code = alice.say(type="create_room", nick="alice", listen_port=6001, password="s3cret")["code"]
+    peer = {"type": "register_peer", "code": code, "nick": "alice", "host": "h", "port": 6002}
+    assert bob.say(**peer) == {
+        "type": "error",
+        "text": "this room has a password: look it up with the password first",
+        "ts": TS,
+    }
+    assert bob.say(**peer, password="wrong")["text"] == "wrong password"
+    taken = {"type": "error", "text": "the nick alice is taken in this room; choose another", "ts": TS}
+    assert bob.say(**peer, password="s3cret") == taken
+    assert bob.say(type="lookup_room", code=code, nick="bob", password="s3cret")["type"] == "room_info"
+    assert bob.say(**peer) == taken
+    assert bob.say(**{**peer, "nick": "bob"}) == {"type": "peer_registered", "success": True}
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [

@@ -101,13 +101,22 @@ def test_registering_anew_replaces(rooms: Originals) -> None:
     assert len(rooms.lookup(alice, LookupRoom(code, "alice"), 0.0).peers) == 1
 
 
-def test_a_nick_is_one_peers_until_its_owner_comes_again(rooms: Originals) -> None:
-    alice = Client()
+@pytest.mark.parametrize("address", ["192.0.2.2", "192.0.2.3"])
+@pytest.mark.parametrize("nick", ["bob", "Bob", "alice"])
+def test_a_nick_is_its_connections_for_as_long_as_that_is_open(rooms: Originals, address: str, nick: str) -> None:
+    alice, bob, second, watcher = Client("192.0.2.2"), Client("192.0.2.2"), Client(address), Client()
     code = created(rooms, alice)
-    rooms.register(Client("192.0.2.2"), RegisterPeer(code, "bob", "h", 1), 0.0)
-    assert code_of(rooms.register, Client("192.0.2.3"), RegisterPeer(code, "bob", "h", 1), 0.0) is Code.NICK_TAKEN
-    rooms.register(Client("192.0.2.2"), RegisterPeer(code, "bob", "h", 2), 0.0)
-    assert [peer.port for peer in rooms.lookup(alice, LookupRoom(code, "alice"), 0.0).peers] == [2]
+    rooms.register(bob, RegisterPeer(code, "bob", "h", 1), 0.0)
+    rooms.lookup(watcher, LookupRoom(code, "watcher"), 0.0)
+    assert code_of(rooms.register, second, RegisterPeer(code, nick, "h", 2), 0.0) is Code.NICK_TAKEN
+    rooms.depart(second, 0.0)
+    assert not watcher.heard
+    assert rooms.lookup(watcher, LookupRoom(code, "watcher"), 0.0).peers == [
+        Peer("alice", "192.0.2.2", 6001),
+        Peer("bob", "h", 1),
+    ]
+    rooms.depart(alice if nick == "alice" else bob, 1.0)
+    assert rooms.register(Client(address), RegisterPeer(code, nick, "h", 2), 1.0) == PeerRegistered(success=True)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +145,32 @@ def test_a_password_keeps_the_peers_from_others(rooms: Originals) -> None:
     code = created(rooms, alice, password="s3cret")
     assert code_of(rooms.lookup, mallory, LookupRoom(code, "mallory"), 0.0) is Code.ACCESS
     assert code_of(rooms.lookup, mallory, LookupRoom(code, "mallory", "wrong"), 0.0) is Code.ACCESS
-    rooms.register(mallory, RegisterPeer(code, "mallory", "h", 1), 0.0)
-    assert rooms.lookup(bob, LookupRoom(code, "bob", "s3cret"), 0.0).peers[0].nick == "alice"
+    for nick in ("mallory", "alice"):  # nor whose nicks are taken
+        assert code_of(rooms.register, mallory, RegisterPeer(code, nick, "h", 1), 0.0) is Code.ACCESS
+    assert not alice.heard
+    assert rooms.lookup(bob, LookupRoom(code, "bob", "s3cret"), 0.0).peers == [Peer("alice", "192.0.2.1", 6001)]
     rooms.register(bob, RegisterPeer(code, "bob", "h", 1), 0.0)
+    rooms.register(alice, RegisterPeer(code, "alice", "h", 1), 0.0)  # who gave the room its password knows it
     assert not mallory.heard
     assert b"s3cret" not in repr(rooms._rooms).encode()
+
+
+def test_the_password_may_come_with_the_registration(rooms: Originals) -> None:
+    alice, bob = Client(), Client("192.0.2.2")
+    code = created(rooms, alice, password="s3cret")
+    assert code_of(rooms.register, bob, RegisterPeer(code, "bob", "h", 1, "wrong"), 0.0) is Code.ACCESS
+    assert not alice.heard
+    rooms.register(bob, RegisterPeer(code, "bob", "h", 1, "s3cret"), 0.0)
+    assert alice.heard == [PeerJoined(code, Peer("bob", "h", 1))]
+
+
+def test_a_password_is_shown_by_each_connection_for_each_room(rooms: Originals) -> None:
+    alice, bob = Client(), Client("192.0.2.2")
+    code, other = (created(rooms, alice, password="s3cret") for _ in range(2))
+    rooms.lookup(bob, LookupRoom(code, "bob", "s3cret"), 0.0)
+    assert code_of(rooms.register, bob, RegisterPeer(other, "bob", "h", 1), 0.0) is Code.ACCESS
+    assert code_of(rooms.register, Client("192.0.2.2"), RegisterPeer(code, "bob", "h", 1), 0.0) is Code.ACCESS
+    assert code_of(rooms.register, bob, RegisterPeer(code, "bob", "h", 1), 0.0) is None
 
 
 def test_guesses_of_codes_are_counted_by_address(rooms: Originals) -> None:
@@ -156,8 +186,12 @@ def test_guesses_of_codes_are_counted_by_address(rooms: Originals) -> None:
 
 def test_guesses_of_a_password_are_counted_by_room(rooms: Originals) -> None:
     code = created(rooms, Client(), password="s3cret")
+    ways: tuple[tuple[Callable[..., Any], LookupRoom | RegisterPeer], ...] = (
+        (rooms.lookup, LookupRoom(code, "x", "wrong")),
+        (rooms.register, RegisterPeer(code, "x", "h", 1, "wrong")),
+    )
     tries = [
-        code_of(rooms.lookup, Client(f"203.0.113.{n}"), LookupRoom(code, "x", "wrong"), 0.0)
+        code_of(ways[n % 2][0], Client(f"203.0.113.{n}"), ways[n % 2][1], 0.0)
         for n in range(int(ORIGINAL_ROOM_GUESSES) + 20)
     ]
     assert tries.count(Code.ACCESS) == ORIGINAL_ROOM_GUESSES
@@ -207,15 +241,3 @@ def test_rooms_expire_when_nothing_happens(rooms: Originals) -> None:
     rooms.tick(ROOM_EXPIRES_S * 5)
     assert len(rooms) == 0
     rooms.depart(alice, ROOM_EXPIRES_S * 6)
-
-
-def test_one_replaced_and_forgotten_leaves_quietly(rooms: Originals) -> None:
-    alice, first, second = Client("192.0.2.1"), Client("192.0.2.2"), Client("192.0.2.2")
-    code = created(rooms, alice, password="p")
-    for client in (first, second):
-        rooms.register(client, RegisterPeer(code, "bob", "h", 1), 0.0)
-    rooms.depart(alice, 0.0)
-    rooms.depart(second, 0.0)
-    rooms.tick(ROOM_EXPIRES_S)
-    assert len(rooms) == 0
-    rooms.depart(first, ROOM_EXPIRES_S)

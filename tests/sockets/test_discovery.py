@@ -272,6 +272,23 @@ def test_original_clients_find_each_other(service: RunningDiscovery) -> None:
         assert alice.hear() == {"type": "peer_left", "code": code, "nick": "bob"}
 
 
+def test_nobody_takes_an_original_client_s_place(service: RunningDiscovery) -> None:
+    with Lines(service) as alice, Lines(service) as bob, Lines(service) as watcher:
+        alice.say(type="create_room", nick="alice", listen_port=6001)
+        code = alice.hear()["code"]
+        bob.say(type="register_peer", code=code, nick="bob", host="h", port=6002)
+        assert bob.hear()["type"] == "peer_registered"
+        assert alice.hear()["type"] == "peer_joined"
+        for nick in ("alice", "bob"):
+            with Lines(service) as second:
+                second.say(type="register_peer", code=code, nick=nick, host="h", port=6003)
+                assert second.hear()["text"] == f"the nick {nick} is taken in this room; choose another"
+        bob.close()
+        assert alice.hear() == {"type": "peer_left", "code": code, "nick": "bob"}  # and before it nothing
+        watcher.say(type="lookup_room", code=code, nick="carol")
+        assert [peer["nick"] for peer in watcher.hear()["peers"]] == ["alice"]
+
+
 def test_the_two_kinds_of_room_never_meet(service: RunningDiscovery) -> None:
     with Lines(service) as alice, Asker(service) as asker:
         alice.say(type="create_room", nick="alice", listen_port=6001)
