@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,30 +80,54 @@ class World:
         return ["--local", "--discovery", self.discovery.door]
 
 
+@contextmanager
+def member(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on, for the time of a scene."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandpiper.cli", *words],
+        env={**os.environ, "SANDPIPER_HOME": str(home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE_S)
+
+
+def hears(process: subprocess.Popen[str], kind: str) -> dict[str, Any]:
+    """The next object of that kind, passing over others."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        said: dict[str, Any] = json.loads(line)
+        if said["type"] == kind:
+            return said
+    raise AssertionError(f"it ended without {kind}")
+
+
+def says(process: subprocess.Popen[str], **said: str) -> None:
+    """One request."""
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(said) + "\n")
+    process.stdin.flush()
+
+
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("services")
     (folder / "code").write_text("hush-hush\n")
     discovery = RunningDiscovery(folder / "discovery" / "data")
-    alice = subprocess.Popen(
-        [sys.executable, "-m", "sandpiper.cli", "create", "--json", "--local", "--discovery", discovery.door],
-        env={**os.environ, "SANDPIPER_HOME": str(folder / "alice")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
     try:
-        assert alice.stdout is not None
-        while (said := json.loads(alice.stdout.readline()))["type"] != "room_created":
-            pass
         with (
+            member(folder / "alice", "create", "--json", "--local", "--discovery", discovery.door) as alice,
             running(folder / "broker" / "data") as broker,
             running(folder / "guarded" / "data", "--access-code-file", str(folder / "code")) as guarded,
         ):
-            yield World(folder, broker, guarded, discovery, said["code"])
+            yield World(folder, broker, guarded, discovery, hears(alice, "room_created")["code"])
     finally:
-        alice.kill()
-        alice.communicate(timeout=DEADLINE_S)
         discovery.stop()
 
 
@@ -177,18 +202,30 @@ def another_identity(world: World) -> Ended:
 
 def taken_nick(world: World) -> Ended:
     words = ["connect", world.broker.door, "--json", "--nick", "ann"]
-    first = subprocess.Popen(
-        [sys.executable, "-m", "sandpiper.cli", *words],
-        env={**os.environ, "SANDPIPER_HOME": str(world.home / "ann")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert first.stdout is not None
-        first.stdout.readline()
+    with member(world.home / "ann", *words) as first:
+        hears(first, "joined")
         return world.run(*words)
-    finally:
-        first.communicate(timeout=DEADLINE_S)
+
+
+def full_room(world: World) -> Ended:
+    with member(world.home / "ann", "create", "--json", "--capacity", "2", *world.join) as ann:
+        code = hears(ann, "room_created")["code"]
+        with member(world.home / "bob", "join", code, "--json", *world.join) as bob:
+            hears(bob, "joined")
+            hears(ann, "peer_joined")
+            return world.run("join", code, "--json", *world.join)
+
+
+def removed(world: World) -> Ended:
+    with member(world.home / "ann", "create", "--json", *world.join) as ann:
+        code = hears(ann, "room_created")["code"]
+        with member(world.home / "bob", "join", code, "--json", "--nick", "bob", *world.join) as bob:
+            hears(ann, "peer_joined")
+            says(ann, type="msg", text="hello")
+            hears(bob, "msg")  # there is a way to tell it: who is removed before it has one finds shut doors only
+            says(ann, type="kick", nick="bob")
+            ended = bob.wait(DEADLINE_S)  # with its input open, or it would leave by itself
+            return Ended(ended, bob.communicate(timeout=DEADLINE_S)[1])
 
 
 def failing_command(world: World) -> Ended:
@@ -232,6 +269,8 @@ SCENES: dict[str, Callable[[World], Ended]] = {
         "join", "pine-ocean-999998", "--json", *world.join
     ),
     "the nick … is taken; try another --nick": taken_nick,
+    "the room is full: … sessions, as its creator chose; …": full_room,
+    "you have been removed from this room by one of its owners, for good; …": removed,
     "the key of … has changed (it is … now): somebody may be in between. …": changed_key,
     "… of … messages came within … s": lambda world: world.run(
         "listen", f"{world.broker.door}/empty", "--count", "1", "--timeout", "0.1"

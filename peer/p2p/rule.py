@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from sandpiper.peer.p2p.member import Member
 
 _PASSWORD_WORDS = 3
+# What a person reads last of the room, so they end with what is left to do.
+_FULL = (
+    "the room is full: {} sessions, as its creator chose; "
+    "ask somebody to leave, or for another room, opened with a larger --capacity"
+)
+_REMOVED = (
+    "you have been removed from this room by one of its owners, for good; "
+    "ask them, or open another with `sandpiper create`"
+)
 
 
 class Rule:
@@ -56,7 +65,7 @@ class Rule:
         """Why nobody can come in, if so."""
         capacity = self._member.ledger.founding.capacity
         here = 1 + sum(peer.here for peer in self._member.peers.values())
-        return f"the room is full: {capacity} sessions, as its creator chose" if here >= capacity else ""
+        return _FULL.format(capacity) if here >= capacity else ""
 
     def may_enter(self, application: Application) -> None:
         """Raises Refusal for who knows the code but is not to come in."""
@@ -64,7 +73,7 @@ class Rule:
         if not keys.holds(member.keyring.room):
             raise Refusal(Code.INVALID, "the identity does not vouch for the session")
         if keys.identity in member.ledger.state.banned:
-            raise Refusal(Code.NOT_JOINED, "you have been removed from this room")
+            raise Refusal(Code.NOT_JOINED, _REMOVED)
         if full := self.full():
             raise Refusal(Code.TOO_MANY, full)
         if application.card.session != keys.session or keys.session == member.session:
@@ -142,7 +151,7 @@ class Rule:
             member.replica.open(session)  # whom it had let in, and what it had said, still count
             member.replica.end(session, talk, deeds)
         if member.session in state.gone:
-            member.broken = member.broken or Rejected("you have been removed from the room by one of its owners")
+            member.broken = member.broken or Rejected(_REMOVED)
 
     def _floor(self, session: bytes) -> None:
         """From where a newcomer may read."""
