@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry
@@ -13,7 +13,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import make_wsgi_app
 from prometheus_client.registry import Collector
 
+from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.reasons import reason
+
 STUCK_S = 5.0
+_HOST: Final = "127.0.0.1"
+_UNPRIVILEGED, _HIGHEST = 1024, 65535
+_USUAL: Final = 9464  # where exporters of one program's own metrics are by custom
 
 
 class Samples(Collector):
@@ -34,8 +40,22 @@ class _Quiet(WSGIRequestHandler):
         """Scrapes are no news."""
 
 
+def _open(port: int, app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> WSGIServer:
+    try:
+        return make_server(_HOST, port, app, handler_class=_Quiet)
+    except OSError as error:
+        other = port + 1 if _UNPRIVILEGED <= port < _HIGHEST else _USUAL
+        raise SandpiperError(
+            f"cannot serve metrics on {_HOST}, port {port}: {reason(error)}; "
+            f"give another, such as --metrics-port {other}"
+        ) from error
+
+
 class MetricsServer:
-    """Serves on loopback until closed. `beat` gives when the loop last turned, `trouble` what is wrong, if anything."""
+    """Serves on loopback until closed. `beat` gives when the loop last turned, `trouble` what is wrong, if anything.
+
+    Raises SandpiperError, not OSError, which the service would take for its own door's.
+    """
 
     def __init__(
         self,
@@ -62,7 +82,7 @@ class MetricsServer:
                     start("404 Not Found", [("Content-Type", "text/plain")])
                     return [b"/metrics or /healthz\n"]
 
-        self._server: WSGIServer = make_server("127.0.0.1", port, app, handler_class=_Quiet)
+        self._server = _open(port, app)
         self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()
 

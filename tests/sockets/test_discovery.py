@@ -222,6 +222,24 @@ def test_a_port_in_use_is_one_line_and_exit_1(service: RunningDiscovery, tmp_pat
     assert "--port" in line
 
 
+def test_a_metrics_port_in_use_is_named_and_the_door_is_not_blamed(service: RunningDiscovery, tmp_path: Path) -> None:
+    for command in ("discovery", "broker"):
+        words = [command, "--json", "--port", "0", "--data", str(tmp_path / command)]
+        second = subprocess.run(
+            [sys.executable, "-m", "sandpiper.cli", *words, "--metrics-port", str(service.port)],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert (second.returncode, second.stdout) == (1, "")
+        (line,) = second.stderr.splitlines()
+        assert line == (
+            f"sandpiper: cannot serve metrics on 127.0.0.1, port {service.port}: Address already in use; "
+            f"give another, such as --metrics-port {service.port + 1}"
+        )
+
+
 def test_health_and_metrics(tmp_path: Path) -> None:
     port = free_port()
     with discovering(tmp_path / "data", "--metrics-port", str(port)) as service, Asker(service) as asker:
