@@ -18,9 +18,10 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from sandpiper.common.errors import Code, Refusal, SandpiperError, Unreachable
+from sandpiper.common.errors import Code, Refusal, SandpiperError, Unreachable, UsageError
 from sandpiper.common.limits import EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
+from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.target import Target, parse_host
 from sandpiper.peer.brokered import Brokered
 from sandpiper.peer.engine import Engine, PathInfo, Verification
@@ -52,15 +53,23 @@ def connect(
 
     `target` is HOST[:PORT][/ROOM][#FINGERPRINT]. Without `member` it joins unannounced; without `listen` it only
     writes. `backlog` stored messages come first, or all those after seq `after`. Entering raises Unreachable,
-    AccessDenied, TrustError, Rejected.
+    AccessDenied, TrustError, Rejected; a target or a nick that is none is a UsageError here already.
     """
     aim = parse_host(target) if isinstance(target, str) else target
-    wish = Wish(aim.room, nick, member, listen, after, backlog)
+    wish = Wish(aim.room, chosen_nick(nick), member, listen, after, backlog)
 
     def engine(turned: Callable[[], None]) -> Engine:
         return Brokered(aim, wish, access_code, profile or Profile.default(), one_port=one_port, turned=turned)
 
     return Room(engine)
+
+
+def chosen_nick(nick: str) -> str:
+    """`nick`, or nothing for none. Raises UsageError: the others would see a fingerprint in its place, or nobody."""
+    try:
+        return valid_nick(nick) if nick else ""
+    except Refusal as refusal:
+        raise UsageError(refusal.text) from None
 
 
 class Room:

@@ -11,7 +11,7 @@ from sandpiper.common.nicks import ANON
 from sandpiper.peer.engine import Engine
 from sandpiper.peer.p2p.wish import Embed, How, P2PWish
 from sandpiper.peer.profile import Profile
-from sandpiper.peer.room import Room
+from sandpiper.peer.room import Room, chosen_nick
 
 PATHS = ("auto", "direct", "relay")
 HISTORIES = ("epoch", "all", "none")
@@ -24,14 +24,14 @@ def create(
     words: int = 2,
     capacity: int = CAPACITY,
     history: str = "epoch",
-    discovery: Sequence[str] = (),
-    broker: Sequence[str] = (),
+    discovery: str | Sequence[str] = (),
+    broker: str | Sequence[str] = (),
     access_code: str | None = None,
     path: str = "auto",
     lan: bool = True,
     local: bool = False,
     listen: str | None = None,
-    advertise: Sequence[str] = (),
+    advertise: str | Sequence[str] = (),
     quiet: bool = False,
     embed: Embed | None = None,
     profile: Profile | None = None,
@@ -40,7 +40,7 @@ def create(
 
     Without `discovery` (HOST:PORT, one or several) a service on this machine is used, or made with `embed`
     (`sandpiper.cli.embed.embed` is one). `history` is how far back a joiner sees: to the last new key (`epoch`), `all`,
-    or `none`. Entering raises Unreachable, TrustError, Rejected.
+    or `none`. Entering raises Unreachable, TrustError, Rejected; a nick that is none is a UsageError here already.
     """
     return _room(
         How.CREATE, None, nick=nick, password=password, words=words, capacity=capacity, history=history,
@@ -58,14 +58,14 @@ def join(
     words: int = 2,
     capacity: int = CAPACITY,
     history: str = "epoch",
-    discovery: Sequence[str] = (),
-    broker: Sequence[str] = (),
+    discovery: str | Sequence[str] = (),
+    broker: str | Sequence[str] = (),
     access_code: str | None = None,
     path: str = "auto",
     lan: bool = True,
     local: bool = False,
     listen: str | None = None,
-    advertise: Sequence[str] = (),
+    advertise: str | Sequence[str] = (),
     quiet: bool = False,
     backlog: int | None = None,
     embed: Embed | None = None,
@@ -75,7 +75,7 @@ def join(
 
     `quiet` enters unannounced; of the messages that are there the newest `backlog` come first, or all. With
     `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable, TrustError,
-    Rejected; a code with a word that is in no list is a UsageError here already.
+    Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
     """
     parsed = parse_code(code) if isinstance(code, str) else code
     return _room(
@@ -88,23 +88,31 @@ def join(
 
 def _room(
     how: How, code: RoomCode | None, *, nick: str, password: str | None, words: int, capacity: int, history: str,
-    discovery: Sequence[str], broker: Sequence[str], access_code: str | None, path: str, lan: bool, local: bool,
-    listen: str | None, advertise: Sequence[str], quiet: bool, backlog: int | None, embed: Embed | None,
-    profile: Profile | None,
+    discovery: str | Sequence[str], broker: str | Sequence[str], access_code: str | None, path: str, lan: bool,
+    local: bool, listen: str | None, advertise: str | Sequence[str], quiet: bool, backlog: int | None,
+    embed: Embed | None, profile: Profile | None,
 ) -> Room:  # fmt: skip
     if path not in PATHS or history not in HISTORIES:
         raise UsageError(f"path is one of {', '.join(PATHS)}, history one of {', '.join(HISTORIES)}")
     if not 2 <= words <= 8 or not 2 <= capacity <= CAPACITY_MOST:
         raise UsageError(f"a code has 2 to 8 words, a room takes 2 to {CAPACITY_MOST} sessions")
+    called = chosen_nick(nick) or ANON
 
     def engine(turned: Callable[[], None]) -> Engine:
         from sandpiper.peer.p2p.engine import P2PEngine
 
         wish = P2PWish(
-            how, code, nick or ANON, profile or Profile.default(), password, words, capacity, history,
-            tuple(discovery), tuple(broker), access_code, path, lan and not local, local, listen, tuple(advertise),
-            quiet, backlog, embed,
+            how, code, called, profile or Profile.default(), password, words, capacity, history,
+            _several(discovery), _several(broker), access_code, path, lan and not local, local, listen,
+            _several(advertise), quiet, backlog, embed,
         )  # fmt: skip
         return P2PEngine(wish, turned)
 
     return Room(engine)
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    # A string is a sequence too, of its letters.
+    if isinstance(given, str):
+        return (given,) if given else ()
+    return tuple(given)

@@ -1,0 +1,70 @@
+"""What the library's front takes, and what it says of what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandpiper.common.errors import UsageError
+from sandpiper.peer import connect, create, join
+from sandpiper.peer.p2p.wish import P2PWish
+from sandpiper.peer.profile import Profile
+from sandpiper.peer.room import Room
+
+CODE = "pine-ocean-42"
+ENTRANCES: list[Callable[..., Room]] = [
+    create,
+    lambda **given: join(CODE, **given),
+    lambda **given: connect("localhost", **given),
+]
+
+
+@pytest.mark.parametrize("enter", ENTRANCES)
+@pytest.mark.parametrize("nick", ["alice/thermo", " ", "b\x1b[2J", "-n", "a" * 33, "you"])
+def test_what_is_no_nick_is_refused_at_once(enter: Callable[..., Room], nick: str) -> None:
+    with pytest.raises(UsageError, match="invalid nick"):
+        enter(nick=nick)
+
+
+@pytest.mark.parametrize("enter", ENTRANCES)
+@pytest.mark.parametrize("nick", ["", "anon", "alice"])
+def test_what_is_a_nick_or_none_is_taken(enter: Callable[..., Room], nick: str) -> None:
+    assert isinstance(enter(nick=nick), Room)
+
+
+@pytest.fixture
+def wished(monkeypatch: pytest.MonkeyPatch) -> Callable[..., P2PWish]:
+    """What a call of `create` or `join` wishes for."""
+    wishes: list[P2PWish] = []
+
+    def no_engine(wish: P2PWish, turned: Callable[[], None]) -> Any:
+        wishes.append(wish)
+
+    monkeypatch.setattr("sandpiper.peer.p2p.engine.P2PEngine", no_engine)
+
+    def wished(enter: Callable[..., Room], **given: Any) -> P2PWish:
+        enter(profile=Profile.ephemeral(), **given)._make(lambda: None)
+        return wishes.pop()
+
+    return wished
+
+
+@pytest.mark.parametrize("enter", ENTRANCES[:2])
+@pytest.mark.parametrize("name", ["discovery", "broker", "advertise"])
+def test_one_address_is_as_good_as_a_list_of_one(
+    enter: Callable[..., Room], name: str, wished: Callable[..., P2PWish]
+) -> None:
+    for given, wanted in {
+        "127.0.0.1:9": ("127.0.0.1:9",),
+        ("127.0.0.1:9", "[::1]:9"): ("127.0.0.1:9", "[::1]:9"),
+        "": (),
+        (): (),
+    }.items():
+        assert getattr(wished(enter, **{name: given}), name) == wanted
+    assert getattr(wished(enter, **{name: ["localhost"]}), name) == ("localhost",)
+
+
+def test_a_room_without_a_nick_is_entered_as_anon(wished: Callable[..., P2PWish]) -> None:
+    assert wished(create).nick == "anon"
