@@ -54,7 +54,6 @@ class Dialer:
     @asynccontextmanager
     async def peers(self, code: RoomCode | None, *, nick: str | None = None, **wish: Any) -> AsyncIterator[Room]:
         """A room between peers, as `join` enters it; without a code a new one, as `create` makes it."""
-        from sandpiper.cli.embed import embed
         from sandpiper.peer import create, join
 
         wish = {
@@ -62,7 +61,6 @@ class Dialer:
             "profile": self.profile,
             "access_code": self.caller.access_code,
             "password": self.password,
-            "embed": embed,
             **self.network.wish(),
             **wish,
         }

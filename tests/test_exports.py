@@ -65,7 +65,17 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f'\nversion = "{VERSION}"\n' in pyproject
 
 
-def test_the_command_starts_light() -> None:
-    script = f"import sys, sandpiper.cli.main\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
+def loads(statement: str, names: list[str]) -> list[str]:
+    """Which of them a process has loaded after that."""
+    script = f"import sys\n{statement}\nprint(*(name for name in {names!r} if name in sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
-    assert loaded.stdout.split() == []
+    return loaded.stdout.split()
+
+
+def test_the_command_starts_light() -> None:
+    assert loads("import sandpiper.cli.main", HEAVY) == []
+
+
+def test_the_library_starts_without_what_only_some_rooms_need() -> None:
+    assert loads("import sandpiper.peer", ["spake2", "sandpiper.common.words", "sandpiper.discovery"]) == []
+    assert loads("from sandpiper.peer import create, join", ["sandpiper.discovery"]) == []

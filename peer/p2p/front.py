@@ -38,9 +38,9 @@ def create(
 ) -> Room:
     """A new room between peers, to be entered with `async with`; `room.code` is then what the others join by.
 
-    Without `discovery` (HOST:PORT, one or several) a service on this machine is used, or made with `embed`
-    (`sandpiper.cli.embed.embed` is one). `history` is how far back a joiner sees: to the last new key (`epoch`), `all`,
-    or `none`. Entering raises Unreachable, TrustError, Rejected; a nick that is none is a UsageError here already.
+    Without `discovery` (HOST:PORT, one or several) a service on this machine is used; where there is none it is made in
+    this process, by `embed` if one is given. `history` is how far back a joiner sees: to the last new key (`epoch`),
+    `all`, or `none`. Entering raises Unreachable, TrustError, Rejected; what is no nick is a UsageError here already.
     """
     return _room(
         How.CREATE, None, nick=nick, password=password, words=words, capacity=capacity, history=history,
@@ -104,11 +104,19 @@ def _room(
         wish = P2PWish(
             how, code, called, profile or Profile.default(), password, words, capacity, history,
             _several(discovery), _several(broker), access_code, path, lan and not local, local, listen,
-            _several(advertise), quiet, backlog, embed,
+            _several(advertise), quiet, backlog, embed or _embed(),
         )  # fmt: skip
         return P2PEngine(wish, turned)
 
     return Room(engine)
+
+
+def _embed() -> Embed:
+    # Composed here for the same reason that the commands are composed in `cli`: this is where a program begins, and one
+    # that imports nothing else is to find others as they do. What is behind the front still knows the wire only.
+    from sandpiper.discovery.embed import embed
+
+    return embed
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandpiper.common.errors import UsageError
+from sandpiper.discovery.embed import Embedded, embed
 from sandpiper.peer import connect, create, join
 from sandpiper.peer.p2p.wish import P2PWish
 from sandpiper.peer.profile import Profile
@@ -64,6 +65,14 @@ def test_one_address_is_as_good_as_a_list_of_one(
     }.items():
         assert getattr(wished(enter, **{name: given}), name) == wanted
     assert getattr(wished(enter, **{name: ["localhost"]}), name) == ("localhost",)
+
+
+def test_a_service_is_made_where_there_is_none_and_how_may_be_said(wished: Callable[..., P2PWish]) -> None:
+    async def another(host: str, port: int) -> Embedded:
+        raise NotImplementedError
+
+    assert wished(create).embed is embed
+    assert wished(create, embed=another).embed is another
 
 
 def test_a_room_without_a_nick_is_entered_as_anon(wished: Callable[..., P2PWish]) -> None:

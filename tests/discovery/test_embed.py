@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandpiper.cli.embed import embed
 from sandpiper.common import rendezvous
+from sandpiper.discovery.embed import embed
 from sandpiper.peer.p2p.wish import Embed
 
 DEADLINE_S = 10.0

@@ -1,4 +1,4 @@
-"""A discovery service inside a peer: composed here, because peer and discovery meet on the wire only."""
+"""A discovery service inside another program, such as a peer where no other service answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sandpiper.common.errors import SandpiperError
 
 if TYPE_CHECKING:
     from sandpiper.discovery.service import Service
-    from sandpiper.peer.p2p.wish import Embedded
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # told apart, and listened on only where the peer asks for it
 _BOTH_FAMILIES: Final = ""  # asyncio's word for IPv4's and IPv6's
@@ -28,8 +27,8 @@ async def embed(host: str, port: int) -> Embedded:
         return await _open(host, port)  # IPv6 is what is taken or not there; or it says so again
 
 
-class _Running:
-    """See Embedded."""
+class Embedded:
+    """A service that runs in this process, at `port`."""
 
     def __init__(self, service: Service) -> None:
         self.port = service.port
@@ -40,8 +39,8 @@ class _Running:
         await self._service.close()
 
 
-async def _open(host: str, port: int) -> _Running:
-    from sandpiper.discovery.service import Config, Service
+async def _open(host: str, port: int) -> Embedded:
+    from sandpiper.discovery.service import Config, Service  # only who gets as far as this needs all of it
 
     service = Service(Config(host, port))
     try:
@@ -51,4 +50,4 @@ async def _open(host: str, port: int) -> _Running:
         if isinstance(error, SandpiperError) and isinstance(error.__cause__, OSError):
             raise error.__cause__ from None  # who may be there is the peer's to find out, not the person's
         raise
-    return _Running(service)
+    return Embedded(service)
