@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -56,8 +57,18 @@ def schema() -> dict[str, Any]:
         "$defs": {
             "read": any_of(READ, "What a chat with --json reads on stdin."),
             "door": any_of(BROKER, "What else there is at a broker's JSON-lines door."),
-            **parts,
+            **_dedented(parts),
         },
+    }
+
+
+def _dedented(part: Any) -> Any:
+    """Docstrings without their indentation, which Python 3.13 leaves out and those before it leave in."""
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _dedented(value)
+        for key, value in part.items()
     }
 
 
