@@ -69,9 +69,13 @@ class History:
     def _open(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         file = sqlite3.connect(path, timeout=_BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
-        file.execute("PRAGMA journal_mode = WAL")
-        file.execute("PRAGMA synchronous = NORMAL")
-        file.executescript(_SCHEMA)
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+            file.execute("PRAGMA synchronous = NORMAL")
+            file.executescript(_SCHEMA)
+        except sqlite3.Error:
+            file.close()
+            raise
         return file
 
     # Messages ----------------------------------------------------------------------------------------------

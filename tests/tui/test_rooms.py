@@ -75,7 +75,9 @@ def test_a_secret_is_asked_for_hidden_and_kept_nowhere(tmp_path: Path) -> None:
         assert "sesam" not in repr(house.requests)
 
     play(scene, house=house, wait=False, history=lambda: History(tmp_path))
-    assert "sesame" not in str(History(tmp_path).recall("typed"))
+    history = History(tmp_path)
+    assert "sesame" not in str(history.recall("typed"))
+    history.close()
 
 
 def test_giving_up_on_a_secret() -> None:
