@@ -138,7 +138,7 @@ def kept_history(dialer: Dialer, *, keep: bool) -> History | None:
 
 
 async def fullscreen(rooms: Rooms, manner: Manner) -> None:
-    """Until one leaves. Raises KeyboardInterrupt for Ctrl-C, and Exit for what went wrong, which has been shown."""
+    """Until one leaves. Raises SandpiperError if no room could be entered, and Exit for what is no good end either."""
     from sandpiper.tui import run
 
     history = kept_history(rooms.dialer, keep=manner.looks.history)

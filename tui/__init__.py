@@ -21,7 +21,8 @@ async def run(
 ) -> int:
     """Opens a screen with the room `first`, until one leaves; the exit status.
 
-    The first frame is there before anything is connected. `history` is closed with it.
+    The first frame is there before anything is connected. `history` is closed with it. Raises SandpiperError, when the
+    terminal is itself again, if no room could be entered.
     """
     from sandpiper.tui.app import ChatApp  # 300 ms of Textual
 

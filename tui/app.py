@@ -18,6 +18,7 @@ from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.widgets import Static, TextArea
 
+from sandpiper.common.errors import SandpiperError
 from sandpiper.common.limits import QUIT_S, SCREEN_CLOSING_S
 from sandpiper.tui import keyboard
 from sandpiper.tui.actions import BINDINGS, KEYS, Actions
@@ -89,11 +90,13 @@ class ChatApp(Actions):
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
         self.exit_status = 0
+        self.failure: SandpiperError | None = None
+        """Why no room is open, if that is how it ended."""
 
     # Life --------------------------------------------------------------------------------------------------
 
     async def live(self) -> int:
-        """Runs it; the exit status."""
+        """Runs it; the exit status. Raises SandpiperError if it ends with no room that could be entered."""
         loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as stack:
             for name in _SIGNALS:
@@ -106,6 +109,8 @@ class ChatApp(Actions):
                 status = await self.run_async()
             finally:
                 await self._let_go()
+        if self.failure is not None:
+            raise self.failure
         return self.exit_status if status is None else status
 
     def hung_up(self) -> None:
@@ -237,6 +242,7 @@ class ChatApp(Actions):
 
     def on_text_area_changed(self, changed: TextArea.Changed) -> None:
         """What is searched for may have changed."""
+        self.begun = True
         self.modes.changed()
 
     # Textual's events --------------------------------------------------------------------------------------
@@ -292,14 +298,13 @@ class ChatApp(Actions):
             return
         self._put_draft_by()
         errors = [tab.error for tab in self.tabs if tab.error is not None]
-        if status == 0 and len(errors) == len(self.tabs) and errors:
-            status = errors[0].exit_code
+        failure = errors[0] if status == 0 and errors and len(errors) == len(self.tabs) else None
         unsent = sum(len(tab.unsent) for tab in self.tabs)
         self.leaving = f"leaving once {unsent} more are delivered; Ctrl+C does not wait" if unsent else "leaving"
-        task = asyncio.get_running_loop().create_task(self._leave_rooms(status, patience_s))
+        task = asyncio.get_running_loop().create_task(self._leave_rooms(status, failure, patience_s))
         self._jobs.add(task)
 
-    async def _leave_rooms(self, status: int, patience_s: float) -> None:
+    async def _leave_rooms(self, status: int, failure: SandpiperError | None, patience_s: float) -> None:
         self.changed()
         for tab in self.tabs:
             tab.leave()
@@ -307,9 +312,11 @@ class ChatApp(Actions):
         if leaving:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*leaving), patience_s)
-        self._finish(status)
+        self._finish(status if failure is None else failure.exit_code, failure)
 
-    def _finish(self, status: int) -> None:
-        self.exit_status = status
+    def _finish(self, status: int, failure: SandpiperError | None = None) -> None:
+        if self.ended:
+            return  # a second Ctrl+C was faster
+        self.exit_status, self.failure = status, failure
         self.ended = True
         self.exit(status)

@@ -56,7 +56,7 @@ class Desk(App[int]):
         self.palette = self._first_palette()
         self.painter = Painter(Styles(self.palette), self.faces)
         self.tabs: list[Tab] = []
-        self.current = Tab(self, first, settings.notify)
+        self.current = self.first = Tab(self, first, settings.notify)
         self.modes = Modes(self)
         self.sent = Typed(self._recalled("typed"))
         self.mention_at: int | None = None
@@ -64,6 +64,8 @@ class Desk(App[int]):
         self.leaving = ""
         """What the last line says of it."""
         self.ended = False
+        self.begun = False
+        """Whether something has been typed."""
         self._frame_due: asyncio.Handle | None = None
         self._framed_at = 0.0
         self._jobs: set[asyncio.Task[None]] = set()
@@ -254,13 +256,27 @@ class Desk(App[int]):
         if sequences and self._driver is not None and not self.is_headless:
             self._driver.write(sequences)
 
-    def denied(self, tab: Tab, error: AccessDenied) -> None:
-        """The room wants a secret, or another one."""
+    def failed(self, tab: Tab, error: SandpiperError) -> None:
+        """The room could not be opened, or has broken off."""
+        if isinstance(error, AccessDenied):
+            self._ask_secret(tab)
+        else:
+            self._give_up(tab)
+
+    def _give_up(self, tab: Tab) -> None:
+        # Who asked for one room and cannot come in wants the shell and the reason, not a screen with nothing on it.
+        if self.tabs == [self.first] == [tab] and not (tab.entered or self.begun or self.composer.text):
+            self.quit(0)
+
+    def _ask_secret(self, tab: Tab) -> None:
         if tab is not self.current or self.leaving:
             return
         self.modes.end()
         self.secret_for = tab
-        self.say_hint("secret", "Type it here; it is shown to nobody and kept nowhere. Enter tries, Esc gives up")
+        self.say_hint(
+            "secret",
+            "An access code or a password goes here; it is shown to nobody and kept nowhere. Enter tries, Esc gives up",
+        )
         self.composer.display = False
         secret = self.secret
         secret.display = True
@@ -274,9 +290,13 @@ class Desk(App[int]):
         self.composer.display = True
         self.composer.focus()
         self.hint.hide("secret")
-        if tab is not None and given.text:
+        if tab is None:
+            return
+        if given.text:
             tab.request = replace(tab.request, secret=given.text)
             self.retry(tab)
+        else:
+            self._give_up(tab)
 
     def note(self, tab: Tab, text: str) -> None:
         """A line of the screen's own in a room."""

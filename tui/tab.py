@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Final, Protocol
 
-from sandpiper.common.errors import AccessDenied, Refusal, SandpiperError
+from sandpiper.common.errors import Refusal, Rejected, SandpiperError
 from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
 from sandpiper.common.messages import Lost, Member, Notice, Trimmed, Whisper
 from sandpiper.common.original import RoomCreated
@@ -41,8 +41,8 @@ class Screenlike(Protocol):
     def heard(self, tab: Tab, entry: Entry) -> None:
         """Somebody else has said something."""
 
-    def denied(self, tab: Tab, error: AccessDenied) -> None:
-        """The room asks for a secret, or for another one."""
+    def failed(self, tab: Tab, error: SandpiperError) -> None:
+        """The room could not be opened, or has broken off."""
 
 
 class Tab:
@@ -106,13 +106,10 @@ class Tab:
                 await self._enter(room)
                 await self._until_left(room)
             self.state, self.words = "left", "left"
-        except AccessDenied as error:
-            self._fail(error)
-            self._screen.denied(self, error)
         except SandpiperError as error:
             self._fail(error)
         except Refusal as refusal:
-            self._fail(SandpiperError(refusal.text))
+            self._fail(Rejected(refusal.text))
         except OSError as error:
             self._fail(SandpiperError(f"cannot open the room: {error.strerror or error}; try again"))
         finally:
@@ -180,6 +177,7 @@ class Tab:
     def _fail(self, error: SandpiperError) -> None:
         self.state, self.error, self.words = "failed", error, str(error)
         self.record.say("bad", str(error), self._screen.now())
+        self._screen.failed(self, error)
 
     # What happens ------------------------------------------------------------------------------------------
 
@@ -322,6 +320,11 @@ class Tab:
     def key(self) -> str:
         """The room's name in the history."""
         return self._key
+
+    @property
+    def entered(self) -> bool:
+        """Whether one has ever been in it."""
+        return bool(self._key)
 
     @property
     def nick(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, Unreachable
+from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.messages import Lost, Trimmed, Whisper
 from sandpiper.peer.events import Delivered, Entered, Failed, PathChanged
 from sandpiper.tui.history import History
@@ -30,12 +30,38 @@ def test_the_first_frame_is_there_before_anything_is_connected() -> None:
     play(scene, house=house, wait=False)
 
 
-def test_what_cannot_be_reached_is_said_and_tried_again_with_enter() -> None:
-    house = House(FakeRoom(), errors=[Unreachable("nobody answers at localhost:5000; is `sandpiper broker` running?")])
+NOBODY = Unreachable("nobody answers at localhost:5000; is `sandpiper broker` running?")
+
+
+@pytest.mark.parametrize("error", [NOBODY, NoSuchRoom("nobody has that room"), Rejected("the room is full")])
+def test_a_screen_whose_only_room_cannot_be_entered_closes_and_leaves_it_to_the_command_to_say_why(
+    error: SandpiperError,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.until(lambda: stage.app.ended)
+
+    app = play(scene, house=House(errors=[error]), wait=False)
+    assert (app.exit_status, app.failure) == (error.exit_code, error)
+
+
+def test_a_room_that_would_not_have_one_is_a_refusal_here_too() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.until(lambda: stage.app.ended)
+
+    app = play(scene, house=House(errors=[Refusal(Code.INVALID, "invalid nick")]), wait=False)
+    assert (app.exit_status, str(app.failure)) == (6, "invalid nick")
+
+
+def test_who_has_typed_something_keeps_the_screen_and_tries_again_with_enter() -> None:
+    house = House(FakeRoom(), errors=[NOBODY])
+    house.gate.clear()
 
     async def scene(stage: Stage) -> None:
+        await stage.shows("knocking")
+        await stage.types("hello?")
+        house.gate.set()
         await stage.shows("✗ nobody answers at localhost:5000", "Enter tries again")
-        await stage.enters("hello?")
+        await stage.press("enter")
         await stage.shows("Enter on an empty line tries again")
         assert stage.app.composer.text == "hello?"
         stage.app.composer.take_over("")
@@ -45,14 +71,75 @@ def test_what_cannot_be_reached_is_said_and_tried_again_with_enter() -> None:
     play(scene, house=house, wait=False)
 
 
-def test_the_exit_status_says_that_no_room_was_ever_entered() -> None:
-    house = House(errors=[Unreachable("nobody answers")])
+def test_what_was_typed_and_taken_back_has_been_typed() -> None:
+    house = House(errors=[NOBODY, NOBODY])
+    house.gate.clear()
 
     async def scene(stage: Stage) -> None:
+        await stage.shows("knocking")
+        await stage.types("h")
+        await stage.press("backspace")
+        house.gate.set()
+        await stage.shows("✗ nobody answers")
+        await stage.press("enter")
+        await stage.until(lambda: stage.text.count("✗ nobody answers") == 2)
+        assert not stage.app.leaving
+
+    play(scene, house=house, wait=False)
+
+
+def test_other_rooms_keep_the_screen() -> None:
+    house = House(errors=[NOBODY])
+    house.gate.clear()
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("knocking")
+        stage.app.open(RoomRequest("localhost:5000/ops"))
+        await stage.until(lambda: len(house.requests) == 2)
+        house.gate.set()
+        await stage.until(lambda: stage.app.tabs[0].state == "failed" and stage.app.tabs[1].state == "open")
+        assert not stage.app.leaving
+
+    play(scene, house=house, wait=False)
+
+
+def test_a_room_that_is_opened_later_says_what_is_wrong_where_one_looks() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.house.errors.append(NoSuchRoom("nobody has that room"))
+        stage.app.open(RoomRequest("pine-ocean-42"))
+        await stage.shows("✗ nobody has that room", "Enter tries again")
+        assert not stage.app.leaving
+
+    play(scene)
+
+
+def test_leaving_a_screen_on_which_no_room_was_ever_entered_says_why() -> None:
+    house = House(errors=[NOBODY])
+    house.gate.clear()
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("knocking")
+        await stage.types("h")
+        await stage.press("backspace")
+        house.gate.set()
         await stage.shows("nobody answers")
         await stage.press("ctrl+d")
 
-    assert play(scene, house=house, wait=False).exit_status == 3
+    app = play(scene, house=house, wait=False)
+    assert (app.exit_status, app.failure) == (3, NOBODY)
+
+
+def test_who_does_not_wait_is_told_nothing_more() -> None:
+    house = House(errors=[NOBODY])
+    house.gate.clear()
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("knocking")
+        await stage.press("ctrl+c")
+        await stage.until(lambda: stage.app.ended)
+
+    app = play(scene, house=house, wait=False)
+    assert (app.exit_status, app.failure) == (130, None)
 
 
 def test_a_secret_is_asked_for_hidden_and_kept_nowhere(tmp_path: Path) -> None:
@@ -80,14 +167,31 @@ def test_a_secret_is_asked_for_hidden_and_kept_nowhere(tmp_path: Path) -> None:
     history.close()
 
 
-def test_giving_up_on_a_secret() -> None:
-    house = House(FakeRoom(), errors=[AccessDenied("wrong code")])
+@pytest.mark.parametrize("key", ["escape", "enter"])
+def test_giving_up_on_the_secret_of_the_only_room_closes_the_screen(key: str) -> None:
+    error = AccessDenied("wrong code")
 
     async def scene(stage: Stage) -> None:
         await stage.shows("shown to nobody")
+        await stage.press(key)
+        await stage.until(lambda: stage.app.ended)
+
+    app = play(scene, house=House(FakeRoom(), errors=[error]), wait=False)
+    assert (app.exit_status, app.failure) == (4, error)
+
+
+def test_giving_up_on_a_secret_beside_what_one_has_typed() -> None:
+    house = House(FakeRoom(), errors=[AccessDenied("wrong code")])
+    house.gate.clear()
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("knocking")
+        await stage.types("/join elsewhere.example/den")
+        house.gate.set()
+        await stage.shows("shown to nobody")
         await stage.press("escape")
         await stage.hides("shown to nobody")
-        await stage.enters("/join elsewhere.example/den")
+        await stage.press("enter")
         await stage.until(lambda: len(house.requests) == 2)
         await stage.shows("in den as anna")
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,18 +44,19 @@ RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?2004l", b"\x1b[?1000l", b"\x1b
 class Window:
     """A terminal with the screen in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, *command: str, **environment: str) -> None:
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(folder)],
+            [sys.executable, *command],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
             cwd=Path(__file__).parents[2],
-            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},  # as some shells export them
+            # COLUMNS and LINES as some shells export them
+            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **environment},
             start_new_session=True,
         )
 
@@ -90,7 +92,7 @@ class Window:
 
 @pytest.fixture
 def window(tmp_path: Path) -> Iterator[Window]:
-    window = Window(tmp_path)
+    window = Window("-c", SCRIPT, str(tmp_path))
     try:
         window.until(b"in lobby as anna")
         yield window
@@ -150,3 +152,17 @@ def test_another_size(window: Window) -> None:
     window.until(b"1 here")  # what the line says where there is no side
     window.types(b"\x03")
     assert window.ends() == 130
+
+
+def test_why_the_only_room_could_not_be_entered_stands_where_the_screen_was(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        window = Window("-m", "sandpiper.cli", "connect", place, SANDPIPER_HOME=str(tmp_path))
+        try:
+            assert window.ends() == 3
+            restored = window.seen.rindex(b"\x1b[?1049l")
+            assert f"sandpiper: cannot reach {place}".encode() in window.seen[restored:]
+            assert termios.tcgetattr(window.slave) == window.before
+        finally:
+            window.close()
