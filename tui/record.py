@@ -68,10 +68,13 @@ class Record:
     def __init__(self, *, most: int = SCROLLBACK_MESSAGES, most_bytes: int = SCROLLBACK_BYTES) -> None:
         self.ignored = Ignored()
         self.pending: dict[str, Entry] = {}
-        self.mentions: list[int] = []
         self.unread_from: int | None = None
         self.first = 0
+        """The serial of the first entry that is shown; those before it have been cleared away."""
+        self.oldest = 0
+        """And of the first that there is."""
         self.version = 0
+        self._mentions: list[int] = []
         self._entries: list[Entry] = []
         self._most = most
         self._most_bytes = most_bytes
@@ -94,11 +97,11 @@ class Record:
     @property
     def end(self) -> int:
         """The serial that the next entry will have."""
-        return self.first + len(self._entries)
+        return self.oldest + len(self._entries)
 
     def at(self, serial: int) -> Entry:
         """The entry of that serial; those under way follow the others."""
-        index = serial - self.first
+        index = serial - self.oldest
         if index < len(self._entries):
             return self._entries[index]
         return list(self.pending.values())[index - len(self._entries)]
@@ -107,6 +110,11 @@ class Record:
     def stop(self) -> int:
         """One past the last serial, with what is under way."""
         return self.end + len(self.pending)
+
+    @property
+    def mentions(self) -> list[int]:
+        """Serials of entries that name the reader."""
+        return [serial for serial in self._mentions if serial >= self.first]
 
     @property
     def mention(self) -> re.Pattern[str] | None:
@@ -128,8 +136,8 @@ class Record:
         self.version += 1
         self._place(entry)
         if entry.mentioned:
-            self.mentions.append(entry.serial)
-            del self.mentions[:-_MENTIONS]
+            self._mentions.append(entry.serial)
+            del self._mentions[:-_MENTIONS]
         if len(self._entries) > self._most + _TRIM or self._bytes > self._most_bytes:
             self._trim()
         return entry
@@ -182,7 +190,7 @@ class Record:
         """Somebody came or went, or took another nick: one entry for many."""
         if notice.event not in ("join", "leave") or notice.nick is None:
             return self.add(Entry("notice", float(notice.ts), notice.text))
-        last = self._entries[-1] if self._entries else None
+        last = self._entries[-1] if self.end > self.first else None
         if last is not None and last.people and len(last.people) < _GROUPED and day(last.ts) == day(notice.ts):
             pair = ("leave" if notice.event == "join" else "join", notice.nick)
             if notice.event == "join" and pair in last.people:
@@ -245,23 +253,28 @@ class Record:
     # Upkeep ------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Shows nothing of what has been; history keeps it."""
+        """Shows nothing of what has been; it is still there for who looks for it."""
         self.first = self.end
-        self._entries.clear()
-        self._bytes = 0
         self._last = self.unread_from = None
         self._day = ""
-        self.mentions.clear()
         self.version += 1
 
+    def uncover(self) -> None:
+        """Shows again what has been cleared away."""
+        if self.first > self.oldest:
+            self.first = self.oldest
+            self.again()
+
     def again(self) -> None:
-        """Whom one ignores has changed: every entry finds its place anew."""
-        self._last, self._day = None, ""
-        for entry in self._entries:
-            if entry.message is not None:
-                entry.hidden = not entry.own and self.ignored.hides(entry.message)
-            self._place(entry)
-            entry.version += 1
+        """Whom one ignores has changed, or what is shown: every entry finds its place anew."""
+        cleared = self.first - self.oldest
+        for entries in (self._entries[:cleared], self._entries[cleared:]):
+            self._last, self._day = None, ""
+            for entry in entries:
+                if entry.message is not None:
+                    entry.hidden = not entry.own and self.ignored.hides(entry.message)
+                self._place(entry)
+                entry.version += 1
         self.version += 1
 
     def _place(self, entry: Entry) -> None:
@@ -287,9 +300,10 @@ class Record:
             self._bytes -= self._entries[count].size
             count += 1
         del self._entries[:count]
-        self.first += count
-        while self.mentions and self.mentions[0] < self.first:
-            del self.mentions[0]
+        self.oldest += count
+        self.first = max(self.first, self.oldest)
+        while self._mentions and self._mentions[0] < self.oldest:
+            del self._mentions[0]
         if self.unread_from is not None and self.unread_from < self.first:
             self.unread_from = self.first
 

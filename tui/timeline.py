@@ -149,6 +149,9 @@ class Timeline(Widget, can_focus=False):
     def reveal(self, serial: int) -> None:
         """Brings an entry into sight and marks it."""
         self.chosen = serial
+        if serial < self.record.first:
+            self.record.uncover()
+            self._rows = None
         rows = self._layout()
         if any(each is not None and each[0][0] == serial for each in rows[1:]):
             self.renew()
@@ -184,10 +187,10 @@ class Timeline(Widget, can_focus=False):
     # Searching ---------------------------------------------------------------------------------------------
 
     def seek(self, pattern: re.Pattern[str], start: int, step: int) -> int | None:
-        """The next entry from `start` on, up (-1) or down (1), that the pattern finds something in."""
+        """The next entry from `start` on, up (-1) or down (1), that the pattern finds something in, cleared or not."""
         record = self.record
-        for serial in range(start, record.first - 1 if step < 0 else record.end, step):
-            if record.first <= serial < record.end and matches(record.at(serial), pattern):
+        for serial in range(start, record.oldest - 1 if step < 0 else record.end, step):
+            if record.oldest <= serial < record.end and matches(record.at(serial), pattern):
                 return serial
         return None
 

@@ -282,6 +282,38 @@ def test_notify() -> None:
     play(scene)
 
 
+def test_clear_deletes_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.room.says("bob", "a needle")
+        stage.room.says("bob", "some hay")
+        await stage.shows("some hay")
+        await stage.enters("/clear")
+        await stage.hides("needle")
+        stage.room.says("bob", "new news")
+        await stage.shows("new news")
+        await stage.press("pageup", "ctrl+home")
+        assert "needle" not in stage.text
+        await stage.enters(f"/export {tmp_path / 'out'}")
+        await stage.shows("3 messages written")
+        await stage.press("ctrl+f")
+        await stage.types("news")
+        await stage.settle()
+        assert "hay" not in stage.text
+        stage.app.composer.take_over("")
+        await stage.types("needle")
+        await stage.shows("▎a needle", "some hay", "new news")
+        assert stage.text.count("4 March 2025") == 1
+        await stage.press("escape")
+        await stage.shows("a needle")
+
+    play(scene)
+    assert [line[20:] for line in (tmp_path / "out").read_text().splitlines()] == [
+        "bob: a needle",
+        "bob: some hay",
+        "bob: new news",
+    ]
+
+
 def test_clear_empties_the_screen_only() -> None:
     async def scene(stage: Stage) -> None:
         stage.room.says("bob", "old news")

@@ -92,6 +92,41 @@ def test_clearing_keeps_serials_apart() -> None:
     assert (entry.serial, record.first, record.end) == (1, 1, 2)
 
 
+def test_what_is_cleared_is_kept_and_can_be_uncovered() -> None:
+    record = Record()
+    record.called("anna")
+    record.message(ROOM.message("bob", "anna: x"))
+    record.notice(Notice("x", START, "lobby", "join", "eve"))
+    record.clear()
+    assert record.mentions == []
+    record.notice(Notice("x", START, "lobby", "join", "carol"))
+    record.message(ROOM.message("bob", "y"))
+    shown = [record.at(serial) for serial in range(record.first, record.end)]
+    assert [(entry.people, entry.text, entry.day != "") for entry in shown] == [
+        ((("join", "carol"),), "", True),
+        ((), "y", False),
+    ]
+    assert [entry.text for entry in record] == ["anna: x", "", "", "y"]
+    record.again()
+    assert [record.at(serial).day != "" for serial in range(record.first, record.end)] == [True, False]
+    record.uncover()
+    assert record.first == record.oldest == 0
+    assert record.mentions == [0]
+    assert [entry.day != "" for entry in record] == [True, False, False, False]
+
+
+def test_what_is_cleared_counts_for_the_bounds() -> None:
+    record = Record(most=100)
+    for _ in range(90):
+        record.message(ROOM.message("bob", "x"))
+    record.clear()
+    for _ in range(1000):
+        record.message(ROOM.message("bob", "y"))
+    assert 100 <= len(record) <= 600
+    assert record.first == record.oldest > 90
+    assert record.at(record.oldest).serial == record.oldest
+
+
 def test_faces() -> None:
     faces = Faces()
     assert faces.alike("paypal") == ""
