@@ -152,6 +152,9 @@ class Record:
             if len(self._early) >= _EARLY:
                 self._early.clear()
             self._early.add(message.id)  # it came back before one knew its name
+        return self._spoken(message, own=own, old=old)
+
+    def _spoken(self, message: Message, *, own: bool, old: bool) -> Entry:
         entry = Entry(
             "data" if isinstance(message, Data) else "me" if isinstance(message, Me) else "msg",
             float(message.ts),
@@ -173,9 +176,7 @@ class Record:
         """What the history file had, before anything else; `own` is the reader's fingerprint."""
         for message in messages:
             self._stored.add((message.run, message.seq, message.from_))
-            entry = self.message(message, own=bool(own) and message.from_ == own)
-            if entry is not None:
-                entry.old, entry.mark = True, ""
+            self._spoken(message, own=bool(own) and message.from_ == own, old=True)
 
     def whisper(self, whisper: Whisper, *, sent: bool = False) -> Entry:
         """A line for one person, to the reader or from."""

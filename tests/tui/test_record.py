@@ -127,6 +127,21 @@ def test_what_is_cleared_counts_for_the_bounds() -> None:
     assert record.at(record.oldest).serial == record.oldest
 
 
+def test_what_the_history_had_is_grouped_as_what_comes() -> None:
+    times = (("bob", 0), ("bob", 10), ("anna", 20), ("anna", 30), ("bob", 40), ("bob", 400))
+    messages = [ROOM.message(nick, "x", at=START + at) for nick, at in times]
+    record = Record()
+    record.stored(messages, key("anna"))
+    heads = [(entry.head, entry.old, entry.own, entry.mark) for entry in record]
+    assert [head for head, *_ in heads] == [True, False, True, False, True, True]
+    assert all(old and not mark for _, old, _, mark in heads)
+    assert [own for _, _, own, _ in heads] == [False, False, True, True, False, False]
+    live = record.message(ROOM.message("bob", "x", at=START + 410))
+    assert live is not None
+    assert live.head  # what is dimmed ends here
+    assert record.message(messages[0], old=True) is None
+
+
 def test_faces() -> None:
     faces = Faces()
     assert faces.alike("paypal") == ""
