@@ -296,6 +296,9 @@ async def _kick(screen: Desk, tab: Tab, rest: str) -> None:
         await room.kick(nick)
         screen.note(tab, f"{nick} is removed; the room has new keys and another code")
 
+    if room.code is None:
+        await kick()  # a broker's room refuses, and says why: there is nothing to ask before that
+        return
     screen.modes.ask(f"Remove {nick} for good, and give the room another code?", lambda: screen.later(tab, kick()))
 
 

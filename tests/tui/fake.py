@@ -136,6 +136,8 @@ class FakeRoom:
         return [Verification(nick, key(nick), "amber canoe velvet tulip orbit")]
 
     async def kick(self, nick: str) -> None:
+        if self.code is None:
+            raise Refusal(Code.INVALID, "who runs it says who may come in")
         self.asked.append(("kick", nick))
 
     async def rotate(self) -> str:

@@ -196,6 +196,15 @@ def test_kick_asks_first() -> None:
         await stage.enters("/kick")
         await stage.shows("whom?")
 
+    play(scene, FakeRoom(code="pine-ocean-42"))
+
+
+def test_a_broker_s_room_does_not_ask_before_it_refuses_to_kick() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/kick bob")
+        await stage.shows("who runs it says who may come in")
+        assert not stage.app.modes
+
     play(scene)
 
 
