@@ -14,6 +14,7 @@ from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.peer import Room
+from sandpiper.tui.links import way_in
 
 if TYPE_CHECKING:
     from sandpiper.cli.text import Text
@@ -125,12 +126,15 @@ async def _code(chat: Text, room: Room, rest: str) -> None:
         )
     if rest == "new":
         await room.rotate()  # the room says what it is
+    elif rest:
+        link = way_in(room) if room.code is None else chat.link(room.code)
+        if rest == "qr":
+            chat.draw(link)
+        else:
+            chat.view.paste(link)
     elif room.code is None:
-        raise Refusal(Code.INVALID, "this room is a broker's and has no code")
-    elif rest == "link":
-        chat.view.paste(chat.link(room.code))
-    elif rest == "qr":
-        chat.draw(room.code)
+        there = f"{room.where}/{room.name}"
+        raise Refusal(Code.INVALID, f"this room has no code: others come by `sandpiper connect {there}`")
     else:
         chat.share(room.code)
 
@@ -181,7 +185,7 @@ COMMANDS = (
     Command("path", "", "how each member is reached, and why not better", _path),
     Command("rooms", "", "the rooms that there are here", _rooms),
     Command("join", "ROOM", "leave for another room, or by a code", _join),
-    Command("code", "[new]", "the room's code; new: another one", _code),
+    Command("code", "[new|link|qr]", "what others join by; new: another code", _code),
     Command("kick", "NICK", "remove a person for good", _kick),
     Command("owner", "NICK", "let another person remove people too", _owner),
     Command("ignore", "[NICK]", "do not show a person, or again", _ignore),

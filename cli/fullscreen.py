@@ -123,8 +123,9 @@ def settings(manner: Manner) -> ScreenSettings:
         term_program=environ.get("TERM_PROGRAM", ""),
         multiplexer=bool(environ.get("TMUX") or environ.get("STY")),
         words=WORDS,
+        draw=qr_lines,
     )
-    return made if share is None else replace(made, join_line=share.line, link=share.link, draw=qr_lines)
+    return made if share is None else replace(made, join_line=share.line, link=share.link)
 
 
 def kept_history(dialer: Dialer, *, keep: bool) -> History | None:

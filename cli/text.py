@@ -128,7 +128,7 @@ class Text:
             self.view.paste(share.line(code, share.password))
             if share.qr:
                 try:
-                    self.draw(code)
+                    self.draw(self.link(code))
                 except Refusal as refusal:  # a narrow terminal is no reason not to talk
                     self.view.status(self.renderer.error(refusal.text))
 
@@ -138,11 +138,11 @@ class Text:
             raise Refusal(Code.INVALID, "this room has no invite link")
         return self._share.link(code, self._share.password)
 
-    def draw(self, code: str) -> None:
-        """The invite link as a QR code, where the terminal is large enough. Raises Refusal."""
+    def draw(self, link: str) -> None:
+        """An invite link as a QR code, where the terminal is large enough. Raises Refusal."""
         from sandpiper.cli.qr import qr_lines
 
-        lines = qr_lines(self.link(code), columns())
+        lines = qr_lines(link, columns())
         if lines is None:
             raise Refusal(Code.INVALID, "the terminal is too narrow for a QR code; /code link shows the link")
         for line in lines:

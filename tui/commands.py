@@ -16,6 +16,7 @@ from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.tui.code import Span
 from sandpiper.tui.export import ENDINGS, export
+from sandpiper.tui.links import way_in
 from sandpiper.tui.notify import LEVELS
 from sandpiper.tui.people import path_words
 from sandpiper.tui.port import RoomRequest, ScreenRoom
@@ -212,8 +213,8 @@ async def _code(screen: Desk, tab: Tab, rest: str) -> None:
     if rest == "new":
         await room.rotate()
         return  # the room says so itself
-    if rest in ("link", "qr") and room.code is not None:
-        _invite(screen, tab, room.code, drawn=rest == "qr")
+    if rest in ("link", "qr"):
+        _invite(screen, tab, room, drawn=rest == "qr")
         return
     if rest:
         raise Refusal(
@@ -225,11 +226,16 @@ async def _code(screen: Desk, tab: Tab, rest: str) -> None:
         screen.note(tab, f"others join with `{screen.join_line(room.code, False)}`; /code new makes that one useless")
 
 
-def _invite(screen: Desk, tab: Tab, code: str, *, drawn: bool) -> None:
-    settings = screen.settings
-    if settings.link is None:
+def _link(screen: Desk, room: ScreenRoom) -> str:
+    if room.code is None:
+        return way_in(room)
+    if screen.settings.link is None:
         raise Refusal(Code.INVALID, "this room has no invite link")
-    link = settings.link(code, False)
+    return screen.settings.link(room.code, False)
+
+
+def _invite(screen: Desk, tab: Tab, room: ScreenRoom, *, drawn: bool) -> None:
+    settings, link = screen.settings, _link(screen, room)
     if not drawn:
         screen.note(tab, link)
         return

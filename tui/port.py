@@ -49,7 +49,11 @@ class ScreenRoom(Protocol):
 
     @property
     def code(self) -> str | None:
-        """What others join by."""
+        """What others join by; None in a broker's room."""
+
+    @property
+    def broker(self) -> str:
+        """The fingerprint of the broker's key; empty without one."""
 
     async def post(self, text: str, *, kind: str = "msg") -> Posted:
         """Queues a line."""

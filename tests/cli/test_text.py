@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandpiper.cli.chat_commands import COMMANDS
+from sandpiper.cli.qr import qr_lines
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.text import Text
 from sandpiper.cli.visit import Go, Visit
@@ -87,6 +88,15 @@ def test_commands() -> None:
     assert view.lines == [f"-- anna  {'f' * 24}  bus  1.2 ms", "-- lobby: 1 member, 7 messages, you are here"]
     assert visit(ScriptedRoom(), b"/join den", b"never")[0] == Go("den")
     assert visit(ScriptedRoom(), b"/quit", b"never")[0] == Go()
+
+
+def test_the_way_into_a_broker_s_room() -> None:
+    _, view = visit(ScriptedRoom(), b"/code link")
+    assert view.beside[-1] == f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}"
+    _, view = visit(ScriptedRoom(), b"/code qr")
+    assert qr_lines(f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}", 80) == view.beside[1:]
+    _, view = visit(ScriptedRoom(), b"/code")
+    assert "others come by `sandpiper connect localhost:5000/lobby`" in view.beside[-1]
 
 
 def test_help_has_a_line_for_each_command() -> None:

@@ -8,8 +8,11 @@ import pytest
 from sandpiper.common.errors import Refusal
 from sandpiper.peer.events import Warned
 from sandpiper.tui.commands import COMMANDS, find
+from sandpiper.tui.port import RoomRequest
 from tests.tui.fake import FakeRoom, House
 from tests.tui.stage import Stage, play
+
+LINK = f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}"
 
 
 def test_there_is_a_row_for_each_command() -> None:
@@ -155,6 +158,36 @@ def test_create_code_and_verify() -> None:
         await stage.shows("amber canoe velvet tulip orbit")
 
     play(scene)
+
+
+def test_code_link_and_qr_of_a_broker_s_room() -> None:
+    drawn: list[str] = []
+
+    def draw(text: str, columns: int, rows: int | None) -> list[str]:
+        drawn.append(text)
+        return ["█▀▄"]
+
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/code link")
+        await stage.shows(LINK)
+        await stage.enters("/code qr")
+        await stage.shows("█▀▄")
+        assert drawn == [LINK]
+        await stage.enters("/code old")
+        await stage.shows("/code link invites")
+
+    play(scene, draw=draw, size=(140, 30))
+
+
+def test_code_link_and_qr_between_peers() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/code link")
+        await stage.shows("join#pine-ocean-42")
+        await stage.enters("/code qr")
+        await stage.shows("too narrow for a QR code")
+
+    room = FakeRoom("pine-ocean-42", code="pine-ocean-42")
+    play(scene, house=House(room), request=RoomRequest("pine-ocean-42"), link=lambda code, password: f"join#{code}")
 
 
 def test_ignore_hides_what_has_been_said_and_what_comes() -> None:
