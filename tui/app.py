@@ -282,9 +282,9 @@ class ChatApp(Actions):
 
     def on_key(self, event: events.Key) -> None:
         """On a phone the side covers the input; who types wants it back."""
-        if self.screen.has_class("-side") and event.is_printable and event.character:
+        if self.screen.has_class("-side") and (text := keyboard.text_of(event)):
             self.close_side()
-            self.composer.put(event.character)
+            self.composer.put(text)
 
     # Leaving -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from textual.widgets import Static, TextArea
 
 from sandpiper.common.limits import DRAFT_CHARS, PASTE_LINES, TYPED_LINES
 from sandpiper.common.sanitise import printable
+from sandpiper.tui.keyboard import text_of
 
 _NEW_LINE: Final = frozenset(("alt+enter", "shift+enter", "ctrl+j", "ctrl+enter", "shift+\r", "alt+\r", "ctrl+\r"))
 """Some terminals tell Shift+Enter apart; Alt+Enter and Ctrl+J all of them."""
@@ -125,7 +126,7 @@ class Composer(TextArea):
             self._recall(self.typed.older(self.text))
         elif key == "down" and self.navigator.is_last_wrapped_line(self.cursor_location):
             self._recall(self.typed.newer())
-        elif event.is_printable and len(self.text) >= DRAFT_CHARS:
+        elif text_of(event) is not None and len(self.text) >= DRAFT_CHARS:
             self.app.bell()
         elif key in _EDITING:
             name, selecting = _EDITING[key]
@@ -133,7 +134,7 @@ class Composer(TextArea):
             if isawaitable(done):
                 await done
         else:
-            return False
+            return event.is_printable and text_of(event) is None  # which TextArea would type
         return True
 
     async def _on_paste(self, event: Paste) -> None:
@@ -209,8 +210,8 @@ class Secret(Static):
             self._text = self._text[:-1]
         elif event.key == "ctrl+u":
             self._text = ""
-        elif event.is_printable and event.character and len(self._text) < 256:
-            self._text += event.character
+        elif (text := text_of(event)) and len(self._text) < 256:
+            self._text += text
         else:
             return
         event.stop()

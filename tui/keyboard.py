@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from dataclasses import dataclass
 from typing import Final
 
 from textual import _ansi_sequences as known
+from textual.events import Key
+from textual.keys import _character_to_key
+
+_MODIFIERS: Final = frozenset(("alt", "ctrl", "meta", "super", "hyper"))
+_LETTERS: Final = range(0x20, 0x530)
+"""Latin, Greek, Cyrillic."""
+_BEGIN_SEQUENCES: Final = "[O"
+"""After an Escape, what most keys that are no character begin with."""
+_MEANT_OTHERWISE: Final = "bf"
+"""What some terminals send for Alt with an arrow, which goes by words."""
 
 
-class Meta(str, Enum):
+@dataclass(frozen=True, slots=True)
+class Meta:
     """Alt with a key that Textual's table lacks, or takes for a letter of a Macintosh."""
 
-    ENTER = "alt+enter"
-    ONE = "alt+1"
-    TWO = "alt+2"
-    THREE = "alt+3"
-    FOUR = "alt+4"
-    FIVE = "alt+5"
-    SIX = "alt+6"
-    SEVEN = "alt+7"
-    EIGHT = "alt+8"
-    NINE = "alt+9"
-
-
-_SENT: Final = {"\x1b\r": Meta.ENTER, **{f"\x1b{number}": key for number, key in enumerate(list(Meta)[1:], 1)}}
+    value: str
 
 
 def teach() -> None:
-    """Teaches Textual these keys: without, Alt+Enter would be Enter, and send."""
+    """Teaches Textual Alt: without, Alt+Enter would be Enter, and send, and Alt+Z twice would type `^z`."""
     table = known.ANSI_SEQUENCES_KEYS
     for sequence, key in _SENT.items():
         table[sequence] = (key,)  # type: ignore[index]
+
+
+def text_of(event: Key) -> str | None:
+    """What a key types; None for one that is no text, as with Alt or Ctrl."""
+    if not event.is_printable or not _MODIFIERS.isdisjoint(event.key.split("+")[:-1]):
+        return None
+    return event.character
+
+
+def _with_alt(char: str) -> Meta:
+    if char.isupper():
+        return Meta(f"alt+shift+{char.lower()}")
+    return Meta(f"alt+{char if char.isalnum() else _character_to_key(char)}")
+
+
+_SENT: Final = {
+    "\x1b\r": Meta("alt+enter"),
+    **{
+        f"\x1b{char}": _with_alt(char)
+        for char in map(chr, _LETTERS)
+        if char.isprintable() and char not in _BEGIN_SEQUENCES + _MEANT_OTHERWISE
+    },
+}

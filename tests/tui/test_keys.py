@@ -4,9 +4,10 @@ import pytest
 from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 
+from sandpiper.common.errors import AccessDenied
 from sandpiper.tui import keyboard
 from sandpiper.tui.composer import Typed, clean
-from tests.tui.fake import FakeRoom
+from tests.tui.fake import FakeRoom, House
 from tests.tui.stage import Stage, play
 
 
@@ -55,6 +56,59 @@ def test_what_terminals_send_for_a_key(sent: str, key: str) -> None:
     parser = XTermParser()
     events = [*parser.feed(sent), *parser.tick(), *parser.feed("")]
     assert key in [event.key for event in events if isinstance(event, Key)]
+
+
+@pytest.mark.parametrize("char", [*map(chr, set(range(0x20, 0x7F)) - set(b"[O")), "é", "ß", "Я", "я", "λ"])
+def test_alt_with_a_character_types_nothing(char: str) -> None:
+    keyboard.teach()
+    parser = XTermParser()
+    keys = [event for event in parser.feed(f"\x1b{char}\x1b{char}") if isinstance(event, Key)]
+    assert len(keys) == 2  # at once, so that a fast second one does not break the first in two
+    assert [keyboard.text_of(event) for event in keys] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("key", "character", "text"),
+    [
+        ("a", "a", "a"),
+        ("plus", "+", "+"),
+        ("A", "A", "A"),
+        ("space", " ", " "),
+        ("alt+z", "z", None),
+        ("alt+shift+z", "Z", None),
+        ("alt+ö", "ö", None),
+        ("ctrl+e", "e", None),
+        ("enter", "\r", None),
+        ("left", None, None),
+    ],
+)
+def test_text_is_what_is_printable_and_typed_without_alt_or_ctrl(
+    key: str, character: str | None, text: str | None
+) -> None:
+    assert keyboard.text_of(Key(key, character)) == text
+
+
+def test_keys_that_nothing_is_bound_to_leave_the_input_as_it_is() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.types("ab")
+        for key, character in (("alt+z", "z"), ("alt+shift+q", "Q"), ("alt+é", "é"), ("ctrl+e", "e")):
+            stage.app.post_message(Key(key, character))
+        await stage.types("c")
+        assert stage.app.composer.text == "abc"
+
+    play(scene)
+
+
+def test_a_secret_is_typed_without_alt_too() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.shows("shown to nobody")
+        await stage.types("ab")
+        stage.app.post_message(Key("alt+z", "z"))
+        await stage.press("enter")
+        await stage.until(lambda: len(stage.house.requests) == 2)
+        assert stage.house.requests[-1].secret == "ab"
+
+    play(scene, house=House(FakeRoom(), errors=[AccessDenied("wrong code")]), wait=False)
 
 
 def test_up_and_down_bring_back_what_one_sent_and_then_the_draft() -> None:
