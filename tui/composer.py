@@ -140,7 +140,8 @@ class Composer(TextArea):
     async def _on_paste(self, event: Paste) -> None:
         event.stop()
         event.prevent_default()
-        text = clean(event.text)[: max(0, DRAFT_CHARS - len(self.text))]
+        # Editors and `cat` end the last line too, which is not to become an empty one of the message.
+        text = clean(event.text).rstrip("\n")[: max(0, DRAFT_CHARS - len(self.text))]
         if text.count("\n") >= PASTE_LINES:
             self._host.pasted(text)
         elif text:

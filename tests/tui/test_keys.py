@@ -212,6 +212,27 @@ def test_a_paste_of_many_lines_asks_first() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("pasted", "asked", "text"),
+    [
+        ("line\n" * 12, "Paste 12 lines, 59 characters?", "line\n" * 11 + "line"),
+        ("one\r\ntwo\r\n\r\n", "", "one\ntwo"),
+        ("one\ntwo\nthree\nfour\n", "", "one\ntwo\nthree\nfour"),
+        ("just one\n", "", "just one"),
+        ("\n  indented\n", "", "\n  indented"),
+    ],
+)
+def test_a_paste_ends_with_its_last_line(pasted: str, asked: str, text: str) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.app.composer.post_message(Paste(pasted))
+        if asked:
+            await stage.shows(asked)
+            await stage.press("enter")
+        await stage.until(lambda: stage.app.composer.text == text)
+
+    play(scene)
+
+
 def test_what_is_put_into_the_input_is_clean() -> None:
     assert clean("a\tb\r\nc\x07") == "a\tb\nc␇"
 
