@@ -15,6 +15,7 @@ from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.peer import Room
 from sandpiper.tui.links import way_in
+from sandpiper.tui.wording import counted
 
 if TYPE_CHECKING:
     from sandpiper.cli.text import Text
@@ -73,8 +74,8 @@ async def _msg(chat: Text, room: Room, rest: str) -> None:
 async def _rooms(chat: Text, room: Room, rest: str) -> None:
     for info in await room.rooms():
         here = ", you are here" if info.room == room.name else ""
-        members = "1 member" if info.members == 1 else f"{info.members} members"
-        await chat.view.show(f"-- {chat.renderer.plain(info.room)}: {members}, {info.seq} messages{here}")
+        size = f"{counted(info.members, 'member')}, {counted(info.seq, 'message')}"
+        await chat.view.show(f"-- {chat.renderer.plain(info.room)}: {size}{here}")
 
 
 async def _join(chat: Text, room: Room, rest: str) -> Go | None:

@@ -13,6 +13,7 @@ from sandpiper.common.nicks import colour, look_alike
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.peer.events import Event, Received, Warned
 from sandpiper.tui.when import clock
+from sandpiper.tui.wording import counted
 
 _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
@@ -51,8 +52,7 @@ class Renderer:
                 who = self.nick(event.nick, verified=event.verified)
                 return f"{clock(event.ts)} @{who} whispers to you: {self._text(event.text)}"  # in no nick is an @
             case Lost():
-                plural = "" if event.count == 1 else "s"
-                return self._red(f"-- {event.count} message{plural} lost: nobody has them any more")
+                return self._red(f"-- {counted(event.count, 'message')} lost: nobody has them any more")
             case Warned():
                 return self.warning(event.text)
             case Trimmed():

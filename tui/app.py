@@ -300,7 +300,8 @@ class ChatApp(Actions):
         errors = [tab.error for tab in self.tabs if tab.error is not None]
         failure = errors[0] if status == 0 and errors and len(errors) == len(self.tabs) else None
         unsent = sum(len(tab.unsent) for tab in self.tabs)
-        self.leaving = f"leaving once {unsent} more are delivered; Ctrl+C does not wait" if unsent else "leaving"
+        more = "1 more is" if unsent == 1 else f"{unsent} more are"
+        self.leaving = f"leaving once {more} delivered; Ctrl+C does not wait" if unsent else "leaving"
         task = asyncio.get_running_loop().create_task(self._leave_rooms(status, failure, patience_s))
         self._jobs.add(task)
 

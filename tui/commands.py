@@ -21,6 +21,7 @@ from sandpiper.tui.notify import LEVELS
 from sandpiper.tui.people import path_words
 from sandpiper.tui.port import RoomRequest, ScreenRoom
 from sandpiper.tui.themes import PALETTES
+from sandpiper.tui.wording import counted
 
 if TYPE_CHECKING:
     from sandpiper.tui.desk import Desk
@@ -199,9 +200,9 @@ async def _rooms(screen: Desk, tab: Tab, rest: str) -> None:
     rows: list[list[Span]] = []
     opened = {each.name for each in screen.tabs if each.room is not None}
     for info in await _room(tab).rooms():
-        members = "1 member" if info.members == 1 else f"{info.members} members"
+        members = counted(info.members, "member")
         here = "you are here" if info.room == tab.name else "open" if info.room in opened else ""
-        rows.append([(info.room, "accent"), (members, ""), (f"{info.seq} messages", "soft"), (here, "soft")])
+        rows.append([(info.room, "accent"), (members, ""), (counted(info.seq, "message"), "soft"), (here, "soft")])
     if rows:
         screen.table(tab, columns(rows))
     else:
@@ -320,7 +321,7 @@ async def _export(screen: Desk, tab: Tab, rest: str) -> None:
     if not messages:
         raise Refusal(Code.INVALID, "there is nothing to export yet")
     file, count = await asyncio.to_thread(export, messages, form, path.strip(), tab.name, screen.now())
-    screen.note(tab, f"{count} messages written to {file}")
+    screen.note(tab, f"{counted(count, 'message')} written to {file}")
 
 
 async def _notify(screen: Desk, tab: Tab, rest: str) -> None:

@@ -27,7 +27,7 @@ def export(messages: Iterable[Message], form: str, path: str, room: str, now: fl
             for message in messages:
                 if form == "markdown" and (this := day(message.ts)) != today:
                     today = this
-                    file.write(f"\n## {today}\n\n".encode())
+                    file.write(f"## {today}\n\n".encode() if count == 0 else f"\n## {today}\n\n".encode())
                 file.write(line(message))
                 count += 1
     except FileExistsError:

@@ -17,6 +17,7 @@ from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
 from sandpiper.tui.record import Entry, Record
+from sandpiper.tui.wording import counted
 
 _BREATH: Final = 200
 """Events taken from a room before others get their turn."""
@@ -211,10 +212,8 @@ class Tab:
             case PathChanged():
                 self._path_changed(event, now)
             case Lost():
-                plural = "" if event.count == 1 else "s"
-                self.record.say(
-                    "bad", f"{event.count} message{plural} lost: nobody has them any more. Ask for them again.", now
-                )
+                lost = counted(event.count, "message")
+                self.record.say("bad", f"{lost} lost: nobody has them any more. Ask for them again.", now)
             case Trimmed():
                 self.record.say("note", "what is older than this has been removed from the room's log", now)
             case Warned():

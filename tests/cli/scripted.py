@@ -32,6 +32,7 @@ class ScriptedRoom:
         self.people = [Member(nick, OWN, True, "bus", 1.25)]
         self.posted: list[tuple[str, Any]] = []
         self.flushed = False
+        self.seq_of_lobby = 7
         self.queue: asyncio.Queue[Event] = asyncio.Queue()
         for event in (Entered(self.name, nick), *events):
             self.queue.put_nowait(event)
@@ -51,7 +52,7 @@ class ScriptedRoom:
         return self.people
 
     async def rooms(self) -> list[RoomInfo]:
-        return [RoomInfo("lobby", 1, 7)]
+        return [RoomInfo("lobby", 1, self.seq_of_lobby)]
 
     async def claim(self, nick: str) -> None:
         self.nick = nick

@@ -86,6 +86,9 @@ def test_what_cannot_be_done_is_one_line_beside(line: bytes | TooLong, said: str
 def test_commands() -> None:
     _, view = visit(ScriptedRoom(), b"/who", b"/rooms")
     assert view.lines == [f"-- anna  {'f' * 24}  bus  1.2 ms", "-- lobby: 1 member, 7 messages, you are here"]
+    room = ScriptedRoom()
+    room.seq_of_lobby = 1
+    assert visit(room, b"/rooms")[1].lines == ["-- lobby: 1 member, 1 message, you are here"]
     assert visit(ScriptedRoom(), b"/join den", b"never")[0] == Go("den")
     assert visit(ScriptedRoom(), b"/quit", b"never")[0] == Go()
 

@@ -118,7 +118,7 @@ class FakeRoom:
         return list(self.people)
 
     async def rooms(self) -> list[RoomInfo]:
-        return [RoomInfo("lobby", 2, 7), RoomInfo("ops", 1, 12)] if self.code is None else []
+        return [RoomInfo("lobby", 2, 7), RoomInfo("ops", 1, 1)] if self.code is None else []
 
     async def claim(self, nick: str) -> None:
         if nick == "bob":
