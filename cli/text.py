@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sandpiper.cli.chat_commands import find
 from sandpiper.cli.ignoring import Ignored
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.terminal import columns
 from sandpiper.cli.visit import Go, too_long
-from sandpiper.common.errors import Code, Refusal, UsageError
-from sandpiper.common.limits import QUIT_S
+from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
+from sandpiper.common.limits import NAMES_SEEN, QUIT_S
 from sandpiper.common.lines import TooLong
+from sandpiper.common.messages import Notice
 from sandpiper.common.original import RoomCreated
 from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received
 
 if TYPE_CHECKING:
     from sandpiper.cli.attach import AttachReady
+
+_WHO_S: Final = 1.0
+"""What is said waits so long for who is there: they are to be known before an impostor of theirs speaks."""
 
 
 class View(Protocol):
@@ -107,6 +112,8 @@ class Text:
                 self.view.status(self.renderer.error(f"not stored: {event.text}"))
             case Entered():
                 await self._entered(room, event)
+            case Notice(event="join" | "nick", nick=str(nick)):
+                self.renderer.know([nick])
             case RoomCreated() if self._share is not None:
                 self.share(event.code, self._share.opened)
             case CodeChanged():
@@ -163,6 +170,14 @@ class Text:
         self.renderer.know([event.nick])
         back = "back " if event.again else ""
         self.view.status(self.renderer.dim(f"{back}in {event.room} as {self.renderer.plain(event.nick)}, {room.where}"))
+        await self._meet(room)
+
+    async def _meet(self, room: Room) -> None:
+        """Gets to know who is there, before anybody speaks: of two similar nicks the one known first is not marked."""
+        with contextlib.suppress(asyncio.TimeoutError, Refusal, SandpiperError):
+            members = await asyncio.wait_for(room.members(), _WHO_S)
+            members = sorted(members, key=lambda member: not member.verified)  # a nick with a key behind it comes first
+            self.renderer.know(member.nick for member in members[: NAMES_SEEN // 2])
 
     async def _command(self, room: Room, text: str) -> Go | None:
         word, _, rest = text[1:].partition(" ")

@@ -10,10 +10,12 @@ from sandpiper.cli.qr import qr_lines
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.text import Text
 from sandpiper.cli.visit import Go, Visit
-from sandpiper.common.errors import Rejected
+from sandpiper.common.errors import Code, Refusal, Rejected, Unreachable
+from sandpiper.common.limits import NAMES_SEEN
 from sandpiper.common.lines import TooLong
-from sandpiper.peer.events import Failed
-from tests.cli.scripted import ScriptedRoom, Typed
+from sandpiper.common.messages import Member, Notice
+from sandpiper.peer.events import Failed, Received
+from tests.cli.scripted import ScriptedRoom, Typed, msg
 
 
 class Shown:
@@ -91,6 +93,51 @@ def test_commands() -> None:
     assert visit(room, b"/rooms")[1].lines == ["-- lobby: 1 member, 1 message, you are here"]
     assert visit(ScriptedRoom(), b"/join den", b"never")[0] == Go("den")
     assert visit(ScriptedRoom(), b"/quit", b"never")[0] == Go()
+
+
+IMPOSTOR = "\u0441arol"
+
+
+def named(room: ScriptedRoom) -> list[str]:
+    """What is shown of those who speak in it, without the time."""
+    room.queue.put_nowait(Received(msg("mine", nick=IMPOSTOR)))
+    room.queue.put_nowait(Received(msg("mine", 2, nick="carol")))
+    return [line[6:] for line in visit(room, b"end")[1].lines if ": mine" in line]
+
+
+def test_who_is_silent_is_no_look_alike_of_who_speaks_under_a_similar_nick() -> None:
+    marked = [f"{IMPOSTOR} [looks like carol]: mine", "carol: mine"]
+    room = ScriptedRoom()
+    room.people += [Member(IMPOSTOR, None, False, "bus"), Member("carol", "c" * 24, True, "bus")]
+    assert named(room) == marked
+    assert named(ScriptedRoom(Notice("carol joined", 0, "lobby", "join", "carol"))) == marked
+    assert named(ScriptedRoom(Notice("x is carol now", 0, "lobby", "nick", "carol", "x"))) == marked
+    assert named(ScriptedRoom(Notice("carol left", 0, "lobby", "leave", "carol"))) != marked
+
+
+@pytest.mark.parametrize("error", [Refusal(Code.RATE, "slow down"), Unreachable("gone"), None])
+def test_not_to_be_told_who_is_there_is_no_reason_not_to_talk(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandpiper.cli.text._WHO_S", 0.01)
+
+    class Silent(ScriptedRoom):
+        async def members(self) -> list[Member]:
+            if error is not None:
+                raise error
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    room = Silent()
+    _, view = visit(room, b"hello")
+    assert [line[6:] for line in view.lines] == ["anna: hello"]
+
+
+def test_a_crowd_is_met_as_far_as_names_are_remembered() -> None:
+    room = ScriptedRoom()
+    room.people += [Member(f"m{number}", None, False, "bus") for number in range(2000)]
+    view, renderer = Shown(), Renderer()
+    asyncio.run(asyncio.wait_for(Visit(room, Text(view, renderer), Typed(b"hi")).run(), 10))  # type: ignore[arg-type]
+    assert len(renderer._seen) <= NAMES_SEEN // 2 + 1
 
 
 def test_the_way_into_a_broker_s_room() -> None:
