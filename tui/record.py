@@ -173,7 +173,7 @@ class Record:
         return self.add(entry)
 
     def stored(self, messages: Iterable[Message], own: str) -> None:
-        """What the history file had, before anything else; `own` is the reader's fingerprint."""
+        """What the history file had, before anything else is said; `own` is the reader's fingerprint."""
         for message in messages:
             self._stored.add((message.run, message.seq, message.from_))
             self._spoken(message, own=bool(own) and message.from_ == own, old=True)

@@ -118,12 +118,12 @@ class Tab:
             self._screen.changed()
 
     async def _enter(self, room: ScreenRoom) -> None:
-        self.room, self.name = room, room.name
-        if not self._key:  # a code may change; the room is the same
+        self.room, self.name, again = room, room.name, self.entered
+        if not again:  # a code may change; the room is the same
             self._key = f"{room.where}/{room.name}"
         self.record.called(room.nick)
         history = self._screen.history
-        if history is not None and not len(self.record):
+        if history is not None and not again:
             self.record.stored(await history.recent(self.key, HISTORY_SHOWN), room.fingerprint)
             if not self.draft:
                 self.draft = str(history.recall(f"draft {self.key}") or "")

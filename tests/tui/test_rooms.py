@@ -397,6 +397,21 @@ def test_history_comes_first_dimmed_and_the_backlog_is_not_doubled(tmp_path: Pat
     play(back, again, history=lambda: History(tmp_path), theme="")
 
 
+def test_history_comes_after_a_secret_too(tmp_path: Path) -> None:
+    async def talk(stage: Stage) -> None:
+        stage.room.says("bob", "long ago")
+        await stage.shows("long ago")
+
+    async def back(stage: Stage) -> None:
+        await stage.shows("shown to nobody")
+        await stage.enters("sesame")
+        await stage.shows("long ago", "in lobby as anna")
+
+    play(talk, FakeRoom(), history=lambda: History(tmp_path))
+    denied = House(FakeRoom(), errors=[AccessDenied("the broker asks for an access code")])
+    play(back, house=denied, wait=False, history=lambda: History(tmp_path))
+
+
 def test_what_is_unsent_when_it_ends_is_a_draft_the_next_time(tmp_path: Path) -> None:
     room = FakeRoom()
 
