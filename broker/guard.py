@@ -42,7 +42,10 @@ class _Known:
 
 
 class Guard:
-    """Looks every GUARD_S. `ports` are the bus's own."""
+    """Looks every GUARD_S; and, while there are `suspects`, again as soon as what is there has been read.
+
+    `ports` are the bus's own.
+    """
 
     def __init__(self, pairs: list[Pair], ports: set[int]) -> None:
         self._pairs = pairs
@@ -52,6 +55,7 @@ class Guard:
         self._compared_at = 0
         self._idle_looks = 0
         self._known: dict[tuple[int, object], _Known] = {}
+        self.suspects = 0
         self.cut = 0
 
     def look(self) -> int:
@@ -64,7 +68,8 @@ class Guard:
             for pair in self._pairs:
                 pair.account()
         self._idle_looks += 1
-        if size - self._compared_at < GUARD_STEP_BYTES and self._idle_looks < GUARD_IDLE_LOOKS:
+        grown = size - self._compared_at >= GUARD_STEP_BYTES
+        if not grown and not self.suspects and self._idle_looks < GUARD_IDLE_LOOKS:
             return 0
         self._compared_at, self._idle_looks = size, 0
         cut = self._compare() if sys.platform == "linux" else self._rebind()
@@ -75,7 +80,7 @@ class Guard:
         surfaced: dict[int, int] = {}
         for pair in self._pairs:
             surfaced.update(pair.surfaced)
-        cut = 0
+        cut = self.suspects = 0
         known, self._known = self._known, {}
         now = time.monotonic()
         for fd, peer in _connections(self._ports):
@@ -90,6 +95,7 @@ class Guard:
             if (unfinished and before.suspected) or now - before.taken_at > GUARD_STALLED_S:
                 cut += shut(fd)
             else:
+                self.suspects += unfinished
                 self._known[fd, peer] = replace(before, suspected=unfinished)
         return cut
 
