@@ -117,6 +117,13 @@ class ChatApp(Actions):
         """The terminal is gone, as the one who reads from it has noticed."""
         self._signalled("SIGHUP")
 
+    def tick(self) -> None:
+        """Now and then. Whose window is closed is not always sent a signal."""
+        super().tick()
+        gone = getattr(self._driver, "hung_up", None)
+        if gone is not None and not self.leaving and gone():
+            self.hung_up()
+
     def _signalled(self, name: str) -> None:
         self._leave(_INTERRUPTED, SCREEN_CLOSING_S if name == "SIGHUP" else QUIT_S)
 

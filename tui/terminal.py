@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING or sys.platform != "win32":
             except OSError:
                 return super()._get_terminal_size()
             return columns, lines
+
+        def hung_up(self) -> bool:
+            """Whether the terminal is gone. Textual's reader takes the end of it for silence, and spins."""
+            poll = select.poll()
+            poll.register(self.fileno, 0)
+            return any(mask & select.POLLHUP for _, mask in poll.poll(0))
 
         def _run_input_thread(self) -> None:
             try:

@@ -125,12 +125,14 @@ def test_a_signal_is_as_good_as_a_key(window: Window, tmp_path: Path) -> None:
     assert recalled(tmp_path, "draft localhost:5000/lobby") == "half a thought"
 
 
-def test_closing_the_window_loses_nothing(window: Window, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_closing_the_window_loses_nothing(window: Window, tmp_path: Path, told: bool) -> None:
     window.types(b"half a thought")
     window.until(b"half a though")
     os.close(window.slave)
     os.close(window.master)
-    os.kill(window.process.pid, signal.SIGHUP)
+    if told:  # as the system does it, unless another program stands between
+        os.kill(window.process.pid, signal.SIGHUP)
     window.process.wait(DEADLINE_S)
     assert recalled(tmp_path, "draft localhost:5000/lobby") == "half a thought"
 
