@@ -14,7 +14,6 @@ from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.peer import Room
-from sandpiper.tui.links import way_in
 from sandpiper.tui.wording import counted
 
 if TYPE_CHECKING:
@@ -128,6 +127,8 @@ async def _code(chat: Text, room: Room, rest: str) -> None:
     if rest == "new":
         await room.rotate()  # the room says what it is
     elif rest:
+        from sandpiper.tui.links import way_in  # loads the word list
+
         link = way_in(room) if room.code is None else chat.link(room.code)
         if rest == "qr":
             chat.draw(link)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import click
@@ -111,7 +112,7 @@ async def _listen(
                 ) from None
 
 
-class Listener:
+class Listener(ABC):
     """Takes what is wanted of a room's events, until so many messages have come."""
 
     def __init__(self, wanted: Wanted) -> None:
@@ -130,9 +131,9 @@ class Listener:
                 if self.taken == self._wanted.count:
                     return
 
+    @abstractmethod
     async def take(self, room: Room, event: Event) -> None:
         """What is done with one."""
-        raise NotImplementedError
 
 
 class Runner(Listener):

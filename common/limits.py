@@ -344,8 +344,6 @@ NAMES_SEEN: Final = 500
 """Nicks remembered to notice one that only looks like another; comparing costs time for each."""
 DATA_COLUMNS: Final = 200
 """Of a `data` value one line is shown, and of that so much."""
-PENDING_SHOWN: Final = 5
-"""Own lines under way that the prompt shows; the screen belongs to the room."""
 LOG_BYTES: Final = 4 * 1024 * 1024
 LOG_FILES: Final = 4
 """A service's log file is turned over at LOG_BYTES; so many old ones are kept."""

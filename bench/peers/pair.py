@@ -6,6 +6,7 @@ import re
 import select
 import subprocess
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +33,9 @@ class Ways:
 class Pair(Peer):
     """Something with a server in between where two meet."""
 
+    @abstractmethod
     def ways(self) -> Ways:
         """Once it runs: how the two are started."""
-        raise NotImplementedError
 
 
 def meet(ways: Ways, log: Path) -> tuple[float, float]:

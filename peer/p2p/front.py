@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import UsageError
-from sandpiper.common.limits import CAPACITY, CAPACITY_MOST
+from sandpiper.common.limits import CAPACITY, CAPACITY_MOST, CODE_WORDS
 from sandpiper.common.nicks import ANON
 from sandpiper.peer.engine import Engine
 from sandpiper.peer.p2p.wish import Embed, How, P2PWish
@@ -21,7 +21,7 @@ def create(
     *,
     nick: str = "",
     password: str | None = None,
-    words: int = 2,
+    words: int = CODE_WORDS,
     capacity: int = CAPACITY,
     history: str = "epoch",
     discovery: str | Sequence[str] = (),
@@ -55,7 +55,7 @@ def join(
     nick: str = "",
     password: str | None = None,
     open_if_missing: bool = False,
-    words: int = 2,
+    words: int = CODE_WORDS,
     capacity: int = CAPACITY,
     history: str = "epoch",
     discovery: str | Sequence[str] = (),

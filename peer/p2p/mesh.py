@@ -59,13 +59,12 @@ class MeshHeard:
 
 
 class Link(NamedTuple):
-    """One peer, for people: the address its line uses, for how long, the TCP round trip, or why there is none.
+    """One peer, for people: the address its line uses, the TCP round trip, or why there is none.
 
     `outward` is where our publications are brought to, for somebody who cannot be reached.
     """
 
     address: str | None
-    up_s: float
     rtt_ms: float
     error: str
     outward: str | None
@@ -234,7 +233,6 @@ class Mesh:
         there = speaks.line if speaks is not None else None
         return Link(
             address=str(line.address) if line is not None else None,
-            up_s=self._loop.time() - line.since if line is not None else 0.0,
             rtt_ms=line.rtt_ms if line is not None else 0.0,
             error=peer.hears.error,
             outward=str(there.address) if there is not None else None,

@@ -7,6 +7,7 @@ from typing import Final
 from sandpiper.peer.engine import PathInfo
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.mesh import Link
 from sandpiper.peer.p2p.peers import NEVER, Peer, State
 from sandpiper.peer.p2p.rendezvous import Rendezvous
 from sandpiper.peer.p2p.ways import Ways
@@ -48,7 +49,7 @@ class Outlook:
 
     def unreached(self, core: Member) -> list[Peer]:
         """Members that a discovery service knows to be there, and of whom we have never heard a word."""
-        leased = set().union(*self.leased.values())
+        leased = set().union(*(sessions for point, sessions in self.leased.items() if point.up))
         return [
             peer
             for session, peer in core.peers.items()
@@ -57,21 +58,24 @@ class Outlook:
 
     def trouble(self, core: Member, now: float) -> str:
         """Why these are not reached; empty without any."""
-        errors = [(peer.nick, self._error(peer, now)) for peer in self.unreached(core)[:_NAMED]]
+        links = self._ways.links()
+        errors = [(peer.nick, self._error(peer, links, now)) for peer in self.unreached(core)[:_NAMED]]
         return "; ".join(f"{nick} is not reached: {error or 'no answer'}" for nick, error in errors)
 
     def paths(self, core: Member, now: float) -> list[PathInfo]:
         """How each is reached."""
-        unreached = self.unreached(core)
+        unreached, links = self.unreached(core), self._ways.links()
         return [
-            PathInfo(peer.nick, peer.fingerprint, peer.path(now), milliseconds(peer.rtt_s), self._error(peer, now))
+            PathInfo(
+                peer.nick, peer.fingerprint, peer.path(now), milliseconds(peer.rtt_s), self._error(peer, links, now)
+            )
             for peer in core.peers.values()
             if not peer.quiet and (peer.here or peer.state is State.EXPECTED or peer in unreached)
         ]
 
-    def _error(self, peer: Peer, now: float) -> str:
+    def _error(self, peer: Peer, links: dict[bytes, Link], now: float) -> str:
         """Why it is not reached, or not directly; empty if it is."""
-        link = self._ways.links().get(peer.keys.curve)
+        link = links.get(peer.keys.curve)
         error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
         if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
             error = f"{error}; {trouble}" if error else trouble

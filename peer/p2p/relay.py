@@ -127,11 +127,6 @@ class RelayLink:
         return None if self._session.rtt_s is None else self._session.rtt_s * 1000
 
     @property
-    def queued(self) -> int:
-        """How many bytes wait to be sent, for those who would rather wait than have the oldest dropped."""
-        return self._session.queue.octets
-
-    @property
     def dropped(self) -> int:
         """How many bodies were given up here."""
         return self._session.queue.dropped

@@ -94,7 +94,6 @@ class Rendezvous:
         self.mailbox = b""
         self.observed = ""
         self.brokers: list[BrokerAt] = []
-        self.settling_s = 0.0
         self.up = False
 
     # Life --------------------------------------------------------------------------------------------------
@@ -237,7 +236,7 @@ class Rendezvous:
         if new and self._pin:
             self._profile.pin(self.address, z85.encode(key).decode())
         self.key, self.mailbox, self.observed = key, greeted.mailbox, greeted.observed
-        self.brokers, self.settling_s = greeted.brokers, greeted.settling_ms / 1000
+        self.brokers = greeted.brokers
         self.up, self._told = True, ""
         self._tenancy.connected(key, time.monotonic())
         self._ring()

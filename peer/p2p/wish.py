@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from sandpiper.common.codes import RoomCode
-from sandpiper.common.limits import CAPACITY
+from sandpiper.common.limits import CAPACITY, CODE_WORDS
 from sandpiper.peer.profile import Profile
 
 
@@ -46,7 +46,7 @@ class P2PWish:
     nick: str
     profile: Profile
     password: str | None = field(default=None, repr=False)
-    words: int = 2
+    words: int = CODE_WORDS
     capacity: int = CAPACITY
     history: str = "epoch"
     discovery: tuple[str, ...] = ()

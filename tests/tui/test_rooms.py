@@ -71,15 +71,20 @@ def test_who_has_typed_something_keeps_the_screen_and_tries_again_with_enter() -
     play(scene, house=house, wait=False)
 
 
+async def type_and_take_back(stage: Stage) -> None:
+    """While the room is being entered, which then fails: the screen stays for who has begun to use it."""
+    await stage.shows("knocking")
+    await stage.types("h")
+    await stage.press("backspace")
+    stage.house.gate.set()
+
+
 def test_what_was_typed_and_taken_back_has_been_typed() -> None:
     house = House(errors=[NOBODY, NOBODY])
     house.gate.clear()
 
     async def scene(stage: Stage) -> None:
-        await stage.shows("knocking")
-        await stage.types("h")
-        await stage.press("backspace")
-        house.gate.set()
+        await type_and_take_back(stage)
         await stage.shows("✗ nobody answers")
         await stage.press("enter")
         await stage.until(lambda: stage.text.count("✗ nobody answers") == 2)
@@ -118,10 +123,7 @@ def test_leaving_a_screen_on_which_no_room_was_ever_entered_says_why() -> None:
     house.gate.clear()
 
     async def scene(stage: Stage) -> None:
-        await stage.shows("knocking")
-        await stage.types("h")
-        await stage.press("backspace")
-        house.gate.set()
+        await type_and_take_back(stage)
         await stage.shows("nobody answers")
         await stage.press("ctrl+d")
 
