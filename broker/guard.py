@@ -30,22 +30,17 @@ from sandpiper.common.limits import (
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What a connection had received, and what had surfaced of it, when that last moved; and likewise what its other
-    end had taken, at which time. `suspected`: too much has come in since, which a loop that was kept from the processor
-    may only not have read yet.
+    end had taken, at which time.
     """
 
     received: int
     surfaced: int
     taken: int
     taken_at: float
-    suspected: bool = False
 
 
 class Guard:
-    """Looks every GUARD_S; and, while there are `suspects`, again as soon as what is there has been read.
-
-    `ports` are the bus's own.
-    """
+    """Looks every GUARD_S. `ports` are the bus's own."""
 
     def __init__(self, pairs: list[Pair], ports: set[int]) -> None:
         self._pairs = pairs
@@ -55,7 +50,6 @@ class Guard:
         self._compared_at = 0
         self._idle_looks = 0
         self._known: dict[tuple[int, object], _Known] = {}
-        self.suspects = 0
         self.cut = 0
 
     def look(self) -> int:
@@ -68,8 +62,7 @@ class Guard:
             for pair in self._pairs:
                 pair.account()
         self._idle_looks += 1
-        grown = size - self._compared_at >= GUARD_STEP_BYTES
-        if not grown and not self.suspects and self._idle_looks < GUARD_IDLE_LOOKS:
+        if size - self._compared_at < GUARD_STEP_BYTES and self._idle_looks < GUARD_IDLE_LOOKS:
             return 0
         self._compared_at, self._idle_looks = size, 0
         cut = self._compare() if sys.platform == "linux" else self._rebind()
@@ -80,7 +73,7 @@ class Guard:
         surfaced: dict[int, int] = {}
         for pair in self._pairs:
             surfaced.update(pair.surfaced)
-        cut = self.suspects = 0
+        cut = 0
         known, self._known = self._known, {}
         now = time.monotonic()
         for fd, peer in _connections(self._ports):
@@ -88,15 +81,13 @@ class Guard:
             out = surfaced.get(fd, 0)
             before = known.get((fd, peer), _Known(received, out, taken, now))
             if before.surfaced != out:
-                before = replace(before, received=received, surfaced=out, suspected=False)
+                before = replace(before, received=received, surfaced=out)
             if before.taken != taken or not waiting:
                 before = replace(before, taken=taken, taken_at=now)
-            unfinished = received - before.received > GUARD_UNFINISHED_BYTES
-            if (unfinished and before.suspected) or now - before.taken_at > GUARD_STALLED_S:
+            if received - before.received > GUARD_UNFINISHED_BYTES or now - before.taken_at > GUARD_STALLED_S:
                 cut += shut(fd)
             else:
-                self.suspects += unfinished
-                self._known[fd, peer] = replace(before, suspected=unfinished)
+                self._known[fd, peer] = before
         return cut
 
     def _rebind(self) -> int:

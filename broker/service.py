@@ -44,7 +44,6 @@ from sandpiper.common.messages import Welcome
 
 log = logging.getLogger("sandpiper.broker")
 _TICK_S = 0.5
-_READ_S = 0.002  # the loop has turned by then, and read what was there
 _PRUNE_S = 3600.0
 _DAY_S = 86400.0
 _GOODBYE = "the broker is shutting down"
@@ -298,13 +297,9 @@ class Service:
         self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK)
 
     def _look(self) -> None:
-        if self._guard is None:
-            return
-        cut = self._guard.look()
+        cut = self._guard.look() if self._guard else 0
         if cut:
             log.warning("cut %d connections that sent without end", cut)
-        if self._guard.suspects:
-            self._loop.call_later(_READ_S, self._look)
 
     def _prune(self) -> None:
         now = time.time()
