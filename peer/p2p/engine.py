@@ -25,7 +25,7 @@ from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.packets import Card
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.peer.engine import PathInfo, Verification
-from sandpiper.peer.events import Entered, Event, Warned
+from sandpiper.peer.events import Entered, Event, Received, Warned
 from sandpiper.peer.p2p.admit import Admission
 from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
 from sandpiper.peer.p2p.keyring import SessionKeys
@@ -293,6 +293,9 @@ class P2PEngine:
         for out in outs:
             self._ways.send(core, out)
         self._answer(core)
+        if self._late and any(isinstance(event, Received) and not event.own for event in core.events):
+            for peer in list(self._late):  # nobody says anything before having come
+                self._say_joined(peer)
         self.events.extend(core.events)
         core.events.clear()
         self._turned()
@@ -317,9 +320,7 @@ class P2PEngine:
                 self._ways.new_epoch(core, cut=command.cut)
 
     def _came(self, peer: Peer, *, here: bool) -> None:
-        late = self._late.pop(peer, None)
-        if late is not None:
-            late.cancel()
+        if peer in self._late:
             self._say_joined(peer)
         if not here:
             self.events.append(PeerLeft(self.name, peer.nick))
@@ -332,7 +333,9 @@ class P2PEngine:
             self._say_joined(peer)
 
     def _say_joined(self, peer: Peer) -> None:
-        self._late.pop(peer, None)
+        late = self._late.pop(peer, None)
+        if late is not None:
+            late.cancel()
         address = self._ways.address(peer.keys.curve)
         at = PeerAt(peer.nick, address, peer.card.pub if peer.card is not None and address else None)
         self.events.append(PeerJoined(self.name, at))
