@@ -122,9 +122,10 @@ class Lines:
         message: dict[str, Any] = json.loads(line)
         return message
 
-    def hear_until(self, kind: str) -> dict[str, Any]:
-        """The next object of this type, passing over others."""
-        while (message := self.hear())["type"] != kind:
+    def hear_until(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The next object of this type and with these fields, passing over others."""
+        wanted = {"type": kind, **fields}.items()
+        while not wanted <= (message := self.hear()).items():
             pass
         return message
 

@@ -125,17 +125,17 @@ def test_what_a_stranger_sends_before_it_is_admitted_goes_nowhere(broker: Runnin
 
 
 def test_control_answers_nothing_but_enrolment_to_a_stranger(broker: RunningBroker) -> None:
-    with hello(broker, "lobby", "watcher") as watcher, Caller(broker) as caller:
-        frame = b"lobby/msg\0" + msgspec.msgpack.encode({"type": "msg", "text": "from nobody", "n": 1})
+    with hello(broker, "gate", "watcher") as watcher, Caller(broker) as caller:
+        frame = b"gate/msg\0" + msgspec.msgpack.encode({"type": "msg", "text": "from nobody", "n": 1})
         for request in (
-            control.Join(r=0, room="lobby", nick="x"),
-            control.Claim(r=0, room="lobby", nick="x"),
-            control.Who(r=0, room="lobby"),
+            control.Join(r=0, room="gate", nick="x"),
+            control.Claim(r=0, room="gate", nick="x"),
+            control.Who(r=0, room="gate"),
             control.ListRooms(r=0),
-            control.Replay(r=0, room="lobby", after=0, limit=10),
+            control.Replay(r=0, room="gate", after=0, limit=10),
             control.Publish(r=0, frames=[frame]),
-            control.Subscribe(r=0, room="lobby"),
-            control.SendWhisper(r=0, room="lobby", to="watcher", text="x", id="x"),
+            control.Subscribe(r=0, room="gate"),
+            control.SendWhisper(r=0, room="gate", to="watcher", text="x", id="x"),
             control.Received(r=0, id="x", sender=None),
             control.Ping(r=0),
             control.Bye(r=0),
@@ -245,9 +245,13 @@ def test_forged_metadata_of_a_library_client(broker: RunningBroker) -> None:
             assert watcher.hear_until("msg")["nick"] == "mallory"
 
 
-@pytest.mark.parametrize("nick", ["alice", "ALICE", "\uff41lice", "ali\u200bce", "alice\u0000", "\u202ealice"])
+NICKS = ("alice", "ALICE", "\uff41lice", "ali\u200bce", "alice\u0000", "\u202ealice")
+
+
+@pytest.mark.parametrize("nick", NICKS)
 def test_anothers_nick(broker: RunningBroker, nick: str) -> None:
     """By JSON lines, old and new, by control, and by the plain bus."""
+    claim = f"I am alice {NICKS.index(nick)}"
     with Caller(broker) as alice, Caller(broker) as mallory, hello(broker, "lobby", "watcher") as eye:
         alice.identity, mallory.identity = ALICE, MALLORY
         mallory.enrol()
@@ -262,14 +266,14 @@ def test_anothers_nick(broker: RunningBroker, nick: str) -> None:
         assert mallory.join("lobby", nick).code in ("nick_taken", "invalid")
         mallory.join("lobby", "mallory")
         assert mallory.ask(control.Claim(r=0, room="lobby", nick=nick)).code in ("nick_taken", "invalid")
-        body = {"type": "msg", "text": "I am alice", "n": 1, "nick": nick}
+        body = {"type": "msg", "text": claim, "n": 1, "nick": nick}
         mallory.tell(control.Publish(r=0, frames=[b"lobby/msg\0" + msgspec.msgpack.encode(body)]))
-        assert eye.hear_until("msg")["nick"] == "mallory"
+        assert eye.hear_until("msg", text=claim)["nick"] == "mallory"
         with Tool(broker, "lobby/") as tool:
-            tool.publish("lobby", nick=nick, text="I am alice")
+            tool.publish("lobby", nick=nick, text=claim)
             tool.publish("lobby", nick="tool", text="behind it")
-            heard = tool.hear()
-            assert (heard["nick"], heard["text"]) == ("tool", "behind it")
+            while (heard := tool.hear()).get("text") != "behind it":
+                assert heard.get("text") != claim
 
 
 FORGED = {"from": "x" * 24, "seq": 999, "prev": 998, "verified": True, "room": "elsewhere", "run": "0" * 32, "ts": 1}
@@ -392,7 +396,6 @@ def test_a_tool_cannot_take_a_guests_message_away(broker: RunningBroker) -> None
 def test_unsubscribing_for_others(broker: RunningBroker) -> None:
     """libzmq shows the broker an unsubscription also of a connection that never had the subscription."""
     with Tool(broker, "heard/") as tool, Caller(broker).enrol() as enrolled, bystander(broker, "heard") as others:
-        tool.sub.recv()
         wires = []
         for number in range(3):
             wire = plain_end(broker, "plain_xpub", "SUB")
@@ -408,7 +411,7 @@ def test_unsubscribing_for_others(broker: RunningBroker) -> None:
             tool.publish("heard", nick="tool", text=f"still {number}")
             while tool.hear().get("text") != f"still {number}":
                 pass
-            others.round_trip(1.5)
+            others.round_trip()
         for wire in wires:
             wire.close()
         curve.wire.close()
