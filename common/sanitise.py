@@ -1,9 +1,12 @@
 """The one sanitiser for everything that a terminal shows, and the width of what it shows.
 
 Text from others may hold what moves the cursor, changes the terminal's state, turns the writing's direction
-or draws nothing at all. Here it is made visible where it could deceive and left out where it only shapes its
-neighbours. An escape sequence needs no grammar: without its ESC (or C1) it is a few harmless letters, and the
-reader sees them.
+or carries what nobody sees. That is made visible, or left out where it only shapes its neighbours and none stands
+there. An escape sequence needs no grammar: without its ESC (or C1) it is a few harmless letters, and the reader sees
+them.
+
+The rules go by ranges and properties that Unicode has promised to keep. Of a character that is newer than Python's
+tables nothing is known, and that is no harm: it is shown, for the terminal's font may have it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from unicodedata import category
 from sandpiper.common.limits import EMOJI_JOINS, ERROR_CHARS, MARKS_PER_CHARACTER, TAB_COLUMNS
 
 UNKNOWN: Final = "\ufffd"
-"""What stands for what may not be shown: C1, bidi controls, tags, private, unassigned, surrogates."""
+"""What stands for what may not be shown: C1, bidi controls, tags, surrogates, noncharacters."""
 
 
 def _span(*ranges: tuple[int, int]) -> frozenset[str]:
@@ -33,7 +36,13 @@ SHAPING: Final = _span(
     (0xFEFF, 0xFEFF),  # byte order mark
     (0xE0100, 0xE01EF),  # more variation selectors
 )
-"""Draws nothing and only shapes its neighbours: left out, unless it holds an emoji together."""
+"""Draws nothing and only shapes its neighbours: left out, but for the next two sets where their neighbour is."""
+
+_JOINERS: Final = frozenset("\u200c\u200d")
+"""Persian and the scripts of India spell with these: kept, one at a time, after a letter or its marks."""
+
+_SELECTORS: Final = _span((0x180B, 0x180D), (0x180F, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+"""Choose a glyph for the character before: kept, one at a time. In a row they would be a hidden text."""
 
 BLANK: Final = _span(
     (0x115F, 0x1160),  # Hangul fillers
@@ -45,7 +54,18 @@ BLANK: Final = _span(
 """Letters and symbols by category that draw nothing."""
 
 _JAMO: Final = _span((0x1161, 0x11FF), (0xD7B0, 0xD7FF))  # letters that stack like marks
-_ODD: Final = SHAPING | BLANK | _JAMO
+_HIEROGLYPH_JOINERS: Final = _span((0x13430, 0x1345F))
+_STACKING: Final = _JAMO | _HIEROGLYPH_JOINERS
+_DRAWN_FORMATS: Final = _HIEROGLYPH_JOINERS | _span(
+    (0x0600, 0x0605), (0x06DD, 0x06DD), (0x070F, 0x070F), (0x0890, 0x0891), (0x08E2, 0x08E2),
+    (0x110BD, 0x110BD), (0x110CD, 0x110CD),
+)  # fmt: skip
+"""Format characters by category that draw something: a sign that spans the digits behind it, mostly."""
+_RESERVED: Final = _span((0x2065, 0x2065), (0xFDD0, 0xFDEF), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF)) | frozenset(
+    chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
+)
+"""Unassigned, and for good: noncharacters, and what is kept free for characters that draw nothing."""
+_ODD: Final = SHAPING | BLANK | _STACKING
 _MARKS: Final = frozenset(("Mn", "Mc", "Me"))
 _STAND_INS: Final[dict[str, str]] = {
     **dict.fromkeys(SHAPING, ""),
@@ -60,13 +80,12 @@ _STAND_INS: Final[dict[str, str]] = {
 }
 _NOTHING: Final = "\u25cc"  # the dotted circle, on which a mark stands that has no character of its own
 _LINE_END: Final = re.compile("\r\n|[\n\u2028\u2029]")
-_EMOJI: Final = re.compile(
-    "({0}(?:\u200d{0}){{0,{1}}})".format(
-        "[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-        "[\U0001f3fb-\U0001f3ff]?[\ufe0e\ufe0f]?",
-        EMOJI_JOINS,
-    )
+_PICTOGRAPH: Final = (
+    "[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff][\U0001f3fb-\U0001f3ff]?[\ufe0e\ufe0f]?"
 )
+_REGION: Final = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+"""The flag of a part of a country, spelt in tags."""
+_EMOJI: Final = re.compile(f"({_REGION}|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH}){{0,{EMOJI_JOINS}}})")
 
 
 def printable(text: str, *, newlines: bool = False) -> str:
@@ -89,26 +108,56 @@ def printable(text: str, *, newlines: bool = False) -> str:
 
 def _rewritten(text: str) -> str:
     shown: list[str] = []
-    marks = 0
     for index, part in enumerate(_EMOJI.split(text)):
-        if index % 2 and part.replace("\u200d", "").isprintable():
+        if index % 2:
             shown.append(part)
-            marks = 0
-            continue
-        for char in part:
-            drawn = _drawn(char)
-            if not drawn:
-                continue
-            if drawn in _JAMO or category(drawn[0]) in _MARKS:
-                marks += 1
-                if marks > MARKS_PER_CHARACTER:
-                    continue
-                if not shown:
-                    shown.append(_NOTHING)
-            else:
-                marks = 0
-            shown.append(drawn)
+        else:
+            _append(shown, part)
     return "".join(shown)
+
+
+def _append(shown: list[str], text: str) -> None:
+    """Adds what may be shown of a text without emoji. Each character bears a bounded number of marks."""
+    marks = 0
+    letter = joined = False  # what the character before is, and has had
+    bearing = bool(shown)  # whether there is one that a selector could be for
+    selected = bearing and shown[-1][-1] in _SELECTORS
+    for char in text:
+        if char in _JOINERS:
+            if letter and not joined:
+                shown.append(char)
+                joined = True
+            continue
+        if char in _SELECTORS:
+            if bearing and not selected:
+                shown.append(char)
+                selected = True
+            continue
+        drawn = _drawn(char)
+        if not drawn:
+            continue
+        if _stacks(drawn[0]):
+            marks += 1
+            if marks > MARKS_PER_CHARACTER:
+                continue
+            if not shown:
+                shown.append(_NOTHING)
+            letter = bearing = True
+            joined = False
+        else:
+            marks = 0
+            selected = joined = False
+            letter = drawn[0].isalpha()
+            bearing = drawn[0] != " "
+        shown.append(drawn)
+
+
+def _stacks(char: str) -> bool:
+    """Whether it draws over, under or into the character before."""
+    if char in _STACKING:
+        return True
+    kind = category(char)
+    return kind in _MARKS or (kind == "Cn" and width(char) == 0)
 
 
 def _drawn(char: str) -> str:
@@ -118,7 +167,9 @@ def _drawn(char: str) -> str:
     kind = category(char)
     if kind == "Zs":
         return " "
-    return UNKNOWN if kind[0] == "C" else char
+    if kind[0] != "C" or kind == "Co" or char in _DRAWN_FORMATS:
+        return char
+    return char if kind == "Cn" and char not in _RESERVED else UNKNOWN
 
 
 def complaint(error: Exception) -> str:
