@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sandpiper.broker.store_errors import StoreError, StoreInUse, from_os
+from sandpiper.common.io.files import open_private, private_folder
 
 if sys.platform == "win32":
     import msvcrt
@@ -35,8 +36,8 @@ class Folder:
         self.path = path
         self.database = path / DATABASE
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock: int | None = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            private_folder(path)
+            self._lock: int | None = open_private(path / _LOCK, os.O_RDWR)
         except (FileExistsError, NotADirectoryError):
             raise StoreError(f"{path} is or lies below a file, not a folder; use another --data") from None
         except OSError as error:
@@ -61,7 +62,7 @@ class Folder:
         Returns whether the file holds nothing while a mark says that it did. Raises StoreError.
         """
         try:
-            database = os.open(self.database, os.O_RDWR | os.O_CREAT, 0o600)
+            database = open_private(self.database, os.O_RDWR)
             size = os.fstat(database).st_size
             os.close(database)
             return size == 0 and (self.path / _MARK).exists()
@@ -88,7 +89,7 @@ class Folder:
         try:
             # A new file each time: it keeps its inode over the renaming, and a copy of it has another.
             fresh.unlink(missing_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with open(open_private(fresh, os.O_WRONLY | os.O_EXCL), "wb") as file:
                 file.write(self._words(run, opens, os.fstat(file.fileno()).st_ino))
                 file.flush()
                 os.fsync(file.fileno())

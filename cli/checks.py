@@ -20,6 +20,7 @@ from sandpiper.cli.network import Network
 from sandpiper.cli.settings import CONFIG, folders, read_config
 from sandpiper.cli.version import VERSION
 from sandpiper.common.errors import UsageError
+from sandpiper.common.plaintext import NotText, decoded
 from sandpiper.common.target import DISCOVERY_PORT, PORT
 from sandpiper.common.trust import parse_known
 
@@ -120,10 +121,11 @@ def _key_file(path: Path) -> Finding:
     mend = "Restore it, or move it away to have a new one."
     try:
         mode = _mode(path) or 0
-        text = path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "no text"
-        return Finding("keys", "wrong", f"{path} cannot be read: {why}", mend)
+        text = decoded(path.read_bytes())
+    except NotText as error:
+        return Finding("keys", "wrong", f"{path} {error}", mend)
+    except OSError as error:
+        return Finding("keys", "wrong", f"{path} cannot be read: {error.strerror or error}", mend)
     if not _HEX_KEY.fullmatch(text):
         return Finding("keys", "wrong", f"{path} is no key (32 bytes in hex)", mend)
     if mode & _OTHERS:
@@ -134,10 +136,10 @@ def _key_file(path: Path) -> Finding:
 
 def _pins(path: Path) -> Iterator[Finding]:
     try:
-        known = parse_known(path.read_text("utf-8"))
+        known = parse_known(decoded(path.read_bytes()))
     except FileNotFoundError:
         return
-    except (OSError, UnicodeDecodeError):
+    except (OSError, NotText):
         yield Finding("keys", "wrong", f"{path} cannot be read", "Make it readable, or delete it to trust each anew.")
         return
     pins = len(known.pins)

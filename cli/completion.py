@@ -205,12 +205,13 @@ def codes(incomplete: str) -> Iterator[CompletionItem[str]]:
 
 def addresses(incomplete: str) -> Iterator[CompletionItem[str]]:
     """The services whose keys are known here."""
+    from sandpiper.common.plaintext import NotText, decoded
     from sandpiper.common.trust import parse_known
     from sandpiper.peer.profile import KNOWN
 
     try:
-        known = parse_known((folders().data / KNOWN).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError):
+        known = parse_known(decoded((folders().data / KNOWN).read_bytes()))
+    except (OSError, NotText):
         return
     for address in sorted(known.pins):
         if address.startswith(incomplete.lower()):

@@ -14,6 +14,7 @@ import msgspec
 from sandpiper.cli.effective import SECRET, Setting, effective, option_name, options
 from sandpiper.cli.settings import CONFIG, folders, read_config
 from sandpiper.common.errors import SandpiperError, UsageError
+from sandpiper.common.plaintext import decoded
 from sandpiper.common.sanitise import clip, printable
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def _read() -> TOMLDocument:
 
     read_config(_file().parent)  # says what is wrong with it
     try:
-        return tomlkit.parse(_file().read_text("utf-8"))
+        return tomlkit.parse(decoded(_file().read_bytes()))
     except FileNotFoundError:
         return tomlkit.document()
     except TOMLKitError as error:

@@ -14,6 +14,7 @@ from sandpiper.cli.settings import folders
 from sandpiper.cli.stdio import status
 from sandpiper.common.errors import SandpiperError, UsageError
 from sandpiper.common.limits import BACKUP_CHARS, PASSPHRASE_CHARS_LEAST
+from sandpiper.common.plaintext import NotText, decoded
 
 _PIPE: Final = "-"
 
@@ -119,4 +120,7 @@ def _read(file: str) -> str:
                 data = source.read(BACKUP_CHARS + 1)
     except OSError as error:
         raise SandpiperError(f"cannot read {file}: {error.strerror or error}") from None
-    return data.decode("utf-8-sig", "replace")
+    try:
+        return decoded(data)
+    except NotText as error:
+        raise SandpiperError(f"{file} {error}") from None

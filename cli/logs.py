@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.files import private_folder
 from sandpiper.common.limits import LOG_BYTES, LOG_FILES
 
 
@@ -18,7 +19,7 @@ def logging_to(file: Path, level: str, *, stderr: bool) -> Iterator[None]:
     """Sends what `sandpiper.*` logs to `file`, and to stderr too where asked. Raises SandpiperError."""
     handlers: list[logging.Handler] = []
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(file.parent)
         handlers.append(
             logging.handlers.RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
         )

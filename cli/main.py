@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; its exit code."""
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     _open_streams()
+    _own_what_we_make()
     try:
         if list(arguments) in (["--version"], ["-V"]):
             sys.stdout.write(f"sandpiper {VERSION}\n")
@@ -83,6 +84,14 @@ def _open_streams() -> None:
             stream = open(fd, "w" if fd else "r", encoding="utf-8", closefd=False)  # noqa: SIM115  # for the process
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
+
+
+def _own_what_we_make() -> None:
+    """A umask of 0377 or 0777 would make files, sockets and folders that their owner cannot use; what it says of others
+    holds.
+    """
+    if os.name == "posix":
+        os.umask(os.umask(0o077) & 0o077)
 
 
 def _os_error(error: OSError) -> str:

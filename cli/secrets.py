@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import INVITE_CHARS
+from sandpiper.common.plaintext import NotText, decoded
 from sandpiper.common.target import Target, is_link
 
 if TYPE_CHECKING:
@@ -71,11 +72,11 @@ class Secret:
         """What a file says, in its first line. Raises UsageError."""
         what = f"the {self.noun} file {path}" if str(path) != STDIN else f"the {self.noun} from stdin"
         try:
-            return (_read_stdin() if str(path) == STDIN else _read(path)).decode("utf-8-sig").rstrip("\r\n")
+            return decoded(_read_stdin() if str(path) == STDIN else _read(path)).rstrip("\r\n")
         except OSError as error:
             raise UsageError(f"cannot read {what}: {error.strerror or error}") from None
-        except UnicodeDecodeError:
-            raise UsageError(f"{what} is not UTF-8 text") from None
+        except NotText as error:
+            raise UsageError(f"{what} {error}") from None
 
     def _said(self, context: click.Context) -> list[tuple[ParameterSource, str | Path]]:
         value = context.params.get(self.name)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandpiper.common.errors import UsageError
+from sandpiper.common.plaintext import NotText, decoded
 
 CONFIG: Final = "config.toml"
 HOME: Final = "SANDPIPER_HOME"
@@ -48,11 +49,13 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     """What config.toml says; nothing if there is none. Raises UsageError."""
     path = folder / CONFIG
     try:
-        text = path.read_text("utf-8")
+        text = decoded(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}; mend it, or move it away") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}; mend it, or move it away") from None
+    except NotText as error:
+        raise UsageError(f"{path} {error}") from None
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -17,6 +17,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.plaintext import NotText, decoded
 from sandpiper.common.trust import KnownBrokers, format_known, parse_known
 
 log = logging.getLogger("sandpiper.peer")
@@ -102,10 +103,10 @@ class Profile:
         if self.known_file is None:
             return self._known
         try:
-            return parse_known(self.known_file.read_text("utf-8"))
+            return parse_known(decoded(self.known_file.read_bytes()))
         except FileNotFoundError:
             return KnownBrokers()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, NotText) as error:
             raise SandpiperError(
                 f"cannot read the known brokers: {_why(error, self.known_file)}; make it readable, or delete "
                 "it to trust each broker anew"
@@ -130,7 +131,7 @@ def _identity(folder: Path) -> SigningKey:
     path = folder / IDENTITY
     try:
         text = _text_or_new(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, NotText) as error:
         raise SandpiperError(
             f"cannot use the identity key: {_why(error, path)}; make its folder yours and writable, or set "
             "SANDPIPER_HOME to another one"
@@ -161,10 +162,10 @@ def _read_private(path: Path) -> str:
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
             os.fchmod(file.fileno(), 0o600)
             log.warning("%s could be read by others, which is put right; they may have copied it", path)
-        return file.read(4096).decode("ascii").strip()
+        return decoded(file.read(4096)).strip()
 
 
 def _why(error: Exception, path: Path) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or path}: {error.strerror or error}"
-    return f"{path}: not a text file"
+    return f"{path} {error}"

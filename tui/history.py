@@ -23,9 +23,10 @@ from nacl.exceptions import CryptoError
 from nacl.secret import Aead
 
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.files import private_folder, write_private
+from sandpiper.common.io.files import open_private, private_folder, write_private
 from sandpiper.common.limits import HISTORY_BATCH, HISTORY_MESSAGES
 from sandpiper.common.messages import Data, Me, Message, Msg
+from sandpiper.common.plaintext import NotText, decoded
 
 KEY: Final = "history.key"
 FILE: Final = "history.db"
@@ -67,7 +68,7 @@ class History:
 
     @staticmethod
     def _open(path: Path) -> sqlite3.Connection:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(open_private(path, os.O_RDWR))
         file = sqlite3.connect(path, timeout=_BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
         try:
             file.execute("PRAGMA journal_mode = WAL")
@@ -228,12 +229,12 @@ _DECODER: Final = msgspec.msgpack.Decoder(Msg | Me | Data)
 
 def _key(path: Path) -> bytes:
     try:
-        text = path.read_text("ascii")
+        text = decoded(path.read_bytes())
     except FileNotFoundError:
         with contextlib.suppress(FileExistsError):  # another screen was faster
             write_private(path, os.urandom(_KEY_BYTES).hex().encode() + b"\n", replace=False)
-        text = path.read_text("ascii")
-    except UnicodeDecodeError:
+        text = decoded(path.read_bytes())
+    except NotText:
         text = ""
     try:
         key = bytes.fromhex(text.strip())

@@ -7,6 +7,7 @@ from pathlib import Path
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import private_folder, write_private
 from sandpiper.common.io.sockets import CurveKeys
+from sandpiper.common.plaintext import decoded
 
 
 def curve_keys(path: Path) -> CurveKeys:
@@ -15,7 +16,7 @@ def curve_keys(path: Path) -> CurveKeys:
         private_folder(path.parent)
         if not path.exists():
             write_private(path, CurveKeys.make().secret.hex().encode() + b"\n", replace=False)
-        secret = bytes.fromhex(path.read_text("ascii").strip())
+        secret = bytes.fromhex(decoded(path.read_bytes()).strip())
     except (OSError, ValueError) as error:
         raise SandpiperError(f"cannot use the key {path}: {error}; restore it, or choose another --data") from error
     if len(secret) != 32:

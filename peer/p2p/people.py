@@ -8,6 +8,7 @@ from typing import Final
 
 from sandpiper.common.limits import PEOPLE_KNOWN
 from sandpiper.common.nicks import fold
+from sandpiper.common.plaintext import NotText, decoded
 from sandpiper.peer.profile import Profile
 
 _FILE: Final = "known_people"
@@ -20,8 +21,8 @@ class People:
         self._path: Path | None = None if profile.folder is None else profile.folder / _FILE
         self._known: dict[str, tuple[str, str]] = {}
         if self._path is not None:
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                for line in self._path.read_text("utf-8").splitlines()[-PEOPLE_KNOWN:]:
+            with contextlib.suppress(OSError, NotText):
+                for line in decoded(self._path.read_bytes()).splitlines()[-PEOPLE_KNOWN:]:
                     fingerprint, _, nick = line.partition(" ")
                     self._known[fold(nick)] = (fingerprint, nick)
 

@@ -130,8 +130,9 @@ def test_passphrases(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 @pytest.mark.usefixtures("home", "passphrase")
 def test_what_is_no_identity_is_said_to_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x").write_bytes(b"\xff\xfe" * 4000)
-    assert main(["id", "import", str(tmp_path / "x")]) == 1
-    assert "no exported identity" in capsys.readouterr().err
+    for data, said in ((b"\xff\xfe" * 4000, "is UTF-16"), (b"\xc3\x28", "not UTF-8"), (b"x", "no exported identity")):
+        (tmp_path / "x").write_bytes(data)
+        assert main(["id", "import", str(tmp_path / "x")]) == 1
+        assert said in capsys.readouterr().err
     assert main(["id", "import", str(tmp_path / "absent")]) == 1
     assert "cannot read" in capsys.readouterr().err

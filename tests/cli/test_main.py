@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -154,3 +155,23 @@ def test_a_fault_of_our_own_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv("SANDPIPER_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         main(["config", "path"])
+
+
+@pytest.mark.parametrize("umask", ["0377", "0777"])
+def test_what_it_makes_can_be_used_whatever_the_umask(umask: str, tmp_path: Path) -> None:
+    program = f"umask {umask}; exec {sys.executable} -m sandpiper.cli config set nick bob"
+    environment = {**os.environ, "SANDPIPER_HOME": str(tmp_path / "home")}
+    assert subprocess.run(["sh", "-c", program], env=environment, timeout=30, check=False).returncode == 0
+    made = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "home", *(tmp_path / "home").iterdir())}
+    assert made == {"home": 0o700, "config.toml": 0o600}
+
+
+def test_a_settings_file_as_windows_leaves_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b'\xef\xbb\xbfnick = "bob"\r\n')
+    assert main(["config", "show", "connect"]) == 0
+    assert "bob" in capsys.readouterr().out
+    assert main(["config", "set", "connect.nick", "eve"]) == 0
+    file.write_bytes("nick = 'bob'".encode("utf-16"))
+    assert main(["config", "show", "connect"]) == 2
+    assert "config.toml is UTF-16" in capsys.readouterr().err

@@ -183,7 +183,12 @@ def test_settings_of_another_type_are_refused_and_not_quoted() -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"\xff\xfe", "is not UTF-8 text"), (b"", "the password is empty"), (b"p" * 10_000, "at most 256 characters")],
+    [
+        (b"\xc3\x28", "is not UTF-8 text"),
+        ("secret\n".encode("utf-16"), "is UTF-16"),
+        (b"", "the password is empty"),
+        (b"p" * 10_000, "at most 256 characters"),
+    ],
 )
 def test_bad_files(content: bytes, says: str, tmp_path: Path) -> None:
     path = tmp_path / "password"

@@ -129,3 +129,13 @@ def test_the_default_is_the_platform_s_folder(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(platformdirs, "user_data_path", lambda name, appauthor: tmp_path / name)
     assert Profile.default().folder == tmp_path / "sandpiper"
+
+
+def test_an_identity_file_with_a_byte_order_mark_is_one(tmp_path: Path) -> None:
+    first = Profile.at(tmp_path)
+    file = tmp_path / "identity.key"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert Profile.at(tmp_path).signing_key == first.signing_key
+    file.write_bytes(file.read_text("utf-8-sig").encode("utf-16"))
+    with pytest.raises(SandpiperError, match="is UTF-16"):
+        Profile.at(tmp_path)
