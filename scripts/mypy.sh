@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# The folders install as sandpiper.*, which an editable install tells Python but not mypy. A link tells it.
+# What is installed is checked silently; by this link the same modules are our own, whose errors are told.
 tree=.venv/tree
 mkdir -p "$tree"
 rm -f "$tree/sandpiper"

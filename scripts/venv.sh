@@ -3,8 +3,8 @@
 #
 #     sh scripts/venv.sh [EXTRA...]         e.g. test lint; PYTHON=... names the interpreter to make it with
 #
-# The install is editable: it follows the source, and only another pyproject.toml, another extra or a moved checkout
-# makes it run again. Quiet when all is well; what goes wrong is shown as the tool said it.
+# The install is editable: it follows the source, and only another pyproject.toml, another extra, a new or removed file or
+# a moved checkout makes it run again. Quiet when all is well; what goes wrong is shown as the tool said it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -58,7 +58,12 @@ lock() {
     echo $$ >.venv-lock/pid
 }
 
-state() { pwd; cksum <pyproject.toml; }
+state() {
+    pwd
+    cksum <pyproject.toml
+    # Strict: type checkers and editors find the modules too. It links each file, so a new one is installed.
+    find bridge broker cli common discovery peer tui -name '*.py' | LC_ALL=C sort | cksum
+}
 fresh() { [ "$(cat ".venv/made-$1" 2>/dev/null)" = "$(state)" ] && .venv/bin/python -c '' 2>/dev/null; }
 
 all_fresh() {
@@ -71,9 +76,10 @@ all_fresh "$@" && exit 0
 lock
 all_fresh "$@" && exit 0
 .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
-say "installing into .venv (only after a change of pyproject.toml) ..."
+say "installing into .venv (only after a change of pyproject.toml, or with a new file) ..."
 extras=$(IFS=,; echo "$*")
-.venv/bin/python -m pip install -qq --disable-pip-version-check --editable ".${extras:+[$extras]}" </dev/null ||
+.venv/bin/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=strict \
+    --editable ".${extras:+[$extras]}" </dev/null ||
     die "the install failed; pip's reason stands above. It needs the network the first time"
 for extra in base "$@"; do
     state >".venv/made-$extra"
