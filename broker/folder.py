@@ -63,8 +63,10 @@ class Folder:
         """
         try:
             database = open_private(self.database, os.O_RDWR)
-            size = os.fstat(database).st_size
-            os.close(database)
+            try:
+                size = os.fstat(database).st_size
+            finally:
+                os.close(database)
             return size == 0 and (self.path / _MARK).exists()
         except OSError as error:
             raise from_os(error, self.database) from None

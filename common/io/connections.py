@@ -6,10 +6,13 @@ the end of the stream and cleans up as always.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 
 _TCP_INFO = 11
 _SIOCOUTQ = 0x5411
@@ -36,21 +39,43 @@ class Connections:
         return shut(fd)
 
 
+@contextlib.contextmanager
+def borrowed(fd: int) -> Iterator[socket.socket]:
+    """Somebody else's socket, for a question or two; it stays open and theirs. Raises OSError where it is none.
+
+    It is not duplicated: a duplicate would have to be closed on every way out, also where the descriptor turns out to
+    be a file, and could not be had where there are no descriptors left.
+    """
+    if fd < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    connection = socket.socket(fileno=fd)
+    try:
+        yield connection
+    finally:
+        connection.detach()
+
+
+def ends_of(fd: int) -> tuple[object, object]:
+    """The addresses of this end and the other one, both None if that is no connection, or one that has gone."""
+    try:
+        with borrowed(fd) as connection:
+            if connection.type == socket.SOCK_STREAM:  # others, such as netlink's, have addresses of their own kind
+                return connection.getsockname(), connection.getpeername()
+    except OSError:
+        pass
+    return None, None
+
+
 def peer_of(fd: int) -> object:
     """The other end's address, None if the connection has gone."""
-    try:
-        with socket.socket(fileno=os.dup(fd)) as copy:
-            peer: object = copy.getpeername()
-            return peer
-    except OSError:
-        return None
+    return ends_of(fd)[1]
 
 
 def shut(fd: int) -> bool:
     """Shuts the connection behind a descriptor down; whether there was one."""
     try:
-        with socket.socket(fileno=os.dup(fd)) as copy:
-            copy.shutdown(socket.SHUT_RDWR)
+        with borrowed(fd) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return False
     return True
@@ -58,12 +83,8 @@ def shut(fd: int) -> bool:
 
 def port_of(fd: int) -> int:
     """The TCP port of this end, 0 if it is no such connection."""
-    try:
-        with socket.socket(fileno=os.dup(fd)) as copy:
-            name = copy.getsockname()
-    except OSError:
-        return 0
-    return int(name[1]) if copy.family in (socket.AF_INET, socket.AF_INET6) else 0
+    own, _ = ends_of(fd)
+    return int(own[1]) if isinstance(own, tuple) else 0
 
 
 def traffic(fd: int) -> tuple[int, int, int]:
@@ -71,9 +92,9 @@ def traffic(fd: int) -> tuple[int, int, int]:
     import fcntl
 
     try:
-        with socket.socket(fileno=os.dup(fd)) as copy:
-            info = copy.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)
-            waiting = int.from_bytes(fcntl.ioctl(copy, _SIOCOUTQ, bytes(4)), sys.byteorder)
+        with borrowed(fd) as connection:
+            info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)
+            waiting = int.from_bytes(fcntl.ioctl(connection, _SIOCOUTQ, bytes(4)), sys.byteorder)
     except OSError:
         return 0, 0, 0
     if len(info) < _ACKED_RECEIVED.size:
@@ -83,7 +104,7 @@ def traffic(fd: int) -> tuple[int, int, int]:
 
 
 def resident() -> int:
-    """Bytes in memory; the peak so far where the system does not tell the present."""
+    """Bytes in memory; the peak so far where the system does not tell the present. Raises OSError."""
     if sys.platform == "linux":
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sandpiper.common.io.connections import peer_of
 from sandpiper.common.limits import CONNECT_S
 
 _PREFIX: Final = "sandpiper-"
@@ -82,11 +83,8 @@ class Inner:
 
     def name_of(self, fd: int) -> str | None:
         """Which splice stands behind the listener's accepted descriptor `fd`; None once it has gone."""
-        try:
-            with socket.socket(fileno=os.dup(fd)) as accepted:
-                return _spell(accepted.getpeername())
-        except OSError:
-            return None
+        peer = peer_of(fd)
+        return None if peer is None else _spell(peer)
 
     def close(self) -> None:
         """Removes the folder."""

@@ -37,8 +37,8 @@ class Guard:
         self._marks: dict[tuple[int, object], _Mark] = {}
 
     def look(self) -> set[int]:
-        """The descriptors of those to be cut."""
-        if sys.platform != "linux" or resident() - self._baseline <= GUARD_MARGIN_BYTES:
+        """The descriptors of those to be cut. Without a descriptor for asking the system it is nobody."""
+        if not self._has_grown():
             self._marks = {}
             return set()
         marks, found = {}, set()
@@ -58,3 +58,9 @@ class Guard:
             marks[fd, peer] = mark
         self._marks = marks
         return found
+
+    def _has_grown(self) -> bool:
+        try:
+            return sys.platform == "linux" and resident() - self._baseline > GUARD_MARGIN_BYTES
+        except OSError:
+            return False
