@@ -13,7 +13,9 @@ from typing import Any, Final
 import zmq
 
 from sandpiper.common.io.connections import Connections
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import serving
 from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION
 
@@ -25,12 +27,17 @@ class PlainBus:
     """One pair. `publications` gets what tools publish, a batch of frames at a time; what it raises is a mistake."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any], publications: Callable[[list[bytes]], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ctx: zmq.Context[Any],
+        publications: Callable[[list[bytes]], None],
+        descriptors: Descriptors,
     ) -> None:
         self._loop = loop
         self._publications = publications
         self._xsub = serving(ctx, zmq.XSUB, None, "")
         self._xpub = serving(ctx, zmq.XPUB, None, "")
+        self._porters = [Porter(loop, each, descriptors) for each in (self._xsub, self._xpub)]
         self._subscriptions = Connections()
         self._drains: list[Drain] = []
         self._tcp = False
@@ -65,6 +72,8 @@ class PlainBus:
         """Ends the pair, giving what is queued a moment to leave."""
         for drain in self._drains:
             drain.close()
+        for porter in self._porters:
+            porter.close()
         self._xsub.close(linger=0)
         self._xpub.close(linger=_GOODBYE_MS)
 

@@ -16,7 +16,9 @@ from sandpiper.broker.wanted import Wanted
 from sandpiper.common import batch
 from sandpiper.common.frame import topic
 from sandpiper.common.io.connections import Connections
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION, XPUB_HWM
 
@@ -40,6 +42,7 @@ class Pair:
         publications: Callable[[list[tuple[str | None, bytes]]], None],
         subscription: Callable[[str | None, bytes], None],
         done: Callable[[], None],
+        descriptors: Descriptors,
     ) -> None:
         self._keyed = keys is not None
         self._publications = publications
@@ -48,6 +51,7 @@ class Pair:
         self._subscriptions = Connections()
         self.xsub = serving(ctx, zmq.XSUB, keys, DOMAIN)
         self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN, XPUB_HWM if keys is None else BATCH_HWM)
+        self._porters = [Porter(loop, each, descriptors) for each in (self.xsub, self.xpub)]
         self._loop = loop
         self._drains: list[Drain] = []
         self._accounting = False
@@ -99,6 +103,8 @@ class Pair:
         """Ends the pair, giving what is queued a moment to leave."""
         for drain in self._drains:
             drain.close()
+        for porter in self._porters:
+            porter.close()
         self.xsub.close(linger=0)
         self.xpub.close(linger=500)
 

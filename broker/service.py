@@ -33,13 +33,14 @@ from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.zap import Zap
-from sandpiper.common.limits import GUARD_S, RETAIN_CHUNK, VERSION
+from sandpiper.common.limits import BROKER_DESCRIPTORS, GUARD_S, RETAIN_CHUNK, VERSION
 from sandpiper.common.messages import Welcome
 
 log = logging.getLogger("sandpiper.broker")
@@ -95,6 +96,9 @@ class Service:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
+        raise_file_limit()
+        require(BROKER_DESCRIPTORS)
+        self._descriptors = Descriptors()
         self._store = Store.open(
             config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16), now=time.time()
         )
@@ -130,6 +134,7 @@ class Service:
             on_splice=self._control.router.spliced,
             on_splice_closed=self._control.router.unspliced,
             greeting="a sandpiper broker",
+            descriptors=self._descriptors,
         )
         self._ports = Ports(config.port)
         self._scheduled = False
@@ -147,6 +152,7 @@ class Service:
             publications=self._published if keyed else self._published_plain,
             subscription=self._subscribed,
             done=self._pump,
+            descriptors=self._descriptors,
         )
 
     # Opening and closing -----------------------------------------------------------------------------------
@@ -330,6 +336,7 @@ class Service:
             "denied_total": ("Wrong access codes.", self.admission.denied),
             "cut_total": ("Connections cut for sending without end.", self._guard.cut if self._guard else 0),
             "door_connections": ("Connections at the front door.", self._door.connections),
+            "turned_away_total": ("Connections refused for want of file descriptors.", self._descriptors.refused),
             "relay_tags": ("Tags at which sealed bodies are passed on.", core.relay.tags),
             "relay_sessions": ("Sessions attached to a tag.", core.relay.attached),
             "sealed_total": ("Sealed bodies taken.", core.relay.bodies),

@@ -23,6 +23,7 @@ from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.bridge.port import Guest
 from sandpiper.cli.visit import Go, Tongue
 from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import LINES, LOCAL, socket_folder
 from sandpiper.common.io.sockets import context
@@ -68,9 +69,12 @@ class Doors:
         self._context = context()
         wire = Wire(self._publish, self._changed, self._moved, self._whisper, time.monotonic, time.time)
         self.desk = Desk(room, room.name, os.urandom(16).hex(), wire)
-        self._bus = PlainBus(self._loop, self._context, self._published)
+        descriptors = Descriptors()
+        self._bus = PlainBus(self._loop, self._context, self._published, descriptors)
         self._door = FrontDoor(
-            lines=lambda address: JsonLines(self.desk, address, self.desk.room), greeting="a member of a sandpiper room"
+            lines=lambda address: JsonLines(self.desk, address, self.desk.room),
+            greeting="a member of a sandpiper room",
+            descriptors=descriptors,
         )
         self._folder: Path | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -131,6 +131,30 @@ PAKE_PER_S_AND_ADDRESS: Final = 10.0
 PACES_MOST: Final = 10_000
 """Addresses whose rate is remembered; past it the oldest is forgotten."""
 
+DOOR_ACCEPTS: Final = 64
+"""Accepted in one turn of the loop: those who are in are not to wait for those who come."""
+DOOR_AGAIN_S: Final = 1.0
+"""Where the whole system has no descriptor left, this long is waited until the next attempt to accept."""
+
+# File descriptors ------------------------------------------------------------------------------------------
+DESCRIPTORS_SPARED_PART: Final = 10
+"""A tenth of what the process may have is kept from others' connections, and another one from those at front doors:
+for files, for names, for reaching others, and for a burst that libzmq has accepted before anybody could look …"""
+DESCRIPTORS_SPARED_LEAST: Final = 6
+"""… and so many at least: a log file that is turned over, a name that is looked up, a connection to a peer."""
+DESCRIPTORS_TOLD_S: Final = 60.0
+"""That people are turned away is logged this often."""
+INNER_DESCRIPTORS: Final = 4096
+"""With fewer the inner door is no socket in the file system: at such a one libzmq ends the process when a burst takes
+the last descriptor in the moment in which it accepts. Of 4096 a burst would have to take 400 in that moment."""
+BROKER_DESCRIPTORS: Final = 48
+"""Free ones that a broker needs at its start: it takes 40, and its first member five."""
+DISCOVERY_DESCRIPTORS: Final = 32
+MEMBER_DESCRIPTORS: Final = 40
+"""A member of a room between peers takes 28 and seven for each other one."""
+CONTEXT_DESCRIPTORS: Final = 16
+"""For anything that speaks ZeroMQ: eight, and what it connects to."""
+
 # Bus -------------------------------------------------------------------------------------------------------
 BATCH_MESSAGES: Final = 500
 """Drained a wake-up: one commit, one publish; larger gains nothing, smaller costs throughput."""

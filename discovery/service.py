@@ -19,6 +19,7 @@ from sandpiper.common import rendezvous
 from sandpiper.common.callers import Caller, Tickets
 from sandpiper.common.control import request_number
 from sandpiper.common.errors import Code, SandpiperError
+from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
@@ -27,6 +28,7 @@ from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
+    DISCOVERY_DESCRIPTORS,
     RENDEZVOUS_AHEAD_BYTES,
     RENDEZVOUS_HWM,
     RENDEZVOUS_OWED_BYTES,
@@ -86,6 +88,9 @@ class Service:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
+        raise_file_limit()
+        require(DISCOVERY_DESCRIPTORS)
+        self._descriptors = Descriptors()
         self._beat = time.monotonic()
         self.keys = curve_keys(config.data / "discovery.key") if config.data else CurveKeys.make()
         chance = secrets.SystemRandom()
@@ -121,6 +126,7 @@ class Service:
             on_splice=self._router.spliced,
             on_splice_closed=self._router.unspliced,
             greeting="a sandpiper discovery service",
+            descriptors=self._descriptors,
         )
         self._cut = 0
         self._ticking: asyncio.Task[None] | None = None
@@ -264,4 +270,5 @@ class Service:
             "cut_total": ("Connections cut for taking nothing.", self._cut),
             "strangers_total": ("Connections refused by ZAP.", self._zap.refused),
             "door_connections": ("Connections at the front door.", self._door.connections),
+            "turned_away_total": ("Connections refused for want of file descriptors.", self._descriptors.refused),
         }

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
+from sandpiper.common.io.watch import Watch
 from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
 
 
@@ -36,10 +36,17 @@ class Dealer:
         self._down = down
         self._closed = False
         self._socket: Socket = calling(ctx, zmq.DEALER, keys, server_key, hwm)
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        try:
+            self._watch = Watch(loop, self._socket, zmq.EVENT_DISCONNECTED, self._watched)
+        except zmq.ZMQError:
+            self._socket.close(linger=0)
+            raise
         self._drain = Drain(loop, self._socket, self._said, parts=1, most=BATCH_MESSAGES)
-        self._watch = Drain(loop, self._monitor, self._watched, parts=2, most=BATCH_MESSAGES)
-        self._socket.connect(endpoint)
+        try:
+            self._socket.connect(endpoint)
+        except zmq.ZMQError:
+            self.close()
+            raise
 
     def say(self, request: bytes) -> None:
         """One frame. What a full queue refuses will be asked again."""
@@ -57,8 +64,6 @@ class Dealer:
         self._closed = True
         self._drain.close()
         self._watch.close()
-        self._socket.disable_monitor()
-        self._monitor.close()
         self._socket.close(linger=linger_ms)
 
     def _said(self, batch: list[list[zmq.Frame]]) -> None:
@@ -66,9 +71,6 @@ class Dealer:
             if not self._closed:
                 self._heard(part.bytes)
 
-    def _watched(self, batch: list[list[zmq.Frame]]) -> None:
-        for parts in batch:
-            event = parse_monitor_message([part.bytes for part in parts])
-            if event["event"] == zmq.EVENT_DISCONNECTED and not self._closed:
-                self._down()
-                return
+    def _watched(self, event: int, fd: int, endpoint: str) -> None:
+        if not self._closed:
+            self._down()

@@ -18,8 +18,10 @@ from typing import Any
 
 from sandpiper.common.census import Census
 from sandpiper.common.errors import Refusal
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.line_side import LineClient, LineSide, LineWriter
+from sandpiper.common.io.listener import Listener, bound, bound_local
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.io.valve import Valve
 from sandpiper.common.limits import (
@@ -79,6 +81,7 @@ class FrontDoor:
         on_splice: Callable[[Splice], None] = lambda splice: None,
         on_splice_closed: Callable[[Splice], None] = lambda splice: None,
         greeting: str,
+        descriptors: Descriptors,
     ) -> None:
         self.counters = Counters()
         self.census = Census()
@@ -91,7 +94,8 @@ class FrontDoor:
         self.buffer = memoryview(bytearray(DOOR_READ_BYTES))
         self.open_connections: set[Connection] = set()
         self.leaving = 0
-        self._server: asyncio.Server | None = None
+        self._descriptors = descriptors
+        self._listener: Listener | None = None
 
     @property
     def connections(self) -> int:
@@ -101,25 +105,30 @@ class FrontDoor:
     @property
     def port(self) -> int:
         """Where it listens; 0 while it does not."""
-        sockets = self._server.sockets if self._server is not None else ()
-        return int(sockets[0].getsockname()[1]) if sockets else 0
+        address = self._listener.address if self._listener is not None else ""
+        return int(address[1]) if isinstance(address, tuple) else 0
 
     async def open(self, host: str, port: int) -> None:
         """Begins to listen. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        backlog = min(DOOR_CONNECTIONS, 1024)
-        self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=backlog)
+        self._listen(await bound(host, port), min(DOOR_CONNECTIONS, 1024))
 
     async def open_local(self, path: str) -> None:
         """Begins to listen at a socket of the file system; its folder says who may come. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Connection(self), path, backlog=128)
+        self._listen(bound_local(path), 128)
+
+    def _listen(self, sockets: list[socket.socket], backlog: int) -> None:
+        self._listener = Listener(sockets, backlog, lambda: Connection(self), self._descriptors, self._no_room)
+
+    def _no_room(self) -> bytes:
+        self.counters.refused += 1
+        text = f"{self.greeting} has no file descriptors left for newcomers; try again later"
+        return encode_line(Error(text, int(time.time())))
 
     async def close(self) -> None:
         """Accepts no more, and ends every connection once what has been written to it is out, or DOOR_LEAVE_S over."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         spliced = [connection for connection in self.open_connections if connection.spliced]
         for connection in self.open_connections.difference(spliced):
             connection.close()

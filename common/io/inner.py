@@ -3,12 +3,14 @@
 It is an `ipc://` socket in a folder that nobody but its owner may enter, so that no other user of this machine gets
 past the splice, which counts bytes. Each splice binds a name of its own in there before it connects: the listening
 side then finds out, from the file descriptor that libzmq gives with a message, which splice the message came by.
-Windows has no such sockets in libzmq; loopback TCP and the source port do the same there.
+Windows has no such sockets in libzmq; loopback TCP and the source port do the same there, and wherever a process may
+have few files open: without a free descriptor libzmq ends the process at an `ipc://` listener, and waits at a TCP one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -21,8 +23,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sandpiper.common.descriptors import Allotment
 from sandpiper.common.io.connections import peer_of
-from sandpiper.common.limits import CONNECT_S
+from sandpiper.common.io.descriptors import file_limit
+from sandpiper.common.limits import CONNECT_S, INNER_DESCRIPTORS
 
 _PREFIX: Final = "sandpiper-"
 _LISTENER: Final = "c"
@@ -40,7 +44,8 @@ class Inner:
 
     def __init__(self) -> None:
         self._count = 0
-        self._folder = socket_folder() if LOCAL else None
+        self._allotment = Allotment(file_limit())
+        self._folder = socket_folder() if LOCAL and _has_room(self._allotment) else None
         if self._folder is not None:
             self._address: str | tuple[str, int] = str(self._folder / _LISTENER)
             self.endpoint = f"ipc://{self._address}"
@@ -58,6 +63,8 @@ class Inner:
         name = str(self._folder / str(self._count))
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            if not self._allotment.fits_member(connection.fileno()):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))  # see INNER_DESCRIPTORS
             connection.setblocking(False)
             connection.bind(name)
             try:
@@ -90,6 +97,10 @@ class Inner:
         """Removes the folder."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _has_room(allotment: Allotment) -> bool:
+    return allotment.limit is None or allotment.limit >= INNER_DESCRIPTORS
 
 
 def _spell(address: object) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
 
+from sandpiper.common.io.descriptors import require
 from sandpiper.common.limits import (
+    CONTEXT_DESCRIPTORS,
     FRAME_BYTES,
     MESH_HEARTBEAT_S,
     MESH_SILENT_S,
@@ -20,7 +21,6 @@ from sandpiper.common.limits import (
 )
 
 Socket = zmq.Socket[bytes]
-_FILES: Final = 10_240  # what macOS allows at most
 _ZERO_COPY_RECV: Final = 10  # of a context; not named by pyzmq
 ZAP_ENFORCE_DOMAIN: Final = 93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
 
@@ -49,7 +49,11 @@ class CurveKeys:
 
 
 def context(io_threads: int = 1) -> zmq.Context[Any]:
-    """A context of one's own, never the process-wide one: it ends with its owner."""
+    """A context of one's own, never the process-wide one: it ends with its owner.
+
+    Raises SandpiperError where there are too few file descriptors, for libzmq would end the process.
+    """
+    require(CONTEXT_DESCRIPTORS)
     made: zmq.Context[Any] = zmq.Context(io_threads)
     made.set(zmq.MAX_SOCKETS, 4096)
     made.set(zmq.BLOCKY, 0)
@@ -125,16 +129,3 @@ def copy_received(ctx: zmq.Context[Any]) -> None:
 def show_departures(socket: Socket) -> None:
     """Has an XPUB report each connection's unsubscriptions too, also those made by its end."""
     socket.setsockopt(zmq.XPUB_VERBOSER, 1)
-
-
-def raise_file_limit() -> None:
-    """As many open files as the system lets us have: each connection needs five."""
-    try:
-        import resource
-    except ImportError:
-        return  # Windows has no such limit
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

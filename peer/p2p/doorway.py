@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from sandpiper.common.io.connections import Connections, port_of, shut
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.porter import judge
 from sandpiper.common.io.sockets import CurveKeys, serving, show_departures
+from sandpiper.common.io.watch import Watch
 from sandpiper.common.limits import (
     BATCH_MESSAGES,
     MESH_HWM,
@@ -41,7 +43,9 @@ class Doorway:
         keys: CurveKeys,
         brought: Callable[[list[bytes], bytes | None], None],
         subscribed: Callable[[bytes | None, bytes], None],
+        descriptors: Descriptors,
     ) -> None:
+        self._descriptors = descriptors
         self._heard_brought = brought
         self._heard_subscribed = subscribed
         self._topics: set[bytes] = set()
@@ -57,11 +61,10 @@ class Doorway:
         show_departures(self._pub)
         self._sub = serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM)
         self._pair = DoorPair(loop, self._pub, self._sub)
-        self._monitors = [each.get_monitor_socket(_COMINGS) for each in (self._pub, self._sub)]
+        self._watches = [Watch(loop, each, _COMINGS, self._watched) for each in (self._pub, self._sub)]
         self._pub_drain = Drain(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
         self._sub_drain = Drain(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES)
         self._drains = [self._pub_drain, self._sub_drain]
-        self._drains += [Drain(loop, each, self._watched, parts=2, most=BATCH_MESSAGES) for each in self._monitors]
 
     def bind(self, hosts: Sequence[str], port: int | None) -> Doors:
         """Opens both. Raises SandpiperError."""
@@ -116,9 +119,8 @@ class Doorway:
         self._pair.close()
         for drain in self._drains:
             drain.close()
-        for socket, monitor in zip((self._pub, self._sub), self._monitors, strict=True):
-            socket.disable_monitor()
-            monitor.close()
+        for watch in self._watches:
+            watch.close()
         self._pub.close(linger=int(MESH_LINGER_S * 1000))
         self._sub.close(linger=0)
 
@@ -156,13 +158,11 @@ class Doorway:
     def _count(self, fd: int) -> None:
         self._accepted[fd] = self._accepted.get(fd, 0) + 1
 
-    def _watched(self, batch: list[list[zmq.Frame]]) -> None:
-        for parts in batch:
-            event = parse_monitor_message([part.bytes for part in parts])
-            if event["event"] == zmq.EVENT_ACCEPTED:
-                self._accepted[event["value"]] = 0
-            else:
-                self._accepted.pop(event["value"], None)
+    def _watched(self, event: int, fd: int, endpoint: str) -> None:
+        if event == zmq.EVENT_ACCEPTED and judge(fd, endpoint, self._descriptors):
+            self._accepted[fd] = 0
+        else:
+            self._accepted.pop(fd, None)
 
 
 def _key_of(part: zmq.Frame) -> bytes | None:

@@ -16,9 +16,10 @@ from typing import Final
 from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
+from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import end
-from sandpiper.common.limits import INTERFACES_S, RELAY_AFTER_S
+from sandpiper.common.limits import INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
@@ -51,6 +52,8 @@ class P2PEngine:
         self._loop = asyncio.get_running_loop()
         self._wish = wish
         self._turned = turned
+        raise_file_limit()
+        require(MEMBER_DESCRIPTORS)
         self._context = context()
         self._curve = CurveKeys.make()
         self._keys = SessionKeys.make(wish.profile.signing_key, self._curve.public, os.urandom)

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import Socket
+from sandpiper.common.io.watch import Watch
 from sandpiper.common.limits import BATCH_MESSAGES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
 
 Receive = Callable[[list[list[zmq.Frame]]], None]
@@ -66,7 +66,7 @@ class NoLine(Exception):
 class Line:
     """Connects `socket`, which is its own from here on, and hands what comes in to `receive`.
 
-    `ended` is called once, with the reason, unless it is closed before.
+    `ended` is called once, with the reason, unless it is closed before. Raises zmq.ZMQError, and has closed it then.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, address: Address, receive: Receive) -> None:
@@ -85,10 +85,18 @@ class Line:
         self.since = loop.time()
         self.settled: asyncio.Future[str] = loop.create_future()
         self.ended: Callable[[str], None] | None = None
-        self._monitor = socket.get_monitor_socket(_LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
-        self._watch = Drain(loop, self._monitor, self._watched, parts=2, most=BATCH_MESSAGES)
+        events = _LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
+        try:
+            self._watch = Watch(loop, socket, events, self._watched)
+        except zmq.ZMQError:
+            socket.close(linger=0)
+            raise
         self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES)
-        socket.connect(f"tcp://{address}")
+        try:
+            socket.connect(f"tcp://{address}")
+        except zmq.ZMQError:
+            self.close()
+            raise
 
     def send(self, frame: bytes) -> None:
         """One frame, dropped if the other end is too far behind."""
@@ -121,8 +129,6 @@ class Line:
         self._closed = True
         self._watch.close()
         self._drain.close()
-        self._socket.disable_monitor()
-        self._monitor.close()
         self._socket.close(linger=0 if self._socket.getsockopt(zmq.TYPE) == zmq.SUB else int(MESH_LINGER_S * 1000))
         self.settled.cancel()
 
@@ -131,21 +137,19 @@ class Line:
         if not self._closed:
             self._receive(batch)
 
-    def _watched(self, batch: list[list[zmq.Frame]]) -> None:
-        for parts in batch:
-            event = parse_monitor_message([part.bytes for part in parts])
-            if event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._settle(_UP)
-            elif event["event"] == zmq.EVENT_CONNECTED:
-                self.fd = event["value"]
-            elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                self._failure = _REFUSED
-            elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                self._failure = "the handshake failed: somebody else answers there"
-            elif event["event"] & _LOST and not self.over:
-                self.over = True
-                self._drain.look()  # what came in before the end, a goodbye perhaps
-                self._loop.call_soon(self._lost)
+    def _watched(self, event: int, value: int, endpoint: str) -> None:
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._settle(_UP)
+        elif event == zmq.EVENT_CONNECTED:
+            self.fd = value
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            self._failure = _REFUSED
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            self._failure = "the handshake failed: somebody else answers there"
+        elif event & _LOST and not self.over:
+            self.over = True
+            self._drain.look()  # what came in before the end, a goodbye perhaps
+            self._loop.call_soon(self._lost)
 
     def _settle(self, outcome: str) -> None:
         if not self.settled.done():

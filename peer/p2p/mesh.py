@@ -25,13 +25,14 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from sandpiper.common.io.sockets import CurveKeys, Socket, copy_received, fleeting, raise_file_limit
+from sandpiper.common.io.descriptors import Descriptors
+from sandpiper.common.io.sockets import CurveKeys, copy_received, fleeting
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import FRAME_BYTES, MESH_GUARD_S, MESH_HWM, TOPIC_BYTES
 from sandpiper.peer.p2p.doors import Doors
 from sandpiper.peer.p2p.doorway import DOMAIN, Doorway
 from sandpiper.peer.p2p.guard import Guard
-from sandpiper.peer.p2p.line import Address, Line, Receive
+from sandpiper.peer.p2p.line import Address, Line
 from sandpiper.peer.p2p.route import Route
 
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 0
@@ -103,10 +104,9 @@ class Mesh:
         self._closed = False
         self._malformed = 0
         self._cut = 0
-        raise_file_limit()
         copy_received(ctx)
         self._zap = Zap(loop, ctx, {DOMAIN: self._judge}, final=True)
-        self._doorway = Doorway(loop, ctx, keys, heard.received, heard.subscribed)
+        self._doorway = Doorway(loop, ctx, keys, heard.received, heard.subscribed, Descriptors())
         self._guard = Guard(self._flows)
         self._watch = loop.call_later(MESH_GUARD_S, self._look)
 
@@ -248,20 +248,13 @@ class Mesh:
 
     def _hear(self, key: bytes, address: Address) -> Line:
         socket = fleeting(self._ctx, zmq.SUB, self._keys, key, MESH_HWM)
-        line = self._line(socket, address, partial(self._published, key))
+        line = Line(self._loop, socket, address, partial(self._published, key))
         line.tune(self._topics)
         return line
 
     def _speak(self, key: bytes, address: Address) -> Line:
         socket = fleeting(self._ctx, zmq.XPUB, self._keys, key, MESH_HWM)
-        return self._line(socket, address, partial(self._asked_outward, key))
-
-    def _line(self, socket: Socket, address: Address, receive: Receive) -> Line:
-        try:
-            return Line(self._loop, socket, address, receive)
-        except zmq.ZMQError:
-            socket.close(linger=0)
-            raise
+        return Line(self._loop, socket, address, partial(self._asked_outward, key))
 
     def _turned(self, key: bytes) -> None:
         peer = self._peers.get(key)

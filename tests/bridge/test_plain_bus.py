@@ -13,6 +13,7 @@ import zmq
 import zmq.asyncio
 
 from sandpiper.bridge.plain_bus import PlainBus
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.inner import LOCAL
 from sandpiper.common.io.sockets import context
 from sandpiper.common.limits import FRAME_BYTES
@@ -27,7 +28,7 @@ class Doors:
         self.ctx = context()
         self.came: list[bytes] = []
         self.arrived = asyncio.Event()
-        self.bus = PlainBus(asyncio.get_running_loop(), self.ctx, self._take)
+        self.bus = PlainBus(asyncio.get_running_loop(), self.ctx, self._take, Descriptors())
         self.xsub, self.xpub = self.bus.bind(xsub, xpub)
         self.tools = zmq.asyncio.Context()
         self.hear = self.tools.socket(zmq.SUB)

@@ -24,6 +24,7 @@ from sandpiper.common import census
 from sandpiper.common.io import door as door_module
 from sandpiper.common.io import inner as inner_module
 from sandpiper.common.io import line_side, splice
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.inner import Inner
@@ -123,6 +124,7 @@ async def house(rooms: MemoryRooms | None = None) -> AsyncIterator[House]:
         on_splice=echo.spliced,
         on_splice_closed=echo.closed.append,
         greeting="a sandpiper broker",
+        descriptors=Descriptors(),
     )
     await door.open("127.0.0.1", 0)
     made = House(rooms, door, echo, ctx)
@@ -614,6 +616,7 @@ def test_a_port_in_use() -> None:
             on_splice=house.echo.spliced,
             on_splice_closed=house.echo.closed.append,
             greeting="another",
+            descriptors=Descriptors(),
         )
         with pytest.raises(OSError, match="in use"):
             await other.open("127.0.0.1", house.door.port)

@@ -1,0 +1,49 @@
+"""The porter: stands at a bound socket of libzmq, and turns people away once descriptors run short.
+
+libzmq accepts whoever comes until the system has no descriptor left, and then tries again without a pause for as long
+as anybody waits: a whole core, until somebody goes. So whoever gets one of the descriptors that are to be spared is
+shut out again at once, which leaves nobody waiting. A burst may still take the last one for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import zmq
+
+from sandpiper.common.io.connections import ends_of, shut
+from sandpiper.common.io.descriptors import Descriptors
+from sandpiper.common.io.sockets import Socket
+from sandpiper.common.io.watch import Watch
+
+
+class Porter:
+    """Made before the socket is bound, closed before it is closed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, descriptors: Descriptors) -> None:
+        self._descriptors = descriptors
+        self._watch = Watch(loop, socket, zmq.EVENT_ACCEPTED, self._came)
+
+    def close(self) -> None:
+        """Lets everyone in."""
+        self._watch.close()
+
+    def _came(self, event: int, fd: int, endpoint: str) -> None:
+        judge(fd, endpoint, self._descriptors)
+
+
+def judge(fd: int, endpoint: str, descriptors: Descriptors) -> bool:
+    """Of a connection that libzmq has accepted at `endpoint`: whether it may stay. It is shut if it may not."""
+    if descriptors.allotment.fits_member(fd):
+        return True
+    if _is_at(fd, endpoint) and shut(fd):
+        descriptors.turned_away()
+    return False
+
+
+def _is_at(fd: int, endpoint: str) -> bool:
+    """Whether it is still a connection there: what is told late may be something else's number by now."""
+    own, _ = ends_of(fd)
+    if isinstance(own, tuple):
+        return endpoint.startswith("tcp://") and endpoint.rpartition(":")[2] == str(own[1])
+    return own is not None and endpoint == f"ipc://{own}"
