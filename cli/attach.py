@@ -23,12 +23,12 @@ from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.bridge.port import Guest
 from sandpiper.cli.visit import Go, Tongue
 from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.io.descriptors import Descriptors
+from sandpiper.common.io.descriptors import Descriptors, file_limit
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import LINES, LOCAL, socket_folder
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import end
-from sandpiper.common.limits import FULL_PAUSE_S, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
+from sandpiper.common.limits import FULL_PAUSE_S, LOCAL_DESCRIPTORS, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Ack
 from sandpiper.peer import Room
@@ -51,6 +51,12 @@ class AttachReady(msgspec.Struct, tag_field="type", tag="ready"):
 @contextlib.asynccontextmanager
 async def attached(room: Room, *, tcp: bool) -> AsyncIterator[Doors]:
     """The doors of a room, open. Raises SandpiperError."""
+    limit = file_limit()
+    if LOCAL and not tcp and limit is not None and limit < LOCAL_DESCRIPTORS:
+        raise SandpiperError(
+            f"doors for tools in the file system need {LOCAL_DESCRIPTORS} file descriptors, and this process may have "
+            f"{limit}; allow it more (`ulimit -n {LOCAL_DESCRIPTORS}`), or try --attach-tcp"
+        )
     doors = Doors(room, tcp=tcp or not LOCAL)
     try:
         await doors.open()

@@ -32,16 +32,14 @@ class Allotment:
 
 
 class Seldom:
-    """Counts what happens often and is told seldom: the first at once, the others every DESCRIPTORS_TOLD_S."""
+    """What happens often is told at once, and then every DESCRIPTORS_TOLD_S for as long as it goes on."""
 
     def __init__(self) -> None:
-        self._untold = 0
         self._told_at: float | None = None
 
-    def count(self, now: float) -> int:
-        """One more; how many are to be told of now, 0 for none yet."""
-        self._untold += 1
+    def due(self, now: float) -> bool:
+        """It happened: whether it is to be told of."""
         if self._told_at is not None and now - self._told_at < DESCRIPTORS_TOLD_S:
-            return 0
-        untold, self._untold, self._told_at = self._untold, 0, now
-        return untold
+            return False
+        self._told_at = now
+        return True

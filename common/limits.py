@@ -135,6 +135,10 @@ DOOR_ACCEPTS: Final = 64
 """Accepted in one turn of the loop: those who are in are not to wait for those who come."""
 DOOR_AGAIN_S: Final = 1.0
 """Where the whole system has no descriptor left, this long is waited until the next attempt to accept."""
+METRICS_REQUEST_S: Final = 5.0
+"""A client of the metrics' port that says nothing for so long is hung up on."""
+METRICS_REQUESTS: Final = 16
+"""Requests at once there; past it the oldest goes, for it is none that anybody waits for."""
 
 # File descriptors ------------------------------------------------------------------------------------------
 DESCRIPTORS_SPARED_PART: Final = 10
@@ -144,11 +148,11 @@ DESCRIPTORS_SPARED_LEAST: Final = 6
 """… and so many at least: a log file that is turned over, a name that is looked up, a connection to a peer."""
 DESCRIPTORS_TOLD_S: Final = 60.0
 """That people are turned away is logged this often."""
-INNER_DESCRIPTORS: Final = 4096
-"""With fewer the inner door is no socket in the file system: at such a one libzmq ends the process when a burst takes
-the last descriptor in the moment in which it accepts. Of 4096 a burst would have to take 400 in that moment."""
-BROKER_DESCRIPTORS: Final = 48
-"""Free ones that a broker needs at its start: it takes 40, and its first member five."""
+LOCAL_DESCRIPTORS: Final = 4096
+"""With fewer no libzmq socket listens in the file system: at such a one libzmq ends the process when a burst takes the
+last descriptor in the moment in which it accepts. Of 4096 a burst would have to take 400 in that moment."""
+BROKER_DESCRIPTORS: Final = 52
+"""Free ones that a broker needs at its start: it takes 44, and its first member five."""
 DISCOVERY_DESCRIPTORS: Final = 32
 MEMBER_DESCRIPTORS: Final = 40
 """A member of a room between peers takes 28 and seven for each other one."""

@@ -32,12 +32,11 @@ class Descriptors:
     def turned_away(self) -> None:
         """One connection was refused for want of descriptors."""
         self.refused += 1
-        count = self._seldom.count(time.monotonic())
-        if count:
+        if self._seldom.due(time.monotonic()):
             log.warning(
-                "turned away %d connections: of %s descriptors that this process may have only the reserve is left; "
-                "allow it more, with `ulimit -n` or LimitNOFILE=",
-                count,
+                "short of file descriptors: newcomers are turned away, %d since the start; what is left of the %s that "
+                "this process may have is for those who are here. Allow it more: `ulimit -n`, or LimitNOFILE= in a unit",
+                self.refused,
                 self.allotment.limit,
             )
 

@@ -26,7 +26,7 @@ from typing import Final
 from sandpiper.common.descriptors import Allotment
 from sandpiper.common.io.connections import peer_of
 from sandpiper.common.io.descriptors import file_limit
-from sandpiper.common.limits import CONNECT_S, INNER_DESCRIPTORS
+from sandpiper.common.limits import CONNECT_S, LOCAL_DESCRIPTORS
 
 _PREFIX: Final = "sandpiper-"
 _LISTENER: Final = "c"
@@ -64,7 +64,7 @@ class Inner:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             if not self._allotment.fits_member(connection.fileno()):
-                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))  # see INNER_DESCRIPTORS
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))  # see LOCAL_DESCRIPTORS
             connection.setblocking(False)
             connection.bind(name)
             try:
@@ -100,7 +100,7 @@ class Inner:
 
 
 def _has_room(allotment: Allotment) -> bool:
-    return allotment.limit is None or allotment.limit >= INNER_DESCRIPTORS
+    return allotment.limit is None or allotment.limit >= LOCAL_DESCRIPTORS
 
 
 def _spell(address: object) -> str:

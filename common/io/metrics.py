@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from threading import Thread
+from contextlib import suppress
+from socketserver import ThreadingMixIn
+from threading import Lock, Thread
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -14,8 +19,11 @@ from prometheus_client.exposition import make_wsgi_app
 from prometheus_client.registry import Collector
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.descriptors import EXHAUSTED, Spare, dismiss
 from sandpiper.common.io.reasons import reason
+from sandpiper.common.limits import DOOR_AGAIN_S, METRICS_REQUEST_S, METRICS_REQUESTS
 
+log = logging.getLogger("sandpiper.metrics")
 STUCK_S = 5.0
 _HOST: Final = "127.0.0.1"
 _UNPRIVILEGED, _HIGHEST = 1024, 65535
@@ -36,13 +44,77 @@ class Samples(Collector):
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = METRICS_REQUEST_S
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Scrapes are no news."""
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request, so that one that is never finished keeps nobody waiting; past a bound the oldest goes.
+
+    Whatever a client does, it is no news either.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._lock = Lock()
+        self._busy: dict[socket.socket, None] = {}
+        self._spare = Spare()
+        super().__init__(*arguments)
+        self.socket.setblocking(False)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """See socketserver, which passes over an OSError."""
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                self._refuse()
+            raise
+
+    def _refuse(self) -> None:
+        try:
+            waiting = self._spare.accept(self.socket)
+        except OSError:
+            time.sleep(DOOR_AGAIN_S)
+        else:
+            if waiting is not None:
+                dismiss(waiting)
+        self._spare.keep()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """See socketserver."""
+        with self._lock:
+            if len(self._busy) >= METRICS_REQUESTS:
+                oldest = next(iter(self._busy))
+                del self._busy[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._busy[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """See socketserver."""
+        with self._lock:
+            self._busy.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """See socketserver."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            log.exception("a request for metrics could not be answered")
+
+    def server_close(self) -> None:
+        """See socketserver."""
+        super().server_close()
+        self._spare.close()
+
+
 def _open(port: int, app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> WSGIServer:
     try:
-        return make_server(_HOST, port, app, handler_class=_Quiet)
+        return make_server(_HOST, port, app, server_class=_Server, handler_class=_Quiet)
     except OSError as error:
         other = port + 1 if _UNPRIVILEGED <= port < _HIGHEST else _USUAL
         raise SandpiperError(
