@@ -106,7 +106,8 @@ class Service:
             self.keys = curve_keys(config.data / "broker.key")
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
-        except SandpiperError:
+            self._inner = Inner()
+        except (SandpiperError, OSError):
             self._store.close()
             raise
         rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
@@ -121,7 +122,6 @@ class Service:
             self._context,
             {BUS_DOMAIN: self.admission.enrolled.__contains__, CONTROL_DOMAIN: lambda key: True},
         )
-        self._inner = Inner()
         clerk = Clerk(self.core, self.admission, time.time)
         self._control = Control(self._loop, self._context, self.keys, self._inner, clerk, self.core, self._pump)
         self._curve = self._pair(keyed=True)

@@ -105,9 +105,9 @@ class Service:
             settle_s=config.settle_s,
         )
         self.originals = Originals(WORDS, chance, secrets.token_bytes(32), time.time)
+        self._inner = Inner()  # first: where there is no room for its folder, nothing else is to be given back
         self._context = context()
         self._zap = Zap(self._loop, self._context, {_DOMAIN: lambda key: True})
-        self._inner = Inner()
         self._router = Router(
             self._loop,
             self._context,

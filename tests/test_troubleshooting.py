@@ -233,6 +233,13 @@ def failing_command(world: World) -> Ended:
     return world.run("listen", f"{world.broker.door}/fail", "--after", "0", "--count", "1", "--exec", "false")
 
 
+def few_files(world: World) -> Ended:
+    limited = 'ulimit -n 32 && exec "$@"'
+    command = ["sh", "-c", limited, "sh", sys.executable, "-m", "sandpiper.cli", "broker", "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    return Ended(ended.returncode, ended.stderr)
+
+
 def broken_identity(world: World) -> Ended:
     world.write("identity.key", "hello")
     return world.run("who", world.broker.door)
@@ -279,6 +286,7 @@ SCENES: dict[str, Callable[[World], Ended]] = {
     "cannot listen on …, ports … to …: Address already in use. Another broker may be running; …": (
         lambda world: world.run("broker", "--port", str(world.broker.port), "--data", str(world.home / "data"))
     ),
+    "too few file descriptors: this process may have …, … of them are taken, and it needs … more; …": few_files,
     "… is not an identity key (32 bytes in hex); restore it, or move it away to become somebody new": broken_identity,
     "… holds another identity already; --force puts that aside, as identity.key.old": another_identity,
     "no command '…'; did you mean '…'?; see …": lambda world: world.run("brokr"),

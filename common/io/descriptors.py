@@ -35,7 +35,7 @@ class Descriptors:
         if self._seldom.due(time.monotonic()):
             log.warning(
                 "short of file descriptors: newcomers are turned away, %d since the start; what is left of the %s that "
-                "this process may have is for those who are here. Allow it more: `ulimit -n`, or LimitNOFILE= in a unit",
+                "this process may have is for those who are here; allow it more, by `ulimit -n` or LimitNOFILE=",
                 self.refused,
                 self.allotment.limit,
             )

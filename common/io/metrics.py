@@ -57,6 +57,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     """
 
     daemon_threads = True
+    request_queue_size = METRICS_REQUESTS
 
     def __init__(self, *arguments: Any) -> None:
         self._lock = Lock()

@@ -21,6 +21,8 @@ class RunningBroker:
     """`sandpiper broker --port 0 --json`, its ready line and its life."""
 
     COMMAND = "broker"
+    PREFIX: tuple[str, ...] = ()
+    """Words before the command, such as a program that sets a limit and becomes it."""
 
     def __init__(self, data: Path, *options: str, port: int = 0) -> None:
         self.data = data
@@ -29,7 +31,7 @@ class RunningBroker:
 
     def start(self, port: int = 0) -> None:
         """Starts it; returns when it is ready."""
-        command = [sys.executable, "-m", "sandpiper.cli", self.COMMAND, "--json", "--port", str(port)]
+        command = [*self.PREFIX, sys.executable, "-m", "sandpiper.cli", self.COMMAND, "--json", "--port", str(port)]
         home = {"SANDPIPER_HOME": str(self.data.parent / "home")}
         self.process = subprocess.Popen(
             [*command, "--data", str(self.data), *self.options],
