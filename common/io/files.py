@@ -29,7 +29,11 @@ def open_private(path: Path, flags: int) -> int:
         if flags & os.O_EXCL:
             raise
         return os.open(path, flags | os.O_CREAT, 0o600)
-    owner_only(handle)
+    try:
+        owner_only(handle)
+    except OSError:
+        os.close(handle)
+        raise
     return handle
 
 
