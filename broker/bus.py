@@ -30,7 +30,7 @@ class Pair:
     """One XSUB and XPUB.
 
     `publications` gets a batch of frames, each with its sender's user id (None at a plain pair); `subscription` a user
-    id and a topic; `done` is called after each batch.
+    id and a topic, `came` each connection's descriptor; `done` is called after each batch.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Pair:
         subscription: Callable[[str | None, bytes], None],
         done: Callable[[], None],
         descriptors: Descriptors,
+        came: Callable[[int], None],
     ) -> None:
         self._keyed = keys is not None
         self._publications = publications
@@ -51,7 +52,7 @@ class Pair:
         self._subscriptions = Connections()
         self.xsub = serving(ctx, zmq.XSUB, keys, DOMAIN)
         self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN, XPUB_HWM if keys is None else BATCH_HWM)
-        self._porters = [Porter(loop, each, descriptors) for each in (self.xsub, self.xpub)]
+        self._porters = [Porter(loop, each, descriptors, came) for each in (self.xsub, self.xpub)]
         self._loop = loop
         self._drains: list[Drain] = []
         self._accounting = False

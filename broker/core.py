@@ -320,7 +320,7 @@ class Broker:
                 room.published.pop(key, None)
 
     def tick(self, now: float, wall: float) -> None:
-        """Once a second or so: the dead leave, nicks are freed, the clock is looked at."""
+        """Every second or two: the dead leave, nicks are freed, the clock is looked at."""
         self._wall = wall - now
         self._dedup.tick(now)
         for session in list(self.sessions.values()):
@@ -333,6 +333,15 @@ class Broker:
                 self._free(room, freed)
             self._forget(room)
         self._outputs.extend(self.whispers.expire(now, self.ts(now)))
+
+    def get_timer(self) -> float | None:
+        """When `tick` has something to do."""
+        dues = [
+            session.heard + SILENT_S if session.gone_at is None else session.gone_at + LINGER_S
+            for session in self.sessions.values()
+        ]
+        timers = [*(room.book.get_timer() for room in self.rooms.values()), self.whispers.get_timer()]
+        return min([*dues, *(due for due in timers if due is not None)], default=None)
 
     # What is to be sent ------------------------------------------------------------------------------------
 

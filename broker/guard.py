@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from sandpiper.broker.bus import Pair
 from sandpiper.common.io.connections import ends_of, resident, shut, traffic
 from sandpiper.common.limits import (
-    GUARD_IDLE_LOOKS,
+    GUARD_IDLE_S,
     GUARD_MARGIN_BYTES,
     GUARD_STALLED_S,
     GUARD_STEP_BYTES,
@@ -39,15 +39,16 @@ class _Known:
 
 
 class Guard:
-    """Looks every GUARD_S. `ports` are the bus's own."""
+    """To look every GUARD_S while anything moves at the bus. `ports` are the bus's own."""
 
     def __init__(self, pairs: list[Pair], ports: set[int]) -> None:
         self._pairs = pairs
         self._ports = ports
         self._baseline = resident()
         self._armed = False
-        self._compared_at = 0
-        self._idle_looks = 0
+        self._compared_size = 0
+        self._compared_at = 0.0
+        self._unread = False
         self._known: dict[tuple[int, object], _Known] = {}
         self.cut = 0
 
@@ -66,13 +67,17 @@ class Guard:
             self._armed = True
             for pair in self._pairs:
                 pair.account()
-        self._idle_looks += 1
-        if size - self._compared_at < GUARD_STEP_BYTES and self._idle_looks < GUARD_IDLE_LOOKS:
+        now = time.monotonic()
+        if size - self._compared_size < GUARD_STEP_BYTES and now - self._compared_at < GUARD_IDLE_S:
             return 0
-        self._compared_at, self._idle_looks = size, 0
+        self._compared_size, self._compared_at = size, now
         cut = self._compare() if sys.platform == "linux" else self._rebind()
         self.cut += cut
         return cut
+
+    def get_timer(self) -> float | None:
+        """When to look though nothing moves: somebody did not read what waits, and may never."""
+        return self._compared_at + GUARD_IDLE_S if self._unread else None
 
     def _compare(self) -> int:
         surfaced: dict[int, int] = {}
@@ -80,6 +85,7 @@ class Guard:
             surfaced.update(pair.surfaced)
         cut = 0
         known, self._known = self._known, {}
+        self._unread = False
         now = time.monotonic()
         for fd, peer in _connections(self._ports):
             received, taken, waiting = traffic(fd)
@@ -93,6 +99,7 @@ class Guard:
                 cut += shut(fd)
             else:
                 self._known[fd, peer] = before
+                self._unread = self._unread or waiting > 0
         return cut
 
     def _rebind(self) -> int:

@@ -69,6 +69,10 @@ class NickBook:
         else:
             owned.free_at = keep_until
 
+    def get_timer(self) -> float | None:
+        """When `expire` has something to free."""
+        return min((owned.free_at for owned in self._owned.values() if owned.free_at is not None), default=None)
+
     def expire(self, now: float) -> list[str]:
         """Frees what nobody came back for; gives those nicks."""
         due = [key for key, owned in self._owned.items() if owned.free_at is not None and owned.free_at <= now]

@@ -33,6 +33,7 @@ from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.arrivals import Arrivals
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import Inner
@@ -40,11 +41,10 @@ from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.zap import Zap
-from sandpiper.common.limits import BROKER_DESCRIPTORS, GUARD_S, RETAIN_CHUNK, VERSION
+from sandpiper.common.limits import BROKER_DESCRIPTORS, GUARD_S, RETAIN_CHUNK, TICK_REST_S, TICK_S, VERSION
 from sandpiper.common.messages import Welcome
 
 log = logging.getLogger("sandpiper.broker")
-_TICK_S = 0.5
 _PRUNE_S = 3600.0
 _DAY_S = 86400.0
 _GOODBYE = "the broker is shutting down"
@@ -138,9 +138,11 @@ class Service:
         )
         self._ports = Ports(config.port)
         self._scheduled = False
+        self._trimming = False
         self._beat = now
         self._tasks: list[asyncio.Task[None]] = []
         self._guard: Guard | None = None
+        self._arrivals: Arrivals | None = None
         self._metrics: object | None = None
         self._keys_by_user: dict[str, bytes] = {}
 
@@ -153,6 +155,7 @@ class Service:
             subscription=self._subscribed,
             done=self._pump,
             descriptors=self._descriptors,
+            came=lambda fd: self._arrivals.add(fd) if self._arrivals else None,
         )
 
     # Opening and closing -----------------------------------------------------------------------------------
@@ -162,6 +165,9 @@ class Service:
         config = self._config
         if config.port == 0:
             self._ports = pick(config.host, random.randrange)
+        ports = self._ports
+        self._guard = Guard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
+        self._arrivals = Arrivals(self._loop, GUARD_S, self._look)
         try:
             await self._door.open(config.host, self._ports.door)
             self._curve.bind(_tcp(config.host, self._ports.xsub), _tcp(config.host, self._ports.xpub))
@@ -170,12 +176,9 @@ class Service:
             self._open_metrics()
         except (OSError, zmq.ZMQError) as error:
             raise SandpiperError(self._cannot_listen(error)) from error
-        ports = self._ports
-        self._guard = Guard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
         self._tasks = [
-            self._loop.create_task(self._every(_TICK_S, self._tick)),
-            self._loop.create_task(self._every(GUARD_S, self._look)),
-            self._loop.create_task(self._every(_PRUNE_S, self._prune)),
+            self._loop.create_task(self._every(self._pause, self._tick)),
+            self._loop.create_task(self._every(lambda: _PRUNE_S, self._prune)),
         ]
         log.info("listening on %s, run %s", self.ready().door, self._store.run)
 
@@ -206,6 +209,8 @@ class Service:
         for guest in self._desk.guests:
             guest.close(_GOODBYE)
         await self._door.close()
+        if self._arrivals is not None:
+            self._arrivals.close()
         for pair in self._pairs:
             pair.close()
         self._control.close()
@@ -279,6 +284,8 @@ class Service:
             if isinstance(output, ToBus):
                 for pair in self._pairs:
                     pair.publish(output.issue)
+                if self._arrivals is not None:
+                    self._arrivals.stir()
             elif isinstance(output, ToGuest):
                 output.guest.deliver(output.items)
             else:
@@ -286,9 +293,9 @@ class Service:
 
     # Housekeeping ------------------------------------------------------------------------------------------
 
-    async def _every(self, seconds: float, work: Callable[[], None]) -> None:
+    async def _every(self, pause: Callable[[], float], work: Callable[[], None]) -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause())
             try:
                 work()
             except StoreError as error:
@@ -300,12 +307,23 @@ class Service:
         self.admission.tick(now)
         self._pump()
         rules = self.core.rules
-        self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK)
+        self._trimming = False
+        self._trimming = self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK) > 0
 
-    def _look(self) -> None:
-        cut = self._guard.look() if self._guard else 0
+    def _pause(self) -> float:
+        """Until the next tick."""
+        due = self.core.get_timer()
+        if self._trimming:
+            return TICK_S
+        return TICK_REST_S if due is None else min(max(due - time.monotonic(), TICK_S), TICK_REST_S)
+
+    def _look(self) -> float | None:
+        if self._guard is None:
+            return None
+        cut = self._guard.look()
         if cut:
             log.warning("cut %d connections that sent without end", cut)
+        return self._guard.get_timer()
 
     def _prune(self) -> None:
         now = time.time()

@@ -71,6 +71,10 @@ class Whispers:
                 return [_arrived(waiting)]
         return []
 
+    def get_timer(self) -> float | None:
+        """When `expire` has something to say."""
+        return min((waiting.until for waiting in self._all()), default=None)
+
     def expire(self, now: float, ts: int) -> list[Output]:
         """What nobody confirmed in time."""
         due = [waiting for waiting in self._all() if waiting.until <= now]

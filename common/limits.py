@@ -173,13 +173,13 @@ XPUB_HWM: Final = 5000
 """Messages that wait for one slow tool at the plain pair; past it libzmq drops for that one. 280 MB, were they all of
 the largest size, but then GUARD_STALLED_S comes first."""
 GUARD_S: Final = 0.025
-"""How often the guard looks: on loopback 25 MB come in meanwhile."""
+"""How often the guard looks while anything comes in or goes out: on loopback 25 MB come in meanwhile."""
 GUARD_MARGIN_BYTES: Final = 32 * 1024 * 1024
 """Growth over the size at the start from which the guard compares what came in with what came out."""
 GUARD_STEP_BYTES: Final = 8 * 1024 * 1024
 """Growth since it last compared at which it does so again …"""
-GUARD_IDLE_LOOKS: Final = 400
-"""… or after so many looks (10 s), for those who fill slowly."""
+GUARD_IDLE_S: Final = 10.0
+"""… or after so long, for those who fill slowly."""
 GUARD_STALLED_S: Final = 0.25
 """A subscriber that has taken nothing for so long, while much waits for it, is cut; it comes back and repairs."""
 GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
@@ -278,6 +278,13 @@ INVITE_CHARS: Final = 2048
 """A link: with eight IPv6 addresses of each kind it has 900; a QR code takes no more than 2,953 bytes."""
 INVITE_ADDRESSES: Final = 8
 """Of each kind in a link."""
+
+# Services --------------------------------------------------------------------------------------------------
+TICK_S: Final = 0.5
+"""What is over in a service is noticed so soon …"""
+TICK_REST_S: Final = 2.0
+"""… and while nothing is about to be over it looks this often only: half a wake-up a second. Shorter than LINGER_S, the
+shortest time after which anything is over, so that it has always seen what it is to wait for."""
 
 # Discovery -------------------------------------------------------------------------------------------------
 CARD_BYTES: Final = 4 * 1024

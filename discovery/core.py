@@ -98,6 +98,10 @@ class Rendezvous:
             self.mailboxes.settle(holder)
         self.nameplates.tick(now)
 
+    def get_timer(self) -> float | None:
+        """When `tick` has a lease to end."""
+        return self.leases.get_timer()
+
     def take(self) -> list[Push]:
         """What to send now."""
         pushes, self._pushes = self._pushes, []

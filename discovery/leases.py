@@ -157,6 +157,11 @@ class Leases:
             del self._plates[group.nameplate]
             self._nameplates.let_go(group.nameplate, now, reserve=reserve)
 
+    def get_timer(self) -> float | None:
+        """When `expire` has something to end."""
+        every = (group for groups in self._plates.values() for group in groups.values())
+        return min((lease.until for group in every for lease in group.leases.values()), default=None)
+
     def expire(self, now: float) -> list[Holder]:
         """Ends what was not renewed; whose it was."""
         late = [

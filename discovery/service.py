@@ -34,6 +34,8 @@ from sandpiper.common.limits import (
     RENDEZVOUS_OWED_BYTES,
     RENDEZVOUS_STALLED_S,
     SETTLE_S,
+    TICK_REST_S,
+    TICK_S,
     VERSION,
 )
 from sandpiper.common.messages import Welcome
@@ -45,7 +47,6 @@ from sandpiper.discovery.originals import Originals
 
 log = logging.getLogger("sandpiper.discovery")
 _DOMAIN = "rendezvous"
-_TICK_S = 0.5
 _GOODBYE = "the discovery service is shutting down"
 _LOWEST, _HIGHEST = 20_000, 32_000  # below the ephemeral range, where a reconnecting client could meet itself
 _TRIES = 200
@@ -230,11 +231,20 @@ class Service:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(self._pause())
             try:
                 self._clean_up(time.monotonic())
             except Exception:  # a mistake of ours: what else is over must be forgotten all the same
                 log.exception("cannot clean up")
+
+    def _pause(self) -> float:
+        """Until the next tick."""
+        stalled = [splice.stalled_since for splice in self._router.splices if splice.stalled_since is not None]
+        dues = [since + RENDEZVOUS_STALLED_S for since in stalled]
+        due = self.core.get_timer()
+        if due is not None:
+            dues.append(due)
+        return min(max(min(dues) - time.monotonic(), TICK_S), TICK_REST_S) if dues else TICK_REST_S
 
     def _clean_up(self, now: float) -> None:
         self.core.tick(now)

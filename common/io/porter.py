@@ -8,6 +8,7 @@ shut out again at once, which leaves nobody waiting. A burst may still take the 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import zmq
 
@@ -18,10 +19,17 @@ from sandpiper.common.io.watch import Watch
 
 
 class Porter:
-    """Made before the socket is bound, closed before it is closed."""
+    """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of whoever may stay."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, descriptors: Descriptors) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: Socket,
+        descriptors: Descriptors,
+        came: Callable[[int], None] = lambda fd: None,
+    ) -> None:
         self._descriptors = descriptors
+        self._heard_came = came
         self._watch = Watch(loop, socket, zmq.EVENT_ACCEPTED, self._came)
 
     def close(self) -> None:
@@ -29,7 +37,8 @@ class Porter:
         self._watch.close()
 
     def _came(self, event: int, fd: int, endpoint: str) -> None:
-        judge(fd, endpoint, self._descriptors)
+        if judge(fd, endpoint, self._descriptors):
+            self._heard_came(fd)
 
 
 def judge(fd: int, endpoint: str, descriptors: Descriptors) -> bool:

@@ -34,7 +34,9 @@ _COMINGS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 class Doorway:
-    """`brought` gets packets and who brought them, `subscribed` who will hear a topic. ZAP is to be there before."""
+    """`brought` gets packets and who brought them, `subscribed` who will hear a topic, `accepted` the descriptor of
+    each connection. ZAP is to be there before.
+    """
 
     def __init__(
         self,
@@ -44,10 +46,12 @@ class Doorway:
         brought: Callable[[list[bytes], bytes | None], None],
         subscribed: Callable[[bytes | None, bytes], None],
         descriptors: Descriptors,
+        accepted: Callable[[int], None],
     ) -> None:
         self._descriptors = descriptors
         self._heard_brought = brought
         self._heard_subscribed = subscribed
+        self._heard_accepted = accepted
         self._topics: set[bytes] = set()
         self._wanted: Counter[bytes] = Counter()
         self._subscriptions = Connections()
@@ -161,6 +165,7 @@ class Doorway:
     def _watched(self, event: int, fd: int, endpoint: str) -> None:
         if event == zmq.EVENT_ACCEPTED and judge(fd, endpoint, self._descriptors):
             self._accepted[fd] = 0
+            self._heard_accepted(fd)
         else:
             self._accepted.pop(fd, None)
 

@@ -18,7 +18,6 @@ from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
@@ -41,6 +40,8 @@ from sandpiper.peer.p2p.ways import Ways, WaysHeard
 from sandpiper.peer.p2p.wish import How, P2PWish
 
 _PATHS_S: Final = 0.5
+_TOGETHER_S: Final = 0.1
+"""What is due so soon after something else is done with it: each wake-up costs."""
 _EXPECT_S: Final = 2.0
 """Who is there is asked right after entering: the others have this long to be heard."""
 
@@ -62,12 +63,12 @@ class P2PEngine:
         self._admission: Admission | None = None
         self.events: deque[Event] = deque()
         self.moved = asyncio.Event()
-        heard = WaysHeard(self._received, self._relayed, self._heard_by_more, self._relays_moved)
+        heard = WaysHeard(self._received, self._relayed, self._heard_by_more, self._relays_moved, self._stir)
         self._ways = Ways(self._context, self._curve, wish, lambda: self._core, heard)
         self._points = Points(self._context, wish, self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
-        self._ticking: asyncio.Task[None] | None = None
+        self._looked_at = self._look_at = self._interfaces_at = float("inf")
         self._whispers: dict[str, asyncio.Future[None]] = {}
         self._outlook = Outlook(self._ways)
         self._late: dict[Peer, asyncio.TimerHandle] = {}  # who came, and is not told of yet
@@ -171,7 +172,9 @@ class P2PEngine:
         self._ways.enter(self.core)
         self._use_relays()
         self.events.append(Entered(self.name, self.nick))
-        self._ticking = self._loop.create_task(self._tick())
+        self._looked_at = float("-inf")
+        self._interfaces_at = time.monotonic() + INTERFACES_S
+        self._stir()
         self.turn()
 
     async def close(self) -> None:
@@ -189,7 +192,6 @@ class P2PEngine:
         for timer in (self._timer, *self._late.values()):
             if timer is not None:
                 timer.cancel()
-        await end(self._ticking)
         for waiting in self._whispers.values():
             waiting.cancel()
         await asyncio.gather(self._points.close(), self._ways.close(), return_exceptions=True)
@@ -221,6 +223,7 @@ class P2PEngine:
         for text in self._ways.refusals():
             self.events.append(Warned("relay", text))
             self._turned()
+        self._stir()
         if self._core is not None and self._core.gossip.card.relays != self._ways.relays:
             self._core.gossip.set_card(relays=self._ways.relays)
             self.turn()
@@ -275,12 +278,14 @@ class P2PEngine:
         """The points: members' cards."""
         if self._core is not None:
             self._outlook.leased[point] = {self._core.gossip.lease_card(each.blob) for each in cards}
+            self._stir()
             self.turn()
 
     def point_moved(self) -> None:
         """The points: a service came or went."""
         if self._core is not None:
             self._use_relays()
+            self._stir()
 
     # What the member wants ---------------------------------------------------------------------------------
 
@@ -289,9 +294,12 @@ class P2PEngine:
         core = self._core
         if core is None or self._closed:
             return
+        self._look()
         commands, core.commands = core.commands, []
         for command in commands:
             self._carry_out(command)
+        if commands:
+            self._stir()
         outs, core.outs = core.outs, []
         for out in outs:
             self._ways.send(core, out)
@@ -371,7 +379,9 @@ class P2PEngine:
     def _set_clock(self) -> None:
         if self._core is None or self._closed:
             return
-        due = self._core.get_timer()
+        due, own = self._core.get_timer(), min(self._look_at, self._interfaces_at)
+        if own < due - _TOGETHER_S:
+            due = own
         if due >= self._timer_at:
             return  # one that rings too early finds nothing due, and is set anew: cheaper than to move it each time
         if self._timer is not None:
@@ -385,25 +395,26 @@ class P2PEngine:
             self._core.handle_timer(time.monotonic())
             self.turn()
 
-    async def _tick(self) -> None:
-        """What nobody tells us of: other addresses, another summary of the paths."""
-        look_at = time.monotonic() + INTERFACES_S
-        while True:
-            self._summarise()
-            self._ways.bring(self.core)
-            await asyncio.sleep(_PATHS_S)
-            if time.monotonic() >= look_at:
-                look_at = time.monotonic() + INTERFACES_S
-                if self._ways.look(self._observed()):
-                    self._set_card(self.core)
-                    self.turn()
+    def _stir(self) -> None:
+        """Something has moved that the paths depend on: they are to be looked at, but not too often."""
+        self._look_at = min(self._look_at, self._looked_at + _PATHS_S)
+        self._set_clock()
 
-    def _summarise(self) -> None:
-        changed = self._outlook.changed(self.core, time.monotonic())
-        if changed is not None:
-            self.events.append(changed)
-            self._turned()
-        self.moved.set()
+    def _look(self) -> None:
+        """What nobody tells us of: another summary of the paths, other addresses. In one turn with what else is due."""
+        now = time.monotonic()
+        if now >= self._look_at - _TOGETHER_S:
+            changed = self._outlook.changed(self.core, now)
+            if changed is not None:
+                self.events.append(changed)
+            self._ways.bring(self.core)
+            self._looked_at = now
+            self._look_at = max(self._outlook.holds_until(self.core, now), now + _PATHS_S)
+        if now >= self._interfaces_at - _TOGETHER_S:
+            self._interfaces_at = now + INTERFACES_S
+            if self._ways.look(self._observed()):
+                self._set_card(self.core)
+                self._points.look()
 
     # See Engine --------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ class _Mark:
 
 
 class Guard:
-    """Looks when its owner says so, every MESH_GUARD_S; and only Linux tells it enough.
+    """Looks when its owner says so, every MESH_GUARD_S while anything comes in; and only Linux tells it enough.
 
     `flows` gives each connection's file descriptor and how many messages have come out of it.
     """
@@ -35,6 +35,11 @@ class Guard:
         self._flows = flows
         self._baseline = resident()
         self._marks: dict[tuple[int, object], _Mark] = {}
+
+    @property
+    def suspects(self) -> bool:
+        """Whether to look again though nothing more may come: somebody was suspected."""
+        return any(mark.suspected for mark in self._marks.values())
 
     def look(self) -> set[int]:
         """The descriptors of those to be cut. Without a descriptor for asking the system it is nobody."""

@@ -66,13 +66,22 @@ class NoLine(Exception):
 class Line:
     """Connects `socket`, which is its own from here on, and hands what comes in to `receive`.
 
-    `ended` is called once, with the reason, unless it is closed before. Raises zmq.ZMQError, and has closed it then.
+    `connected` gets the connection's descriptor. `ended` is called once, with the reason, unless it is closed before.
+    Raises zmq.ZMQError, and has closed the socket then.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, address: Address, receive: Receive) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: Socket,
+        address: Address,
+        receive: Receive,
+        connected: Callable[[int], None],
+    ) -> None:
         self._loop = loop
         self._socket = socket
         self._receive = receive
+        self._connected = connected
         self._failure = ""
         self._topics: set[bytes] = set()
         self._closed = False
@@ -142,6 +151,7 @@ class Line:
             self._settle(_UP)
         elif event == zmq.EVENT_CONNECTED:
             self.fd = value
+            self._connected(value)
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self._failure = _REFUSED
         elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:

@@ -18,6 +18,7 @@ Since every refused socket is thrown away, ZAP answers 400 here, not 300: the ot
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 
 import zmq
 
+from sandpiper.common.io.arrivals import Arrivals
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.sockets import CurveKeys, copy_received, fleeting
 from sandpiper.common.io.zap import Zap
@@ -106,9 +108,11 @@ class Mesh:
         self._cut = 0
         copy_received(ctx)
         self._zap = Zap(loop, ctx, {DOMAIN: self._judge}, final=True)
-        self._doorway = Doorway(loop, ctx, keys, heard.received, heard.subscribed, Descriptors())
+        self._arrivals = Arrivals(loop, MESH_GUARD_S, self._look) if sys.platform == "linux" else None
+        self._doorway = Doorway(
+            loop, ctx, keys, heard.received, heard.subscribed, Descriptors(), accepted=self._guarded
+        )
         self._guard = Guard(self._flows)
-        self._watch = loop.call_later(MESH_GUARD_S, self._look)
 
     # Our side ----------------------------------------------------------------------------------------------
 
@@ -169,7 +173,8 @@ class Mesh:
         self._closed = True
         for key in list(self._peers):
             self.drop(key)
-        self._watch.cancel()
+        if self._arrivals is not None:
+            self._arrivals.close()
         self._doorway.close()
         self._zap.close()
 
@@ -248,13 +253,13 @@ class Mesh:
 
     def _hear(self, key: bytes, address: Address) -> Line:
         socket = fleeting(self._ctx, zmq.SUB, self._keys, key, MESH_HWM)
-        line = Line(self._loop, socket, address, partial(self._published, key))
+        line = Line(self._loop, socket, address, partial(self._published, key), self._guarded)
         line.tune(self._topics)
         return line
 
     def _speak(self, key: bytes, address: Address) -> Line:
         socket = fleeting(self._ctx, zmq.XPUB, self._keys, key, MESH_HWM)
-        return Line(self._loop, socket, address, partial(self._asked_outward, key))
+        return Line(self._loop, socket, address, partial(self._asked_outward, key), self._guarded)
 
     def _turned(self, key: bytes) -> None:
         peer = self._peers.get(key)
@@ -306,6 +311,11 @@ class Mesh:
 
     # Who sends without end ---------------------------------------------------------------------------------
 
+    def _guarded(self, fd: int) -> None:
+        """A connection stands, by which somebody may send."""
+        if self._arrivals is not None:
+            self._arrivals.add(fd)
+
     def _flows(self) -> Iterator[tuple[int, int]]:
         yield from self._doorway.flows()
         for peer in self._peers.values():
@@ -313,8 +323,7 @@ class Mesh:
             if line is not None and not peer.held:
                 yield line.fd, line.surfaced
 
-    def _look(self) -> None:
-        self._watch = self._loop.call_later(MESH_GUARD_S, self._look)
+    def _look(self) -> float | None:
         found = self._guard.look()
         for fd in found:
             self._doorway.shut(fd)
@@ -323,3 +332,4 @@ class Mesh:
             if line is not None and line.fd in found:
                 self._cut += 1
                 line.fail("cut: it sends a message that never ends")
+        return self._loop.time() + MESH_GUARD_S if self._guard.suspects else None

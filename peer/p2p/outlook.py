@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from sandpiper.peer.engine import PathInfo
@@ -46,6 +47,12 @@ class Outlook:
         path, text = self.summary(core, now)
         known, self._last = self._last, (path, "" if path == "none" else text)
         return None if self._last == known else PathChanged(path, text)
+
+    def holds_until(self, core: Member, now: float) -> float:
+        """How long the last summary is true if nobody's line, lease or state moves; `now` for who knows."""
+        if self._last[0] == "none" or any(peer.state is State.EXPECTED for peer in core.peers.values()):
+            return now
+        return min((peer.direct_until(now) for peer in core.peers.values() if peer.here), default=math.inf)
 
     def unreached(self, core: Member) -> list[Peer]:
         """Members that a discovery service knows to be there, and of whom we have never heard a word."""

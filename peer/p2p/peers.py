@@ -123,6 +123,15 @@ class Peer:
             return "relay"
         return "via" if now - self.heard_at < GONE_S else "none"
 
+    def direct_until(self, now: float) -> float:
+        """How long it is reached directly if nothing moves; `now` for who is not, which may change at any time."""
+        if not self.hears(now):
+            return now
+        heard = self.heard[Way.MESH] + DIRECT_S
+        if self.reached(now):
+            return min(heard, self.hears_us_at + DIRECT_S)
+        return max(min(heard, self.known_at + RELAY_AFTER_S), now)
+
     def next_state(self, now: float) -> State:
         """What its silence makes of it."""
         silent = now - self.heard_at

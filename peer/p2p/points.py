@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,12 +65,12 @@ class _Ear:
     def up(self) -> None:
         """See RendezvousHeard."""
         self.points.trouble.pop(self.point.address, None)
-        self.points.heard.point_moved()
+        self.points.moved()
 
     def down(self, text: str) -> None:
         """See RendezvousHeard."""
         self.points.trouble[self.point.address] = text
-        self.points.heard.point_moved()
+        self.points.moved()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,9 @@ class Points:
         self._embedded: Embedded | None = None
         self._lan: Lan | None = None
         self._advertised = 0
+        self._no_network = False
         self._task: asyncio.Task[None] | None = None
+        self._moved = asyncio.Event()
 
     @property
     def named(self) -> bool:
@@ -108,6 +111,15 @@ class Points:
     def lan_trouble(self) -> str:
         """Why nobody is found on the network, if so."""
         return self._lan.trouble if self._lan is not None else ""
+
+    def moved(self) -> None:
+        """A point came or went."""
+        self._moved.set()
+        self.heard.point_moved()
+
+    def look(self) -> None:
+        """This machine has other addresses: the room may have to be told of on a network that was not there."""
+        self._moved.set()
 
     def up(self) -> list[Rendezvous]:
         """Those that can be asked now."""
@@ -211,16 +223,36 @@ class Points:
     async def _look_after(self) -> None:
         """Comes back to services that were not there, and takes over from one that has gone."""
         while True:
-            await asyncio.sleep(_TAKE_OVER_S)
+            if self._settled:
+                await self._moved.wait()
+                await asyncio.sleep(random.uniform(0, _TAKE_OVER_S))  # not all of a machine's members at once
+            else:
+                await asyncio.sleep(_TAKE_OVER_S)
+            self._moved.clear()
             with contextlib.suppress(SandpiperError, Refusal, OSError):
                 if self.named:
-                    known = {point.address for point in self.all}
-                    for address in self._wish.discovery:
-                        if address not in known and address in self.trouble:
-                            await self._try(address, pin=True)
+                    for address in self._missing():
+                        await self._try(address, pin=True)
                 elif self._lease is not None:
                     await self.ensure_local()
                     await self._advertise()
+
+    def _missing(self) -> list[str]:
+        """Services that were named, and that have never been there."""
+        known = {point.address for point in self.all}
+        return [each for each in self._wish.discovery if each not in known and each in self.trouble]
+
+    @property
+    def _settled(self) -> bool:
+        """Whether there is nothing to look after until something moves."""
+        if self.named:
+            return not self._missing()
+        wish, local = self._wish, self._local()
+        if self._lease is None or wish.quiet:
+            return True
+        if self._no_network and wish.listen is None and wish.path != "relay":
+            return bool(local)  # `look` says when there is one
+        return bool(local) and (not wish.lan or self._advertised == _port_of(local[0]))
 
     async def _advertise(self) -> None:
         if self._wish.quiet:
@@ -229,9 +261,10 @@ class Points:
         local = self._local()
         if lan is None or self._lease is None or not local:
             return
-        port = int(local[0].address.rpartition(":")[2])
+        port = _port_of(local[0])
         if port != self._advertised:
             hosts = [host for host in candidates(False) if not host.startswith("127.") and host != "::1"]
+            self._no_network = not hosts
             if hosts and (self._embedded is not None or await _answers(_place(hosts[0], port))):
                 await lan.advertise(self._lease.nameplate, port)
                 self._advertised = port
@@ -306,6 +339,7 @@ class Points:
                     raise
                 continue
             self._lease = _Lease(first.nameplate, registration, blob)
+            self._moved.set()
             await self._advertise()
             return first
         raise AssertionError("unreachable")
@@ -313,6 +347,7 @@ class Points:
     async def lease(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
         """Joins the room's group at every service. Raises Refusal when none takes us."""
         self._lease = _Lease(nameplate, registration, blob)
+        self._moved.set()
         refusals = [each for point in self.up() if (each := await self._claim_at(point)) is not None]
         if refusals and len(refusals) == len(self.up()):
             raise refusals[0]
@@ -364,6 +399,10 @@ async def _answers(place: str) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+def _port_of(point: Rendezvous) -> int:
+    return int(point.address.rpartition(":")[2])
 
 
 def _place(host: str, port: int) -> str:

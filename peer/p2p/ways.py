@@ -36,6 +36,7 @@ class WaysHeard:
     relayed: Callable[[bytes], None]
     heard_by_more: Callable[[bytes | None], None]
     relays_moved: Callable[[], None]
+    lines_moved: Callable[[], None]
 
 
 class Ways:
@@ -230,6 +231,7 @@ class Ways:
             peer.address = self.address(curve) or peer.address
             if not up:
                 peer.lost_link()
+            self._heard.lines_moved()
 
     def _subscribed(self, curve: bytes | None, name: bytes) -> None:
         member = self._member()
