@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sandpiper.broker.store_errors import corrupt, from_sqlite, newer
-from sandpiper.common.limits import STORE_CACHE_KIB, STORE_WAL_BYTES
+from sandpiper.common.limits import STORE_CACHE_KIB, STORE_CHECKPOINT_BYTES
 
 SCHEMA: Final = 1
 _APPLICATION: Final = 0x53505052  # "SPPR", so that another program's database is not taken for ours
@@ -85,7 +85,7 @@ def _recognise(db: sqlite3.Connection, path: Path) -> bool:
         raise newer(path, version, SCHEMA)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA wal_autocheckpoint = 0")
-    db.execute(f"PRAGMA journal_size_limit = {STORE_WAL_BYTES}")
+    db.execute(f"PRAGMA journal_size_limit = {STORE_CHECKPOINT_BYTES}")
     db.execute(f"PRAGMA cache_size = -{STORE_CACHE_KIB}")
     # Debian's SQLite writes every freed page once more, as zeros: retention would cost as much as publishing.
     db.execute("PRAGMA secure_delete = FAST")

@@ -309,6 +309,7 @@ class Service:
         rules = self.core.rules
         self._trimming = False
         self._trimming = self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK) > 0
+        self._store.rest(wall)
 
     def _pause(self) -> float:
         """Until the next tick."""

@@ -27,7 +27,7 @@ from sandpiper.broker.store_errors import (
     corrupt,
     from_sqlite,
 )
-from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS
+from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS, STORE_QUIET_S
 
 __all__ = [
     "Batch",
@@ -44,8 +44,6 @@ __all__ = [
     "StoreNewer",
     "StoreReadOnly",
 ]
-
-_PAGE_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -77,6 +75,7 @@ class Store:
         self._spare_run = spare_run
         self._retention = Retention()
         self._closed = False
+        self._quiet_since: float | None = None
         with self._said():
             self._rooms = logs.rooms(self._db, self._path)
         self._loose: dict[str, _Loose] = {}
@@ -208,7 +207,6 @@ class Store:
         rooms: dict[str, RoomRow] = {}
         counts: dict[str, int] = {}
         rows = []
-        pages = 0
         for block in batch.blocks:
             name = block.room
             room = rooms.get(name) or self._copy(rooms, name, now)
@@ -221,7 +219,6 @@ class Store:
             # The first block of a room in a batch carries its numbers: the batch is there whole or not at all.
             rows.append(logs.row(room.id, block, None if name in counts else published.get(name)))
             counts[name] = counts.get(name, 0) + 1
-            pages += 1 + len(block.body) // _PAGE_BYTES
         for name in published:
             if name not in rooms:
                 self._copy(rooms, name, now)
@@ -231,7 +228,7 @@ class Store:
             if name not in self._rooms or name not in counts or loose.blocks >= STORE_GATHER_BLOCKS:
                 fresh = {key: (n, now) for key, n in published.get(name, {}).items()}
                 due[name] = {**loose.numbers, **fresh}
-        with self._transaction(pages):
+        with self._transaction():
             logs.append(self._db, rows)
             for name, numbers in due.items():
                 logs.gather(self._db, rooms[name], numbers)
@@ -281,6 +278,16 @@ class Store:
         for name in rooms:
             self._loose.pop(name, None)
         return sum(cut.start - cut.room.start for cut in cuts)
+
+    def rest(self, now: float) -> None:
+        """To be called now and then: gives the disk back what nobody writes to any more."""
+        if self._checkpoints is None:
+            return
+        if self._quiet_since is None:
+            self._quiet_since = now
+        elif now - self._quiet_since >= STORE_QUIET_S:
+            self._quiet_since = now
+            self._checkpoints.empty()
 
     # Keys and nicks ----------------------------------------------------------------------------------------
 
@@ -356,8 +363,8 @@ class Store:
             self._db.executemany(statement, rows)
 
     @contextmanager
-    def _transaction(self, pages: int = 1) -> Iterator[None]:
-        """All or nothing, and about `pages` to write. Whatever goes wrong, no transaction stays open."""
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. Whatever goes wrong, no transaction stays open."""
         with self._said(), self._gate:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -371,7 +378,8 @@ class Store:
                     self._checkpoints.ask()
                 raise
         if self._checkpoints is not None:
-            self._checkpoints.grown(pages)
+            self._checkpoints.grown()
+            self._quiet_since = None
 
     @contextmanager
     def _said(self) -> Iterator[None]:

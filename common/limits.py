@@ -233,17 +233,19 @@ RELAY_AGAIN_S: Final = 60.0
 """What only a person can put right (a wrong access code, a changed key) is tried again this seldom."""
 
 # Store -----------------------------------------------------------------------------------------------------
-STORE_CHECKPOINT_PAGES: Final = 4096
-"""Pages (4 KiB) in the write-ahead log before they are moved, by a thread. Each time costs one commit the time of about
-three disk syncs, so it is to be rare: every four seconds at 1,000 commits a second."""
-STORE_WAL_PAGES: Final = 16384
-"""Pages that the write-ahead log may grow by while a checkpoint runs, until commits wait for it."""
+STORE_CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
+"""The write-ahead log's file before its pages are moved, by a thread; begun anew, it is given back down to this. Each
+time costs one commit the time of about three disk syncs, so it is to be rare: every three seconds at 1,000 commits a
+second."""
+STORE_WAL_BYTES: Final = 64 * 1024 * 1024
+"""What the file may come to while a checkpoint runs; then commits wait for it. With one batch more this is its bound,
+unless a program from outside reads for so long that nothing can be moved, which the log says."""
+STORE_QUIET_S: Final = 10.0
+"""Without a commit for this long, all of it is moved and the file is empty."""
 STORE_WAL_WAIT_S: Final = 10.0
 """How long they wait: a disk that hangs for longer has them in the log all the same."""
 STORE_LEFT_PAGES: Final = 64
 """Few enough pages to move while commits are held up: it takes no longer than the syncs do."""
-STORE_WAL_BYTES: Final = 32 * 1024 * 1024
-"""What an unusually large batch made of the write-ahead log is given back down to this."""
 STORE_GATHER_BLOCKS: Final = 64
 """Blocks of a room that are stored before its row and its publishers' are: 63 of 64 small commits are one page."""
 STORE_CACHE_KIB: Final = 16 * 1024
@@ -443,6 +445,8 @@ HISTORY_SHOWN: Final = 10_000
 """Of them so many are read at the start."""
 HISTORY_BATCH: Final = 2000
 """Messages that wait to be sealed and written together."""
+HISTORY_WAL_BYTES: Final = 4 * 1024 * 1024
+"""The history's write-ahead log is moved at 1,000 pages and given back down to this; all of it when a screen ends."""
 
 # Rooms between peers -----------------------------------------------------------------------------------------
 ENVELOPE_ENTRIES: Final = 500

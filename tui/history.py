@@ -24,7 +24,7 @@ from nacl.secret import Aead
 
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import open_private, private_folder, write_private
-from sandpiper.common.limits import HISTORY_BATCH, HISTORY_MESSAGES
+from sandpiper.common.limits import HISTORY_BATCH, HISTORY_MESSAGES, HISTORY_WAL_BYTES
 from sandpiper.common.messages import Data, Me, Message, Msg
 from sandpiper.common.plaintext import NotText, decoded
 
@@ -73,6 +73,7 @@ class History:
         try:
             file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = NORMAL")
+            file.execute(f"PRAGMA journal_size_limit = {HISTORY_WAL_BYTES}")
             file.executescript(_SCHEMA)
         except sqlite3.Error:
             file.close()
