@@ -67,7 +67,9 @@ class Checkpoints:
         if size >= STORE_WAL_BYTES:
             self._answered.wait(STORE_WAL_WAIT_S)
         if size > self._next_at and self._answered.is_set():
-            self._next_at = size + STORE_CHECKPOINT_BYTES  # one that could not move everything is not asked again at once
+            self._next_at = (
+                size + STORE_CHECKPOINT_BYTES
+            )  # one that could not move everything is not asked again at once
             self.ask()
 
     def empty(self) -> None:

@@ -25,6 +25,10 @@ from sandpiper.common.limits import DOOR_AGAIN_S, METRICS_REQUEST_S, METRICS_REQ
 
 log = logging.getLogger("sandpiper.metrics")
 STUCK_S = 5.0
+_LISTENING_ENDS: Final = sys.platform == "linux"
+"""Whether a listening socket can be shut down, which wakes whoever waits for it."""
+_LOOK_S: Final = 3600.0 if _LISTENING_ENDS else 0.5
+"""How often the thread looks whether it is to end."""
 _HOST: Final = "127.0.0.1"
 _UNPRIVILEGED, _HIGHEST = 1024, 65535
 _USUAL: Final = 9464  # where exporters of one program's own metrics are by custom
@@ -156,7 +160,7 @@ class MetricsServer:
                     return [b"/metrics or /healthz\n"]
 
         self._server = _open(port, app)
-        self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(_LOOK_S,), name="metrics", daemon=True)
         self._thread.start()
 
     @property
@@ -166,6 +170,8 @@ class MetricsServer:
 
     def close(self) -> None:
         """Stops serving."""
+        if _LISTENING_ENDS:
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -416,3 +416,18 @@ def test_whatever_happens_the_books_balance() -> None:
         each.lose()
     place.later(LEASE_S + 1)
     assert len(place.core.leases) == len(place.core.mailboxes) == len(place.core.nameplates) == 0
+
+
+def test_the_timer_is_for_the_next_lease_that_ends(place: Place) -> None:
+    assert place.core.get_timer() is None
+    ada, bob = place.person("ada"), place.person("bob")
+    ada.claim()
+    ends = place.core.get_timer()
+    assert ends == place.now + LEASE_S
+    place.later(5.0)
+    bob.claim()
+    assert place.core.get_timer() == ends
+    place.later(LEASE_S - 5.0)
+    assert place.core.get_timer() == ends + 5.0
+    bob.release()
+    assert place.core.get_timer() is None

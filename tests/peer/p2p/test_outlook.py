@@ -1,0 +1,65 @@
+"""How long what is said of the paths is true: nobody looks again before that, unless something moves."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nacl.signing import SigningKey
+
+from sandpiper.common.deeds import Keys
+from sandpiper.common.limits import DIRECT_S, RELAY_AFTER_S
+from sandpiper.peer.p2p.outlook import Outlook
+from sandpiper.peer.p2p.peers import Peer, State, Way
+
+NOW = 1000.0
+
+
+def peer(state: State = State.PRESENT, **changes: Any) -> Peer:
+    def key(name: str) -> bytes:
+        return hashlib.sha256(name.encode()).digest()
+
+    identity = bytes(SigningKey(key("identity")).verify_key)
+    made = Peer(Keys(identity, key("session"), key("box"), key("curve"), b"", b""), NOW - 60)
+    made.state = state
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def holds_until(*peers: Peer) -> float:
+    core: Any = SimpleNamespace(peers={bytes([number]): each for number, each in enumerate(peers)})
+    ways: Any = SimpleNamespace(links=dict)
+    outlook = Outlook(ways)
+    outlook.changed(core, NOW)
+    return outlook.holds_until(core, NOW)
+
+
+def test_alone_it_is_true_until_somebody_comes() -> None:
+    assert holds_until() == math.inf
+    assert holds_until(peer(State.LEFT), peer(State.GONE)) == math.inf
+
+
+def test_somebody_expected_may_come_at_any_time() -> None:
+    assert holds_until(peer(State.EXPECTED)) == NOW
+
+
+def test_direct_it_is_true_until_either_direction_would_be_silent_for_too_long() -> None:
+    hears = {Way.MESH: NOW - 1}
+    assert holds_until(peer(heard=hears, hears_us_at=NOW)) == NOW - 1 + DIRECT_S
+    assert holds_until(peer(heard=hears, hears_us_at=NOW - 2)) == NOW - 2 + DIRECT_S
+    both = peer(heard=hears, hears_us_at=NOW), peer(heard=hears, hears_us_at=NOW - 2)
+    assert holds_until(*both) == NOW - 2 + DIRECT_S
+
+
+def test_somebody_new_has_a_while_to_say_that_it_hears_us() -> None:
+    assert holds_until(peer(heard={Way.MESH: NOW}, known_at=NOW - 1)) == NOW - 1 + RELAY_AFTER_S
+
+
+@pytest.mark.parametrize("way", [Way.RELAY, Way.HEARSAY])
+def test_whoever_is_not_reached_directly_may_be_so_at_any_time(way: Way) -> None:
+    assert holds_until(peer(heard={way: NOW})) == NOW
+    assert holds_until(peer(heard={Way.MESH: NOW})) == NOW
