@@ -40,7 +40,7 @@ _WAITS: Final = frozenset(
     ("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "futex", "clock_nanosleep")
 )
 _HEAD: Final = (
-    "| process | wake-ups/s | main thread | libzmq's | others | forced/s | calls/s | of them waits | CPU | goal | met |",
+    "| process | wake-ups/s | loop's | libzmq's | others | forced/s | calls/s | of them waits | CPU | goal | met |",
     "|" + " --- |" * 11,
 )
 

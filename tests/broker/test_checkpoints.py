@@ -24,7 +24,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(tmp_path / "db", timeout=0, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute(f"PRAGMA journal_size_limit = {checkpoints.STORE_CHECKPOINT_BYTES}")
+        db.execute(f"PRAGMA journal_size_limit = {vars(checkpoints)['STORE_CHECKPOINT_BYTES']}")
         db.execute("CREATE TABLE t (a)")
         yield db
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.discovery.service import Config as DiscoveryConfig
 from sandpiper.discovery.service import Service as Discovery
-from sandpiper.peer import create
+from sandpiper.peer import Room, create
+from sandpiper.peer.p2p.engine import P2PEngine
 from sandpiper.peer.p2p.mesh import Mesh, MeshHeard
 from sandpiper.peer.profile import Profile
 from tests.sockets.hasty import hasty_loop, wakes
@@ -93,20 +95,20 @@ def test_a_mesh_in_which_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_member_alone_wakes_for_its_beacons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two of the goal's ten are for its own beacons and what else is looked at then; the others are for another's."""
 
-    async def settle() -> object:
+    async def settle() -> tuple[Discovery, Room]:
         service = await _discovery()
-        room = await create(
-            nick="ada", discovery=f"127.0.0.1:{service.port}", local=True, profile=Profile.ephemeral()
-        ).__aenter__()
-        loop_time = asyncio.get_running_loop().time
-        until = loop_time() + DEADLINE_S
-        while any(point._asked for point in room._engine._points.all):  # type: ignore[attr-defined]
-            assert loop_time() < until
+        at = f"127.0.0.1:{service.port}"
+        room = await create(nick="ada", discovery=at, local=True, profile=Profile.ephemeral()).__aenter__()
+        engine = room._engine
+        assert isinstance(engine, P2PEngine)
+        until = time.monotonic() + DEADLINE_S
+        while any(point._asked for point in engine._points.all):
+            assert time.monotonic() < until
             await asyncio.sleep(0)
         return service, room
 
     with hasty_loop(monkeypatch) as (loop, selector):
-        service, room = loop.run_until_complete(settle())  # type: ignore[misc]
+        service, room = loop.run_until_complete(settle())
         try:
             assert wakes(loop, selector, 6.0) < 2.5  # before its lease is to be renewed, which somebody has to answer
         finally:
