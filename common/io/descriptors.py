@@ -15,7 +15,8 @@ from sandpiper.common.errors import SandpiperError
 
 log = logging.getLogger("sandpiper.descriptors")
 
-EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NAMES = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "WSAEMFILE", "WSAENOBUFS")  # the last two are Windows'
+EXHAUSTED: Final = frozenset(getattr(errno, name) for name in _NAMES if hasattr(errno, name))
 """The system has nothing left for another connection."""
 _FILES: Final = 10_240  # what macOS allows at most
 
