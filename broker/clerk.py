@@ -50,7 +50,7 @@ class Clerk:
         except Refusal as refusal:
             return _refused(request.r, refusal)
         except StoreError as error:
-            return _refused(request.r, Refusal(Code.STORE, str(error)))
+            return _refused(request.r, Refusal(Code.STORE, self._broker.press.outage.unreadable(error)))
 
     def _session(self, caller: Caller, now: float) -> Session:
         session = self._broker.sessions.get(caller.key)

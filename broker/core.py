@@ -308,6 +308,7 @@ class Broker:
         self.whispers.drop(session)
         self._told += self.relay.drop(session)
         self.guests.discard(session)
+        self.press.outage.depart(session)
         if session.key is not None:
             self.sessions.pop(session.key, None)
             if not grace:
@@ -333,6 +334,7 @@ class Broker:
                 self._free(room, freed)
             self._forget(room)
         self._outputs.extend(self.whispers.expire(now, self.ts(now)))
+        self.press.probe(self.ts(now), now)
 
     def get_timer(self) -> float | None:
         """When `tick` has something to do."""
@@ -341,6 +343,7 @@ class Broker:
             for session in self.sessions.values()
         ]
         timers = [*(room.book.get_timer() for room in self.rooms.values()), self.whispers.get_timer()]
+        timers.append(self.press.outage.get_timer())
         return min([*dues, *(due for due in timers if due is not None)], default=None)
 
     # What is to be sent ------------------------------------------------------------------------------------
@@ -367,7 +370,7 @@ class Broker:
     def flush(self, now: float) -> None:
         """Stores and publishes what is staged. `take` gives the results."""
         if not self.press.idle:
-            self._outputs.extend(self.press.flush(self.ts(now)))
+            self._outputs.extend(self.press.flush(self.ts(now), now))
         if self._told:
             self._outputs += self._told
             self._told = []

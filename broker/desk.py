@@ -90,7 +90,7 @@ class Desk:
         try:
             page = self._broker.store.page(room, after, limit, PAGE_BYTES)
         except StoreError as error:
-            raise Refusal(Code.STORE, str(error)) from error
+            raise Refusal(Code.STORE, self._broker.press.outage.unreadable(error)) from error
         messages = [
             message
             for _, _, block in page.blocks

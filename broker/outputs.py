@@ -21,6 +21,13 @@ class ToBus:
 
 
 @dataclass(frozen=True, slots=True)
+class ToTools:
+    """What only those at the plain doors are told: nothing else reaches them."""
+
+    issue: Issue
+
+
+@dataclass(frozen=True, slots=True)
 class ToGuest:
     """Items for one JSON-lines client, one write."""
 
@@ -36,4 +43,4 @@ class ToSession:
     message: Reply | Event
 
 
-Output: TypeAlias = ToBus | ToGuest | ToSession
+Output: TypeAlias = ToBus | ToTools | ToGuest | ToSession

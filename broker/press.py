@@ -13,7 +13,8 @@ import msgspec
 from sandpiper.broker.acks import Stored, answers_to_guests, answers_to_sessions
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.issue import Issue, Said
-from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
+from sandpiper.broker.outage import Outage
+from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession, ToTools
 from sandpiper.broker.room import Room
 from sandpiper.broker.session import Session
 from sandpiper.broker.store import Batch, Block, Store, StoreError
@@ -40,6 +41,7 @@ from sandpiper.common.nicks import ANON
 STORE_RETRY_MS = 1000
 AGAIN = frozenset({Code.GAP, Code.RATE, Code.STORE, Code.NOT_JOINED})
 """Not for good: the publication is to be sent again."""
+_OVER = "the broker's log is written again: what was refused can be said again"
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -70,7 +72,7 @@ class Press:
         self.stored = 0
         self.refused: dict[Code, int] = dict.fromkeys(Code, 0)
         self.strangers = 0
-        self.trouble: str | None = None
+        self.outage = Outage()
 
     # Staging -----------------------------------------------------------------------------------------------
 
@@ -202,7 +204,7 @@ class Press:
         """Whether a flush would do nothing."""
         return not (self._staged or self._passing or self._acks or self._guest_acks or self._voids or self._outputs)
 
-    def flush(self, ts: int) -> list[Output]:
+    def flush(self, ts: int, now: float) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
         blocks: dict[Room, list[Block]] = {}
         if self._staged or self._voids:
@@ -211,11 +213,11 @@ class Press:
                 self._store.commit(Batch([each for some in blocks.values() for each in some], self._published()), ts)
             except Exception as error:
                 blocks = {}
-                self._undo(error, ts)
+                self.outage.failed(error, len(self._staged), now)
+                self._undo(ts)
                 if not isinstance(error, StoreError):
                     raise  # a mistake of ours; but the batch that met it must not stand in the way of the next
             else:
-                self.trouble = None
                 self.stored += len(self._staged)
         outputs, self._outputs = self._outputs, []
         for room, issue in self._issues(blocks).items():
@@ -272,8 +274,25 @@ class Press:
             for room, some in said.items()
         }
 
-    def _undo(self, error: Exception, ts: int) -> None:
-        self.trouble = str(error)
+    def probe(self, ts: int, now: float) -> None:
+        """In an outage: whether it is over. Then whoever is not told so by an acknowledgement is told."""
+        outage = self.outage
+        if not outage.on:
+            return
+        try:
+            self._store.probe()
+        except StoreError as error:
+            outage.failed(error, 0, now)
+            return
+        if not outage.over(now):
+            return
+        for session, room in outage.guests:
+            if session.guest is not None:
+                self._outputs.append(ToGuest(session.guest, [Item(Notice(_OVER, ts, room))]))
+        self._outputs += [_to_tools(Notice(_OVER, ts, room)) for room in outage.rooms]
+        outage.guests, outage.rooms = set(), set()
+
+    def _undo(self, ts: int) -> None:
         firsts: dict[tuple[Session, Room], int] = {}
         for staged in reversed(self._staged):
             message, room = staged.message, staged.room
@@ -285,12 +304,17 @@ class Press:
                 firsts[staged.session, room] = staged.number
             else:
                 self._dedup.forget(room.name, staged.sender, message.id)
-        refusal = Refusal(Code.STORE, "the broker's log cannot be written now", retry_ms=STORE_RETRY_MS)
+        why = f"the broker's log cannot be written now: {self.outage.outside}"
+        refusal = Refusal(Code.STORE, why, retry_ms=STORE_RETRY_MS)
         for staged in self._staged:
             if not staged.number and staged.session.guest is None:
                 self.turn(staged.session, staged.room.name, 0, refusal, staged.message.id, ts)
+                if self.outage.tool(staged.room.name):
+                    told = Notice(f"{why}. What is said is not passed on", ts, staged.room.name)
+                    self._outputs.append(_to_tools(told))
         for session, room, ack in self._guest_acks:  # one for each publication, repeated ones too
             if (ack.seq or 0) > room.head:
+                self.outage.guests.add((session, room.name))
                 self.turn(session, room.name, 0, refusal, ack.id, ts)
         for (session, room), number in firsts.items():
             self.turn(session, room.name, number, refusal, None, ts)
@@ -299,6 +323,10 @@ class Press:
         self._acks = [ack for ack in self._acks if ack.seq <= ack.room.head]
         self._guest_acks = [ack for ack in self._guest_acks if (ack[2].seq or 0) <= ack[1].head]
         self._voids = [void for void in self._voids if void[2].n <= void[1].published.get(void[0].key or b"", 0)]
+
+
+def _to_tools(notice: Notice) -> ToTools:
+    return ToTools(Issue(notice.room or "", [_said(notice)]))
 
 
 def _nameless(session: Session, nick: str) -> str:

@@ -28,7 +28,7 @@ from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.desk import Desk
 from sandpiper.broker.guard import Guard
-from sandpiper.broker.outputs import ToBus, ToGuest
+from sandpiper.broker.outputs import ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.common.control import Closing
@@ -196,7 +196,7 @@ class Service:
         from sandpiper.common.io.metrics import MetricsServer  # prometheus-client: only for those who ask
 
         self._metrics = MetricsServer(
-            self._config.metrics_port, self._sample, lambda: self._beat, lambda: self.core.press.trouble
+            self._config.metrics_port, self._sample, lambda: self._beat, lambda: self._trouble
         )
 
     async def close(self) -> None:
@@ -286,6 +286,9 @@ class Service:
                     pair.publish(output.issue)
                 if self._arrivals is not None:
                     self._arrivals.stir()
+            elif isinstance(output, ToTools):
+                if self._plain is not None:
+                    self._plain.publish(output.issue)
             elif isinstance(output, ToGuest):
                 output.guest.deliver(output.items)
             else:
@@ -294,18 +297,33 @@ class Service:
     # Housekeeping ------------------------------------------------------------------------------------------
 
     async def _every(self, pause: Callable[[], float], work: Callable[[], None]) -> None:
+        """Does `work` again and again. What is in its way is logged once, until it has been done again."""
+        said = ""
         while True:
             await asyncio.sleep(pause())
             try:
                 work()
+                said = ""
             except StoreError as error:
-                log.error("%s", error)
+                if said != (said := str(error)):
+                    log.error("%s", error)
+            except Exception as error:  # a mistake of ours, or no memory: the rest must be looked after all the same
+                if said != (said := repr(error)):
+                    log.exception("housekeeping failed")
+
+    @property
+    def _trouble(self) -> str | None:
+        outage = self.core.press.outage
+        return outage.reason if outage.on else None
 
     def _tick(self) -> None:
         now, wall = time.monotonic(), time.time()
         self.core.tick(now, wall)
         self.admission.tick(now)
         self._pump()
+        news, self.core.press.outage.news = self.core.press.outage.news, []
+        for words in news:
+            log.warning("%s", words)
         rules = self.core.rules
         self._trimming = False
         self._trimming = self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK) > 0
@@ -364,7 +382,7 @@ class Service:
                 "Sealed bodies dropped for slow or gone addressees.",
                 self._control.sealed_dropped,
             ),
-            "store_trouble": ("1 while the log cannot be written.", float(press.trouble is not None)),
+            "store_trouble": ("1 while the log cannot be written.", float(press.outage.on)),
         }
 
 

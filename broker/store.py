@@ -26,6 +26,8 @@ from sandpiper.broker.store_errors import (
     StoreReadOnly,
     corrupt,
     from_sqlite,
+    full,
+    is_full,
 )
 from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS, STORE_QUIET_S
 
@@ -168,6 +170,13 @@ class Store:
             room.run_start = room.next_seq
         if self._folder is not None:
             self._folder.mark(meta.run, meta.opens)
+
+    def probe(self) -> None:
+        """Writes a little that is there already. Raises StoreError while a batch could not be written either."""
+        if self._folder is not None and is_full(self._path):
+            raise full(self._path, "no space")
+        with self._transaction():
+            runs.write(self._db, self._meta)
 
     # Logs --------------------------------------------------------------------------------------------------
 

@@ -8,22 +8,34 @@ import sqlite3
 from pathlib import Path
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.limits import STORE_SPARE_BYTES
 
 
 class StoreError(SandpiperError):
-    """The data folder cannot be used, or cannot be used now."""
+    """The data folder cannot be used, or cannot be used now.
+
+    Its own words are the operator's, and name the path; `outside` is what everybody else is told.
+    """
+
+    outside = "its disk does not work"
 
 
 class StoreFull(StoreError):
     """The disk is full. What was to be written is undone whole; the store goes on once there is space."""
 
+    outside = "its disk is full"
+
 
 class StoreReadOnly(StoreError):
     """The folder or a file in it may not be written."""
 
+    outside = "its data may not be written"
+
 
 class StoreCorrupt(StoreError):
     """The database is damaged, or is none."""
+
+    outside = "its data is damaged"
 
 
 class StoreNewer(StoreError):
@@ -33,13 +45,14 @@ class StoreNewer(StoreError):
 class StoreInUse(StoreError):
     """Another process has the folder."""
 
+    outside = "another program holds its data"
+
 
 _CORRUPT = "the data in {path} is damaged ({why}); restore it from a backup, or use another --data"
 _DENIED = "{path} may not be written ({why}); correct its permissions, or use another --data"
 _FULL = "no space left for {path} ({why}); free some space, nothing that was acknowledged is lost"
 _IN_USE = "{path} is locked by another program ({why}); close that one, or use another --data"
 _FAILED = "{path} cannot be read or written ({why}); look for disk errors in the system's log"
-_SPARE_BYTES = 64 * 1024
 
 # By SQLite's own words, which never change and are there in every Python: error codes came with 3.11.
 _SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -69,14 +82,20 @@ def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
         if words in why.lower():
             return kind(line.format(path=path, why=why))
     # This is also what it says when there is no room for the index of its write-ahead log.
-    if "disk i/o error" in why.lower() and _is_full(path):
+    if "disk i/o error" in why.lower() and is_full(path):
         return StoreFull(_FULL.format(path=path, why=why))
     return StoreError(_FAILED.format(path=path, why=why))
 
 
-def _is_full(path: Path) -> bool:
+def full(path: Path, why: str) -> StoreFull:
+    """The line for a disk that has no space."""
+    return StoreFull(_FULL.format(path=path, why=why))
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk has less than a batch takes."""
     try:
-        return shutil.disk_usage(path if path.is_dir() else path.parent).free < _SPARE_BYTES
+        return shutil.disk_usage(path if path.is_dir() else path.parent).free < STORE_SPARE_BYTES
     except OSError:
         return False
 

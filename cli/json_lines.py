@@ -20,7 +20,18 @@ from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.sanitise import complaint, printable
 from sandpiper.peer import Pending, Room
-from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received, Warned
+from sandpiper.peer.events import (
+    CodeChanged,
+    Delivered,
+    Entered,
+    Event,
+    Failed,
+    Held,
+    PathChanged,
+    Received,
+    Resumed,
+    Warned,
+)
 
 if TYPE_CHECKING:
     from sandpiper.cli.attach import AttachReady
@@ -71,6 +82,10 @@ class JsonLines:
                 self._say(messages.Ack(self._names.pop(event.id, event.id), room.name, event.seq))
             case Failed():
                 self._error(room, event.code, event.text, self._names.pop(event.id, event.id))
+            case Held():
+                self._say(objects.Held(room.name, event.code, event.text, _now()))
+            case Resumed():
+                self._say(objects.Resumed(room.name, _now()))
             case Entered():
                 self._say(await joined(room, event))
             case PathChanged():

@@ -29,7 +29,8 @@ from sandpiper.common.original import PeerJoined, PeerLeft
 from sandpiper.common.sanitise import printable
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
-from sandpiper.peer.events import CodeChanged, Entered, Event, PathChanged, Received, Warned
+from sandpiper.peer.events import CodeChanged, Entered, Event, Held, PathChanged, Received, Resumed, Warned
+from sandpiper.tui.wording import GOES_ON, held_up
 
 
 @click.command("listen")
@@ -164,6 +165,10 @@ def tell_apart(event: Event) -> None:
             status(Renderer().event(event) or "")
         case PathChanged():
             status(printable(event.text))
+        case Held():
+            status(printable(held_up(event)))
+        case Resumed():
+            status(GOES_ON)
 
 
 class Printer(Listener):

@@ -15,6 +15,22 @@ class Caution(msgspec.Struct, tag_field="type", tag="warning"):
     ts: int
 
 
+class Held(msgspec.Struct, tag_field="type", tag="held"):
+    """What was sent is turned away for now, and why; it is kept and sent again, until `resumed` (see peer.events)."""
+
+    room: str
+    code: str
+    text: str
+    ts: int
+
+
+class Resumed(msgspec.Struct, tag_field="type", tag="resumed"):
+    """What had been held up is being stored again."""
+
+    room: str
+    ts: int
+
+
 class CodeNow(msgspec.Struct, tag_field="type", tag="code_changed", omit_defaults=True):
     """The room has another code, and another password if there is one here."""
 

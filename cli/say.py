@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 
@@ -11,12 +12,16 @@ from sandpiper.cli.dial import Aim, Dialer
 from sandpiper.cli.loop import run
 from sandpiper.cli.options import Caller
 from sandpiper.cli.peering import Peering, target_options
-from sandpiper.cli.stdio import Input, Output, output
+from sandpiper.cli.stdio import Input, Output, output, status
 from sandpiper.cli.visit import refused, stored, too_long
 from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
+from sandpiper.common.io.tasks import end
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.messages import Ack
+from sandpiper.common.sanitise import printable
 from sandpiper.peer import Pending, Room
+from sandpiper.peer.events import Held, PathChanged, Resumed
+from sandpiper.tui.wording import GOES_ON, held_up
 
 
 @click.command("say")
@@ -46,6 +51,7 @@ async def _say(dialer: Dialer, aim: Aim, text: str | None, kind: str, *, as_json
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(output()) if as_json else None
         room = await stack.enter_async_context(dialer.reach(aim, speak=True))
+        stack.push_async_callback(end, asyncio.create_task(_tell(room)))
         receipts = Receipts(room, out)
         if text is None:
             await _lines(room, kind, receipts)
@@ -53,6 +59,20 @@ async def _say(dialer: Dialer, aim: Aim, text: str | None, kind: str, *, as_json
             receipts.add(await room.post(text, kind=kind))
         await stored(room)
         await receipts.settle()
+
+
+async def _tell(room: Room) -> None:
+    """Why it takes long, on stderr, while it does: a pipe may wait for hours."""
+    away = False
+    with contextlib.suppress(SandpiperError):  # whoever sends is told
+        async for event in room:
+            if isinstance(event, Held):
+                status(printable(held_up(event)))
+            elif isinstance(event, Resumed):
+                status(GOES_ON)
+            elif isinstance(event, PathChanged) and (away or event.path == "offline"):
+                away = event.path == "offline"
+                status(printable(f"{event.text}; connecting again" if away else event.text))
 
 
 async def _lines(room: Room, kind: str, receipts: Receipts) -> None:

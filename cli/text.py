@@ -20,7 +20,8 @@ from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Notice
 from sandpiper.common.original import RoomCreated
 from sandpiper.peer import Room
-from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received
+from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, Held, PathChanged, Received, Resumed
+from sandpiper.tui.wording import GOES_ON, held_up
 
 if TYPE_CHECKING:
     from sandpiper.cli.attach import AttachReady
@@ -110,6 +111,10 @@ class Text:
             case Failed():
                 self.view.settled(event.id)
                 self.view.status(self.renderer.error(f"not stored: {event.text}"))
+            case Held():
+                self.view.status(self.renderer.error(held_up(event)))
+            case Resumed():
+                self.view.status(self.renderer.dim(GOES_ON))
             case Entered():
                 await self._entered(room, event)
             case Notice(event="join" | "nick", nick=str(nick)):

@@ -119,7 +119,9 @@ class Visit:
 
 
 async def stored(room: Room) -> None:
-    """Waits until all that was posted is stored. Raises SandpiperError (exit code 1) after QUIT_S without progress."""
+    """Waits until all that was posted is stored. After QUIT_S without progress raises SandpiperError: exit code 1, or
+    6 where what was sent is turned away.
+    """
     try:
         await room.flush()
     except Unreachable as error:

@@ -56,6 +56,10 @@ WINDOW_BYTES: Final = 8 * 1024 * 1024
 RESEND_AFTER_S: Final = 1.0
 """An acknowledgement that is this late is asked for by resending; doubles up to RESEND_MOST_S."""
 RESEND_MOST_S: Final = 8.0
+HELD_S: Final = 2.0
+"""Turned away for so long without anything stored in between, whoever waits is told why; what is shorter is pacing."""
+OUTAGE_REASONS: Final = 8
+"""So many different reasons why there is no way back are told in one outage; the rest is repetition."""
 DEDUP_S: Final = 600.0
 """A repeated (sender, id) is answered with its first seq for this long, across restarts too."""
 DEDUP_IDS: Final = 200_000
@@ -246,6 +250,11 @@ STORE_WAL_WAIT_S: Final = 10.0
 """How long they wait: a disk that hangs for longer has them in the log all the same."""
 STORE_LEFT_PAGES: Final = 64
 """Few enough pages to move while commits are held up: it takes no longer than the syncs do."""
+STORE_SPARE_BYTES: Final = 256 * 1024
+"""A disk with less is full: a batch and its index would not fit."""
+STORE_CALM_S: Final = 3.0
+"""A log that could not be written is in order once nothing has failed for so long: publishers try again each second,
+and a disk with a few bytes left takes one message and not the next."""
 STORE_GATHER_BLOCKS: Final = 64
 """Blocks of a room that are stored before its row and its publishers' are: 63 of 64 small commits are one page."""
 STORE_CACHE_KIB: Final = 16 * 1024

@@ -91,8 +91,13 @@ class Brokered:
 
     @property
     def trouble(self) -> str:
-        """See Engine: `path` tells it."""
-        return ""
+        """See Engine."""
+        return self.session.outage
+
+    @property
+    def held(self) -> str:
+        """See Engine."""
+        return self.session.holdup.text
 
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""

@@ -110,6 +110,10 @@ class Engine(Protocol):
     def trouble(self) -> str:
         """Why others that are there are not reached, in a line; empty if they are, or if that is not known."""
 
+    @property
+    def held(self) -> str:
+        """Why what is sent is turned away by who is there, in a line; empty if it is not."""
+
     async def start(self) -> None:
         """Enters the room. Raises SandpiperError."""
 

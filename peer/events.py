@@ -38,6 +38,19 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """What one sends is turned away for now: `code` is the wire's word (`store`: the broker cannot write its log),
+    `text` says why. It is kept, and sent again by itself. Told once for each reason, until Resumed.
+    """
+
+    code: str
+    text: str
+
+
+class Resumed(msgspec.Struct, frozen=True, gc=False):
+    """What had been held up is being stored again."""
+
+
 class Entered(msgspec.Struct, frozen=True, gc=False):
     """In the room `room` as `nick`; the first time, and again after a reconnect (`again`)."""
 
@@ -78,6 +91,8 @@ Event: TypeAlias = (
     Received
     | Delivered
     | Failed
+    | Held
+    | Resumed
     | Entered
     | PathChanged
     | Notice

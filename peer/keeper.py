@@ -169,6 +169,8 @@ class Keeper:
                 except (Unreachable, Rejected) as error:
                     self._drop(str(error))
                     self.session.broken = None
+                    self.session.kept_out(str(error), tell=isinstance(error, Rejected))
+                    self._turned()
                 except SandpiperError as error:
                     self._drop(str(error))
                     self.session.broken = error

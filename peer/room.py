@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from sandpiper.common.errors import Code, Refusal, SandpiperError, Unreachable, UsageError
+from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable, UsageError
 from sandpiper.common.limits import EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
 from sandpiper.common.nicks import nick as valid_nick
@@ -214,19 +214,25 @@ class Room:
     async def flush(self) -> None:
         """Returns when all that was posted is stored, or nobody is there to store it (see `alone`).
 
-        Raises Unreachable after QUIT_S without any progress.
+        After QUIT_S without any progress raises Unreachable, or Rejected if what was sent is turned away (see Held).
         """
         engine = self._engine
         while not (engine.empty or engine.alone):
             self._check()
             left = engine.progressed_at + QUIT_S - time.monotonic()
             if left <= 0:
-                why = f" ({engine.trouble})" if engine.trouble else ""
-                raise Unreachable(
-                    f"{engine.where} has acknowledged nothing for {QUIT_S:.0f} s{why}; what was sent may be lost"
-                )
+                raise self._overdue()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._motion(), left)
+
+    def _overdue(self) -> SandpiperError:
+        engine = self._engine
+        if engine.held and not engine.trouble:
+            return Rejected(f"{engine.where} has stored nothing for {QUIT_S:.0f} s: {engine.held}; try again later")
+        why = f" ({engine.trouble})" if engine.trouble else ""
+        return Unreachable(
+            f"{engine.where} has acknowledged nothing for {QUIT_S:.0f} s{why}; what was sent may be lost"
+        )
 
     async def _motion(self) -> None:
         self._check()

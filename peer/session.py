@@ -22,13 +22,14 @@ from sandpiper.common import batch, control, frame
 from sandpiper.common.buckets import Meter
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S, SILENT_S
+from sandpiper.common.limits import BODY_BYTES, BURST_S, OUTAGE_REASONS, PAGE_ENTRIES, PING_S, SILENT_S
 from sandpiper.common.messages import DataDraft, Draft, Lost, Message, Notice, Trimmed
 from sandpiper.common.outbox import Outbox
 from sandpiper.common.repair import Repair
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.enrolling import Answered, Enrolling, failure
-from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received
+from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received, Warned
+from sandpiper.peer.holdup import Holdup
 
 _NAMES = 8
 """Other names that are tried when ours was taken while we were away; then it is for whoever connects us."""
@@ -68,6 +69,9 @@ class Session:
         self.frames: list[bytes] = []
         self.events: deque[Event] = deque()
         self.outbox = Outbox()
+        self.holdup = Holdup()
+        self.outage = ""
+        """Why there is no way to the broker, as far as is known; empty while there is one."""
         self.broken: SandpiperError | None = None
         self.enrolled: control.Enrolled | None = None
         self.entered: control.Entered | None = None
@@ -89,6 +93,8 @@ class Session:
         self._pinged_at = 0.0
         self._heard_at = 0.0
         self._forgotten = False
+        self._outages: set[str] = set()
+        self._unread = False
 
     # Connection --------------------------------------------------------------------------------------------
 
@@ -110,8 +116,17 @@ class Session:
         failed, self._answers = self._answers, {}
         for answered in failed.values():
             answered(control.Refused(r=0, code=Code.CLOSING.value, text=text))
+        self.outage = text
         if self.path != "offline":
+            self._outages = {text}
             self._take_path("offline", text)
+
+    def kept_out(self, text: str, *, tell: bool) -> None:
+        """There is no way back yet. `tell`: the reason is news to a person, and is told once in an outage."""
+        self.outage = text
+        if tell and self.path == "offline" and text not in self._outages and len(self._outages) < OUTAGE_REASONS:
+            self._outages.add(text)
+            self.events.append(PathChanged("offline", text))
 
     def way(self, path: str, text: str, now: float) -> None:
         """Messages can travel now, by this path: `bus` or `one-port`."""
@@ -119,6 +134,7 @@ class Session:
         if enrolled is None or self.state is not State.INSIDE:
             return
         self.outbox.open(Meter(enrolled.messages_per_s * _PACE, enrolled.bytes_per_s * _PACE, BURST_S), now)
+        self.outage = ""
         self._take_path(path, text)
         self._send(now)
 
@@ -236,16 +252,23 @@ class Session:
         self.events.append(Received(message, mine, message.seq <= self._joined_at_seq))
 
     def _acked(self, event: control.Acked, now: float) -> None:
-        for number in self.outbox.acked(event.n, len(event.seqs), now):
+        news = self.outbox.acked(event.n, len(event.seqs), now)
+        if news and (resumed := self.holdup.stored()) is not None:
+            self.events.append(resumed)
+        for number in news:
             # A seq of 0 is one that the broker no longer knows: it was stored long ago, in another connection.
             self.events.append(Delivered(self.id(number), event.seqs[number - event.n]))
 
     def _turned(self, event: control.Turned, now: float) -> None:
-        if event.retry_ms is not None:
-            self.outbox.refused(event.retry_ms / 1000, now)
-        elif event.n:
+        if event.retry_ms is None and event.n:
             self.outbox.acked(event.n, 1, now)
             self.events.append(Failed(self.id(event.n), event.code, event.text))
+            return
+        # Without a number it is nobody knows which; what has no answer is sent again in any case.
+        if event.retry_ms is not None:
+            self.outbox.refused(event.retry_ms / 1000, now)
+        if (held := self.holdup.refused(event.code, event.text, now)) is not None:
+            self.events.append(held)
 
     def _pushed(self, event: control.Push, now: float) -> None:
         for encoded in event.frames:
@@ -278,8 +301,14 @@ class Session:
 
     def _paged(self, after: int, reply: control.Reply) -> None:
         repair = self._repair
+        if isinstance(reply, control.Refused) and reply.code == Code.STORE.value and not self._unread:
+            self._unread = True
+            self.events.append(Warned("storage", f"what was said before cannot be fetched: {reply.text}. Asking again"))
         if not isinstance(reply, control.Page) or repair is None or reply.run != self._run:
             return
+        if self._unread:
+            self._unread = False
+            self.events.append(Warned("storage", "what was said before can be fetched again"))
         entries: list[tuple[int, int, Message]] = []
         for block in reply.blocks:
             with suppress(Refusal):  # what cannot be read is lost, and said to be

@@ -22,6 +22,7 @@ FILE = Path(__file__).parents[1] / "docs" / "schema" / "sandpiper.json"
 PRINTED: list[type[msgspec.Struct]] = [
     messages.Msg, messages.Me, messages.Data, messages.Notice, messages.Whisper, messages.Lost, messages.Trimmed,
     messages.Joined, messages.Members, messages.Rooms, messages.Ack, messages.Error, messages.NickSet, messages.Pong,
+    objects.Held, objects.Resumed,
     objects.Caution, objects.CodeNow, objects.TheCode, objects.Verified, objects.Done, objects.Paths,
     original.RoomCreated, original.PeerJoined, original.PeerLeft,
     AttachReady, broker.Ready, discovery.Ready, findings.Report, config.Settings, identity.Identity,

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -254,6 +255,18 @@ def bad_access_code(world: World) -> Ended:
     return world.run("who", world.guarded.door, "--access-code-file", world.write("wrong", "wrong-wrong\n"))
 
 
+def nothing_is_stored(world: World) -> Ended:
+    """Another program holds the database, which looks to members as a full disk does."""
+    data = world.home / "held" / "data"
+    with running(data) as broker:
+        db = sqlite3.connect(data / "sandpiper.db", isolation_level=None)
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            return world.run("say", f"{broker.door}/held", "hello")
+        finally:
+            db.close()
+
+
 SCENES: dict[str, Callable[[World], Ended]] = {
     "cannot reach …: Connection refused; is a broker running there? …": lambda world: world.run(
         "who", f"127.0.0.1:{free_port()}"
@@ -275,6 +288,7 @@ SCENES: dict[str, Callable[[World], Ended]] = {
     "no such room: nobody is in room … there. Check the number, …": lambda world: world.run(
         "join", "pine-ocean-999998", "--json", *world.join
     ),
+    "… has stored nothing for … s: the broker's log cannot be written now: …; try again later": nothing_is_stored,
     "the nick … is taken; try another --nick": taken_nick,
     "the room is full: … sessions, as its creator chose; …": full_room,
     "you have been removed from this room by one of its owners, for good; …": removed,

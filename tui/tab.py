@@ -12,12 +12,23 @@ from sandpiper.common.errors import Refusal, Rejected, SandpiperError
 from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
 from sandpiper.common.messages import Lost, Member, Notice, Trimmed, Whisper
 from sandpiper.common.original import RoomCreated
-from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, PathChanged, Received, Warned
+from sandpiper.peer.events import (
+    CodeChanged,
+    Delivered,
+    Entered,
+    Event,
+    Failed,
+    Held,
+    PathChanged,
+    Received,
+    Resumed,
+    Warned,
+)
 from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
 from sandpiper.tui.record import Entry, Record
-from sandpiper.tui.wording import counted
+from sandpiper.tui.wording import GOES_ON, counted, held_up
 
 _BREATH: Final = 200
 """Events taken from a room before others get their turn."""
@@ -59,6 +70,7 @@ class Tab:
         self.room: ScreenRoom | None = None
         self.state = "connecting"
         self.words = "getting ready"
+        self.held = ""
         self.error: SandpiperError | None = None
         self.members: tuple[Member, ...] = ()
         self.members_due = 0.0
@@ -202,6 +214,12 @@ class Tab:
             case Failed():
                 if self.record.failed(event.id, event.text) is None:
                     self.record.say("bad", f"not stored: {event.text}", now)
+            case Held():
+                self.held = event.text
+                self.record.say("bad", held_up(event), now)
+            case Resumed():
+                self.held = ""
+                self.record.say("note", GOES_ON, now)
             case Whisper():
                 self._meet(event.nick)
                 self._heard(self.record.whisper(event))
@@ -260,6 +278,8 @@ class Tab:
             self.record.called(self.room.nick)
 
     def _entered(self, event: Entered, now: float) -> None:
+        if not event.again:
+            self.held = ""
         self.record.called(event.nick)
         self.members_due = 0.0
         if self.room is not None:
@@ -342,7 +362,7 @@ class Tab:
         """good, warn or bad."""
         if self.state == "failed":
             return "bad"
-        if self.state != "open" or self.room is None or self.room.path == "offline":
+        if self.state != "open" or self.room is None or self.room.path == "offline" or self.held:
             return "warn"
         return "good"
 
@@ -360,6 +380,8 @@ class Tab:
         waiting = f", {unsent} to send" if unsent else ""
         if room.path == "offline":
             return f"{self.name}: not connected to {_place(room)}, trying again{waiting}"
+        if self.held:
+            return f"{self.name}: {self.held}, trying again{waiting}"
         rtt = "" if room.rtt_ms is None else f", {room.rtt_ms:.1f} ms"
         return f"{self.name} · {path_words(room.path)}{_at(room)}{rtt}{waiting}"
 

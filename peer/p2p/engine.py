@@ -496,6 +496,11 @@ class P2PEngine:
         return self.core.presence.alone and not self._outlook.unreached(self.core)
 
     @property
+    def held(self) -> str:
+        """See Engine: members keep in memory what is said, and turn nothing away."""
+        return ""
+
+    @property
     def trouble(self) -> str:
         """See Engine."""
         return self._outlook.trouble(self.core, time.monotonic())

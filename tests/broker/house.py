@@ -35,11 +35,17 @@ class FullStore(Store):
     """A store whose disk is full while `full` says so."""
 
     full = False
+    words = "the disk is full"
 
     def commit(self, batch: Batch, now: float) -> None:
         if self.full:
-            raise StoreFull("the disk is full")
+            raise StoreFull(self.words)
         super().commit(batch, now)
+
+    def probe(self) -> None:
+        if self.full:
+            raise StoreFull(self.words)
+        super().probe()
 
 
 def identity(name: str) -> SigningKey:

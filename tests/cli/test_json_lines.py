@@ -6,6 +6,7 @@ from typing import Any
 
 from sandpiper.cli.json_lines import JsonLines
 from sandpiper.cli.visit import Visit
+from sandpiper.peer.events import Held, Resumed
 from tests.cli.scripted import ScriptedRoom, Typed
 
 
@@ -48,6 +49,13 @@ def test_bad_lines_get_an_error_and_nothing_ends() -> None:
     assert errors[6].startswith("invalid message: ")
     assert "not in that room" in errors[7]
     assert got[-1]["type"] == "pong"
+
+
+def test_what_is_held_up_is_told() -> None:
+    got = answers(ScriptedRoom(Held("store", "its disk is full"), Resumed()), b'{"type":"ping"}')
+    held, resumed = [entry for entry in got if entry["type"] in ("held", "resumed")]
+    assert held == {"type": "held", "room": "lobby", "code": "store", "text": "its disk is full", "ts": held["ts"]}
+    assert resumed == {"type": "resumed", "room": "lobby", "ts": resumed["ts"]}
 
 
 def test_requests_are_answered() -> None:

@@ -479,3 +479,63 @@ def test_pushed_frames_are_read(hand: Hand) -> None:
     frames = batch.frames("lobby", [batch.encode_body(msg(1)), batch.encode_body(msg(2))])
     hand.say(control.Push(frames=frames))
     assert hand.seqs() == [1, 2]
+
+
+# What is held up ------------------------------------------------------------------------------------------------
+
+
+def test_why_nothing_is_stored_is_told_once_and_that_it_goes_on(hand: Hand) -> None:
+    hand.post()
+    for _ in range(3):
+        hand.say(Turned(room="lobby", n=1, code="store", text="its disk is full", retry_ms=1000))
+        hand.now += 1.0
+    assert hand.told(events.Held) == [events.Held("store", "its disk is full")]
+    assert hand.session.holdup.text == "its disk is full"
+    hand.say(Acked(room="lobby", n=1, seqs=[1]))
+    assert hand.told(events.Resumed) == [events.Resumed()]
+    assert hand.session.holdup.text == ""
+
+
+def test_a_refusal_without_a_number_is_a_reason_too(hand: Hand) -> None:
+    hand.post()
+    for _ in range(4):
+        hand.say(Turned(room="lobby", n=0, code="too_many", text="a batch has at most 500 publications"))
+        hand.now += 1.0
+    assert hand.told(events.Held) == [events.Held("too_many", "a batch has at most 500 publications")]
+
+
+def test_what_keeps_one_out_is_told_once_in_an_outage(hand: Hand) -> None:
+    hand.session.disconnected("the broker is shutting down")
+    for _ in range(3):
+        hand.session.kept_out("cannot reach it", tell=False)
+        hand.session.kept_out("refused: the room lobby is full", tell=True)
+    assert hand.told(events.PathChanged) == [
+        events.PathChanged("offline", "the broker is shutting down"),
+        events.PathChanged("offline", "refused: the room lobby is full"),
+    ]
+    assert hand.session.outage == "refused: the room lobby is full"
+    for each in range(100):
+        hand.session.kept_out(f"another reason {each}", tell=True)
+    assert len(hand.told(events.PathChanged)) < 10, "a broker that invents reasons"
+    hand.enter()
+    assert hand.session.outage == ""
+
+
+def test_history_that_cannot_be_read_is_told_once_and_asked_for_again() -> None:
+    hand = Hand()
+    hand.enter(head=3)
+    hand.told(object)
+    for _ in range(3):
+        replay = hand.asked(Replay)
+        hand.say(Refused(r=replay.r, code="store", text="its disk does not work"))
+        hand.now += 2 * FETCH_TIMEOUT_S + 8
+        hand.session.handle_timer(hand.now)
+        hand.session.requests = [each for each in hand.session.requests if isinstance(each, Replay)]
+    (warned,) = hand.told(events.Warned)
+    assert warned.kind == "storage"
+    assert "its disk does not work" in warned.text
+    hand.say(page(hand.asked(Replay).r, [1, 2, 3], 3))
+    told = list(hand.session.events)
+    assert isinstance(told[0], events.Warned)
+    assert "can be fetched again" in told[0].text
+    assert hand.seqs() == [1, 2, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -10,17 +11,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from sandpiper.common.messages import Msg
 from sandpiper.peer import Pending, Room, connect
-from sandpiper.peer.events import Received
+from sandpiper.peer.events import Held, Received, Resumed
 from sandpiper.peer.profile import Profile
-from tests.sockets.attack import hello, unruffled, until
+from tests.sockets.attack import Loop, Tool, hello, unruffled, until
 from tests.sockets.running import DEADLINE_S, RunningBroker, running
 
 DISK_MIB = 24
+T = TypeVar("T")
 
 
 def refused(data: Path, *options: str, user: str | None = None) -> str:
@@ -249,6 +252,123 @@ def test_a_full_disk_for_lines(disk: Path) -> None:
                 if heard["type"] == "msg":
                     stored[heard["id"]] = heard["seq"]
             assert stored == acked
+        unruffled(broker)
+
+
+class Command:
+    """One of ours, with lines both ways."""
+
+    def __init__(self, home: Path, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandpiper.cli", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "SANDPIPER_HOME": str(home)},
+        )
+
+    def say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def objects_until(self, kind: str) -> list[dict[str, Any]]:
+        """What it prints up to the next object of that type."""
+        assert self.process.stdout is not None
+        found: list[dict[str, Any]] = []
+        while not found or found[-1]["type"] != kind:
+            found.append(json.loads(self.process.stdout.readline()))
+        return found
+
+    def errors_until(self, words: str) -> list[str]:
+        """What it says on stderr up to the line with these words."""
+        assert self.process.stderr is not None
+        found: list[str] = []
+        while not found or words not in found[-1]:
+            line = self.process.stderr.readline().decode()
+            assert line, f"it ended without {words!r}: {found}"
+            found.append(line)
+        return found
+
+    def end(self) -> int:
+        self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode
+
+
+async def next_of(room: Room, kind: type[T]) -> T:
+    """The room's next event of that type."""
+    async for event in room:
+        if isinstance(event, kind):
+            return event
+    raise AssertionError("the room ended")
+
+
+def heard(tool: Tool, words: str) -> str:
+    """The tool's next message with these words in it."""
+    while words not in (text := str(tool.hear().get("text"))):
+        pass
+    return text
+
+
+def test_who_waits_is_told_why_and_when_it_is_over(disk: Path, tmp_path: Path) -> None:
+    """In JSON and in text, by the library, at the JSON-lines door and at the plain bus; `say` ends with the reason."""
+    why = "its disk is full"
+    long = "x" * 5000
+    with running(disk / "data") as broker:
+        target = f"{broker.door}/full"
+        program = Command(tmp_path / "a", "connect", target, "--json", "--nick", "program")
+        person = Command(tmp_path / "b", "connect", target, "--plain", "--nick", "person")
+        program.objects_until("joined")
+        person.errors_until("in full as person")
+        loop = Loop()
+        member = connect(target, nick="member", profile=Profile.ephemeral())
+        loop.run(member.__aenter__())
+        with hello(broker, "full", "guest") as guest, Tool(broker, "full/notice") as tool:
+            ballast = fill(disk)
+
+            def refused() -> bool:
+                guest.say(type="msg", text=long, id="g")
+                while (answer := guest.hear())["type"] not in ("ack", "error"):
+                    pass
+                return answer["type"] == "error" and why in str(answer["text"])
+
+            until(refused)
+            for _ in range(3):
+                program.say(json.dumps({"type": "msg", "text": long, "id": "p"}))
+                person.say(long)
+                tool.publish("full", text=long)
+            (held,) = (each for each in program.objects_until("held") if each["type"] == "held")
+            assert (held["room"], held["code"]) == ("full", "store")
+            assert why in held["text"]
+            assert why in person.errors_until("nothing is stored")[-1]
+            assert why in heard(tool, "cannot be written")
+            loop.run(member.post(long))
+            told = loop.run(next_of(member, Held))
+            assert (told.code, why in told.text) == ("store", True)
+
+            ended = subprocess.run(
+                [sys.executable, "-m", "sandpiper.cli", "say", target, long],
+                env={**os.environ, "SANDPIPER_HOME": str(tmp_path / "c")},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert ended.returncode == 6, ended
+            last = ended.stderr.splitlines()[-1]
+            assert last.startswith(f"sandpiper: {broker.door} has stored nothing for 10 s: ")
+            assert why in last
+
+            ballast.unlink()
+            assert [each["type"] for each in program.objects_until("resumed")].count("held") == 0, "told once"
+            assert not [line for line in person.errors_until("being stored again") if why in line]
+            heard(tool, "written again")
+            while "written again" not in guest.hear_until("notice")["text"]:
+                pass
+            loop.run(next_of(member, Resumed))
+            loop.run(member.flush())
+            loop.run(member.close())
+            loop.close()
+        assert program.end() == person.end() == 0
         unruffled(broker)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.messages import Lost, Trimmed, Whisper
-from sandpiper.peer.events import Delivered, Entered, Failed, PathChanged
+from sandpiper.peer.events import Delivered, Entered, Failed, Held, PathChanged, Resumed
 from sandpiper.tui.history import History
 from sandpiper.tui.notify import Bells
 from sandpiper.tui.port import RoomRequest, ScreenSettings
@@ -217,6 +217,23 @@ def test_a_lost_connection_and_its_return() -> None:
         await stage.shows("back in lobby as anna", "meanwhile ✓")
 
     play(scene)
+
+
+def test_what_is_held_up_says_why_and_when_it_goes_on() -> None:
+    room = FakeRoom()
+
+    async def scene(stage: Stage) -> None:
+        room.hold = True
+        await stage.enters("meanwhile")
+        room.happens(Held("store", "its disk is full"))
+        await stage.shows(
+            "nothing is stored: its disk is full. What you write is kept", "its disk is full, trying again, 1 to send"
+        )
+        room.happens(Resumed())
+        room.store()
+        await stage.shows("what was held up is being stored again", "lobby · broker localhost:5000", "meanwhile ✓")
+
+    play(scene, room)
 
 
 def test_lost_trimmed_and_refused() -> None:

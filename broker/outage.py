@@ -1,0 +1,74 @@
+"""An outage of the log: from the first commit that fails until none has failed for a while.
+
+Who has been told is kept here, so that each is told once, and again when it is over. A disk with a few bytes left
+takes one batch and not the next: all that is one outage.
+"""
+
+from __future__ import annotations
+
+from sandpiper.broker.session import Session
+from sandpiper.broker.store_errors import StoreError
+from sandpiper.common.limits import ROOMS, STORE_CALM_S
+
+_OURS = "a fault of its own"
+
+
+class Outage:
+    """A broker's; `on` while it lasts. `outside` is why, for everybody but the operator, whom `reason` tells more."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.reason = ""
+        self.outside = ""
+        self.news: list[str] = []
+        """What the operator has not been told yet."""
+        self.guests: set[tuple[Session, str]] = set()
+        """JSON-lines clients, and the rooms to which they published in vain."""
+        self.rooms: set[str] = set()
+        """Rooms to which tools at the plain doors did."""
+        self._turned_away = 0
+        self._unread = ""
+        self._began_at = self._failed_at = 0.0
+
+    def failed(self, error: Exception, count: int, now: float) -> None:
+        """A commit of `count` publications did not come about."""
+        ours = not isinstance(error, StoreError)
+        self.reason = f"{type(error).__name__}: {error}" if ours else str(error)
+        self.outside = error.outside if isinstance(error, StoreError) else _OURS
+        if not self.on:
+            self.on, self._began_at, self._turned_away = True, now, 0
+            self.news.append(f"nothing can be stored: {self.reason}")
+        self._turned_away += count
+        self._failed_at = now
+
+    def unreadable(self, error: StoreError) -> str:
+        """What was asked for could not be read; what to tell who asked."""
+        if str(error) != self._unread:
+            self._unread = str(error)
+            self.news.append(f"what was asked for cannot be read: {error}")
+        return f"the broker's log cannot be used now: {error.outside}"
+
+    def tool(self, room: str) -> bool:
+        """A tool published in vain; whether the tools of that room are to be told."""
+        if room in self.rooms or len(self.rooms) >= ROOMS:
+            return False
+        self.rooms.add(room)
+        return True
+
+    def depart(self, session: Session) -> None:
+        """The session is gone."""
+        if self.guests:
+            self.guests = {each for each in self.guests if each[0] is not session}
+
+    def get_timer(self) -> float | None:
+        """When it is to be looked whether it is over: as soon as can be."""
+        return self._failed_at if self.on else None
+
+    def over(self, now: float) -> bool:
+        """To be called when the log could be written: whether the outage is over with that."""
+        if not self.on or now - self._failed_at < STORE_CALM_S:
+            return False
+        self.on = False
+        lasted = now - self._began_at
+        self.news.append(f"the log is written again, after {lasted:.0f} s ({self._turned_away} were turned away)")
+        return True
