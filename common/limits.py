@@ -453,7 +453,9 @@ HISTORY_MESSAGES: Final = 50_000
 HISTORY_SHOWN: Final = 10_000
 """Of them so many are read at the start."""
 HISTORY_BATCH: Final = 2000
-"""Messages that wait to be sealed and written together."""
+"""Messages that wait to be sealed and written together; and so many at most while they cannot be written."""
+HISTORY_AGAIN_S: Final = 5.0
+"""Writing that failed (a full disk) is tried again this long after, when there is something to write."""
 HISTORY_WAL_BYTES: Final = 4 * 1024 * 1024
 """The history's write-ahead log is moved at 1,000 pages and given back down to this; all of it when a screen ends."""
 

@@ -23,7 +23,7 @@ from sandpiper.peer import door
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.endpoints import at_host
 from sandpiper.peer.link import Heard, Link
-from sandpiper.peer.profile import Profile
+from sandpiper.peer.profile import Profile, ProfileError
 from sandpiper.peer.session import Session, State, Wish
 
 _FRAMES_PER_REQUEST = 4
@@ -166,10 +166,10 @@ class Keeper:
                 try:
                     await self._attempt()
                     break
-                except (Unreachable, Rejected) as error:
+                except (Unreachable, Rejected, ProfileError) as error:
                     self._drop(str(error))
                     self.session.broken = None
-                    self.session.kept_out(str(error), tell=isinstance(error, Rejected))
+                    self.session.kept_out(str(error), tell=not isinstance(error, Unreachable))
                     self._turned()
                 except SandpiperError as error:
                     self._drop(str(error))

@@ -27,6 +27,10 @@ _OTHERS: Final = 0o077
 _ASIDE: Final = ".old"
 
 
+class ProfileError(SandpiperError):
+    """The folder does not serve, or not now."""
+
+
 class Profile:
     """An identity, and the brokers that it has met.
 
@@ -107,7 +111,7 @@ class Profile:
         except FileNotFoundError:
             return KnownBrokers()
         except (OSError, NotText) as error:
-            raise SandpiperError(
+            raise ProfileError(
                 f"cannot read the known brokers: {_why(error, self.known_file)}; make it readable, or delete "
                 "it to trust each broker anew"
             ) from error
@@ -121,7 +125,7 @@ class Profile:
         try:
             write_private(self.known_file, format_known(known).encode())
         except OSError as error:
-            raise SandpiperError(
+            raise ProfileError(
                 f"cannot remember the broker's key: {_why(error, self.known_file)}; make the folder "
                 "writable, or set SANDPIPER_HOME to one that is"
             ) from error
@@ -132,7 +136,7 @@ def _identity(folder: Path) -> SigningKey:
     try:
         text = _text_or_new(path)
     except (OSError, NotText) as error:
-        raise SandpiperError(
+        raise ProfileError(
             f"cannot use the identity key: {_why(error, path)}; make its folder yours and writable, or set "
             "SANDPIPER_HOME to another one"
         ) from error

@@ -29,6 +29,7 @@ from sandpiper.tui.statusline import Hint, Status, StatusLine
 from sandpiper.tui.tab import Tab
 from sandpiper.tui.themes import DARK, PALETTES, TERMINAL, Palette, Styles
 from sandpiper.tui.timeline import Timeline
+from sandpiper.tui.wording import counted
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
@@ -70,7 +71,7 @@ class Desk(App[int]):
         self._framed_at = 0.0
         self._jobs: set[asyncio.Task[None]] = set()
         self._bells = Bells(settings)
-        self._fault_said = False
+        self._fault_said = ""
 
     def _first_palette(self) -> Palette:
         if self.settings.no_color:
@@ -197,9 +198,11 @@ class Desk(App[int]):
         content = Content(printable(placeholder))
         if self.composer.placeholder != content:
             self.composer.placeholder = content
-        if self.history is not None and self.history.fault and not self._fault_said:
-            self._fault_said = True
-            tab.record.say("bad", self.history.fault, self.now())
+        if self.history is not None and bool(fault := self.history.fault) is not bool(self._fault_said):
+            self._fault_said = fault
+            missed, self.history.missed = self.history.missed, 0
+            without = f", without {counted(missed, 'message')} that came meanwhile" if missed else ""
+            tab.record.say("bad" if fault else "note", fault or f"this history is kept again{without}", self.now())
             self.timeline.freshen()
 
     def _right(self, tab: Tab) -> tuple[Span, ...]:

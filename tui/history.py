@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +25,7 @@ from nacl.secret import Aead
 
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import open_private, private_folder, write_private
-from sandpiper.common.limits import HISTORY_BATCH, HISTORY_MESSAGES, HISTORY_WAL_BYTES
+from sandpiper.common.limits import HISTORY_AGAIN_S, HISTORY_BATCH, HISTORY_MESSAGES, HISTORY_WAL_BYTES
 from sandpiper.common.messages import Data, Me, Message, Msg
 from sandpiper.common.plaintext import NotText, decoded
 
@@ -47,10 +48,13 @@ _SLACK: Final = 500  # messages over HISTORY_MESSAGES before the oldest go toget
 class History:
     """Messages by room, and notes (drafts, settings) by name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Opens it in `folder`, or makes it. Raises SandpiperError."""
+        self._clock = clock
         self.fault = ""
-        """Why nothing is kept any more, if so; for a person, once."""
+        """Why nothing is kept for now, if so; for a person."""
+        self.missed = 0
+        """Messages that are not in it because of that."""
         try:
             private_folder(folder)
             key = _key(folder / KEY)
@@ -62,6 +66,8 @@ class History:
             why = getattr(error, "strerror", None) or error
             raise SandpiperError(f"cannot keep a history in {folder}: {why}; mend it, or use --no-history") from error
         self._waiting: deque[tuple[str, Message]] = deque()
+        self._unwritten: dict[str, Any] = {}
+        self._failed_at = 0.0
         self._counts: dict[bytes, int] = {}
         self._worker = ThreadPoolExecutor(1, "sandpiper-history")
         self._writing: Future[None] | None = None
@@ -84,16 +90,27 @@ class History:
 
     def add(self, room: str, message: Message) -> None:
         """Keeps a message; it is written soon."""
-        if self.fault:
-            return
         self._waiting.append((room, message))
-        if len(self._waiting) == 1:  # else the thread is at it, and takes this one too
-            self._writing = self._worker.submit(self._write)
+        if len(self._waiting) == 1 or self.fault:  # else the thread is at it, and takes this one too
+            self._have_written()
 
     @property
     def behind(self) -> bool:
         """Whether it has so much to write that whoever adds should wait (`caught_up`)."""
-        return len(self._waiting) > 4 * HISTORY_BATCH
+        return not self.fault and len(self._waiting) > 4 * HISTORY_BATCH
+
+    def _have_written(self) -> None:
+        """Has the thread write what waits; after a failure not at once again, and no more waits than fits a batch."""
+        if self.fault:
+            self._trim_waiting()
+            if self._clock() - self._failed_at < HISTORY_AGAIN_S or not (self._writing is None or self._writing.done()):
+                return
+        self._writing = self._worker.submit(self._write)
+
+    def _trim_waiting(self) -> None:
+        while len(self._waiting) > HISTORY_BATCH:
+            self._waiting.popleft()
+            self.missed += 1
 
     async def caught_up(self) -> None:
         """Returns when what was added is written."""
@@ -108,10 +125,26 @@ class History:
         try:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(HISTORY_BATCH, len(self._waiting)))]
-                self._store(batch)
-        except (sqlite3.Error, ValueError, TypeError, msgspec.MsgspecError) as error:
-            self.fault = f"this history cannot be kept: {error}"
-            self._waiting.clear()
+                try:
+                    self._store(batch)
+                except (sqlite3.Error, MemoryError):
+                    self._waiting.extendleft(reversed(batch))
+                    raise
+                except (ValueError, TypeError, msgspec.MsgspecError):
+                    self.missed += len(batch)  # it would be in the way for ever
+                    raise
+            while self._unwritten:
+                name, value = self._unwritten.popitem()
+                try:
+                    self._write_note(name, value)
+                except (sqlite3.Error, MemoryError):
+                    self._unwritten.setdefault(name, value)
+                    raise
+        except (sqlite3.Error, MemoryError, ValueError, TypeError, msgspec.MsgspecError) as error:
+            self._failed_at = self._clock()
+            self.fault = f"this history cannot be kept: {str(error) or 'no memory is left'}"
+        else:
+            self.fault = ""
 
     def _store(self, batch: list[tuple[str, Message]]) -> None:
         rows = []
@@ -160,24 +193,22 @@ class History:
 
     def note(self, name: str, value: Any) -> None:
         """Keeps a value under a name, until it is another; None removes it."""
-        if value == self._notes.get(name) or self.fault:
+        if value == self._notes.get(name):
             return
         if value is None:
             del self._notes[name]
         else:
             self._notes[name] = value
-        self._worker.submit(self._write_note, name, value)
+        self._unwritten[name] = value
+        self._have_written()
 
     def _write_note(self, name: str, value: Any) -> None:
         place = self._hash(f"note\n{name}")
-        try:
-            if value is None:
-                self._file.execute("DELETE FROM note WHERE name = ?", (place,))
-            else:
-                sealed = self._seal(msgspec.msgpack.encode((name, value)), place)
-                self._file.execute("INSERT OR REPLACE INTO note (name, sealed) VALUES (?, ?)", (place, sealed))
-        except sqlite3.Error as error:
-            self.fault = f"this history cannot be kept: {error}"
+        if value is None:
+            self._file.execute("DELETE FROM note WHERE name = ?", (place,))
+        else:
+            sealed = self._seal(msgspec.msgpack.encode((name, value)), place)
+            self._file.execute("INSERT OR REPLACE INTO note (name, sealed) VALUES (?, ?)", (place, sealed))
 
     def _read_notes(self) -> dict[str, Any]:
         notes: dict[str, Any] = {}
@@ -194,7 +225,7 @@ class History:
     def close(self) -> None:
         """Writes what waits, and lets go of the file."""
         self._worker.shutdown(wait=True)
-        if self._waiting:
+        if self._waiting or self._unwritten:
             self._write()
         self._file.close()
 
@@ -213,7 +244,7 @@ class History:
 
 
 class _transaction:  # noqa: N801  # reads as a word
-    """BEGIN and COMMIT around a block, ROLLBACK if it fails."""
+    """BEGIN and COMMIT around a block, ROLLBACK if either fails."""
 
     def __init__(self, file: sqlite3.Connection) -> None:
         self._file = file
@@ -222,7 +253,13 @@ class _transaction:  # noqa: N801  # reads as a word
         self._file.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self._file.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._file.execute("COMMIT")
+        finally:
+            # SQLite has undone it by itself after some errors, a full disk among them; what it said then is the reason.
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(Msg | Me | Data)

@@ -362,6 +362,8 @@ class P2PEngine:
             self.events.append(Warned("key", text))
         elif not peer.quiet:
             self._people.meet(peer.nick, peer.fingerprint)
+        if news := self._people.news():
+            self.events.append(Warned("storage", news))
 
     def _answer(self, core: Core) -> None:
         answers, core.answers = core.answers, []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +19,31 @@ class People:
     def __init__(self, profile: Profile) -> None:
         self._path: Path | None = None if profile.folder is None else profile.folder / _FILE
         self._known: dict[str, tuple[str, str]] = {}
+        self._fault = self._said = ""
         if self._path is not None:
-            with contextlib.suppress(OSError, NotText):
-                for line in decoded(self._path.read_bytes()).splitlines()[-PEOPLE_KNOWN:]:
-                    fingerprint, _, nick = line.partition(" ")
-                    self._known[fold(nick)] = (fingerprint, nick)
+            try:
+                self._read(self._path)
+            except FileNotFoundError:
+                pass
+            except (OSError, NotText) as error:
+                why = error.strerror if isinstance(error, OSError) else str(error)
+                self._fault = (
+                    f"whom you met before is not known now, nor is it remembered whom you meet: {self._path}: {why}; "
+                    "make it readable, or move it away to begin anew"
+                )
+                self._path = None  # or the next name would take the place of all that are in it
+
+    def _read(self, path: Path) -> None:
+        for line in decoded(path.read_bytes()).splitlines()[-PEOPLE_KNOWN:]:
+            fingerprint, _, nick = line.partition(" ")
+            self._known[fold(nick)] = (fingerprint, nick)
+
+    def news(self) -> str:
+        """Once: why nobody is remembered, or that people are again; else empty."""
+        if self._fault == self._said:
+            return ""
+        self._said = self._fault
+        return self._fault or "whom you meet is remembered again"
 
     def other(self, nick: str, fingerprint: str) -> str | None:
         """The key that went by that name before, if it is another one."""
@@ -41,5 +60,9 @@ class People:
         from sandpiper.common.io.files import write_private
 
         lines = [f"{key} {name}\n" for key, name in self._known.values()]
-        with contextlib.suppress(OSError):  # not to be remembered is no reason not to talk
+        try:
             write_private(self._path, "".join(lines).encode())
+        except OSError as error:  # not to be remembered is no reason not to talk
+            self._fault = f"it is not remembered whom you meet: {self._path}: {error.strerror or error}"
+        else:
+            self._fault = ""
