@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.limits import HISTORY_AGAIN_S, HISTORY_BATCH
 from sandpiper.common.messages import Data, Message
 from sandpiper.tui import history as module
 from sandpiper.tui.history import FILE, KEY, History
@@ -125,7 +126,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 def test_a_full_disk_says_so_and_keeps_the_rest_once_there_is_space(tmp_path: Path) -> None:
     now = [0.0]
     history = History(tmp_path, clock=lambda: now[0])
-    first, *later, last = messages(module.HISTORY_BATCH + 12, "x" * 5000)
+    first, *later, last = messages(HISTORY_BATCH + 12, "x" * 5000)
     history.add("here", first)
     assert recent(history, "here") == [first]
     (most,) = history._file.execute("PRAGMA max_page_count = 1").fetchone()  # no more than it has
@@ -136,18 +137,18 @@ def test_a_full_disk_says_so_and_keeps_the_rest_once_there_is_space(tmp_path: Pa
     for message in later[1:]:
         history.add("here", message)
     assert not history.behind, "nobody waits for a full disk"
-    now[0] += module.HISTORY_AGAIN_S
+    now[0] += HISTORY_AGAIN_S
     history.add("here", last)
     assert recent(history, "here") == [first]
     assert "full" in history.fault
     history._file.execute("PRAGMA max_page_count = 100000")
     assert most
-    now[0] += module.HISTORY_AGAIN_S
+    now[0] += HISTORY_AGAIN_S
     history.note("draft", "another")
     found = recent(history, "here", 10_000)
     assert history.fault == ""
-    assert found == [first, *[*later, last][-module.HISTORY_BATCH :]]
-    assert history.missed == len(later) + 1 - module.HISTORY_BATCH
+    assert found == [first, *[*later, last][-HISTORY_BATCH:]]
+    assert history.missed == len(later) + 1 - HISTORY_BATCH
     history.close()
     again = History(tmp_path)
     assert again.recall("draft") == "another"
