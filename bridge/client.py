@@ -62,8 +62,12 @@ class JsonLines:
 
     def deliver(self, items: Sequence[Item]) -> None:
         """See Guest."""
-        self._session.deliver(items)
-        self._send()
+        try:
+            self._session.deliver(items)
+            self._send()
+        except MemoryError:  # better gone, and back, than with a hole that nobody tells it of
+            self._writer.close(after_flush=False)
+            raise
 
     def close(self, text: str) -> None:
         """See Guest."""

@@ -67,6 +67,9 @@ class Control:
     def _answer(self, caller: Caller, frame: bytes, now: float) -> control.Reply | None:
         try:
             return self._clerk.answer(caller, frame, now)
+        except MemoryError:  # not for good: the client tries again
+            text = "the broker has no memory left"
+            return control.Refused(r=control.request_number(frame), code=Code.TOO_MANY.value, text=text, retry_ms=1000)
         except Exception:  # a mistake of ours: it is to cost whoever met it an answer, and nobody else anything
             log.exception("a request could not be answered")
             text = "the broker could not answer this; its log says why"

@@ -11,6 +11,7 @@ from sandpiper.broker.store_errors import StoreError
 from sandpiper.common.limits import ROOMS, STORE_CALM_S
 
 _OURS = "a fault of its own"
+_NO_MEMORY = "it has no memory left"
 
 
 class Outage:
@@ -32,9 +33,12 @@ class Outage:
 
     def failed(self, error: Exception, count: int, now: float) -> None:
         """A commit of `count` publications did not come about."""
-        ours = not isinstance(error, StoreError)
-        self.reason = f"{type(error).__name__}: {error}" if ours else str(error)
-        self.outside = error.outside if isinstance(error, StoreError) else _OURS
+        if isinstance(error, StoreError):
+            self.reason, self.outside = str(error), error.outside
+        elif isinstance(error, MemoryError):
+            self.reason, self.outside = "no memory is left; raise the limit, or end other programs", _NO_MEMORY
+        else:
+            self.reason, self.outside = f"{type(error).__name__}: {error}", _OURS
         if not self.on:
             self.on, self._began_at, self._turned_away = True, now, 0
             self.news.append(f"nothing can be stored: {self.reason}")

@@ -94,7 +94,6 @@ class Press:
                 return
             if number != taken + 1:
                 raise Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
-            room.published[key] = number
         elif name is not None:
             if len(name) > ID_CHARS:
                 raise Refusal(Code.INVALID, f"an id has at most {ID_CHARS} characters")
@@ -109,9 +108,11 @@ class Press:
         kind, make, content = _content(draft)
         prev = room.last.get(kind, 0)
         message = make(nick, content, ts, room.name, seq, prev, run, name, session.fingerprint, verified)
+        # What may fail for want of memory comes first: what is staged is staged whole.
         self._staged.append(_Staged(kind, message, _encode(message), room, session, sender, number))
         room.head = room.last[kind] = seq
         if number:
+            room.published[key or b""] = number
             self._dedup.add_numbers(room.name, session.publisher, number, seq, 1)
             self._numbers[session, room] = number
             self._acks.append(Stored(session, room, number, seq))
@@ -132,8 +133,8 @@ class Press:
             if draft.n != number:
                 return False
             number += 1
-        name, run, last, publisher = room.name, self._store.run, room.last, session.publisher
-        fingerprint, stage = session.fingerprint, self._staged.append
+        name, run, last, publisher = room.name, self._store.run, dict(room.last), session.publisher
+        fingerprint, staged = session.fingerprint, list[_Staged]()
         sender = fingerprint or ""
         seq = room.head
         number = first
@@ -142,10 +143,12 @@ class Press:
             kind, make, content = _content(draft)
             stamps = (ts, name, seq, last.get(kind, 0), run, f"{publisher}-{number}", fingerprint, verified)
             message = make(nick, content, *stamps)
-            stage(_Staged(kind, message, _encode(message), room, session, sender, number))
+            staged.append(_Staged(kind, message, _encode(message), room, session, sender, number))
             last[kind] = seq
             number += 1
         count = len(drafts)
+        self._staged += staged  # all at once: one that fails for want of memory must not stand there alone
+        room.last = last
         self._dedup.add_numbers(name, publisher, first, room.head + 1, count)
         self._acks.append(Stored(session, room, first, room.head + 1, count))
         room.head = seq
@@ -208,17 +211,25 @@ class Press:
         """Stores what is staged, then says what is to be sent, in order."""
         blocks: dict[Room, list[Block]] = {}
         if self._staged or self._voids:
-            blocks = self._blocks(ts)
             try:
+                blocks = self._blocks(ts)
                 self._store.commit(Batch([each for some in blocks.values() for each in some], self._published()), ts)
             except Exception as error:
                 blocks = {}
                 self.outage.failed(error, len(self._staged), now)
                 self._undo(ts)
-                if not isinstance(error, StoreError):
+                if not isinstance(error, (StoreError, MemoryError)):
                     raise  # a mistake of ours; but the batch that met it must not stand in the way of the next
             else:
                 self.stored += len(self._staged)
+        try:
+            return self._results(blocks)
+        finally:  # what is stored must not be stored again, whatever becomes of saying so
+            self._staged, self._passing, self._acks, self._guest_acks, self._voids = [], [], [], [], []
+            self._turned.clear()
+            self._numbers.clear()
+
+    def _results(self, blocks: dict[Room, list[Block]]) -> list[Output]:
         outputs, self._outputs = self._outputs, []
         for room, issue in self._issues(blocks).items():
             outputs.append(ToBus(issue))
@@ -230,9 +241,6 @@ class Press:
         outputs.extend(answers_to_guests(self._guest_acks))
         outputs.extend(answers_to_sessions(self._acks))
         outputs.extend(ToSession(session, event) for session, _, event in self._voids)
-        self._staged, self._passing, self._acks, self._guest_acks, self._voids = [], [], [], [], []
-        self._turned.clear()
-        self._numbers.clear()
         return outputs
 
     def _by_room(self) -> dict[Room, list[_Staged]]:

@@ -7,13 +7,14 @@ on under a new run. In doubt means: power was lost before the disk had everythin
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandpiper.broker import logs
 from sandpiper.broker.folder import Folder
 from sandpiper.broker.schema import check
-from sandpiper.broker.store_errors import corrupt
+from sandpiper.broker.store_errors import StoreError, corrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,21 @@ def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boo
     logs.recover(db, folder.database)
     write(db, meta)
     db.execute("COMMIT")
-    folder.mark(meta.run, meta.opens)
+    try:
+        folder.mark(meta.run, meta.opens)
+    except StoreError:
+        if last is not None and last.run == meta.run:
+            _take_back(db, last)
+        raise
     return meta
+
+
+def _take_back(db: sqlite3.Connection, last: Meta) -> None:
+    """This opening did not come about: what is marked fits again, and the next goes on with the run that was."""
+    with suppress(sqlite3.Error):  # then the next begins a run of its own
+        db.execute("BEGIN IMMEDIATE")
+        write(db, last)
+        db.execute("COMMIT")
 
 
 def write(db: sqlite3.Connection, meta: Meta) -> None:

@@ -28,7 +28,7 @@ from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.desk import Desk
 from sandpiper.broker.guard import Guard
-from sandpiper.broker.outputs import ToBus, ToGuest, ToTools
+from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.store import Store, StoreError
 from sandpiper.common.control import Closing
@@ -40,6 +40,7 @@ from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
+from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import BROKER_DESCRIPTORS, GUARD_S, RETAIN_CHUNK, TICK_REST_S, TICK_S, VERSION
 from sandpiper.common.messages import Welcome
@@ -107,6 +108,7 @@ class Service:
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
             self._inner = Inner()
+            self._context = context(io_threads=2)
         except (SandpiperError, OSError):
             self._store.close()
             raise
@@ -116,7 +118,6 @@ class Service:
         self.admission = Admission(
             self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
         )
-        self._context = context(io_threads=2)
         self._zap = Zap(
             self._loop,
             self._context,
@@ -200,7 +201,17 @@ class Service:
         )
 
     async def close(self) -> None:
-        """Takes nothing more in, stores and sends what is under way, tells everyone."""
+        """Takes nothing more in, stores and sends what is under way, tells everyone.
+
+        Whatever is in the way of that, the store is closed.
+        """
+        try:
+            await self._shut()
+        finally:
+            self._store.close()
+        log.info("stopped")
+
+    async def _shut(self) -> None:
         for task in self._tasks:
             task.cancel()
         for session in list(self.core.sessions.values()):
@@ -216,11 +227,9 @@ class Service:
         self._control.close()
         self._zap.close()
         self._inner.close()
-        await self._loop.run_in_executor(None, self._context.term)
+        await terminated(self._context.term)
         if self._metrics is not None:
             self._metrics.close()  # type: ignore[attr-defined]
-        self._store.close()
-        log.info("stopped")
 
     def ready(self) -> Ready:
         """Where its doors are."""
@@ -281,18 +290,24 @@ class Service:
         self._scheduled = False
         self._beat = now = time.monotonic()
         for output in self.core.take(now):
-            if isinstance(output, ToBus):
-                for pair in self._pairs:
-                    pair.publish(output.issue)
-                if self._arrivals is not None:
-                    self._arrivals.stir()
-            elif isinstance(output, ToTools):
-                if self._plain is not None:
-                    self._plain.publish(output.issue)
-            elif isinstance(output, ToGuest):
-                output.guest.deliver(output.items)
-            else:
-                self._control.tell(output.session, output.message)
+            try:
+                self._carry_out(output)
+            except MemoryError as error:  # a guest has been cut, others repair what they miss; the next may be smaller
+                self._loop.call_exception_handler({"message": "an answer was dropped", "exception": error})
+
+    def _carry_out(self, output: Output) -> None:
+        if isinstance(output, ToBus):
+            for pair in self._pairs:
+                pair.publish(output.issue)
+            if self._arrivals is not None:
+                self._arrivals.stir()
+        elif isinstance(output, ToTools):
+            if self._plain is not None:
+                self._plain.publish(output.issue)
+        elif isinstance(output, ToGuest):
+            output.guest.deliver(output.items)
+        else:
+            self._control.tell(output.session, output.message)
 
     # Housekeeping ------------------------------------------------------------------------------------------
 

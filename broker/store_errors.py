@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from sandpiper.common.errors import SandpiperError
@@ -51,8 +52,11 @@ class StoreInUse(StoreError):
 _CORRUPT = "the data in {path} is damaged ({why}); restore it from a backup, or use another --data"
 _DENIED = "{path} may not be written ({why}); correct its permissions, or use another --data"
 _FULL = "no space left for {path} ({why}); free some space, nothing that was acknowledged is lost"
+_NO_FILES = "no file can be made for {path} ({why}), though bytes are free: remove some files (df -i shows how many)"
 _IN_USE = "{path} is locked by another program ({why}); close that one, or use another --data"
 _FAILED = "{path} cannot be read or written ({why}); look for disk errors in the system's log"
+
+_TRIED_BYTES = 4096
 
 # By SQLite's own words, which never change and are there in every Python: error codes came with 3.11.
 _SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -81,9 +85,20 @@ def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
     for words, kind, line in _SQLITE:
         if words in why.lower():
             return kind(line.format(path=path, why=why))
-    # This is also what it says when there is no room for the index of its write-ahead log.
-    if "disk i/o error" in why.lower() and is_full(path):
-        return StoreFull(_FULL.format(path=path, why=why))
+    # This is also what it says of a file system that has become read-only, or has no room for the log's index.
+    if "disk i/o error" in why.lower():
+        return full(path, why) if is_full(path) else _tried(path, why)
+    return StoreError(_FAILED.format(path=path, why=why))
+
+
+def _tried(path: Path, why: str) -> StoreError:
+    """What the system says of a file of our own there: SQLite does not pass its word on."""
+    try:
+        with tempfile.TemporaryFile(dir=path if path.is_dir() else path.parent) as file:
+            file.write(bytes(_TRIED_BYTES))
+            file.flush()
+    except OSError as error:
+        return from_os(error, path)
     return StoreError(_FAILED.format(path=path, why=why))
 
 
@@ -103,6 +118,8 @@ def is_full(path: Path) -> bool:
 def from_os(error: OSError, path: Path) -> StoreError:
     """The line for what the system said about the folder or file at `path`."""
     kind, line = _OS.get(error.errno, (StoreError, _FAILED))
+    if error.errno == errno.ENOSPC and not is_full(path):
+        line = _NO_FILES
     return kind(line.format(path=path, why=error.strerror or str(error)))
 
 

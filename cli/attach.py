@@ -27,7 +27,7 @@ from sandpiper.common.io.descriptors import Descriptors, file_limit
 from sandpiper.common.io.door import FrontDoor
 from sandpiper.common.io.inner import LINES, LOCAL, socket_folder
 from sandpiper.common.io.sockets import context
-from sandpiper.common.io.tasks import end
+from sandpiper.common.io.tasks import end, terminated
 from sandpiper.common.limits import FULL_PAUSE_S, LOCAL_DESCRIPTORS, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Ack
@@ -120,7 +120,7 @@ class Doors:
             guest.close(_GOODBYE)
         await self._door.close()
         self._bus.close()
-        await self._loop.run_in_executor(None, self._context.term)
+        await terminated(self._context.term)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

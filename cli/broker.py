@@ -109,7 +109,7 @@ def command(
             metrics_port=metrics_port,
         )
         with logging_to(Path(log_file) if log_file else folder / "broker.log", log_level, stderr=not as_json):
-            run(_serve(config, as_json=as_json))
+            run(_serve(config, as_json=as_json), lasting=True)
 
 
 async def _serve(config: Config, *, as_json: bool) -> None:

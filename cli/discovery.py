@@ -82,7 +82,7 @@ def command(
 
         config = Config(host=host, port=port, data=folder, brokers=announced, metrics_port=metrics_port)
         with logging_to(Path(log_file) if log_file else folder / "discovery.log", log_level, stderr=not as_json):
-            run(_serve(config, as_json=as_json))
+            run(_serve(config, as_json=as_json), lasting=True)
 
 
 async def _serve(config: Config, *, as_json: bool) -> None:

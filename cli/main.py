@@ -64,7 +64,11 @@ def _run(arguments: Sequence[str]) -> int:
         return _fail(refusal.text, 4 if refusal.code is Code.ACCESS else 6)
     except OSError:
         raise
+    except MemoryError:
+        return _fail("no memory is left; raise the limit (ulimit -v), or end other programs", 1)
     except Exception as error:
+        if isinstance(error, RuntimeError) and "start new thread" in str(error):
+            return _fail("no more threads can be started: raise the limits (ulimit -v, ulimit -u)", 1)
         if os.environ.get("SANDPIPER_DEBUG"):
             raise
         return _fail(

@@ -390,6 +390,8 @@ NAMES_SEEN: Final = 500
 """Nicks remembered to notice one that only looks like another; comparing costs time for each."""
 DATA_COLUMNS: Final = 200
 """Of a `data` value one line is shown, and of that so much."""
+STARVED_SAID_S: Final = 60.0
+"""A service without memory says so this often: each thing that it cannot do would be a line."""
 LOG_BYTES: Final = 4 * 1024 * 1024
 LOG_FILES: Final = 4
 """A service's log file is turned over at LOG_BYTES; so many old ones are kept."""

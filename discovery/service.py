@@ -26,6 +26,7 @@ from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
     DISCOVERY_DESCRIPTORS,
@@ -179,7 +180,7 @@ class Service:
         self._router.close()
         self._zap.close()
         self._inner.close()
-        await self._loop.run_in_executor(None, self._context.term)
+        await terminated(self._context.term)
         if self._metrics is not None:
             self._metrics.close()  # type: ignore[attr-defined]
         log.info("stopped")
@@ -214,6 +215,9 @@ class Service:
     def _answer(self, caller: Caller, frame: bytes, now: float) -> Reply:
         try:
             return self.core.answer(caller, frame, now)
+        except MemoryError:  # not for good: the client tries again
+            text = "the service has no memory left"
+            return rendezvous.Refused(r=request_number(frame), code=Code.RATE.value, text=text, retry_ms=1000)
         except Exception:  # a mistake of ours: it is to cost whoever met it an answer, and nobody else anything
             log.exception("a request could not be answered")
             text = "the service could not answer this; its log says why"

@@ -23,6 +23,7 @@ from sandpiper.common import messages
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
+from sandpiper.common.io.tasks import terminated
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import (
     FIND_LAN_S,
@@ -237,7 +238,7 @@ async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -
         return Looked(address, text=str(error), unreachable=True)
     finally:
         await link.close()
-        await asyncio.get_running_loop().run_in_executor(None, ctx.term)
+        await terminated(ctx.term)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,7 @@ class LineSide:
         if self._closing:
             return
         if self._full and self._held_bytes > BRIDGE_BACKLOG_BYTES:
-            self._closing = True
-            self._transport.abort()
-            self._host.dropped()
+            self._give_up()
             return
         if len(data) <= DOOR_WRITE_BYTES:
             self._held.append(data)
@@ -147,6 +145,11 @@ class LineSide:
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
+    def _give_up(self) -> None:
+        self._closing = True
+        self._transport.abort()
+        self._host.dropped()
+
     def _flush(self) -> None:
         # Held here rather than in the transport, which counts its buffer anew at every write.
         self._scheduled = False
@@ -158,7 +161,11 @@ class LineSide:
                 pieces.append(held.popleft())
                 size += len(pieces[-1])
             self._held_bytes -= size
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            try:
+                self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            except MemoryError:  # part of it may have gone
+                self._give_up()
+                raise
         if self._full:
             return
         if self._closing:

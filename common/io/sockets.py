@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
 
+from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.descriptors import require
 from sandpiper.common.limits import (
     CONTEXT_DESCRIPTORS,
@@ -21,6 +23,7 @@ from sandpiper.common.limits import (
 )
 
 Socket = zmq.Socket[bytes]
+_THREADS_SPARE: Final = 2  # one more than there are beside those for input and output
 _ZERO_COPY_RECV: Final = 10  # of a context; not named by pyzmq
 ZAP_ENFORCE_DOMAIN: Final = 93  # not named by pyzmq; without it CURVE admits everyone when no ZAP handler is bound
 
@@ -51,13 +54,35 @@ class CurveKeys:
 def context(io_threads: int = 1) -> zmq.Context[Any]:
     """A context of one's own, never the process-wide one: it ends with its owner.
 
-    Raises SandpiperError where there are too few file descriptors, for libzmq would end the process.
+    Raises SandpiperError where there are too few file descriptors or threads for it: libzmq would end the process.
     """
     require(CONTEXT_DESCRIPTORS)
+    _ask_for_threads(io_threads + _THREADS_SPARE)
     made: zmq.Context[Any] = zmq.Context(io_threads)
     made.set(zmq.MAX_SOCKETS, 4096)
     made.set(zmq.BLOCKY, 0)
+    made.socket(zmq.PAIR).close(linger=0)  # the first one starts its threads: now, while there is room for them
     return made
+
+
+def _ask_for_threads(count: int) -> None:
+    """Starts and ends so many; theirs are then made of what these had."""
+    over = threading.Event()
+    threads = []
+    try:
+        for _ in range(count):
+            thread = threading.Thread(target=over.wait, daemon=True)
+            thread.start()
+            threads.append(thread)
+    except (RuntimeError, MemoryError):
+        raise SandpiperError(
+            "no more threads can be started: the limit of memory (ulimit -v) or of processes (ulimit -u) is reached; "
+            "raise it, or end other programs"
+        ) from None
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:

@@ -1,8 +1,11 @@
-"""The end of background tasks."""
+"""Background tasks and threads, and their end."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 _AGAIN_S: Final = 0.2
@@ -22,3 +25,32 @@ async def end(*tasks: asyncio.Future[Any] | None) -> None:
         for task in done:
             if not task.cancelled():
                 task.exception()
+
+
+async def terminated(term: Callable[[], None]) -> None:
+    """Calls a context's `term` in a thread, for it waits until what is queued has left.
+
+    A thread of its own, and none where the machine gives no more (memory, `ulimit -u`): whoever ends must be able to.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_result(None) if error is None else ended.set_exception(error)
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            term()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(settle, error)
+
+    try:
+        threading.Thread(target=work, name="term", daemon=True).start()
+    except RuntimeError:
+        term()
+    else:
+        await ended

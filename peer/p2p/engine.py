@@ -18,6 +18,7 @@ from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.io.tasks import end, terminated
 from sandpiper.common.limits import INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
@@ -195,7 +196,7 @@ class P2PEngine:
         for waiting in self._whispers.values():
             waiting.cancel()
         await asyncio.gather(self._points.close(), self._ways.close(), return_exceptions=True)
-        await self._loop.run_in_executor(None, self._context.term)
+        await terminated(self._context.term)
 
     @property
     def core(self) -> Core:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from sandpiper.broker import press
 from sandpiper.broker.core import Rules
 from sandpiper.broker.outputs import ToBus, ToSession
 from sandpiper.broker.session import Session
@@ -11,7 +14,7 @@ from sandpiper.common import batch, control
 from sandpiper.common.control import Acked, Push, Turned
 from sandpiper.common.errors import Code
 from sandpiper.common.limits import BODY_BYTES, FRAME_BYTES, ID_CHARS
-from sandpiper.common.messages import Ack, DataDraft, Error, MeDraft, Msg, MsgDraft, Notice
+from sandpiper.common.messages import Ack, DataDraft, Draft, Error, MeDraft, Msg, MsgDraft, Notice
 from tests.broker.house import FullStore, House, events, on_bus
 
 
@@ -395,3 +398,68 @@ def test_a_frame_of_many_bad_ones_is_not_gone_through(house: House, each: bytes)
     count = 60_000
     house.broker.intake.frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
     assert sum(house.broker.press.refused.values()) <= 501
+
+
+# Without memory ------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_that_finds_no_memory_is_not_there_in_part(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = house.join("alice")
+    house.publish(alice, "one", 1)
+    house.take()
+    encode, left = press._encode, [2]
+
+    def starved(message: Any) -> bytes:
+        left[0] -= 1
+        if left[0] < 0:
+            raise MemoryError
+        return encode(message)
+
+    monkeypatch.setattr(press, "_encode", starved)
+    drafts: list[Draft] = [MsgDraft(text=f"t{n}", n=n) for n in range(2, 7)]
+    with pytest.raises(MemoryError):
+        house.broker.intake.frame(
+            alice, batch.frames("lobby", [batch.encode_body(each) for each in drafts])[0], house.now
+        )
+    with pytest.raises(MemoryError):
+        house.publish(alice, "t2", 2)
+    monkeypatch.undo()
+    house.take()
+    for n in range(2, 7):
+        house.publish(alice, f"t{n}", n)
+    assert events(house.take(), alice, Acked) == [Acked(room="lobby", n=2, seqs=[2, 3, 4, 5, 6])]
+    assert house.texts() == ["one", "t2", "t3", "t4", "t5", "t6"]
+
+
+def test_what_is_stored_and_could_not_be_said_is_not_stored_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = house.join("alice")
+    house.publish(alice, "one", 1)
+
+    def starved(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(press, "answers_to_sessions", starved)
+    with pytest.raises(MemoryError):
+        house.take()
+    monkeypatch.undo()
+    house.publish(alice, "one", 1)
+    house.publish(alice, "two", 2)
+    assert events(house.take(), alice, Acked) == [Acked(room="lobby", n=1, seqs=[1, 2])]
+    assert house.texts() == ["one", "two"]
+
+
+def test_a_store_without_memory_is_an_outage_and_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = house.join("alice")
+
+    def starved(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(house.store, "commit", starved)
+    house.publish(alice, "one", 1)
+    (turned,) = events(house.take(), alice, Turned)
+    assert (turned.code, "no memory" in turned.text) == ("store", True)
+    monkeypatch.undo()
+    house.publish(alice, "one", 1)
+    assert events(house.take(), alice, Acked) == [Acked(room="lobby", n=1, seqs=[1])]

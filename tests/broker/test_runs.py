@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.broker.folder import DATABASE
+from sandpiper.broker.folder import DATABASE, Folder
 from sandpiper.broker.runs import Meta
-from sandpiper.broker.store import Batch, Block, Store
+from sandpiper.broker.store import Batch, Block, Store, StoreError
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,20 @@ def test_a_run_can_be_begun_by_hand_and_lasts(tmp_path: Path) -> None:
 def test_a_new_store_has_inherited_nothing(tmp_path: Path) -> None:
     with contextlib.closing(open_store(tmp_path, "first")) as store:
         assert (store.run, store.inherited) == ("first", False)
+
+
+def test_an_opening_that_cannot_be_marked_does_not_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As without inodes: the database is written, and no new file can be made."""
+    use(tmp_path, False, Store.close)
+
+    def fails(*_: object) -> None:
+        raise StoreError("no file can be made")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "mark", fails)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="no file"):
+                open_store(tmp_path, "second")
+    store = open_store(tmp_path, "third")
+    assert lobby(store) == ("first", 1, 6)
+    store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -27,7 +28,7 @@ from sandpiper.broker.store import (
     StoreNewer,
     StoreReadOnly,
 )
-from sandpiper.broker.store_errors import from_sqlite
+from sandpiper.broker.store_errors import from_os, from_sqlite
 
 
 def open_store(folder: Path) -> Store:
@@ -343,3 +344,27 @@ def test_an_error_without_a_line_of_its_own_is_still_one_line() -> None:
     error = from_sqlite(sqlite3.OperationalError("disk I/O\nerror"), Path("/data"))
     assert type(error) is StoreError
     assert str(error) == "/data cannot be read or written (disk I/O error); look for disk errors in the system's log"
+
+
+# What the system says ------------------------------------------------------------------------------------------
+
+
+def test_behind_an_input_output_error_stands_the_systems_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has become read-only in mid-run is no broken disk."""
+    error = sqlite3.OperationalError("disk I/O error")
+    assert type(from_sqlite(error, tmp_path)) is StoreError
+
+    def read_only(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    found = from_sqlite(error, tmp_path)
+    assert isinstance(found, StoreReadOnly)
+    assert "Read-only file system" in str(found)
+    assert found.outside == "its data may not be written"
+
+
+def test_no_inodes_is_not_called_no_space(tmp_path: Path) -> None:
+    found = from_os(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
+    assert isinstance(found, StoreFull)
+    assert "no file can be made" in str(found)
