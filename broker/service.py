@@ -31,6 +31,7 @@ from sandpiper.broker.guard import Guard
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.store import Store, StoreError
+from sandpiper.broker.wallclock import WallClock
 from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.arrivals import Arrivals
@@ -42,7 +43,15 @@ from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
-from sandpiper.common.limits import BROKER_DESCRIPTORS, GUARD_S, RETAIN_CHUNK, TICK_REST_S, TICK_S, VERSION
+from sandpiper.common.limits import (
+    BROKER_DESCRIPTORS,
+    GUARD_S,
+    PUBLISHERS_KEPT_S,
+    RETAIN_CHUNK,
+    TICK_REST_S,
+    TICK_S,
+    VERSION,
+)
 from sandpiper.common.messages import Welcome
 
 log = logging.getLogger("sandpiper.broker")
@@ -114,6 +123,7 @@ class Service:
             raise
         rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
         now = time.monotonic()
+        self._wall = WallClock(time.time(), now)
         self.core = Broker(self._store, rules, now, time.time())
         self.admission = Admission(
             self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
@@ -340,8 +350,14 @@ class Service:
         for words in news:
             log.warning("%s", words)
         rules = self.core.rules
+        jump = self._wall.look(wall, now)
+        if jump:
+            log.warning(
+                "the clock was set by %+.0f s; until it has stayed for a while nothing is removed for its age", jump
+            )
+        age_s = rules.retain_s if self._wall.trusted(now, rules.retain_s) else float("inf")
         self._trimming = False
-        self._trimming = self._store.retain(wall, rules.retain_messages, rules.retain_s, RETAIN_CHUNK) > 0
+        self._trimming = self._store.retain(wall, rules.retain_messages, age_s, RETAIN_CHUNK) > 0
         self._store.rest(wall)
 
     def _pause(self) -> float:
@@ -362,6 +378,8 @@ class Service:
     def _prune(self) -> None:
         now = time.time()
         self._store.touch(self.core.sessions, now)
+        if not self._wall.trusted(time.monotonic(), PUBLISHERS_KEPT_S):
+            return
         gone = self._store.prune(now)
         self.admission.expire(gone)
         self.core.forget_publishers(gone)

@@ -259,6 +259,10 @@ STORE_GATHER_BLOCKS: Final = 64
 """Blocks of a room that are stored before its row and its publishers' are: 63 of 64 small commits are one page."""
 STORE_CACHE_KIB: Final = 16 * 1024
 """Pages held in memory: the tips of a thousand rooms and then some."""
+CLOCK_JUMP_S: Final = 60.0
+"""A wall clock that is off by more at once has been set, or the machine has slept; NTP slews less."""
+CLOCK_TRUST_S: Final = 3600.0
+"""It has to stay for so long before anything is removed for its age: a wrong year must not cost a log."""
 RETAIN_CHUNK: Final = 100_000
 """Entries that retention deletes in one go; whole blocks of up to BATCH_MESSAGES, so it keeps up with any load."""
 ENROLLED_KEPT_S: Final = 30 * 86400.0

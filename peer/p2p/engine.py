@@ -18,7 +18,7 @@ from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.io.tasks import end, terminated
+from sandpiper.common.io.tasks import terminated
 from sandpiper.common.limits import INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
