@@ -615,6 +615,10 @@ PEOPLE_KNOWN: Final = 5000
 # The local network -------------------------------------------------------------------------------------------
 LAN_GATHER_S: Final = 0.2
 """Who answers this long after the first that was found is still waited for: answers are spread over 120 ms."""
+LAN_AGAIN_LEAST_S: Final = 3.0
+LAN_AGAIN_MOST_S: Final = 240.0
+"""A member whose own addresses changed, or that lost a service which it had found, searches again after the one, then
+ever more seldom up to the other: nine times in eight minutes. What has not come back by then is dialled no more."""
 LAN_NAMES: Final = 64
 """Services of our kind that one search looks into, of other rooms too. A flood of them hides ours."""
 LAN_PLACES: Final = 16

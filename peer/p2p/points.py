@@ -19,7 +19,15 @@ from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.tasks import end
-from sandpiper.common.limits import DISCOVERY_TRIES, FIND_LAN_S, FIND_PROBE_S, FIND_S, LOOKUP_S
+from sandpiper.common.limits import (
+    DISCOVERY_TRIES,
+    FIND_LAN_S,
+    FIND_PROBE_S,
+    FIND_S,
+    LAN_AGAIN_LEAST_S,
+    LAN_AGAIN_MOST_S,
+    LOOKUP_S,
+)
 from sandpiper.common.rendezvous import Leased, PeerCard
 from sandpiper.common.target import DISCOVERY_PORT
 from sandpiper.peer.p2p.interfaces import candidates
@@ -70,6 +78,7 @@ class _Ear:
     def down(self, text: str) -> None:
         """See RendezvousHeard."""
         self.points.trouble[self.point.address] = text
+        self.points.lost(self.point.address)
         self.points.moved()
 
 
@@ -94,6 +103,9 @@ class Points:
         self._lan: Lan | None = None
         self._advertised = 0
         self._no_network = False
+        self._found: set[str] = set()
+        self._around_at: float | None = None
+        self._around_s = LAN_AGAIN_LEAST_S
         self._task: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
 
@@ -118,7 +130,10 @@ class Points:
         self.heard.point_moved()
 
     def look(self) -> None:
-        """This machine has other addresses: the room may have to be told of on a network that was not there."""
+        """This machine has other addresses: the room may have to be told of on a network that was not there, and the
+        others may have moved too.
+        """
+        self._search_anew()
         self._moved.set()
 
     def up(self) -> list[Rendezvous]:
@@ -211,6 +226,7 @@ class Points:
         found = await lan.browse(nameplate, FIND_LAN_S)
         own = {_place(host, port) for host in candidates(False) for port in PORTS}  # this machine's, probed already
         places = [place for place in found if place not in known and place not in own]
+        self._found.update(places)
         await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in places))
 
     def _the_lan(self) -> Lan | None:
@@ -224,7 +240,7 @@ class Points:
         """Comes back to services that were not there, and takes over from one that has gone."""
         while True:
             if self._settled:
-                await self._moved.wait()
+                await self._rest()
                 await asyncio.sleep(random.uniform(0, _TAKE_OVER_S))  # not all of a machine's members at once
             else:
                 await asyncio.sleep(_TAKE_OVER_S)
@@ -236,6 +252,36 @@ class Points:
                 elif self._lease is not None:
                     await self.ensure_local()
                     await self._advertise()
+                    await self._look_around(self._lease.nameplate)
+
+    async def _rest(self) -> None:
+        """Until something moves, or the network is to be searched again."""
+        until = self._around_at
+        pause = None if until is None else max(until - asyncio.get_running_loop().time(), 0.0)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), pause)
+
+    def _search_anew(self) -> None:
+        if not self.named:
+            self._around_at, self._around_s = asyncio.get_running_loop().time(), LAN_AGAIN_LEAST_S
+
+    def lost(self, address: str) -> None:
+        """A service is gone; one that was found on the network may have another address now."""
+        if address in self._found:
+            self._search_anew()
+
+    async def _look_around(self, nameplate: int) -> None:
+        loop = asyncio.get_running_loop()
+        if self._around_at is None or loop.time() < self._around_at:
+            return
+        self._around_at, self._around_s = loop.time() + self._around_s, self._around_s * 2
+        await self._browse(nameplate)
+        if self._around_s > LAN_AGAIN_MOST_S:
+            self._around_at = None
+            gone = [point for point in self.all if point.address in self._found and not point.up]
+            self.all = [point for point in self.all if point not in gone]
+            self._found -= {point.address for point in gone}
+            await asyncio.gather(*(point.close() for point in gone))
 
     def _missing(self) -> list[str]:
         """Services that were named, and that have never been there."""

@@ -203,3 +203,19 @@ def test_a_lan_without_any_service(tmp_path: Path) -> None:
         carol = cast.join("carol", code, host=third)
         carol.hears("no server")
         bob.path("carol", "lan")
+
+
+def test_both_ends_get_other_addresses_at_once_on_a_lan_without_any_service(tmp_path: Path) -> None:
+    """As behind a router that was exchanged: neither can tell the other, so both search the network anew."""
+    with network("lan", "lan") as (one, other), Cast(tmp_path) as cast:
+        alice = cast.create("alice", host=one)
+        bob = cast.join("bob", alice.code, host=other)
+        alice.path("bob", "lan")
+        one.move(77)
+        other.move(78)
+        alice.send("where are you")
+        bob.send("here")
+        bob.hears("where are you", seconds=60)
+        alice.hears("here", seconds=60)
+        alice.path("bob", "lan", seconds=60)
+        bob.path("alice", "lan", seconds=60)
