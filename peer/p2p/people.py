@@ -26,9 +26,9 @@ class People:
             except FileNotFoundError:
                 pass
             except (OSError, NotText) as error:
-                why = error.strerror if isinstance(error, OSError) else str(error)
+                why = f": {error.strerror}" if isinstance(error, OSError) else f" {error}"
                 self._fault = (
-                    f"whom you met before is not known now, nor is it remembered whom you meet: {self._path}: {why}; "
+                    f"whom you met before is not known now, nor is it remembered whom you meet: {self._path}{why}; "
                     "make it readable, or move it away to begin anew"
                 )
                 self._path = None  # or the next name would take the place of all that are in it

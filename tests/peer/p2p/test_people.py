@@ -47,6 +47,6 @@ def test_a_file_that_cannot_be_read_is_said_and_left_as_it_is(tmp_path: Path) ->
     file = tmp_path / module._FILE
     file.write_bytes(b"\xff\xfe not text")
     people = People(profile)
-    assert "it is no text" in people.news()
+    assert "is UTF-16" in people.news()
     people.meet("bob", "b" * 24)
     assert file.read_bytes() == b"\xff\xfe not text"
