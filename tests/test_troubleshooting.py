@@ -267,6 +267,42 @@ def nothing_is_stored(world: World) -> Ended:
             db.close()
 
 
+def damaged_data(world: World) -> Ended:
+    data = world.home / "damaged" / "data"
+    with running(data):
+        pass
+    (data / "sandpiper.db").write_bytes(b"this is no database " * 500)
+    return world.run("broker", "--port", "0", "--data", str(data))
+
+
+def few_threads(world: World) -> Ended:
+    """As few as a machine gives whose limit is reached: none at all."""
+    words = 'import sys, threading\ndef none(*_): raise RuntimeError("can\'t start new thread")\n'
+    words += "threading.Thread.start = none\nfrom sandpiper.cli.main import main\n"
+    words += "sys.exit(main(['discovery', '--port', '0']))"
+    ran = subprocess.run(
+        [sys.executable, "-c", words],
+        env={**os.environ, "SANDPIPER_HOME": str(world.home)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    return Ended(ran.returncode, ran.stderr)
+
+
+def full_output(world: World) -> Ended:
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sandpiper.cli", "who", world.broker.door],
+            env={**os.environ, "SANDPIPER_HOME": str(world.home)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=DEADLINE_S,
+        )
+    return Ended(ran.returncode, ran.stderr)
+
+
 SCENES: dict[str, Callable[[World], Ended]] = {
     "cannot reach …: Connection refused; is a broker running there? …": lambda world: world.run(
         "who", f"127.0.0.1:{free_port()}"
@@ -301,6 +337,21 @@ SCENES: dict[str, Callable[[World], Ended]] = {
         lambda world: world.run("broker", "--port", str(world.broker.port), "--data", str(world.home / "data"))
     ),
     "too few file descriptors: this process may have …, … of them are taken, and it needs … more; …": few_files,
+    "the data folder … is in use by another broker (process …); stop that one, or use another --data": (
+        lambda world: world.run("broker", "--port", "0", "--data", str(world.broker.data))
+    ),
+    "the data in … is damaged (…); restore it from a backup, or use another --data": damaged_data,
+    "cannot use … as the data folder: …; name another with --data": lambda world: world.run(
+        "broker", "--port", "0", "--log-file", os.devnull, "--data", world.write("a-file", "")
+    ),
+    "cannot write the log file …: …; name another with --log-file": lambda world: world.run(
+        "broker", "--port", "0", "--log-file", str(world.home)
+    ),
+    "cannot use the identity key: …; make its folder yours and writable, or set SANDPIPER_HOME to another one": (
+        lambda world: world.run("who", world.broker.door, SANDPIPER_HOME=world.write("no-folder", "") + "/home")
+    ),
+    "cannot write the output: no space is left there; make some, or send it elsewhere": full_output,
+    "no more threads can be started: …": few_threads,
     "… is not an identity key (32 bytes in hex); restore it, or move it away to become somebody new": broken_identity,
     "… holds another identity already; --force puts that aside, as identity.key.old": another_identity,
     "no command '…'; did you mean '…'?; see …": lambda world: world.run("brokr"),
@@ -365,3 +416,34 @@ def test_every_code_of_the_page_happens(world: World) -> None:
     listening.send_signal(signal.SIGINT)
     listening.communicate(timeout=DEADLINE_S)
     assert codes() == {0, listening.returncode, *headings().values()}
+
+
+SIGNALS: list[tuple[list[str], str, int]] = [
+    (["listen", "BROKER", "--json"], "SIGINT", 130),
+    (["listen", "BROKER", "--json"], "SIGTERM", 143),
+    (["listen", "BROKER", "--json"], "SIGHUP", 129),
+    (["connect", "BROKER", "--json"], "SIGINT", 130),
+    (["connect", "BROKER", "--json"], "SIGTERM", 143),
+    (["create", "--json", "--local"], "SIGINT", 130),
+    (["create", "--json", "--local"], "SIGTERM", 143),
+    (["create", "--json", "--local"], "SIGHUP", 129),
+    (["broker", "--port", "0", "--json"], "SIGINT", 0),
+    (["broker", "--port", "0", "--json"], "SIGTERM", 0),
+    (["broker", "--port", "0", "--json"], "SIGHUP", 0),
+    (["discovery", "--port", "0", "--json"], "SIGINT", 0),
+    (["discovery", "--port", "0", "--json"], "SIGTERM", 0),
+    (["discovery", "--port", "0", "--json"], "SIGHUP", 0),
+]
+"""Cause and exit code of an end from outside."""
+
+
+@pytest.mark.parametrize(("words", "name", "code"), SIGNALS)
+def test_every_signal_ends_with_its_code(words: list[str], name: str, code: int, world: World) -> None:
+    words = [f"{world.broker.door}/signals" if word == "BROKER" else word for word in words]
+    with member(world.home, *words) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline(), "it says that it has begun"
+        process.send_signal(getattr(signal, name))
+        _, stderr = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == code, stderr
+        assert all(line.startswith("sandpiper: ") for line in stderr.splitlines()), stderr
