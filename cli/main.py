@@ -64,9 +64,9 @@ def _run(arguments: Sequence[str]) -> int:
         return _fail(refusal.text, 4 if refusal.code is Code.ACCESS else 6)
     except OSError:
         raise
-    except MemoryError:
-        return _fail("no memory is left; raise the limit (ulimit -v), or end other programs", 1)
     except Exception as error:
+        if _starved(error):
+            return _fail("no memory is left; raise the limit (ulimit -v), or end other programs", 1)
         if isinstance(error, RuntimeError) and "start new thread" in str(error):
             return _fail("no more threads can be started: raise the limits (ulimit -v, ulimit -u)", 1)
         if os.environ.get("SANDPIPER_DEBUG"):
@@ -74,6 +74,12 @@ def _run(arguments: Sequence[str]) -> int:
         return _fail(
             f"a fault of its own: {type(error).__name__}: {error}; SANDPIPER_DEBUG=1 shows where, for a report", 1
         )
+
+
+def _starved(error: Exception) -> bool:
+    """Whether it is a want of memory, also where Python or the system has another word for it."""
+    lost_track = isinstance(error, SystemError) and isinstance(error.__cause__, MemoryError)
+    return isinstance(error, MemoryError) or lost_track or "failed to map segment" in str(error)
 
 
 def _open_streams() -> None:
