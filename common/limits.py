@@ -494,8 +494,28 @@ HELD_BYTES: Final = 16 * 1024 * 1024
 """Envelopes of one log that are held beyond a hole; what is over it is asked for again."""
 STANDS: Final = 64
 STANDS_S: Final = 10.0
-"""A beacon tells of the logs that moved within so many seconds, and of so many others in turn: a room where thousands
-have come and gone still has small beacons."""
+STANDS_MOVED: Final = 256
+"""A beacon tells of the logs that moved within so many seconds, of at most so many; and of so many of those who are
+here, in turn. All others are in one sum: a room where thousands have come and gone has the beacons of a new one."""
+STANDS_LATE_S: Final = 3.0
+"""Sums that differ for longer are no message under way: one of the two lacks something …"""
+STANDS_APART_S: Final = 1.0
+STANDS_AGAIN_S: Final = 10.0
+STANDS_AGAIN_MOST_S: Final = 600.0
+STANDS_SAID: Final = 500
+"""… and is told where all logs stand, so many in a packet of 40 kB; one member at a time, and one whom it does not
+help more and more rarely."""
+SOUGHT: Final = 16
+SOUGHT_S: Final = 600.0
+SOUGHT_PAUSE_S: Final = 20.0
+"""Who has fallen silent without a goodbye is sought, so many at once and for so long, by a try this often: a cable
+that is out for minutes. One that is reached tells of the others on its side. Whoever sleeps longer comes by itself."""
+DESERTED: Final = 2
+"""So many times in a row nothing listened at any of its addresses: who was there has ended, and is sought no more."""
+CARDS_AWAY: Final = 256
+"""Members that are not here, but whose card is kept, to dial back at once when they come. Others say theirs again."""
+SPEAKERS_KNOWN: Final = 1024
+"""Sessions whose last numbers of each kind are kept, for `prev`. One that is silent while so many speak begins anew."""
 ADMITS_MOST: Final = 2000
 """Sessions that one session may admit: far above a room's, and an end to inventing them."""
 CHEAT_PROOFS: Final = 8
@@ -534,9 +554,12 @@ HANDOVER_LETTERS: Final = 64
 KEY_WAIT_S: Final = 15.0
 """A member for whom a new key was not sealed has this long to be given it by another."""
 REKEY_COPIES: Final = 512
+REKEY_AWAY: Final = 64
 REKEY_GONE: Final = 500
 """In one removal, so that it fits HANDOVER_BYTES even if somebody has invented thousands of members: those who are
-here come first, the others ask for the key when they come."""
+here come first, then the last of those who fell silent; the others ask for the key when they come."""
+EPOCH_ASKED: Final = 64
+"""Logs of deeds that are asked for at once when somebody speaks by an unknown key: the owners', and some others'."""
 CAPACITY: Final = 64
 """Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
 CAPACITY_MOST: Final = 256

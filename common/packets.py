@@ -91,7 +91,7 @@ class Own(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
 
 
 class Beacon(Own):
-    """A sign of life, and where the logs stand."""
+    """A sign of life, and where the logs stand: some one by one, all the others in the sum `rest`."""
 
     at: float
     epoch: bytes
@@ -99,6 +99,7 @@ class Beacon(Own):
     frontiers: list[Frontier]
     echoes: list[Echo]
     card: int
+    rest: bytes = b""
 
 
 class Carded(Own):
@@ -139,7 +140,7 @@ class Page(PairSaid):
 
 
 class Have(PairSaid):
-    """Up to where the addressee's own logs have arrived."""
+    """Up to where logs have arrived: the addressee's own, or all of them, where its `rest` is another."""
 
     frontiers: list[Frontier]
 

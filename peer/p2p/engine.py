@@ -279,12 +279,14 @@ class P2PEngine:
         """The points: members' cards."""
         if self._core is not None:
             self._outlook.leased[point] = {self._core.gossip.lease_card(each.blob) for each in cards}
+            self._core.presence.lease(self._outlook.there())
             self._stir()
             self.turn()
 
     def point_moved(self) -> None:
         """The points: a service came or went."""
         if self._core is not None:
+            self._core.presence.lease(self._outlook.there())
             self._use_relays()
             self._stir()
 
@@ -320,9 +322,7 @@ class P2PEngine:
             case Reach():
                 self._ways.reach(command.session)
             case Drop():
-                keys = core.ledger.known.get(command.session)
-                if keys is not None:
-                    self._ways.drop(keys.curve)
+                self._ways.drop(command.session, command.curve)
             case Came():
                 self._came(command.peer, here=command.here)
             case NewCard():

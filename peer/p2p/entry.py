@@ -92,12 +92,13 @@ def enter_room(
     member = Member(
         keyring, ledger, replica, code, password, settings, run=entropy(16), now=now, wall=wall, entropy=entropy
     )
-    member.rule.sync()
+    present = set(welcome.present)
+    member.rule.sync(present.union(card.session for card in welcome.cards))
     for cheat in cheats:
         member.chronicle.check_cheat(cheat)
     for signed in welcome.cards:
         member.gossip.read_card(signed)
-    member.expect(set(welcome.present), welcome.heads, now, backlog)
+    member.expect(present, welcome.heads, now, backlog)
     return member
 
 

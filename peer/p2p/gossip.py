@@ -8,23 +8,32 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sandpiper.common import packets
+from sandpiper.common.deeds import Keys
 from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Refusal
+from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import (
     BEACON_S,
+    CAPACITY_MOST,
     CARD_AGAIN_S,
     CARD_BYTES,
     GONE_S,
     INTRODUCE_S,
     INTRODUCED,
     RELAY_AFTER_S,
+    STANDS_AGAIN_MOST_S,
+    STANDS_AGAIN_S,
+    STANDS_APART_S,
+    STANDS_LATE_S,
+    STANDS_SAID,
 )
 from sandpiper.common.messages import Notice
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.packets import Beacon, Bye, Card, Carded, Echo, Frontier, Signed
 from sandpiper.peer.events import Warned
+from sandpiper.peer.p2p.away import Row
 from sandpiper.peer.p2p.outputs import NewCard, Out, Reach
-from sandpiper.peer.p2p.peers import Peer, State, Way
+from sandpiper.peer.p2p.peers import Peer, Way
 
 if TYPE_CHECKING:
     from sandpiper.peer.p2p.member import Member
@@ -41,7 +50,7 @@ class Gossip:
         self.card = Card(member.session, 1, settings.nick, quiet=settings.quiet, caps=settings.caps)
         self._beacon_at = now
         self._card_at = now
-        self._mismatch: dict[bytes, float] = {}
+        self._stands_at = now
 
     # Time --------------------------------------------------------------------------------------------------
 
@@ -72,7 +81,7 @@ class Gossip:
         """What all hear by the clock, for one alone: were it said to all, a newcomer would cost a large room dearly."""
         if card:
             self._say(self.signed_card(), peer)
-        self._say(self._member.keyring.signed(self.make_beacon(now)), peer)
+        self._say(self._member.keyring.signed(self.make_beacon(now, peer)), peer)
 
     def _say(self, signed: Signed, peer: Peer | None = None) -> None:
         to = None if peer is None else peer.keys.session
@@ -80,10 +89,11 @@ class Gossip:
 
     # What is heard -----------------------------------------------------------------------------------------
 
-    def receive(self, signed: Signed, way: Way, now: float) -> None:
-        """Something that a session says of itself."""
-        peer = self._member.presence.peers.get(signed.session)
-        if peer is None:
+    def receive(self, signed: Signed, way: Way, now: float, curve: bytes | None = None) -> None:
+        """Something that a session says of itself; `curve` is whose connection it came by, where that is known."""
+        presence = self._member.presence
+        known = presence.peers.get(signed.session) or presence.away.get(signed.session)
+        if known is None:
             self._member.strangers += signed.session != self._member.session
             return
         try:
@@ -91,11 +101,30 @@ class Gossip:
         except Refusal:
             self._member.strangers += 1
             return
-        if own.n <= peer.said:
+        if own.n <= known.said:
             return
-        peer.said = own.n
-        self._member.presence.heard(peer, way, now)
+        first = known.said == 0 and not presence.owns(curve, signed.session)
+        known.said = own.n
+        if isinstance(known, Row):
+            peer = self._returned(known, own, recorded=first)
+            if peer is None:
+                return
+        else:
+            peer = known
+        presence.heard(peer, way, now)
         _OWNS[type(own)](self, peer, own, signed, now)
+
+    def _returned(self, row: Row, own: packets.AnyOwn, *, recorded: bool) -> Peer | None:
+        """Somebody who is away speaks. Of whom we never heard it may be `recorded`: that is to be proven."""
+        session = row.keys.session
+        if isinstance(own, Bye):
+            row.left = True
+            self._ends(session, own)
+            return None
+        peer = self._member.presence.wake(session, left=True)
+        if peer is not None:
+            peer.proven = not recorded
+        return peer
 
     def _beacon(self, peer: Peer, beacon: Beacon, signed: Signed, now: float) -> None:
         peer.beacon_at, peer.beacon_heard = beacon.at, now
@@ -107,16 +136,30 @@ class Gossip:
                 rtt = now - echo.at - echo.held
                 if 0 <= rtt < GONE_S:
                     peer.rtt_s = rtt if peer.rtt_s is None else min(rtt, 0.8 * peer.rtt_s + 0.2 * rtt)
-            elif echo.held < BEACON_S * 2:
+        if not peer.proven and not self._proves(peer, now):
+            return
+        for echo in beacon.echoes[:CAPACITY_MOST]:
+            if echo.peer != me and echo.held < BEACON_S * 2:
                 self._hearsay(echo, now)
         self.stands(peer, beacon.frontiers, now)
         self._member.replica.claims(peer.keys.session, beacon.frontiers, now)
         self._compare(peer, beacon, now)
+        self._compare_logs(peer, beacon, now)
         self._introduce(peer, beacon, now)
 
+    def _proves(self, peer: Peer, now: float) -> bool:
+        """Whether it has heard us, so that what it says is of now; it is told that we are here, if not."""
+        if peer.rtt_s is None:
+            self.greet(peer, now)
+            return False
+        peer.proven = True
+        self._member.presence.heard(peer, Way.RELAY, now)
+        return True
+
     def _hearsay(self, echo: Echo, now: float) -> None:
-        other = self._member.presence.shorts.get(echo.peer)
-        if other is not None and other.state is not State.LEFT and now - other.heard_at > BEACON_S:
+        other = self._member.presence.told_of(echo.peer)
+        if other is not None and now - other.heard_at > BEACON_S:
+            other.proven = True
             self._member.presence.heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
 
     def _introduce(self, peer: Peer, beacon: Beacon, now: float) -> None:
@@ -139,15 +182,36 @@ class Gossip:
 
     def _compare(self, peer: Peer, beacon: Beacon, now: float) -> None:
         """Whoever knows of other members for long has been shown another room, or is cut off from somebody."""
-        peer.roster = beacon.roster
         if beacon.roster == self._member.ledger.roster() or beacon.epoch != self._member.keyring.epoch.id:
-            self._mismatch.pop(peer.keys.session, None)
+            peer.odd_since = None
             return
-        since = self._mismatch.setdefault(peer.keys.session, now)
-        if now - since > _ROSTER_S and since > 0:
-            self._mismatch[peer.keys.session] = float("-inf")
+        if peer.odd_since is None:
+            peer.odd_since = now
+        if now - peer.odd_since > _ROSTER_S and peer.odd_since > 0:
+            peer.odd_since = float("-inf")
             text = f"{peer.nick} knows of other members than you do: /verify, if that does not pass"
             self._member.events.append(Warned("roster", text))
+
+    def _compare_logs(self, peer: Peer, beacon: Beacon, now: float) -> None:
+        """Where its other logs stand elsewhere than ours, and not just for the moment, it is told of all of ours.
+
+        It sees the same, and tells us of its own: so each claims what it has, and what is missing is asked for.
+        """
+        apart, standing = peer.apart, self._member.replica.standing
+        sums = standing.sum(beacon.frontiers), beacon.rest
+        peer.sums = bool(beacon.rest)
+        if not beacon.rest or sums[0] == sums[1]:
+            apart.since = None
+            return
+        apart.since = now if apart.since is None else apart.since
+        if now - apart.since < STANDS_LATE_S or now < max(apart.again_at, self._stands_at):
+            return
+        helps = sums != apart.sums
+        apart.pause_s = STANDS_AGAIN_S if helps else min(apart.pause_s * 2, STANDS_AGAIN_MOST_S)
+        apart.again_at, apart.sums, self._stands_at = now + apart.pause_s, sums, now + STANDS_APART_S
+        stands = standing.all()
+        for at in range(0, len(stands), STANDS_SAID):
+            self._member.say_to(peer, packets.Have(stands[at : at + STANDS_SAID]))
 
     def stands(self, peer: Peer, stands: Iterable[Frontier], now: float) -> None:
         """Where one's own logs stand at a member."""
@@ -160,18 +224,12 @@ class Gossip:
 
     def take_card(self, peer: Peer, card: Card, signed: Signed) -> None:
         """A member's card, verified to be its own."""
-        if (
-            card.session != peer.keys.session
-            or len(signed.body) > CARD_BYTES
-            or (peer.card is not None and card.version <= peer.card.version)
-        ):
+        if not _is_newer(card, signed, peer):
             return
-        try:
-            valid_nick(card.nick)
-        except Refusal:
-            card = msgspec.structs.replace(card, nick=peer.fingerprint[:8])
+        card = _harmless(card, peer.keys)
         was, peer.card, peer.carded = peer.card, card, signed
         if was is None or (was.hosts, was.pub, was.sub) != (card.hosts, card.pub, card.sub):
+            peer.deserted = False
             self._member.commands.append(Reach(card.session))
         if was is not None and was.nick != card.nick and peer.announced:
             text = f"{was.nick} is now {card.nick}"
@@ -188,39 +246,44 @@ class Gossip:
             )
         self._member.presence.announce(peer)
 
-    def read_card(self, signed: Signed) -> None:
-        """A card that came by another way: from a lease, or from another member."""
-        peer = self._member.presence.peers.get(signed.session)
-        if peer is None:
-            return
+    def read_card(self, signed: Signed) -> bool:
+        """A card that came by another way: from a lease, or from another member. Whether it is of whom it says."""
+        presence = self._member.presence
         try:
             own = self._member.keyring.read(signed)
         except Refusal:
             self._member.strangers += 1
-            return
-        if isinstance(own, Carded):
-            self.take_card(peer, own.card, signed)
+            return False
+        known = presence.peers.get(signed.session) or presence.away.get(signed.session)
+        if known is not None and isinstance(own, Carded) and _is_newer(own.card, signed, known):
+            if isinstance(known, Row):
+                presence.away.keep_card(known, _harmless(own.card, known.keys), signed)
+            else:
+                self.take_card(known, own.card, signed)
+        return isinstance(own, Carded)
 
     def lease_card(self, blob: bytes) -> bytes:
-        """A card as it lies at the discovery service; whose it is, empty if nobody's that we know of."""
+        """A card as it lies at the discovery service; whose it is, empty if nobody's."""
         for epoch in list(self._member.keyring.epochs.values()):
             try:
                 signed = packets.open_card(epoch, blob)
             except Refusal:
                 continue
-            self.read_card(signed)
-            return signed.session
+            return signed.session if self.read_card(signed) else b""
         self._member.strangers += 1
         return b""
 
     def _bye(self, peer: Peer, bye: Bye, signed: Signed, now: float) -> None:
-        stands = [Frontier(signed.session, TALK, bye.talk, b""), Frontier(signed.session, DEEDS, bye.deeds, b"")]
-        for stand in stands:
-            track = self._member.replica.tracks.get((stand.session, stand.stream))
-            if track is not None and stand.seq > track.log.head:
-                self._member.replica.claims(signed.session, [stand], now)
+        self._ends(signed.session, bye)
         self._member.presence.leaves(peer, "left")
-        self._member.replica.forget(signed.session)
+
+    def _ends(self, session: bytes, bye: Bye) -> None:
+        """It has said all up to there: whoever is here may have what we lack of it."""
+        replica = self._member.replica
+        for stand in (Frontier(session, TALK, bye.talk, b""), Frontier(session, DEEDS, bye.deeds, b"")):
+            if stand.seq > replica.head(session, stand.stream):
+                replica.claims(session, [stand], self._member.now)
+        replica.forget(session)
 
     # What one says -----------------------------------------------------------------------------------------
 
@@ -260,21 +323,28 @@ class Gossip:
         own = Bye(self._member.keyring.next_n(), talk.head, deeds_log.head)
         self._say(self._member.keyring.signed(own))
 
-    def make_beacon(self, now: float) -> Beacon:
-        """What one says every second."""
+    def make_beacon(self, now: float, to: Peer | None = None) -> Beacon:
+        """What one says every second, or to one alone. Who is not proven to be here is named to nobody else."""
+        peers = self._member.presence.peers
         echoes = [
             Echo(peer.short, peer.beacon_at, now - peer.beacon_heard, peer.hears(now))
-            for peer in self._member.presence.peers.values()
-            if now - peer.beacon_heard < GONE_S
+            for peer in peers.values()
+            if now - peer.beacon_heard < GONE_S and (peer.proven or peer is to)
         ]
+        standing = self._member.replica.standing
+        here = [session for session, peer in peers.items() if peer.here]
+        if any(peers[session].sums is False for session in here):  # an earlier version knows nothing of sums
+            here += [session for session in self._member.ledger.known if session not in peers]
+        told = standing.told([self._member.session, *here], now)
         return Beacon(
             self._member.keyring.next_n(),
             now,
             self._member.keyring.epoch.id,
             self._member.ledger.roster(),
-            self._member.replica.stands(now),
+            told,
             echoes,
             self.card.version,
+            standing.sum(told),
         )
 
 
@@ -283,3 +353,18 @@ _OWNS: dict[type, Callable[[Gossip, Peer, Any, Signed, float], None]] = {
     Carded: Gossip._carded,
     Bye: Gossip._bye,
 }
+
+
+def _is_newer(card: Card, signed: Signed, known: Peer | Row) -> bool:
+    """Whether it is one's own card, and newer than the one that we have."""
+    own = card.session == known.keys.session and len(signed.body) <= CARD_BYTES
+    return own and (known.card is None or card.version > known.card.version)
+
+
+def _harmless(card: Card, keys: Keys) -> Card:
+    """As it may be shown."""
+    try:
+        valid_nick(card.nick)
+    except Refusal:
+        return msgspec.structs.replace(card, nick=fingerprint(keys.identity)[:8])
+    return card

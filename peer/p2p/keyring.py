@@ -73,14 +73,12 @@ class Keyring:
 
     def meet(self, other: Keys) -> None:
         """From now on packets can be exchanged with that session. Raises Refusal for a key that is none."""
-        name = short(other.session)
-        if name not in self._pairs:
-            shared = pair_key(self.keys.box_secret, other.box, self.session, other.session)
-            self._pairs[name] = (other.session, shared)
+        self._pairs[short(other.session)] = (other.session, self.shared(other))
 
-    def knows(self, session: bytes) -> bool:
-        """Whether packets can be exchanged with it."""
-        return short(session) in self._pairs
+    def shared(self, other: Keys) -> bytes:
+        """What one shares with a session, met or not. Raises Refusal for a key that is none."""
+        _, shared = self._pairs.get(short(other.session), (b"", b""))
+        return shared or pair_key(self.keys.box_secret, other.box, self.session, other.session)
 
     def part(self, session: bytes) -> None:
         """No more with that one."""
@@ -128,17 +126,17 @@ class Keyring:
 
     # Epochs ------------------------------------------------------------------------------------------------
 
-    def seal_epoch(self, session: bytes, epoch: Epoch) -> bytes:
-        """A copy of a new epoch's key for one session."""
-        _, shared = self._pairs[short(session)]
-        return seal(shared, self._entropy(NONCE_BYTES), epoch.key, b"epoch" + epoch.id + session)
+    def seal_epoch(self, other: Keys, epoch: Epoch) -> bytes:
+        """A copy of a new epoch's key for one session, here or not; empty for a key that is none."""
+        try:
+            shared = self.shared(other)
+        except Refusal:
+            return b""
+        return seal(shared, self._entropy(NONCE_BYTES), epoch.key, b"epoch" + epoch.id + other.session)
 
-    def unseal_epoch(self, writer: bytes, copy: bytes, epoch_id: bytes) -> Epoch:
+    def unseal_epoch(self, writer: Keys, copy: bytes, epoch_id: bytes) -> Epoch:
         """The key that `writer` has sealed for us. Raises Refusal."""
-        _, shared = self._pairs.get(short(writer), (b"", b""))
-        if not shared:
-            raise Refusal(Code.NOT_HERE, "from a stranger")
-        epoch = Epoch(unseal(shared, copy, b"epoch" + epoch_id + self.session))
+        epoch = Epoch(unseal(self.shared(writer), copy, b"epoch" + epoch_id + self.session))
         if epoch.id != epoch_id:
             raise Refusal(Code.INVALID, "another key than it says")
         return epoch

@@ -65,6 +65,9 @@ class Ledger:
         self._counted: list[Fact] = []
         self._facts: list[Fact] = [Fact(founder, 1, found)]
         self._writers: set[bytes] = set()
+        self._fresh: list[Keys] = []
+        self._anew = False
+        self._roster = b""
         self.state = State()
         self._fold()
 
@@ -108,6 +111,8 @@ class Ledger:
             self._fold()  # we hear of its removal first
         elif self._admit(state, fact):
             state.members[keys.session] = keys
+            self._fresh.append(keys)
+            self._roster = b""
             if keys.session in self._writers:
                 self._fold()  # what it did we heard first
 
@@ -147,6 +152,13 @@ class Ledger:
             self._note(state, fact)
         self._turn(state)
         self.state = state
+        self._anew, self._roster = True, b""
+
+    def news(self) -> tuple[list[Keys], bool]:
+        """Who has come in since this was last asked, or everybody, if the second says that others may be out."""
+        fresh, self._fresh = self._fresh, []
+        anew, self._anew = self._anew, False
+        return list(self.state.members.values()) if anew else fresh, anew
 
     def _counts(self, state: State, fact: Fact) -> bool:
         """Whether the writer was still a member when it wrote this, and wrote it only once."""
@@ -257,7 +269,8 @@ class Ledger:
 
     def roster(self) -> bytes:
         """A hash over who is in the room and by which key: equal for members who know the same."""
-        return digest(self.state.epoch, *sorted(self.state.members))
+        self._roster = self._roster or digest(self.state.epoch, *sorted(self.state.members))
+        return self._roster
 
     def current_rekey(self) -> tuple[Rekey, bytes] | None:
         """The deed that made the current key, and who wrote it; None in the first epoch."""

@@ -34,6 +34,7 @@ _REASONS: Final = {
 }
 _UP: Final = ""
 _REFUSED: Final = "refused: it does not know us as a member"
+_OTHERS: Final = "the handshake failed: somebody else answers there"
 
 
 class Address(NamedTuple):
@@ -56,11 +57,14 @@ class Address(NamedTuple):
 
 
 class NoLine(Exception):
-    """Why there is none, in words for a person. `refused`: the other end is there, and would not have us."""
+    """Why there is none, in words for a person. `refused`: the other end is there, and would not have us; `nobody`:
+    that machine is there, and the other end is not.
+    """
 
-    def __init__(self, text: str, *, refused: bool = False) -> None:
+    def __init__(self, text: str, *, refused: bool = False, nobody: bool = False) -> None:
         super().__init__(text)
         self.refused = refused
+        self.nobody = nobody
 
 
 class Line:
@@ -155,7 +159,7 @@ class Line:
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self._failure = _REFUSED
         elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-            self._failure = "the handshake failed: somebody else answers there"
+            self._failure = _OTHERS
         elif event & _LOST and not self.over:
             self.over = True
             self._drain.look()  # what came in before the end, a goodbye perhaps
@@ -196,7 +200,7 @@ async def dial(
         if outcome != _UP:
             line.close()
     if outcome != _UP:
-        raise NoLine(outcome, refused=outcome == _REFUSED)
+        raise NoLine(outcome, refused=outcome == _REFUSED, nobody=outcome == _OTHERS)
     return line
 
 
@@ -210,10 +214,11 @@ async def _probe(loop: asyncio.AbstractEventLoop, address: Address) -> tuple[flo
             await asyncio.wait_for(loop.sock_connect(probe, tuple(address)), MESH_CONNECT_S)
             from_host: str = probe.getsockname()[0]
             if probe.getsockname()[:2] == probe.getpeername()[:2]:
-                raise NoLine(_REASONS[errno.ECONNREFUSED])  # met itself on a port of the ephemeral range
+                raise NoLine(_REASONS[errno.ECONNREFUSED], nobody=True)  # met itself on a port of the ephemeral range
     except asyncio.TimeoutError:
         raise NoLine(_REASONS[errno.ETIMEDOUT]) from None
     except OSError as error:
         number = error.errno or 0
-        raise NoLine(_REASONS.get(number, os.strerror(number))) from None
+        text = _REASONS.get(number, os.strerror(number))
+        raise NoLine(text, nobody=number == errno.ECONNREFUSED) from None
     return loop.time() - started, from_host

@@ -16,7 +16,7 @@ from sandpiper.common.codes import RoomCode
 from sandpiper.common.deeds import Admit, Miss
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.limits import BACKLOG_S, EVENTS_WAITING, PAGE_LEAST
+from sandpiper.common.limits import BACKLOG_S, EPOCH_ASKED, EVENTS_WAITING, PAGE_LEAST
 from sandpiper.common.packets import Carded, Frontier, Shout, Signed
 from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.chronicle import Chronicle
@@ -24,7 +24,7 @@ from sandpiper.peer.p2p.gossip import Gossip
 from sandpiper.peer.p2p.keyring import Keyring
 from sandpiper.peer.p2p.ledger import Ledger
 from sandpiper.peer.p2p.outputs import Command, NewEpoch, Out, Settings
-from sandpiper.peer.p2p.peers import Peer, State, Way
+from sandpiper.peer.p2p.peers import Peer, Way
 from sandpiper.peer.p2p.presence import Presence
 from sandpiper.peer.p2p.replica import Replica
 from sandpiper.peer.p2p.rule import Rule
@@ -104,9 +104,6 @@ class Member:
 
     def expect(self, present: set[bytes], heads: Iterable[knock.Head], now: float, backlog: int | None) -> None:
         """Who is here, as the sponsor says, and the history to wait for before anything is shown."""
-        for session, peer in self.presence.peers.items():
-            if session not in present:
-                peer.state = State.GONE
         stands = [Frontier(head.session, head.stream, head.head, b"") for head in heads]
         for stand in stands:
             for source in present:
@@ -131,6 +128,7 @@ class Member:
         self.now = now
         source = self.presence.peer_of(curve) if curve is not None else None
         if source is not None:
+            source.proven = True
             if Way.MESH not in source.heard:
                 self.replica.ask_again(source.keys.session, now)
             source.heard[Way.MESH] = now
@@ -138,19 +136,18 @@ class Member:
             session, said = self.keyring.open(packet)
         except Refusal as refusal:
             self.strangers += 1
-            if refusal.code is Code.NOT_HERE:
+            if refusal.code is Code.NOT_HERE and not self.presence.missed(packet):
                 self._ask_for_epoch(source, now)
             return
         if session is not None:
             peer = self.presence.peers.get(session)
             if peer is not None:
-                if peer.state is not State.LEFT:  # only a newer word of its own brings it back
-                    self.presence.heard(peer, way, now)
+                self.presence.heard(peer, way, now)
                 _PAIRS[type(said)](self, peer, said, now)
         elif isinstance(said, Shout):
             self.chronicle.accept(self.replica.take(said.envelopes, now))
         elif isinstance(said, Signed):
-            self.gossip.receive(said, way, now)
+            self.gossip.receive(said, way, now, curve)
 
     def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
         """It speaks by a key that we do not know: its owners' deeds will tell. By a relay it may be anybody."""
@@ -158,12 +155,15 @@ class Member:
             return
         self._asked_epoch_at = now
         if source is None:
-            others = [peer for peer in self.peers.values() if peer.state is not State.LEFT]
+            others = list(self.peers.values())
             if not others:
                 return
-            self._asked_epoch_of += 1
             source = others[self._asked_epoch_of % len(others)]
-        for session in self.ledger.state.members:
+        members = list(self.ledger.state.members)
+        at = self._asked_epoch_of * EPOCH_ASKED % len(members)
+        self._asked_epoch_of += 1
+        owners = [session for session in members if self.ledger.is_owner(session)]
+        for session in dict.fromkeys([*owners[-EPOCH_ASKED:], *self.peers, *members[at : at + EPOCH_ASKED]]):
             self.replica.ask_on((session, DEEDS), source.keys.session)
 
     def _pull(self, peer: Peer, pull: packets.Pull, now: float) -> None:
@@ -177,6 +177,7 @@ class Member:
 
     def _have(self, peer: Peer, have: packets.Have, now: float) -> None:
         self.gossip.stands(peer, have.frontiers, now)
+        self.replica.claims(peer.keys.session, have.frontiers, now)
 
     def _cards(self, peer: Peer, cards: packets.Cards, now: float) -> None:
         for signed in cards.cards:
@@ -214,7 +215,7 @@ class Member:
         self.now = now
         for session in self.chronicle.arrived:
             peer = self.presence.peers.get(session)
-            if peer is not None and peer.state is not State.LEFT:
+            if peer is not None:
                 log = self.replica.log(session, TALK)
                 self.say_to(peer, packets.Have([Frontier(session, TALK, log.head, log.hash)]))
         self.chronicle.arrived.clear()

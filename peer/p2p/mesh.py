@@ -53,12 +53,14 @@ class MeshHeard:
     """Whom the mesh calls. A peer is its CURVE key.
 
     `received` gets packets that came from one peer (None: it cannot be told which); `state` hears that our line to a
-    peer stands or not, with the reason; `subscribed` that a peer will from now on hear what goes to a topic.
+    peer stands or not, with the reason; `subscribed` that a peer will from now on hear what goes to a topic; `deserted`
+    that one which was sought is no more where it was.
     """
 
     received: Callable[[list[bytes], bytes | None], None]
     state: Callable[[bytes, bool, str], None]
     subscribed: Callable[[bytes | None, bytes], None]
+    deserted: Callable[[bytes], None] = lambda key: None
 
 
 class Link(NamedTuple):
@@ -180,10 +182,12 @@ class Mesh:
 
     # The others --------------------------------------------------------------------------------------------
 
-    def reach(self, key: bytes, candidates: Iterable[Candidate], *, outward: bool = False) -> None:
+    def reach(
+        self, key: bytes, candidates: Iterable[Candidate], *, outward: bool = False, sought: bool = False
+    ) -> None:
         """Connects to a peer by the first address that works, and keeps connected; with other addresses it moves.
 
-        `outward`: nobody can reach us, so what we publish is brought there as well.
+        `outward`: nobody can reach us, so what we publish is brought there as well. `sought`: it has fallen silent.
         """
         if self._closed or key == self._keys.public:
             return
@@ -191,7 +195,13 @@ class Mesh:
         peer = self._peers.get(key)
         if peer is None:
             peer = self._peers[key] = _Peer(
-                Route(self._loop, partial(self._hear, key), partial(self._turned, key)), held=self._held
+                Route(
+                    self._loop,
+                    partial(self._hear, key),
+                    partial(self._turned, key),
+                    partial(self._heard.deserted, key),
+                ),
+                held=self._held,
             )
         peer.hears.aim([Address(each.host, each.pub) for each in addresses])
         if outward and peer.speaks is None:
@@ -200,8 +210,10 @@ class Mesh:
             peer.speaks.close()
             peer.speaks = None
             peer.wanted.clear()
+        peer.hears.seek(sought)
         if peer.speaks is not None:
             peer.speaks.aim([Address(each.host, each.sub) for each in addresses])
+            peer.speaks.seek(sought)
 
     def drop(self, key: bytes) -> None:
         """Lets a peer go: our connections to it. Those it has made are cut by `rebind`."""

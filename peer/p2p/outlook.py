@@ -54,9 +54,13 @@ class Outlook:
             return now
         return min((peer.direct_until(now) for peer in core.peers.values() if peer.here), default=math.inf)
 
+    def there(self) -> set[bytes]:
+        """The sessions that the services which are up say to be there."""
+        return set().union(*(sessions for point, sessions in self.leased.items() if point.up))
+
     def unreached(self, core: Member) -> list[Peer]:
         """Members that a discovery service knows to be there, and of whom we have never heard a word."""
-        leased = set().union(*(sessions for point, sessions in self.leased.items() if point.up))
+        leased = core.presence.leased
         return [
             peer
             for session, peer in core.peers.items()

@@ -34,9 +34,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A session is out of the room."""
+    """A session is out of the room, or away: nothing of ours is to lead to its mesh key any more."""
 
     session: bytes
+    curve: bytes
 
 
 @dataclass(frozen=True, slots=True)

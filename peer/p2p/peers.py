@@ -3,6 +3,9 @@
     EXPECTED --heard--> PRESENT <--heard-- EVASIVE --GONE_S--> GONE --heard--> PRESENT
         '--EXPECTED_S--> GONE    --EVASIVE_S--^                 LEFT (said goodbye, or was removed)
 
+GONE is who is sought: for a while, and while a discovery service says that it is there. After that, or with a goodbye,
+it is a row in away.py, until there is a sign of life.
+
 Somebody is heard over the mesh, by a relay, or only by hearsay: another member's beacon says that it hears them.
 """
 
@@ -40,6 +43,16 @@ class Way(Enum):
     HEARSAY = "via"
 
 
+@dataclass(slots=True)
+class Apart:
+    """Since when a member's logs and ours differ, and when it is to be told again of `sums`, ours and its own."""
+
+    since: float | None = None
+    again_at: float = NEVER
+    pause_s: float = 0.0
+    sums: tuple[bytes, bytes] = (b"", b"")
+
+
 @dataclass(slots=True, eq=False)
 class Peer:
     """One other session. Times are monotonic seconds; `at` are the other's own."""
@@ -63,10 +76,19 @@ class Peer:
     address: str = ""
     link_up: bool = False
     error: str = ""
-    roster: bytes = b""
     introduced_at: float = NEVER
     """When it was last told where others are."""
     announced: bool = False
+    proven: bool = True
+    """Whether what we hear of it is of now: what a stranger may have recorded is no sign of life."""
+    gone_at: float = NEVER
+    deserted: bool = False
+    """Whether nothing listens any more where it was."""
+    odd_since: float | None = None
+    """Since when it has known of other members than we do."""
+    apart: Apart = field(default_factory=Apart)
+    sums: bool | None = None
+    """Whether its beacons say where the logs stand that they do not name."""
     pages: Bucket = field(default_factory=lambda: Bucket(PAGES_BYTES_S, PAGES_BURST))
     """Bytes of history that it may still be given."""
 

@@ -34,6 +34,8 @@ class _Ear:
     def presence(self, address: bytes, present: bool) -> None:
         """See RelayHeard."""
         (self.present.add if present else self.present.discard)(address)
+        if present:
+            self._relays.there(address)
 
     def up(self) -> None:
         """See RelayHeard."""
@@ -46,7 +48,9 @@ class _Ear:
 
 
 class Relays:
-    """One room's. `received` gets packets; `moved` is called when the addresses by which we are reached change."""
+    """One room's. `received` gets packets; `moved` is called when the addresses by which we are reached change, `there`
+    when somebody comes to a relay.
+    """
 
     def __init__(
         self,
@@ -54,8 +58,10 @@ class Relays:
         profile: Profile,
         received: Callable[[bytes], None],
         moved: Callable[[], None],
+        there: Callable[[bytes], None],
     ) -> None:
         self.received = received
+        self.there = there
         self.moved = moved
         self.trouble: dict[str, str] = {}
         self._context = ctx

@@ -10,9 +10,10 @@ contradict each other prove a cheat, and the log stops.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from sandpiper.common import envelope as envelopes
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
@@ -26,27 +27,26 @@ from sandpiper.common.limits import (
     LOG_ENTRIES,
     LOST_AFTER_S,
     PULLED_BYTES,
-    STANDS,
-    STANDS_S,
 )
 from sandpiper.common.packets import Frontier as Stand
 from sandpiper.common.packets import Page, Pull
 from sandpiper.common.repair import Repair
 from sandpiper.peer.p2p.log import Log
+from sandpiper.peer.p2p.standing import Name, Standing
 
-Name: TypeAlias = "tuple[bytes, int]"
-"""A log: its session and stream."""
 _FOR_EVER: Final = 1 << 62
 
 
 @dataclass(slots=True)
 class Track:
-    """One log and how it is followed. `claims`: who says to have it up to where.
+    """One log and how it is followed. `claims`: who says to have more of it than we do, up to where.
 
     `ends`: where it may go to, by a removal; `forks`: by a proof that there are two of it.
 
-    `base` is where it stood when the epoch began. `lacking` are those asked in vain for what comes next, each with
-    where its copy begins; `bare_at` is since when these are all that can be asked.
+    `marks` are where it stood at moments after which it moved on (see `Replica.moment`).
+
+    `lacking` are those asked in vain for what comes next, each with where its copy begins; `bare_at` is since when
+    these are all that can be asked.
     """
 
     log: Log
@@ -57,10 +57,9 @@ class Track:
     ends: int = _FOR_EVER
     forks: int = _FOR_EVER
     stopped: bool = False
-    base: int = 0
+    marks: list[tuple[int, int]] = field(default_factory=list)
     held_bytes: int = 0
     bare_at: float | None = None
-    told: int = 0
 
     @property
     def limit(self) -> int:
@@ -71,7 +70,11 @@ class Track:
         """What lies beyond the limit is not waited for, nor held."""
         self.repair.frontier.cap(self.limit)
 
-    told_at: float = float("-inf")
+    def append(self, envelope: Envelope, moment: int) -> None:
+        """The next of the log; where it stood until now is kept, if nothing has moved it since that moment."""
+        if not self.marks or self.marks[-1][0] < moment:
+            self.marks.append((moment, self.log.head))
+        self.log.append(envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,14 @@ class Replica:
         self.pulls: list[tuple[bytes, Pull]] = []
         self.proofs: list[tuple[Envelope, Envelope]] = []
         self.rubbish = 0
+        self.standing = Standing(self.tracks)
         self._me = me
         self._reachable: Callable[[bytes], bool] = lambda session: True
         self._asked: dict[int, tuple[Name, bytes, int]] = {}
         self._r = 0
-        self._turn = 0
+        self._moment = 0
+        self._holed: dict[Name, Track] = {}  # those whose repair has a timer
+        self._claimed: dict[bytes, set[Name]] = {}  # in which logs a source's claims are
 
     def reach_by(self, reachable: Callable[[bytes], bool]) -> None:
         """`reachable` says whether a session can be asked now."""
@@ -114,14 +120,19 @@ class Replica:
     def start_talk(self, session: bytes, start: int) -> None:
         """What a session said before `start` is not for us."""
         self.open(session)
-        self.tracks[session, TALK] = _track(start)
+        self._begin((session, TALK), _track(start))
+
+    def _begin(self, name: Name, track: Track) -> None:
+        self.tracks[name] = track
+        self._holed.pop(name, None)
+        self.standing.moved(name)
 
     def start_at_heads(self) -> None:
         """What has been said up to now is not wanted."""
-        for name, track in self.tracks.items():
+        for name, track in list(self.tracks.items()):
             if name[1] == TALK and track.log.last is None:
                 claims = track.claims
-                self.tracks[name] = _track(track.repair.frontier.head + 1)
+                self._begin(name, _track(track.repair.frontier.head + 1))
                 self.tracks[name].claims = claims
 
     def end(self, session: bytes, talk: int, deeds: int) -> None:
@@ -131,18 +142,28 @@ class Replica:
             if track is not None and track.ends != last:
                 track.ends = last
                 track.cap()
+                self.standing.moved((session, stream))
 
     def resume(self, session: bytes) -> None:
         """The removal does not count after all."""
         for stream in (TALK, DEEDS):
             track = self.tracks.get((session, stream))
-            if track is not None:
+            if track is not None and track.ends != _FOR_EVER:
                 track.ends = _FOR_EVER
+                self.standing.moved((session, stream))
 
-    def mark_epoch(self) -> None:
-        """From here on is what a joiner of the new epoch may read."""
-        for track in self.tracks.values():
-            track.base = track.log.head
+    def moment(self) -> int:
+        """A number for now, so that `head_at` can be asked later where a log stands now."""
+        self._moment += 1
+        return self._moment
+
+    def head_at(self, name: Name, moment: int) -> int:
+        """Where a log stood at a moment; at 0, before anything of it came here."""
+        track = self.tracks.get(name)
+        if track is None:
+            return 0
+        index = bisect_left(track.marks, (moment, -1))
+        return track.marks[index][1] if index < len(track.marks) else track.log.head
 
     def stop(self, session: bytes) -> None:
         """It cheats: what it says ends here. What it has done counts as far as there is one history of it."""
@@ -150,6 +171,8 @@ class Replica:
         if track is not None:
             track.stopped = True
             track.repair.interrupted()
+            self._mind((session, TALK), track)
+            self.standing.moved((session, TALK))
 
     def fork(self, session: bytes, seq: int) -> None:
         """Of its deeds there are two histories from there on."""
@@ -157,6 +180,7 @@ class Replica:
         if track is not None:
             track.forks = min(track.forks, seq - 1)
             track.cap()
+            self.standing.moved((session, DEEDS))
 
     def log(self, session: bytes, stream: int) -> Log:
         """The log of a known session."""
@@ -170,25 +194,10 @@ class Replica:
     def write(self, envelope: Envelope) -> None:
         """One's own next envelope."""
         track = self.tracks[envelope.session, envelope.stream]
-        track.log.append(envelope)
+        track.append(envelope, self._moment)
+        self.standing.moved((envelope.session, envelope.stream))
         track.repair.frontier.advance(envelope.first, envelope.last)
         self._trim(track, envelope.stream)
-
-    def stands(self, now: float) -> list[Stand]:
-        """Where the logs stand, for a beacon: those that have moved lately, and of the others some, in turn."""
-        told: list[Stand] = []
-        still: list[Stand] = []
-        for (session, stream), track in self.tracks.items():
-            if track.log.last is not None:
-                if track.told != track.log.head:
-                    track.told, track.told_at = track.log.head, now
-                stand = Stand(session, stream, track.log.head, track.log.hash)
-                (told if now - track.told_at < STANDS_S else still).append(stand)
-        if len(still) > STANDS:
-            self._turn %= len(still)
-            still = (still[self._turn :] + still[: self._turn])[:STANDS]
-            self._turn += STANDS
-        return told + still
 
     # What comes in -----------------------------------------------------------------------------------------
 
@@ -203,6 +212,7 @@ class Replica:
             accepted += self._push(track, envelope)
             if not track.stopped:
                 track.repair.noticed(now)
+                self._mind((envelope.session, envelope.stream), track)
         return accepted
 
     def _push(self, track: Track, envelope: Envelope) -> list[Accepted]:
@@ -262,7 +272,8 @@ class Replica:
             if envelope.stream == DEEDS:
                 self.fork(envelope.session, last.first)
             return []
-        track.log.append(envelope)
+        track.append(envelope, self._moment)
+        self.standing.moved((envelope.session, envelope.stream))
         track.lacking.clear()
         track.bare_at = None
         self._trim(track, envelope.stream)
@@ -276,25 +287,33 @@ class Replica:
 
     def claims(self, source: bytes, stands: Iterable[Stand], now: float) -> None:
         """What a member says to have."""
+        claimed = self._claimed.setdefault(source, set())
         for stand in stands:
             track = self.tracks.get((stand.session, stand.stream))
             if track is None or track.stopped or stand.seq > _FOR_EVER:
                 continue
-            track.claims[source] = stand.seq
+            if stand.seq > track.repair.frontier.seq:
+                track.claims[source] = stand.seq
+                claimed.add((stand.session, stand.stream))
+            else:  # of no use, now or later
+                track.claims.pop(source, None)
+                claimed.discard((stand.session, stand.stream))
             if stand.session == self._me:
                 continue
             mine = track.log.hash_at(stand.seq)
             if mine is not None and mine != stand.hash:
                 # It holds another history: its envelope there, beside ours, proves who cheats.
                 self._ask((stand.session, stand.stream), source, stand.seq - 1)
-            elif stand.seq > track.repair.frontier.head:
+            elif stand.seq > track.repair.frontier.seq:
                 # Only as far as somebody could be asked for it; a false claim costs its maker a few requests.
                 track.repair.reaches(min(stand.seq, track.limit), now)
+                self._mind((stand.session, stand.stream), track)
             track.lacking.pop(source, None) if stand.seq <= track.log.head else None
 
     def forget(self, source: bytes) -> None:
         """A member has gone: it cannot be asked."""
-        for track in self.tracks.values():
+        for name in self._claimed.pop(source, set()).union(self._holed):
+            track = self.tracks[name]
             track.claims.pop(source, None)
             track.lacking.pop(source, None)
 
@@ -303,15 +322,31 @@ class Replica:
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
         return min(
-            (due for track in self.tracks.values() if (due := track.repair.get_timer()) is not None), default=None
+            (due for track in self._holed.values() if (due := track.repair.get_timer()) is not None), default=None
         )
+
+    def _mind(self, name: Name, track: Track) -> None:
+        """Its repair may have set a timer, or need none any more."""
+        if track.repair.get_timer() is not None:
+            self._holed[name] = track
+        else:
+            self._holed.pop(name, None)
+        if track.claims and not track.repair.frontier.gap:
+            for source in track.claims:
+                self._claimed[source].discard(name)
+            track.claims.clear()
 
     def handle_timer(self, now: float) -> list[Accepted]:
         """Asks for what is missing; what had to be given up."""
         given_up: list[Accepted] = []
-        for name, track in list(self.tracks.items()):
+        for name, track in list(self._holed.items()):
             due = track.repair.get_timer()
             if due is None or now < due or track.stopped:
+                continue
+            if not self._claimed_beyond(track):
+                track.asked = b""
+                track.repair.interrupted()  # until somebody who has it is here
+                self._mind(name, track)
                 continue
             if track.asked:
                 # It did not answer: somebody else is to be asked, if there is anybody.
@@ -321,11 +356,17 @@ class Replica:
                     track.lacking = {each: start for each, start in track.lacking.items() if start}
             track.repair.handle_timer(now)
             given_up += self._fetch(name, track, now)
+            self._mind(name, track)
         return given_up
+
+    def _claimed_beyond(self, track: Track) -> bool:
+        """Whether anybody who can be asked says to have what comes next."""
+        after = track.repair.frontier.seq
+        return any(seq > after and each != self._me and self._reachable(each) for each, seq in track.claims.items())
 
     def ask_again(self, source: bytes, now: float) -> None:
         """A member hears us from now on, or we it: what it was asked before, or its answer, never arrived."""
-        for name, track in list(self.tracks.items()):
+        for name, track in list(self._holed.items()):
             if track.asked == source and track.repair.frontier.gap and not track.stopped:
                 track.asked = b""
                 track.repair.hurry(now)
@@ -333,7 +374,7 @@ class Replica:
 
     def hurry(self, now: float) -> None:
         """Known holes, such as history: no use in waiting."""
-        for name, track in list(self.tracks.items()):
+        for name, track in list(self._holed.items()):
             if track.repair.frontier.gap and not track.stopped and not track.asked:
                 track.repair.hurry(now)
                 self._fetch(name, track, now)
@@ -394,15 +435,22 @@ class Replica:
             track.asked = b""
         before = track.repair.frontier.seq
         accepted = self._unfold(track, page, now)
-        if track.stopped:
-            return accepted
+        if not track.stopped:
+            accepted += self._go_on(name, track, source, page, after, before, now)
+            self._mind(name, track)
+        return accepted
+
+    def _go_on(
+        self, name: Name, track: Track, source: bytes, page: Page, after: int, before: int, now: float
+    ) -> list[Accepted]:
+        """What is to be asked after a page, if it did not fill the hole."""
         if not track.repair.frontier.gap:
             track.repair.page(after, 0, track.log.head, (), now)
-            return accepted
+            return []
         if track.repair.frontier.seq == before:
             track.lacking[source] = max(page.start, 0)
         track.repair.hurry(now)
-        return accepted + self._fetch(name, track, now)
+        return self._fetch(name, track, now)
 
     def _unfold(self, track: Track, page: Page, now: float) -> list[Accepted]:
         accepted: list[Accepted] = []
@@ -434,4 +482,4 @@ class Replica:
 
 
 def _track(start: int) -> Track:
-    return Track(Log(start), Repair(Frontier(start - 1)), base=start - 1)
+    return Track(Log(start), Repair(Frontier(start - 1)))

@@ -3,16 +3,19 @@
 Happy eyeballs (RFC 8305): the addresses are tried in order, the next one when the last has failed or is late, and the
 first whose handshake completes wins. Each keeps trying by itself with a pause of its own, so that one that never
 answers holds up none that refuses now and admits us in a moment. A line that broke is made anew at once, unless it
-did not last; for as long as the route is wanted.
+did not last; for as long as the route is wanted. Of a peer that is sought, for it has fallen silent, the pauses grow
+longer, and once nothing listens at any of its addresses it is deserted: nobody is dialled any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from sandpiper.common.limits import (
+    DESERTED,
     MESH_ADDRESSES,
     MESH_OVERLAP_S,
     MESH_REFUSED_S,
@@ -20,19 +23,30 @@ from sandpiper.common.limits import (
     MESH_STEADY_S,
     RECONNECT_LEAST_S,
     RECONNECT_MOST_S,
+    SOUGHT_PAUSE_S,
 )
 from sandpiper.peer.p2p.line import Address, Line, NoLine, dial
 
 
 class Route:
-    """`make` opens a line to an address; `turned` is called when the line stands or broke, or the error is another."""
+    """`make` opens a line to an address; `turned` is called when the line stands or broke, or the error is another;
+    `deserted` when a sought peer is no more.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, make: Callable[[Address], Line], turned: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make: Callable[[Address], Line],
+        turned: Callable[[], None],
+        deserted: Callable[[], None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._make = make
         self._turned = turned
+        self._deserted = deserted
+        self._sought = False
+        self._given_up = False
+        self._nobody: Counter[Address] = Counter()
         self._addresses: list[Address] = []
         self._seekers: set[asyncio.Task[None]] = set()
         self._made: set[Line] = set()
@@ -60,13 +74,24 @@ class Route:
         """These from now on. A line to another address is kept until a new one has taken over."""
         usable = [address for address in dict.fromkeys(addresses) if address.usable][:MESH_ADDRESSES]
         if usable == self._addresses:
+            if self._given_up:
+                self._seek()
             return
         self._addresses = usable
+        self._nobody.clear()
         self._errors = {address: text for address, text in self._errors.items() if address in usable}
         if self.line is None or self.line.address not in usable:
             self._seek()
         else:
             self._rest()
+
+    def seek(self, on: bool) -> None:
+        """Whether the peer is sought only: it has fallen silent."""
+        self._sought = on
+        if on:
+            self._judge()
+        else:
+            self.hint()
 
     def hurry(self, gone: Collection[str]) -> None:
         """Something has changed: tries everything anew, now. A line from a host address that is gone is given up."""
@@ -107,6 +132,7 @@ class Route:
 
     def _seek(self) -> None:
         self._rest()
+        self._given_up = False
         turn = asyncio.Event()
         turn.set()
         for address in self._addresses:
@@ -128,14 +154,15 @@ class Route:
                     line = await dial(self._loop, address, self._make, made)
                 except NoLine as error:
                     refused = error.refused
-                    self._failed(address, str(error))
+                    self._failed(address, str(error), nobody=error.nobody)
                 else:
                     self._stands(line)
                     return
                 following.set()
                 spent = self._loop.time() - started
                 await self._nap(max(pause * random.uniform(0.75, 1.25) - spent, RECONNECT_LEAST_S))
-                pause = min(pause * 2, MESH_REFUSED_S if refused else RECONNECT_MOST_S)
+                longest = SOUGHT_PAUSE_S if self._sought else RECONNECT_MOST_S
+                pause = min(pause * 2, MESH_REFUSED_S if refused else longest)
         finally:
             late.cancel()
 
@@ -163,6 +190,7 @@ class Route:
             self._loop.call_later(MESH_OVERLAP_S, self._leave, old)
         line.ended = lambda reason: self._broken(line, reason)
         self._errors.clear()
+        self._nobody.clear()
         self._addresses.sort(key=line.address.__ne__)  # the one that was good is the first next time
         self._said = ""
         self._turned()
@@ -171,11 +199,22 @@ class Route:
         line.close()
         self._leaving.discard(line)
 
-    def _failed(self, address: Address, text: str) -> None:
+    def _failed(self, address: Address, text: str, *, nobody: bool) -> None:
         self._errors[address] = text
+        self._nobody[address] = self._nobody[address] + 1 if nobody else 0
         if self.line is None and self.error != self._said:
             self._said = self.error
             self._turned()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Gives a peer up that is sought, and has ended."""
+        if not self._sought or self._given_up or self.line is not None or not self._addresses:
+            return
+        if all(self._nobody[address] >= DESERTED for address in self._addresses):
+            self._rest()
+            self._given_up = True
+            self._deserted()
 
     def _broken(self, line: Line, reason: str) -> None:
         line.close()

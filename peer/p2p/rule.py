@@ -6,7 +6,8 @@ key is taken, what a joiner must know.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sandpiper.common import packets
@@ -16,12 +17,19 @@ from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.errors import Code, Refusal, Rejected
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.knock import Application
-from sandpiper.common.limits import BEACON_S, FINGERPRINT_LEAST, GUESSES, KEY_WAIT_S, REKEY_COPIES, REKEY_GONE
+from sandpiper.common.limits import (
+    BEACON_S,
+    FINGERPRINT_LEAST,
+    GUESSES,
+    KEY_WAIT_S,
+    REKEY_AWAY,
+    REKEY_COPIES,
+    REKEY_GONE,
+)
 from sandpiper.common.nicks import fold
 from sandpiper.common.sealing import Epoch, derive, digest, short
 from sandpiper.peer.engine import Verification
 from sandpiper.peer.events import CodeChanged, Warned
-from sandpiper.peer.p2p.peers import State
 from sandpiper.peer.p2p.sponsor import Form
 
 if TYPE_CHECKING:
@@ -49,7 +57,8 @@ class Rule:
         self.password = password
         self._form = (member.ledger.state.epoch, member.ledger.state.generation)
         self._made: dict[bytes, Epoch] = {}
-        self._floors: dict[bytes, dict[bytes, int]] = {}
+        self._floors: dict[bytes, int] = {}
+        self._epoch_began = 0
         self._lacking: tuple[bytes, float] | None = None
         self._ask_at = 0.0
 
@@ -79,7 +88,7 @@ class Rule:
         if application.card.session != keys.session or keys.session == member.session:
             raise Refusal(Code.INVALID, "another session's card")
         member.keyring.read(application.card)  # which only the holder of the session's key can sign
-        member.keyring.meet(keys)
+        member.keyring.shared(keys)
 
     def settle_at(self, code: RoomCode) -> None:
         """The founder has got its nameplate."""
@@ -136,38 +145,40 @@ class Rule:
             why = "after too many wrong guesses" if forced else f"by {member.presence.nick_of(writer)}"
             member.events.append(Warned("code", f"the room has another code now, {why}: {self.code}"))
 
-    def sync(self) -> None:
-        """Meets who has come in, parts from who is out."""
+    def sync(self, present: Container[bytes] | None = None) -> None:
+        """Meets who has come in, parts from who is out. On entering, these are `present`."""
         member = self._member
-        state = member.ledger.state
-        for session, keys in state.members.items():
-            if session not in member.peers and session != member.session:
-                member.presence.meet(keys)
-                self._floor(session)
-                member.replica.resume(session)
-        for session in [each for each in member.peers if each not in state.members]:
-            member.presence.part(session)
+        ledger, presence = member.ledger, member.presence
+        admitted, anew = ledger.news()
+        since = self._since(member.ledger.founding.history) if admitted else None
+        for keys in admitted:
+            here = present is None or keys.session in present
+            if presence.meet(keys, here=here) and since is not None:
+                self._floors[keys.session] = since
+        if not anew:
+            return
+        state = ledger.state
+        for session in state.members:
+            member.replica.resume(session)
+        for session in presence.parted(state.members):
+            presence.part(session)
+            self._floors.pop(session, None)
         for session, (talk, deeds) in state.gone.items():
             member.replica.open(session)  # whom it had let in, and what it had said, still count
             member.replica.end(session, talk, deeds)
         if member.session in state.gone:
             member.broken = member.broken or Rejected(_REMOVED)
 
-    def _floor(self, session: bytes) -> None:
-        """From where a newcomer may read."""
-        history = self._member.ledger.founding.history
+    def _since(self, history: str) -> int | None:
+        """Since when a newcomer may read; None for all."""
         if history == "all":
-            return
-        tracks = self._member.replica.tracks
-        self._floors[session] = {
-            name: track.base if history == "epoch" else track.log.head
-            for (name, stream), track in tracks.items()
-            if stream == TALK
-        }
+            return None
+        return self._epoch_began if history == "epoch" else self._member.replica.moment()
 
     def floor(self, session: bytes, log: bytes, stream: int) -> int:
         """Up to which seq of a log's talk a session may not read."""
-        return self._floors.get(session, {}).get(log, 0) if stream == TALK else 0
+        since = self._floors.get(session)
+        return 0 if since is None or stream != TALK else self._member.replica.head_at((log, stream), since)
 
     # Keys --------------------------------------------------------------------------------------------------
 
@@ -188,8 +199,11 @@ class Rule:
         if known is not None or found is None:
             return known
         rekey, writer = found
+        keys = member.ledger.known.get(writer)
+        if keys is None or writer == member.session:
+            return None
         try:
-            return member.keyring.unseal_epoch(writer, rekey.copies.get(member.keyring.short, b""), name)
+            return member.keyring.unseal_epoch(keys, rekey.copies.get(member.keyring.short, b""), name)
         except Refusal:
             return None  # whoever made it did not know of us
 
@@ -198,7 +212,7 @@ class Rule:
         found = member.ledger.current_rekey()
         self._lacking = None
         member.keyring.take(epoch)
-        member.replica.mark_epoch()
+        self._epoch_began = member.replica.moment()
         member.epoch_taken(cut=found is not None and bool(found[0].gone))
 
     def given(self, key: bytes) -> None:
@@ -224,8 +238,7 @@ class Rule:
             return
         self._ask_at = now + BEACON_S
         for peer in member.peers.values():
-            if peer.state is not State.LEFT:
-                member.say_to(peer, packets.Want(name))
+            member.say_to(peer, packets.Want(name))
 
     def _remove_again(self) -> None:
         """Of two removals at once one key counts, and both removals: any owner that is here sees to it."""
@@ -283,13 +296,15 @@ class Rule:
         for session, keys in ledger.state.members.items():
             if keys.identity in persons:
                 gone.append(Gone(session, replica.head(session, TALK), replica.head(session, DEEDS)))
-            elif session != member.session and member.keyring.knows(session):
+            elif session != member.session:
                 stay.append(session)
-        here = member.peers
-        stay.sort(key=lambda session: session not in here or not here[session].here)
         gone.sort(key=lambda each: -max(each.talk, each.deeds))  # of whom nothing is listed nothing counts
-        gone, copied = gone[:REKEY_GONE], stay[:REKEY_COPIES]
-        copies = {short(session): member.keyring.seal_epoch(session, epoch) for session in copied}
+        gone = gone[:REKEY_GONE]
+        here = [peer.keys for peer in sorted(member.peers.values(), key=lambda peer: not peer.here)]
+        silent = [row.keys for row in islice(member.presence.away.latest(), REKEY_AWAY)]
+        copied = [keys for keys in here + silent if keys.identity not in persons][:REKEY_COPIES]
+        sealed = {short(keys.session): member.keyring.seal_epoch(keys, epoch) for keys in copied}
+        copies = {name: copy for name, copy in sealed.items() if copy}
         roster = digest(epoch.id, *sorted([*stay, member.session]))
         generation = ledger.state.generation + 1
         member.chronicle.write(Rekey(ledger.state.epoch, epoch.id, sorted(persons), gone, roster, copies, generation))

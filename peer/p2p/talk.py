@@ -14,6 +14,7 @@ from sandpiper.common.limits import (
     CLOCK_AHEAD_S,
     CLOCK_HEARD_MOST,
     ENVELOPE_ENTRIES,
+    SPEAKERS_KNOWN,
     UNSHOWN_BYTES,
     WINDOW_BYTES,
     WINDOW_MESSAGES,
@@ -188,7 +189,11 @@ class Talk:
         if names is None:
             names = self._names[session] = (publisher(session), fingerprint(session))
         (name, person), called = names, _Called(self._called, session)
-        prevs = self._prevs.setdefault(session, {})
+        prevs = self._prevs[session] = self._prevs.pop(session, {})
+        if len(self._prevs) > SPEAKERS_KNOWN:
+            silent = next(iter(self._prevs))
+            del self._prevs[silent]
+            self._names.pop(silent, None)
         shown: list[Message] = []
         for seq, entry in enumerate(found[: envelope.count], envelope.first):
             if entry is None:

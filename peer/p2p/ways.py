@@ -20,7 +20,7 @@ from sandpiper.peer.p2p.interfaces import candidates
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh import Candidate, Link, Mesh, MeshHeard
 from sandpiper.peer.p2p.outputs import Out
-from sandpiper.peer.p2p.peers import NEVER, Peer
+from sandpiper.peer.p2p.peers import NEVER, Peer, State
 from sandpiper.peer.p2p.relays import Relays
 from sandpiper.peer.p2p.wish import P2PWish
 
@@ -55,9 +55,13 @@ class Ways:
         self._member = member
         self._heard = heard
         self._mesh = Mesh(
-            self._loop, ctx, curve, self._admits, MeshHeard(heard.meshed, self._line_moved, self._subscribed)
+            self._loop,
+            ctx,
+            curve,
+            self._admits,
+            MeshHeard(heard.meshed, self._line_moved, self._subscribed, self._deserted),
         )
-        self._relays = Relays(ctx, wish.profile, heard.relayed, heard.relays_moved)
+        self._relays = Relays(ctx, wish.profile, heard.relayed, heard.relays_moved, self._at_relay)
         self._doors = (0, 0)
         self._refused: set[str] = set()
         self._cutting: asyncio.TimerHandle | None = None
@@ -103,6 +107,9 @@ class Ways:
         changed, self.hosts = hosts != self.hosts, hosts
         if changed:
             self._mesh.hurry(gone)
+            member = self._member()
+            if member is not None:
+                member.presence.seek_again()
         return changed
 
     def enter(self, member: Member) -> None:
@@ -146,10 +153,12 @@ class Ways:
             return
         card = peer.card
         found = [Candidate(host, card.pub, card.sub) for host in card.hosts]
-        self._mesh.reach(peer.keys.curve, found, outward=session in self._outward)
+        sought = peer.state is State.GONE
+        self._mesh.reach(peer.keys.curve, found, outward=session in self._outward, sought=sought)
 
-    def drop(self, curve: bytes) -> None:
-        """Somebody is no member any more."""
+    def drop(self, session: bytes, curve: bytes) -> None:
+        """Somebody is away, or no member any more."""
+        self._outward.discard(session)
         self._mesh.drop(curve)
 
     def bring(self, member: Member) -> None:
@@ -233,16 +242,27 @@ class Ways:
                 peer.lost_link()
             self._heard.lines_moved()
 
+    def _deserted(self, curve: bytes) -> None:
+        peer = self._peer(curve)
+        if peer is not None:
+            peer.deserted = True
+
+    def _at_relay(self, address: bytes) -> None:
+        member = self._member()
+        if member is not None:
+            member.presence.at_relay(address)
+
     def _subscribed(self, curve: bytes | None, name: bytes) -> None:
         member = self._member()
         if member is None:
             return
         room = member.keyring.room
-        peer = member.presence.peer_of(curve) if curve is not None else None
-        if peer is None:
+        if curve is None:
             if name == topic(room):
                 self._heard.heard_by_more(None)
-        elif name == topic(room, peer.keys.session):
+            return
+        peer = member.presence.knock(curve)
+        if peer is not None and name == topic(room, peer.keys.session):
             peer.subscribed_at = time.monotonic()
             self._heard.heard_by_more(peer.keys.session)
 

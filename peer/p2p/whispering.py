@@ -78,6 +78,10 @@ class Whispering:
             )
         member.say_to(peer, packets.Heard(hush.id))
 
+    def forget(self, session: bytes) -> None:
+        """It has gone: what it whispers when it is back has other names."""
+        self._told.pop(session, None)
+
     def arrived(self, peer: Peer, heard: packets.Heard, now: float) -> None:
         """One of ours has been heard."""
         if self._waiting.pop(heard.id, None) is not None:

@@ -92,6 +92,7 @@ def all_said() -> list[Any]:
         signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, [stand], [echo], 2)),
         signed(Carded(6, card())),
         signed(packets.Bye(7, 9, 1)),
+        signed(packets.Beacon(8, 101.5, EPOCH.id, b"h" * 32, [stand], [echo], 2, b"r" * 16)),
     ]
 
 

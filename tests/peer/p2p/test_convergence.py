@@ -133,6 +133,8 @@ def check(story: Story) -> None:
                 assert seqs == list(range(1, len(seqs) + 1)), "no hole in the log of somebody who is here"
                 texts = [text for _, text in entries]
                 assert logs.setdefault(run, texts) == texts, "the same for everybody"
+    here = [peer for member in members for peer in member.peers.values() if peer.here]
+    assert all(peer.apart.since is None for peer in here), "nobody's beacon says that its logs stand elsewhere"
     for citizen in left:
         run = citizen.member.run.hex()
         assert len(citizen.delivered) == len(logs.get(run, [])) or len(left) == 1

@@ -98,7 +98,7 @@ def test_a_copy_that_is_no_key_is_refused(key: bytes) -> None:
     _, shared = ring._pairs[short(bob.keys.session)]
     copy = seal(shared, town.random.randbytes(24), key, b"epoch" + name + bob.keys.session)
     with pytest.raises(Refusal):
-        bob.member.keyring.unseal_epoch(alice.keys.session, copy, name)
+        bob.member.keyring.unseal_epoch(bob.member.ledger.known[alice.keys.session], copy, name)
 
 
 def test_a_handover_whose_key_is_none_is_refused() -> None:
