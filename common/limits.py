@@ -112,6 +112,9 @@ DOOR_LEAVE_S: Final = 2.0
 """Last words, and what is owed to a client that is shown out, may take this long without progress."""
 DOOR_LEAVING: Final = 256
 """Connections that are being shown out at the same time; more are closed without waiting for their own end."""
+DOOR_REFUSED: Final = 2048
+"""Newcomers beyond a limit that are kept until it is known whether words mean anything to them, and whoever speaks
+ZeroMQ for DOOR_LEAVE_S: libzmq tries again after a tenth of a second. More are cut off at once, without a word."""
 SPLICE_FLUSH_S: Final = 0.1
 """A closing door leaves the ROUTER this long for its last words."""
 HALF_CLOSE_S: Final = 2.0

@@ -18,6 +18,7 @@ log = logging.getLogger("sandpiper.descriptors")
 _NAMES = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "WSAEMFILE", "WSAENOBUFS")  # the last two are Windows'
 EXHAUSTED: Final = frozenset(getattr(errno, name) for name in _NAMES if hasattr(errno, name))
 """The system has nothing left for another connection."""
+_ZMTP_FIRST: Final = b"\xff"
 _FILES: Final = 10_240  # what macOS allows at most
 
 
@@ -74,13 +75,22 @@ class Spare:
 
 
 def dismiss(connection: socket.socket, words: bytes = b"") -> None:
-    """Says `words` to somebody, if the system takes them at once, and hangs up."""
+    """Says `words` to somebody, if the system takes them at once, and hangs up. Whoever has begun to speak ZeroMQ is
+    told nothing: libzmq would never try again.
+    """
     with connection, contextlib.suppress(OSError):
         connection.setblocking(False)
-        if words:
+        if words and not _first(connection).startswith(_ZMTP_FIRST):
             connection.send(words)
         connection.shutdown(socket.SHUT_WR)
         connection.recv(65536)  # what was said unasked would undo our words, were it left unread
+
+
+def _first(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
 
 
 def file_limit() -> int | None:

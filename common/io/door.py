@@ -29,6 +29,7 @@ from sandpiper.common.limits import (
     DOOR_LEAVE_S,
     DOOR_LEAVING,
     DOOR_READ_BYTES,
+    DOOR_REFUSED,
     KEEPALIVE_IDLE_S,
     KEEPALIVE_INTERVAL_S,
     KEEPALIVE_PROBES,
@@ -51,6 +52,7 @@ class Stage(Enum):
     LINES = "lines"
     SPLICING = "splicing"
     SPLICED = "spliced"
+    REFUSED = "refused"
     LEAVING = "leaving"
     GONE = "gone"
 
@@ -94,6 +96,7 @@ class FrontDoor:
         self.buffer = memoryview(bytearray(DOOR_READ_BYTES))
         self.open_connections: set[Connection] = set()
         self.leaving = 0
+        self.refused = 0
         self._descriptors = descriptors
         self._listener: Listener | None = None
 
@@ -158,6 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         self._unfinished = False
         self._ended = False
         self._speechless = False
+        self._refusal = ""
         self._side: LineSide | Splice | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -177,8 +181,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._door.census.enter(self._address)
         except Refusal as refusal:
-            self._door.counters.refused += 1
-            self.show_out(refusal.text)
+            self._refuse(refusal.text)
             return
         self._counted = self._unfinished = True
         self._timer = self._loop.call_later(SNIFF_S, self._silent)
@@ -191,6 +194,8 @@ class Connection(asyncio.BufferedProtocol):
         data = bytes(self._door.buffer[:nbytes])
         if self._stage is Stage.SNIFFING:
             self._sniff(data)
+        elif self._stage is Stage.REFUSED:
+            self._turn_away(zmtp=data[0] == _ZMTP_FIRST and self._door.inner is not None)
         elif self._stage in (Stage.LINES, Stage.SPLICED) and self._side is not None:
             if self._speechless:
                 self._speechless = False
@@ -221,6 +226,8 @@ class Connection(asyncio.BufferedProtocol):
         self._stop_timer()
         if was is Stage.LEAVING:
             self._door.leaving -= 1
+        elif was is Stage.REFUSED:
+            self._door.refused -= 1
         if self._task is not None:
             self._task.cancel()
         self.begun(False)
@@ -251,8 +258,30 @@ class Connection(asyncio.BufferedProtocol):
 
     def _silent(self) -> None:
         self._timer = None
+        if self._stage is Stage.REFUSED:
+            self._turn_away(zmtp=False)
+            return
         self._speechless = True
         self._lines().silent()
+
+    def _refuse(self, text: str) -> None:
+        self._door.counters.refused += 1
+        if self._door.refused >= DOOR_REFUSED:
+            self._transport.abort()
+            return
+        self._door.refused += 1
+        self._stage = Stage.REFUSED
+        self._refusal = text
+        self._timer = self._loop.call_later(SNIFF_S, self._silent)
+
+    def _turn_away(self, *, zmtp: bool) -> None:
+        """Says why to whoever reads JSON. For libzmq words are a broken greeting, after which it never tries again."""
+        self._stop_timer()
+        if zmtp:
+            self._valve.shut("refused")
+            self._timer = self._loop.call_later(DOOR_LEAVE_S, self._transport.abort)
+        else:
+            self.show_out(self._refusal)
 
     def _lines(self) -> LineSide:
         self._stop_timer()
@@ -274,9 +303,9 @@ class Connection(asyncio.BufferedProtocol):
         self._side = splice
         try:
             await splice.open(inner)
-        except OSError as error:
-            self.show_out(f"cannot be connected inside: {error.strerror or error}; try again later")
-            self._valve.open("splicing")
+        except OSError:  # the inside has no room now; a word about it would keep libzmq from trying again
+            self._door.counters.refused += 1
+            self._transport.abort()
             return
         self._task = None
         self._stage = Stage.SPLICED
@@ -308,6 +337,7 @@ class Connection(asyncio.BufferedProtocol):
         """See Host."""
         if self._stage in (Stage.LEAVING, Stage.GONE):
             return
+        self._door.refused -= self._stage is Stage.REFUSED
         self._stage = Stage.LEAVING
         self._stop_timer()
         self._door.leaving += 1

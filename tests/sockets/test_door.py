@@ -400,14 +400,18 @@ def test_a_long_temporary_folder_is_avoided(tmp_path: Path, monkeypatch: pytest.
     assert not list(long.iterdir())
 
 
-def test_no_way_inside_is_said() -> None:
+def test_who_finds_no_way_inside_tries_again_and_comes_in() -> None:
     async def test(house: House) -> None:
-        inner = Inner()
-        house.door.inner = inner  # nobody listens there
-        reader, _ = await house.connect(b"\xff")
-        assert (await line(reader))["text"].startswith("cannot be connected inside")
+        inner, house.door.inner = house.door.inner, Inner()  # nobody listens there
+        assert house.door.inner is not None
+        dealer = house.dealer()
+        await until(lambda: house.door.counters.refused)
+        house.door.inner.close()
+        house.door.inner = inner
+        await dealer.send(b"hello")
+        assert await soon(dealer.recv()) == b"hello"
         assert not house.echo.closed
-        inner.close()
+        dealer.close(linger=0)
 
     run(test)
 
@@ -491,6 +495,46 @@ def test_a_replay_is_paced_by_its_reader() -> None:
         assert seqs == list(range(1, count + 2))
         await line_of(reader, "pong")
         assert house.door.counters.dropped == 0
+
+    run(test)
+
+
+def test_a_zeromq_client_that_is_refused_tries_again_and_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word to it would be the end: libzmq takes it for a broken greeting, and never comes back."""
+    monkeypatch.setattr(census, "DOOR_UNFINISHED_LOOPBACK", 1)
+    monkeypatch.setattr(door_module, "DOOR_LEAVE_S", 0.01)
+
+    async def test(house: House) -> None:
+        _, first = await house.connect(b"\xff")
+        await until(lambda: house.door.census.unfinished == 1)
+        dealer = house.dealer()
+        await until(lambda: house.door.counters.refused)
+        first.close()
+        await dealer.send(b"hello")
+        assert await soon(dealer.recv()) == b"hello"
+        dealer.close(linger=0)
+        await until(lambda: house.door.refused == 0)
+
+    run(test)
+
+
+def test_more_refused_than_can_be_kept_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(census, "DOOR_UNFINISHED_LOOPBACK", 1)
+    monkeypatch.setattr(door_module, "DOOR_REFUSED", 1)
+    monkeypatch.setattr(door_module, "SNIFF_S", 3600.0)
+
+    async def test(house: House) -> None:
+        await house.connect(b"\xff")
+        await until(lambda: house.door.census.unfinished == 1)
+        kept, _ = await house.connect()
+        await until(lambda: house.door.refused == 1)
+        cut, _ = await house.connect()
+        with suppress(ConnectionResetError):
+            assert await soon(cut.read()) == b""
+        assert not kept.at_eof()
+        assert house.door.counters.refused == 2
+        await house.leave()
+        await until(lambda: house.door.refused == 0)
 
     run(test)
 
