@@ -18,9 +18,16 @@ from sandpiper.common.frame import topic
 from sandpiper.common.io.connections import Connections
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
-from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION, XPUB_HWM
+from sandpiper.common.limits import (
+    BATCH_HWM,
+    BATCH_MESSAGES,
+    HANDSHAKE_IN_LINE_S,
+    SUBSCRIPTIONS_PER_CONNECTION,
+    XPUB_HWM,
+)
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
@@ -50,9 +57,12 @@ class Pair:
         self._subscription = subscription
         self._done = done
         self._subscriptions = Connections()
-        self.xsub = serving(ctx, zmq.XSUB, keys, DOMAIN)
-        self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN, XPUB_HWM if keys is None else BATCH_HWM)
-        self._porters = [Porter(loop, each, descriptors, came) for each in (self.xsub, self.xpub)]
+        hwm = XPUB_HWM if keys is None else BATCH_HWM
+        self.xsub = serving(ctx, zmq.XSUB, keys, DOMAIN, handshake_s=HANDSHAKE_IN_LINE_S)
+        self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN, hwm, handshake_s=HANDSHAKE_IN_LINE_S)
+        # Without CURVE a handshake costs nothing that others would have to wait for.
+        self._pacer = Pacer(loop) if self._keyed else None
+        self._porters = [Porter(loop, each, descriptors, came, self._pacer) for each in (self.xsub, self.xpub)]
         self._loop = loop
         self._drains: list[Drain] = []
         self._accounting = False
@@ -66,6 +76,7 @@ class Pair:
         """Opens the pair. Raises zmq.ZMQError (EADDRINUSE, EACCES, …)."""
         self.xpub.bind(xpub)
         self.xsub.bind(xsub)
+        self._bound()
         self._endpoints = [(self.xsub, xsub), (self.xpub, xpub)]
         self.xsub.send(bytes([_SUBSCRIBE]))
         self._drains = [
@@ -78,6 +89,11 @@ class Pair:
         for socket, endpoint in self._endpoints:
             socket.unbind(endpoint)
             socket.bind(endpoint)
+        self._bound()
+
+    def _bound(self) -> None:
+        for porter in self._porters:
+            porter.bound()
 
     def publish(self, issue: Issue) -> None:
         """To all subscribers: as batches to those who asked for batches, one by one to the others."""
@@ -106,8 +122,20 @@ class Pair:
             drain.close()
         for porter in self._porters:
             porter.close()
+        if self._pacer is not None:
+            self._pacer.close()
         self.xsub.close(linger=0)
         self.xpub.close(linger=500)
+
+    @property
+    def connections(self) -> int:
+        """Connections now."""
+        return sum(porter.present for porter in self._porters)
+
+    @property
+    def newcomers(self) -> int:
+        """Connections that wait for their handshakes to begin."""
+        return self._pacer.waiting if self._pacer is not None else 0
 
     @property
     def multiparts(self) -> int:

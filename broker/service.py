@@ -407,6 +407,7 @@ class Service:
             "cut_total": ("Connections cut for sending without end.", self._guard.cut if self._guard else 0),
             "door_connections": ("Connections at the front door.", self._door.connections),
             "turned_away_total": ("Connections refused for want of file descriptors.", self._descriptors.refused),
+            "newcomers": ("Connections at the bus whose handshakes wait for others'.", self._curve.newcomers),
             "relay_tags": ("Tags at which sealed bodies are passed on.", core.relay.tags),
             "relay_sessions": ("Sessions attached to a tag.", core.relay.attached),
             "sealed_total": ("Sealed bodies taken.", core.relay.bodies),

@@ -167,6 +167,18 @@ CONTEXT_DESCRIPTORS: Final = 16
 """For anything that speaks ZeroMQ: eight, and what it connects to."""
 
 # Bus -------------------------------------------------------------------------------------------------------
+HANDSHAKE_S: Final = 5.0
+"""From an accepted connection to the end of its handshake …"""
+HANDSHAKE_IN_LINE_S: Final = 30.0
+"""… and at the bus, where it may have to wait for others': as long as libzmq's clients wait by themselves."""
+HANDSHAKES: Final = 16
+"""Newcomers that are in their handshakes at once: enough to keep two cores busy, few enough that a member's message,
+which waits for each of them a few times, is not late."""
+HANDSHAKES_PER_S: Final = 1250.0
+"""And so many begin in a second: beside a crowd on the same two cores, half of what those could do, so that members'
+messages find one idle."""
+HANDSHAKE_TURN_S: Final = 0.1
+"""Whoever has us wait for so long is not counted among them any longer: several round trips within a continent."""
 BATCH_MESSAGES: Final = 500
 """Drained a wake-up: one commit, one publish; larger gains nothing, smaller costs throughput."""
 BATCH_BYTES: Final = 128 * 1024
@@ -183,6 +195,8 @@ GUARD_S: Final = 0.025
 """How often the guard looks while anything comes in or goes out: on loopback 25 MB come in meanwhile."""
 GUARD_MARGIN_BYTES: Final = 32 * 1024 * 1024
 """Growth over the size at the start from which the guard compares what came in with what came out."""
+GUARD_CONNECTION_BYTES: Final = 32 * 1024
+"""What a connection takes at the least, of libzmq's memory and ours, without having sent a thing."""
 GUARD_STEP_BYTES: Final = 8 * 1024 * 1024
 """Growth since it last compared at which it does so again …"""
 GUARD_IDLE_S: Final = 10.0

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 _TCP_INFO = 11
 _SIOCOUTQ = 0x5411
+_SIOCINQ = 0x541B
 _ACKED_RECEIVED = struct.Struct("120xQQ")  # tcpi_bytes_acked and tcpi_bytes_received in Linux's struct tcp_info
 
 
@@ -101,6 +102,16 @@ def traffic(fd: int) -> tuple[int, int, int]:
         return 0, 0, 0
     acked, received = _ACKED_RECEIVED.unpack_from(info)
     return received, acked, waiting
+
+
+def unread(fd: int) -> int:
+    """Bytes that have come in on a connection and that nobody has read; 0 if there is none. Linux only."""
+    import fcntl
+
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, _SIOCINQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def resident() -> int:

@@ -63,6 +63,10 @@ class Drain:
             self._closed = True
             self._loop.remove_reader(self._fd)
 
+    def read(self) -> None:
+        """To be called for what must not wait for the loop's next turn."""
+        self._run()
+
     def _run(self) -> None:
         self._scheduled = False
         if self._closed or self._held or not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:

@@ -14,12 +14,15 @@ import zmq
 
 from sandpiper.common.io.connections import ends_of, shut
 from sandpiper.common.io.descriptors import Descriptors
+from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.sockets import Socket
 from sandpiper.common.io.watch import Watch
 
 
 class Porter:
-    """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of whoever may stay."""
+    """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of whoever may stay, and so
+    does `pacer`, if there is one.
+    """
 
     def __init__(
         self,
@@ -27,18 +30,38 @@ class Porter:
         socket: Socket,
         descriptors: Descriptors,
         came: Callable[[int], None] = lambda fd: None,
+        pacer: Pacer | None = None,
     ) -> None:
         self._descriptors = descriptors
-        self._heard_came = came
-        self._watch = Watch(loop, socket, zmq.EVENT_ACCEPTED, self._came)
+        self._came = came
+        self._pacer = pacer
+        self._present: set[int] = set()
+        events = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | (pacer.EVENTS if pacer is not None else 0)
+        self._watch = Watch(loop, socket, events, self._heard)
+
+    def bound(self) -> None:
+        """To be called after each `bind`: a crowd may be waiting at the port already."""
+        self._watch.catch_up()
 
     def close(self) -> None:
         """Lets everyone in."""
         self._watch.close()
 
-    def _came(self, event: int, fd: int, endpoint: str) -> None:
-        if judge(fd, endpoint, self._descriptors):
-            self._heard_came(fd)
+    @property
+    def present(self) -> int:
+        """How many have come and not gone."""
+        return len(self._present)
+
+    def _heard(self, event: int, fd: int, endpoint: str) -> None:
+        if event == zmq.EVENT_ACCEPTED:
+            self._present.add(fd)
+            if not judge(fd, endpoint, self._descriptors):
+                return
+            self._came(fd)
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._present.discard(fd)
+        if self._pacer is not None:
+            self._pacer.heard(event, fd)
 
 
 def judge(fd: int, endpoint: str, descriptors: Descriptors) -> bool:

@@ -13,6 +13,7 @@ from sandpiper.common.io.descriptors import require
 from sandpiper.common.limits import (
     CONTEXT_DESCRIPTORS,
     FRAME_BYTES,
+    HANDSHAKE_S,
     MESH_HEARTBEAT_S,
     MESH_SILENT_S,
     PUB_HWM,
@@ -93,7 +94,7 @@ def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     socket.setsockopt(zmq.SNDHWM, hwm)
     socket.setsockopt(zmq.RCVHWM, hwm)
     socket.setsockopt(zmq.BACKLOG, 4096)  # 100 by default; a restart brings everybody at once
-    socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, int(HANDSHAKE_S * 1000))
     socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 20_000)  # a large transfer may hold a heartbeat up
     socket.setsockopt(zmq.HEARTBEAT_TTL, 30_000)
@@ -107,9 +108,18 @@ def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     return socket
 
 
-def serving(ctx: zmq.Context[Any], kind: int, keys: CurveKeys | None, domain: str, hwm: int = XPUB_HWM) -> Socket:
+def serving(
+    ctx: zmq.Context[Any],
+    kind: int,
+    keys: CurveKeys | None,
+    domain: str,
+    hwm: int = XPUB_HWM,
+    *,
+    handshake_s: float = HANDSHAKE_S,
+) -> Socket:
     """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`."""
     socket = _socket(ctx, kind, hwm)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, int(handshake_s * 1000))
     if keys is not None:
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret)

@@ -34,6 +34,10 @@ class Watch:
             socket.monitor(None, 0)
             raise
 
+    def catch_up(self) -> None:
+        """Hears at once what has been told already, such as what a `bind` has just told."""
+        self._drain.read()
+
     def close(self) -> None:
         """Hears no more; to be closed before its socket."""
         self._drain.close()

@@ -1,0 +1,102 @@
+"""Handshakes: how many newcomers may be in theirs at a time, and begin in a second. The others wait, so that members
+do not.
+
+A CURVE handshake costs libzmq's threads half a millisecond, and they serve whoever has sent something in turn: beside
+5,000 newcomers a member's message waits until each of them has had its turn, seconds for each thread on its way. All
+5,000 are done at the same moment, too, or none in time: those of a slow machine would begin anew for ever.
+
+So at most `most` are under way, and `rate` begin in a second, which leaves a good machine time for its members. One
+that waits for the other end, not for us, costs nothing: after `turn_s` it is not counted any longer, and however far
+away or silent some are, the line moves on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from sandpiper.common.buckets import Bucket
+
+
+class Handshakes:
+    """Connections are file descriptors: a number comes again, and what is told of one may be late.
+
+    `unread` says whether one has sent something that we have not read; `begin` lets one begin, if it is still there.
+    """
+
+    def __init__(
+        self, most: int, turn_s: float, rate: float, *, unread: Callable[[int], bool], begin: Callable[[int], bool]
+    ) -> None:
+        self._most = most
+        self._turn_s = turn_s
+        self._pace = Bucket(rate, most)
+        self._rest_s = most / 4 / rate  # so that a crowd comes a few at a time, and not each by a timer of its own
+        self._unread = unread
+        self._begin = begin
+        self._waiting: dict[int, None] = {}
+        self._until: dict[int, float] = {}  # of those under way, in the order in which their turns are over
+        self._rest_until = -inf
+
+    @property
+    def waiting(self) -> int:
+        """How many may not begin yet."""
+        return len(self._waiting)
+
+    @property
+    def under_way(self) -> int:
+        """How many are counted as being in their handshakes."""
+        return len(self._until)
+
+    def come(self, fd: int, now: float) -> None:
+        """A connection has been accepted."""
+        self.gone(fd, now)
+        self._waiting[fd] = None
+        self._proceed(now)
+
+    def gone(self, fd: int, now: float) -> None:
+        """A connection has ended."""
+        self._waiting.pop(fd, None)
+        if self._until.pop(fd, None) is not None:
+            self._proceed(now)
+
+    def done(self, now: float) -> None:
+        """Some handshake is over, well or not; libzmq does not say which: the one that began first is the likeliest."""
+        if self._until:
+            del self._until[next(iter(self._until))]
+            self._proceed(now)
+
+    def get_timer(self) -> float | None:
+        """When to call `handle_timer`; None while nobody waits."""
+        if not self._waiting:
+            return None
+        full = len(self._until) >= self._most
+        return max(self._rest_until, next(iter(self._until.values()))) if full else self._rest_until
+
+    def handle_timer(self, now: float) -> None:
+        """Lets on whom there is room for now."""
+        self._proceed(now)
+
+    def _proceed(self, now: float) -> None:
+        while self._waiting and now >= self._rest_until:
+            if len(self._until) >= self._most and not self._release(now):
+                return
+            wait = self._pace.take(1, now)
+            if wait:
+                self._rest_until = now + max(wait, self._rest_s)
+                return
+            fd = next(iter(self._waiting))
+            del self._waiting[fd]
+            if self._begin(fd):
+                self._until[fd] = now + self._turn_s
+
+    def _release(self, now: float) -> bool:
+        """Whether one is not counted any longer, because it is the other end that lets us wait."""
+        while self._until:
+            fd, until = next(iter(self._until.items()))
+            if until > now:
+                return False
+            del self._until[fd]
+            if not self._unread(fd):
+                return True
+            self._until[fd] = now + self._turn_s  # it waits for us: we are slow, and more newcomers would not help
+        return False

@@ -1,0 +1,92 @@
+"""The pacer: newcomers at bound sockets of libzmq begin their handshakes a few at a time (see handshakes.py).
+
+libzmq accepts whoever comes, and there is no option for what it does next. But the system wakes nobody for a
+connection that has sent less than its low-water mark, and connections inherit that of the socket that they are
+accepted from. Ours is more than anybody sends before he hears from us; so a newcomer lies still until his own mark is
+put back to where it usually is. Only Linux does so: elsewhere all begin at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import Final
+
+import zmq
+
+from sandpiper.common.handshakes import Handshakes
+from sandpiper.common.io.connections import borrowed, unread
+from sandpiper.common.limits import HANDSHAKE_TURN_S, HANDSHAKES, HANDSHAKES_PER_S
+
+_STILL_BYTES: Final = 16 * 1024
+"""A greeting and CURVE's first command have 266, and a window less than this would have the system wake libzmq."""
+_OVER: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+
+
+class Pacer:
+    """One for all sockets that share libzmq's threads. It is told what their monitors say of EVENTS."""
+
+    EVENTS: Final = (
+        zmq.EVENT_LISTENING | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | _OVER if sys.platform == "linux" else 0
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._handshakes = Handshakes(HANDSHAKES, HANDSHAKE_TURN_S, HANDSHAKES_PER_S, unread=_has_unread, begin=_wake)
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Newcomers who have not begun."""
+        return self._handshakes.waiting
+
+    def heard(self, event: int, fd: int) -> None:
+        """A monitor has said so. A number may be told late, and be something else's by now: none of this harms it."""
+        now = self._loop.time()
+        if event == zmq.EVENT_LISTENING:
+            _mark(fd, _STILL_BYTES)
+        elif event == zmq.EVENT_ACCEPTED:
+            self._handshakes.come(fd, now)
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._handshakes.gone(fd, now)
+        elif event & _OVER:
+            self._handshakes.done(now)
+        self._set_timer()
+
+    def close(self) -> None:
+        """Nobody begins any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self) -> None:
+        due = self._handshakes.get_timer()
+        if self._timer is not None and (due is None or due < self._timer.when()):
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and self._timer is None:
+            self._timer = self._loop.call_at(due, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._handshakes.handle_timer(self._loop.time())
+        self._set_timer()
+
+
+def _wake(fd: int) -> bool:
+    return _mark(fd, 1)
+
+
+def _mark(fd: int, octets: int) -> bool:
+    """Sets the low-water mark; whether there is such a socket."""
+    try:
+        with borrowed(fd) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
+    except OSError:
+        return False
+    return True
+
+
+def _has_unread(fd: int) -> bool:
+    return unread(fd) > 0
