@@ -27,7 +27,8 @@ Samples = dict[str, list["Metrics | None"]]
 class Row:
     """One line of the table: our `metric` beside the peer's. `goal` is like "≥ 1.3" or "≤ 0.5", or empty.
 
-    With `absolute` the goal is about our own number, not about the ratio.
+    With `absolute` the goal is about our own number, not about the ratio; with `worst` the largest number of all rounds
+    counts, not the median.
     """
 
     workload: str
@@ -38,6 +39,7 @@ class Row:
     goal: str = ""
     scale: float = 1.0
     absolute: bool = False
+    worst: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,16 @@ def _outcome(row: Row, samples: Samples, notes: dict[str, str]) -> Outcome:
     mine, theirs = ([_value(row, sample) for sample in samples[side]] for side in (row.ours, row.peer))
     ratios = [a / b for a, b in zip(mine, theirs, strict=True) if a is not None and b]
     said = [notes[side] for side in (row.ours, row.peer) if side in notes]
-    return Outcome(row, _median(mine), _median(theirs), median(ratios) if ratios else None, ratios, "; ".join(said))
+    middle = _worst if row.worst else _median
+    return Outcome(row, middle(mine), middle(theirs), median(ratios) if ratios else None, ratios, "; ".join(said))
 
 
 def _value(row: Row, sample: Metrics | None) -> float | None:
     return None if sample is None or row.metric not in sample else sample[row.metric] * row.scale
+
+
+def _worst(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _median(values: Sequence[float | None]) -> float | None:
