@@ -6,7 +6,7 @@ A CURVE handshake costs libzmq's threads half a millisecond, and they serve whoe
 5,000 are done at the same moment, too, or none in time: those of a slow machine would begin anew for ever.
 
 So at most `most` are under way, and `rate` begin in a second, which leaves a good machine time for its members. One
-that waits for the other end, not for us, costs nothing: after `turn_s` it is not counted any longer, and however far
+that waits for the other end, not for us, costs nothing: after its turn it is not counted any longer, and however far
 away or silent some are, the line moves on.
 """
 
@@ -21,20 +21,18 @@ from sandpiper.common.buckets import Bucket
 class Handshakes:
     """Connections are file descriptors: a number comes again, and what is told of one may be late.
 
-    `unread` says whether one has sent something that we have not read; `begin` lets one begin, if it is still there.
+    `unread` says whether one has sent something that we have not read; `begin` lets one begin, and says
+    how many seconds its turn has; 0 if it is not there any more.
     """
 
-    def __init__(
-        self, most: int, turn_s: float, rate: float, *, unread: Callable[[int], bool], begin: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, most: int, rate: float, *, unread: Callable[[int], bool], begin: Callable[[int], float]) -> None:
         self._most = most
-        self._turn_s = turn_s
         self._pace = Bucket(rate, most)
         self._rest_s = most / 4 / rate  # so that a crowd comes a few at a time, and not each by a timer of its own
         self._unread = unread
         self._begin = begin
         self._waiting: dict[int, None] = {}
-        self._until: dict[int, float] = {}  # of those under way, in the order in which their turns are over
+        self._turns: dict[int, tuple[float, float]] = {}  # of those under way: until when, and how long a turn is
         self._rest_until = -inf
 
     @property
@@ -45,7 +43,7 @@ class Handshakes:
     @property
     def under_way(self) -> int:
         """How many are counted as being in their handshakes."""
-        return len(self._until)
+        return len(self._turns)
 
     def come(self, fd: int, now: float) -> None:
         """A connection has been accepted."""
@@ -56,21 +54,21 @@ class Handshakes:
     def gone(self, fd: int, now: float) -> None:
         """A connection has ended."""
         self._waiting.pop(fd, None)
-        if self._until.pop(fd, None) is not None:
+        if self._turns.pop(fd, None) is not None:
             self._proceed(now)
 
     def done(self, now: float) -> None:
         """Some handshake is over, well or not; libzmq does not say which: the one that began first is the likeliest."""
-        if self._until:
-            del self._until[next(iter(self._until))]
+        if self._turns:
+            del self._turns[next(iter(self._turns))]
             self._proceed(now)
 
     def get_timer(self) -> float | None:
         """When to call `handle_timer`; None while nobody waits."""
         if not self._waiting:
             return None
-        full = len(self._until) >= self._most
-        return max(self._rest_until, next(iter(self._until.values()))) if full else self._rest_until
+        full = len(self._turns) >= self._most
+        return max(self._rest_until, next(iter(self._turns.values()))[0]) if full else self._rest_until
 
     def handle_timer(self, now: float) -> None:
         """Lets on whom there is room for now."""
@@ -78,7 +76,7 @@ class Handshakes:
 
     def _proceed(self, now: float) -> None:
         while self._waiting and now >= self._rest_until:
-            if len(self._until) >= self._most and not self._release(now):
+            if len(self._turns) >= self._most and not self._release(now):
                 return
             wait = self._pace.take(1, now)
             if wait:
@@ -86,17 +84,18 @@ class Handshakes:
                 return
             fd = next(iter(self._waiting))
             del self._waiting[fd]
-            if self._begin(fd):
-                self._until[fd] = now + self._turn_s
+            turn_s = self._begin(fd)
+            if turn_s:
+                self._turns[fd] = (now + turn_s, turn_s)
 
     def _release(self, now: float) -> bool:
         """Whether one is not counted any longer, because it is the other end that lets us wait."""
-        while self._until:
-            fd, until = next(iter(self._until.items()))
+        while self._turns:
+            fd, (until, turn_s) = next(iter(self._turns.items()))
             if until > now:
                 return False
-            del self._until[fd]
+            del self._turns[fd]
             if not self._unread(fd):
                 return True
-            self._until[fd] = now + self._turn_s  # it waits for us: we are slow, and more newcomers would not help
+            self._turns[fd] = (now + turn_s, turn_s)  # it waits for us: we are slow, and more would not help
         return False

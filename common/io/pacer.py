@@ -15,9 +15,10 @@ from typing import Final
 
 import zmq
 
+from sandpiper.common.census import household
 from sandpiper.common.handshakes import Handshakes
-from sandpiper.common.io.connections import borrowed, unread
-from sandpiper.common.limits import HANDSHAKE_TURN_S, HANDSHAKES, HANDSHAKES_PER_S
+from sandpiper.common.io.connections import borrowed, ends_of, unread
+from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S, HANDSHAKES, HANDSHAKES_PER_S
 
 _STILL_BYTES: Final = 16 * 1024
 """A greeting and CURVE's first command have 266, and a window less than this would have the system wake libzmq."""
@@ -33,7 +34,7 @@ class Pacer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._handshakes = Handshakes(HANDSHAKES, HANDSHAKE_TURN_S, HANDSHAKES_PER_S, unread=_has_unread, begin=_wake)
+        self._handshakes = Handshakes(HANDSHAKES, HANDSHAKES_PER_S, unread=_has_unread, begin=_wake)
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -74,8 +75,12 @@ class Pacer:
         self._set_timer()
 
 
-def _wake(fd: int) -> bool:
-    return _mark(fd, 1)
+def _wake(fd: int) -> float:
+    if not _mark(fd, 1):
+        return 0.0
+    own, other = ends_of(fd)
+    near = isinstance(own, tuple) and isinstance(other, tuple) and household(own[0]) == household(other[0])
+    return HANDSHAKE_TURN_S if near else HANDSHAKE_FAR_TURN_S
 
 
 def _mark(fd: int, octets: int) -> bool:

@@ -60,7 +60,7 @@ class Porter:
             self._came(fd)
         elif event == zmq.EVENT_DISCONNECTED:
             self._present.discard(fd)
-        if self._pacer is not None:
+        if self._pacer is not None and event & self._pacer.EVENTS:
             self._pacer.heard(event, fd)
 
 

@@ -19,13 +19,13 @@ class Town:
         self.begun: list[int] = []
         self.unread: set[int] = set()
         self.vanished: set[int] = set()
-        self.line = Handshakes(MOST, TURN_S, rate, unread=self.unread.__contains__, begin=self.begin)
+        self.line = Handshakes(MOST, rate, unread=self.unread.__contains__, begin=self.begin)
 
-    def begin(self, fd: int) -> bool:
+    def begin(self, fd: int) -> float:
         if fd in self.vanished:
-            return False
+            return 0.0
         self.begun.append(fd)
-        return True
+        return TURN_S
 
 
 def crowd(count: int) -> Town:

@@ -20,6 +20,7 @@ from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, context, serving
 from sandpiper.common.io.zap import Zap
+from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S
 from tests.sockets.attack import CURVE_GREETING
 from tests.sockets.running import DEADLINE_S
 
@@ -113,6 +114,15 @@ async def read(stranger: socket.socket, size: int) -> None:
 def limit(monkeypatch: pytest.MonkeyPatch, *, turn_s: float) -> None:
     monkeypatch.setattr(pacer_module, "HANDSHAKES", AT_ONCE)
     monkeypatch.setattr(pacer_module, "HANDSHAKE_TURN_S", turn_s)
+
+
+def test_whoever_is_elsewhere_has_a_shorter_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
+        assert pacer_module._wake(one.fileno()) == HANDSHAKE_TURN_S
+        monkeypatch.setattr(pacer_module, "ends_of", lambda fd: (("192.0.2.1", 5001), ("198.51.100.7", 40000)))
+        assert pacer_module._wake(one.fileno()) == HANDSHAKE_FAR_TURN_S
+        fd = one.fileno()
+    assert pacer_module._wake(fd) == 0.0
 
 
 def test_a_newcomer_lies_still_while_others_begin_and_members_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
