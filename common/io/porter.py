@@ -20,8 +20,8 @@ from sandpiper.common.io.watch import Watch
 
 
 class Porter:
-    """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of whoever may stay, and so
-    does `pacer`, if there is one.
+    """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of each connection that
+    may stay, and so does `pacer`, if there is one.
     """
 
     def __init__(
