@@ -43,7 +43,7 @@ class Port:
         self.pacer = Pacer(loop)
         self._zap = Zap(loop, self.ctx, {"bus": lambda key: self.admits(key)})
         self._socket = serving(self.ctx, zmq.XPUB, self.keys, "bus")
-        self._porter = Porter(loop, self._socket, Descriptors(), self.pacer)
+        self._porter = Porter(loop, self._socket, Descriptors(), pacer=self.pacer)
         self._socket.bind("tcp://127.0.0.1:*")
         self._porter.bound()
         self.endpoint = self._socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
