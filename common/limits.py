@@ -158,11 +158,11 @@ DESCRIPTORS_TOLD_S: Final = 60.0
 LOCAL_DESCRIPTORS: Final = 4096
 """With fewer no libzmq socket listens in the file system: at such a one libzmq ends the process when a burst takes the
 last descriptor in the moment in which it accepts. Of 4096 a burst would have to take 400 in that moment."""
-BROKER_DESCRIPTORS: Final = 52
-"""Free ones that a broker needs at its start: it takes 44, and its first member five."""
+BROKER_DESCRIPTORS: Final = 53
+"""Free ones that a broker needs at its start: it takes 45, and its first member five."""
 DISCOVERY_DESCRIPTORS: Final = 32
-MEMBER_DESCRIPTORS: Final = 40
-"""A member of a room between peers takes 28 and seven for each other one."""
+MEMBER_DESCRIPTORS: Final = 41
+"""A member of a room between peers takes 29 and seven for each other one."""
 CONTEXT_DESCRIPTORS: Final = 16
 """For anything that speaks ZeroMQ: eight, and what it connects to."""
 
