@@ -311,9 +311,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines = [f"Measured on {how['date']}: {machine}. {for_how_long}.", "", *_HEAD]
     print("\n".join(lines), flush=True)
     for name in chosen.only or SITUATIONS:
-        for row in measure(name, chosen.settle, chosen.seconds):
-            print(row, flush=True)
-            lines.append(row)
+        try:
+            for row in measure(name, chosen.settle, chosen.seconds):
+                print(row, flush=True)
+                lines.append(row)
+        except process.Failed as error:
+            print(f"{name}: {error}", file=sys.stderr)
     if chosen.write:
         report.insert(PAGE, "idle", "\n".join(lines))
 
