@@ -3,7 +3,8 @@
     python -m bench.screen [--seconds 10]
 
 Each row: how many messages a second come in meanwhile, and the delay until a typed letter shows. The last row is the
-time from /join to the newest of 10,000 messages of backlog.
+time from /join to the newest of 10,000 messages of backlog. Then octets: what a terminal of 120 columns and 40 rows is
+sent for a message a second, and in a second in which nobody says anything, round trips that waver included.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _LETTERS = [chr(code) for code in range(0x3B1, 0x3C9) if code != 0x3C2]  # Greek
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=10.0)
+    options.add_argument("--octet-seconds", type=float, default=30.0)
     options.add_argument("--child", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.child:
@@ -47,7 +49,10 @@ def main() -> None:
         low, high, worst = statistics.median(delays), sorted(delays)[int(len(delays) * 0.99)], max(delays)
         print(f"{what:28} {low * 1e3:5.1f} ms {high * 1e3:5.1f} ms {worst * 1e3:5.1f} ms", flush=True)
     with Screen("quiet") as screen:
-        print(f"{f'{BACKLOG:,} messages of backlog':28} {screen.backlog() * 1e3:5.0f} ms")
+        print(f"{f'{BACKLOG:,} messages of backlog':28} {screen.backlog() * 1e3:5.0f} ms", flush=True)
+    for load, what in (("1", "a message a second"), ("quiet", "nobody says anything")):
+        with Screen(load) as screen:
+            print(f"{what:28} {screen.octets(chosen.octet_seconds):5.0f} octets a second", flush=True)
 
 
 class Screen:
@@ -66,7 +71,7 @@ class Screen:
             start_new_session=True,
         )
         os.close(slave)
-        self.wait_for("rite to lobby as")  # the cursor stands on the W
+        self.wait_for("in lobby as anna")
 
     def __enter__(self) -> Screen:
         return self
@@ -88,6 +93,10 @@ class Screen:
             self.drain(0.2)
         return delays
 
+    def octets(self, seconds: float) -> float:
+        self.drain(10.0)  # until its rows fill the screen, and those that come scroll it
+        return self.drain(seconds) / seconds
+
     def backlog(self) -> float:
         os.write(self._master, b"/join backlog")
         self.drain(0.5)
@@ -105,11 +114,12 @@ class Screen:
         while wanted not in seen:
             seen = seen[-4096:] + self._read(end - time.perf_counter())
 
-    def drain(self, seconds: float) -> None:
-        end = time.perf_counter() + seconds
+    def drain(self, seconds: float) -> int:
+        end, count = time.perf_counter() + seconds, 0
         while (left := end - time.perf_counter()) > 0:
             if select.select([self._master], [], [], left)[0]:
-                os.read(self._master, 65536)
+                count += len(os.read(self._master, 65536))
+        return count
 
     def _read(self, seconds: float) -> bytes:
         if not select.select([self._master], [], [], max(0.0, seconds))[0]:
@@ -139,11 +149,17 @@ async def child(load: str) -> None:
 
 
 async def _flood(room: object, load: str) -> None:
+    from sandpiper.common.messages import Member
     from tests.tui.fake import FakeRoom
 
     assert isinstance(room, FakeRoom)
     if load == "quiet":
-        return
+        room.people += [Member(nick, None, False, "bus", 1.0) for nick in ("bob", "carol", "dave")]
+        while True:
+            room.rtt_ms = random.uniform(1.0, 4.0)
+            for member in room.people:
+                member.rtt_ms = random.uniform(1.0, 4.0)
+            await asyncio.sleep(1.0)
     room.clock = time.time
     await asyncio.sleep(1.5)
     rate = int(load) if load.isdigit() else 10_000
