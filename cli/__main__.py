@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from sandpiper.cli.main import script
 
-from sandpiper.cli.main import main
-
-sys.exit(main())
+script()

@@ -18,7 +18,7 @@ from sandpiper.cli.services import (
     reached_at,
     say_ready,
     service_options,
-    stop_on_signals,
+    stopping_on_signals,
 )
 from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import BYTES_PER_S, MESSAGES_PER_S, RETAIN_MESSAGES, RETAIN_S
@@ -116,12 +116,12 @@ async def _serve(config: Config, *, as_json: bool) -> None:
     from sandpiper.broker.service import serve
 
     stop = asyncio.Event()
-    stop_on_signals(stop)
-    await serve(
-        config,
-        ready=lambda ready: say_ready(ready, ready_text(config, ready, lan_address()), as_json=as_json),
-        stop=stop,
-    )
+    with stopping_on_signals(stop):
+        await serve(
+            config,
+            ready=lambda ready: say_ready(ready, ready_text(config, ready, lan_address()), as_json=as_json),
+            stop=stop,
+        )
 
 
 def ready_text(config: Config, ready: Ready, lan: str | None) -> str:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sandpiper.cli.dial import Dialer
 from sandpiper.cli.render import Renderer
-from sandpiper.cli.stdio import Input, Output, output, status
+from sandpiper.cli.stdio import Input, Output, output, say, status
 from sandpiper.cli.terminal import coloured, interactive
 from sandpiper.cli.text import Share, Text
 from sandpiper.cli.visit import Go, Source, Tongue, Visit
+from sandpiper.common.limits import ENDING_S, QUIT_S
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
 
 Opener: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[Room]]
 """Opens the room of that name, under that nick; for an empty name the one that the command line says."""
+
+
+_HEADLESS_END_S: Final = 2 * QUIT_S + ENDING_S
+"""What has been said is stored before, and shown."""
 
 
 class Attach(Enum):
@@ -71,7 +75,15 @@ async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target |
 
 async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
     async with output(lasting=manner.headless) as out:
-        await visits(open_room, nick, _tongue(out, manner), Signals() if manner.headless else Input(), manner)
+        tongue = _tongue(out, manner)
+        if not manner.headless:
+            await visits(open_room, nick, tongue, Input(), manner)
+            return
+        from sandpiper.cli.services import stopping_on_signals
+
+        stop = asyncio.Event()
+        with stopping_on_signals(stop, _HEADLESS_END_S):
+            await visits(open_room, nick, tongue, Signals(stop), manner)
 
 
 def _tongue(out: Output, manner: Manner) -> Tongue:
@@ -132,9 +144,7 @@ class Pipe:
 
     def paste(self, line: str) -> None:
         """A line of its own, on stderr."""
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"    {line}\n")
-            sys.stderr.flush()
+        say(f"    {line}\n")
 
     def clear(self) -> None:
         """Nothing, for the same reason."""
@@ -143,11 +153,8 @@ class Pipe:
 class Signals:
     """A Source without lines: it ends when the process is told to."""
 
-    def __init__(self) -> None:
-        from sandpiper.cli.services import stop_on_signals
-
-        self._stop = asyncio.Event()
-        stop_on_signals(self._stop)
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
 
     async def read(self) -> bytes | None:
         """Waits for SIGINT or SIGTERM."""

@@ -54,6 +54,7 @@ class JsonLines:
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """One line of stdin; what is wrong with it is answered by an `error` object."""
         own: str | None = None
+        await self._out.ready()  # who reads no answers is asked for no more questions
         try:
             if isinstance(line, TooLong):
                 raise too_long()

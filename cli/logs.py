@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sandpiper.cli.stdio import status
+from sandpiper.cli.stdio import say, status
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import private_folder
 from sandpiper.common.limits import LOG_BYTES, LOG_FILES
@@ -47,6 +47,14 @@ class LogFile(logging.handlers.RotatingFileHandler):
             super().close()
 
 
+class Stderr(logging.Handler):
+    """On stderr; a terminal that takes nothing does not hold the service up."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging."""
+        say(f"{self.format(record)}\n")
+
+
 @contextmanager
 def logging_to(file: Path, level: str, *, stderr: bool) -> Iterator[None]:
     """Sends what `sandpiper.*` logs to `file`, and to stderr too where asked. Raises SandpiperError."""
@@ -59,7 +67,7 @@ def logging_to(file: Path, level: str, *, stderr: bool) -> Iterator[None]:
             f"cannot write the log file {file}: {error.strerror or error}; name another with --log-file"
         ) from None
     if stderr:
-        handlers.append(logging.StreamHandler(sys.stderr))
+        handlers.append(Stderr())
     logger = logging.getLogger("sandpiper")
     logger.setLevel(level.upper())
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")

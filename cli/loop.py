@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -12,8 +11,10 @@ from typing import Any, Final, TypeVar
 
 from click.exceptions import Exit
 
+from sandpiper.cli.terminal import put_right
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.limits import STARVED_SAID_S
+from sandpiper.common.io.ending import SIGNALS, before_the_end, deadline, heeding
+from sandpiper.common.limits import ENDING_S, STARVED_SAID_S
 
 Result = TypeVar("Result")
 INTERRUPTED: Final = 130
@@ -29,47 +30,62 @@ def run(main: Coroutine[Any, Any, Result], *, lasting: bool = False) -> Result:
     Raises Exit on Ctrl-C, and for a reader of stdout that has gone; click would word the one with an empty line and
     take the other for a failure.
     """
+    told: list[int] = []
     try:
-        return _run(_mortal(main, lasting=lasting))
+        return _run(_mortal(main, told, lasting=lasting), told)
     except KeyboardInterrupt:
         raise Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise Exit(0) from None
 
 
-def _run(main: Coroutine[Any, Any, Result]) -> Result:
+def _run(main: Coroutine[Any, Any, Result], told: list[int]) -> Result:
     if sys.platform == "win32":
         main = _wakeful(main)
         if sys.version_info < (3, 12):
             asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
-    if sys.version_info >= (3, 12):
-        return asyncio.run(main, loop_factory=asyncio.SelectorEventLoop)
-    return asyncio.run(main)
+    forget = before_the_end(put_right())
+    try:
+        if sys.version_info >= (3, 12):
+            return asyncio.run(main, loop_factory=asyncio.SelectorEventLoop)
+        return asyncio.run(main)
+    finally:
+        forget()
+        if not told:
+            deadline.off()  # what is printed now may wait for its reader
 
 
-async def _mortal(main: Coroutine[Any, Any, Result], *, lasting: bool) -> Result:
-    """Ends by SIGTERM, or with its terminal, as by Ctrl-C: the others in a room are told goodbye."""
-    task, caught = asyncio.current_task(), list[int]()
+async def _mortal(main: Coroutine[Any, Any, Result], told: list[int], *, lasting: bool) -> Result:
+    """Ends by a signal, or with its terminal: the others in a room are told goodbye, if that can be done in time.
+
+    `told` is by which. Once it is over, the loop has until the deadline to wait for its threads.
+    """
+    task, code = asyncio.current_task(), 1
     assert task is not None
     starved = Starved(None if lasting else task.cancel)
     asyncio.get_running_loop().set_exception_handler(starved)
 
     def end(number: int) -> None:
-        caught.append(number)
+        told.append(number)
         task.cancel()
 
-    with contextlib.suppress(NotImplementedError):  # Windows
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-                asyncio.get_running_loop().add_signal_handler(number, end, number)
     try:
-        return await main
+        with heeding(end, lambda _: ENDING_S, lambda number: 128 + number, unless_ignored=SIGNALS, again=_at_once):
+            result = await main
+        code = 0
+        return result
     except asyncio.CancelledError:
-        if caught:
-            raise Exit(128 + caught[0]) from None
+        if told:
+            code = 128 + told[0]
+            raise Exit(code) from None
         if starved.ending:
             raise SandpiperError(NO_MEMORY) from None
         raise
+    except (Exit, SandpiperError) as error:
+        code = error.exit_code
+        raise
+    finally:
+        deadline.by(ENDING_S, code)
 
 
 class Starved:
@@ -91,6 +107,12 @@ class Starved:
         elif loop.time() - self._said_at >= STARVED_SAID_S:
             self._said_at = loop.time()
             log.error("%s", NO_MEMORY)
+
+
+def _at_once(number: int) -> None:
+    """A second Ctrl-C does not wait for the loop, which may be waiting for an answer to a question."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 async def _wakeful(main: Coroutine[Any, Any, Result]) -> Result:

@@ -37,6 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(_os_error(error), 1)
 
 
+def script() -> None:
+    """The process: `main`, and an end that waits for no thread."""
+    code = main()
+    if "threading" in sys.modules:  # no thread has been started without
+        from sandpiper.common.io.ending import deadline
+        from sandpiper.common.limits import ENDING_S
+
+        deadline.by(ENDING_S, code)
+    sys.exit(code)
+
+
 def _run(arguments: Sequence[str]) -> int:
     gc.set_threshold(_GARBAGE_AFTER)
     import click

@@ -80,6 +80,7 @@ async def _lines(room: Room, kind: str, receipts: Receipts) -> None:
     source = Input()
     number = 0
     while (line := await source.read()) is not None:
+        await receipts.ready()
         number += 1
         if isinstance(line, TooLong):
             receipts.fail(refused(Code.TOO_LARGE.value, f"line {number}: {too_long().text}"))
@@ -99,6 +100,11 @@ class Receipts:
         self._out = out
         self._waiting: deque[Pending] = deque()
         self._failure: SandpiperError | None = None
+
+    async def ready(self) -> None:
+        """Waits while those that have been printed are not read."""
+        if self._out is not None:
+            await self._out.ready()
 
     def add(self, pending: Pending) -> None:
         """One more is under way; those that are decided are ticked off."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import signal
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,7 +17,9 @@ import click
 
 from sandpiper.cli.settings import folders
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.ending import heeding
 from sandpiper.common.io.files import private_folder
+from sandpiper.common.limits import ENDING_SERVICE_S
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -43,17 +45,9 @@ def service_options(log_name: str) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
+def stopping_on_signals(stop: asyncio.Event, seconds: float = ENDING_SERVICE_S) -> AbstractContextManager[None]:
     """Sets `stop` on Ctrl-C, SIGTERM and a closed terminal, for a service that then exits 0."""
-    loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):  # by nohup
-            continue
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    return heeding(lambda number: stop.set(), lambda number: seconds, lambda number: 0)
 
 
 def say_ready(ready: Any, text: str, *, as_json: bool) -> None:

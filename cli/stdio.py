@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from queue import SimpleQueue
 from typing import Final, Literal
 
-from sandpiper.common.limits import LINE_BYTES, OUTPUT_BYTES
+from sandpiper.common.limits import LINE_BYTES, OUTPUT_BYTES, STATUS_BYTES, STATUS_S
 from sandpiper.common.lines import LineReader, TooLong
 
 _READ_BYTES: Final = 64 * 1024
@@ -89,6 +89,11 @@ class Output:
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self.error: OSError | None = None
         threading.Thread(target=self._write, args=(fd,), daemon=True, name="stdout").start()
+
+    @property
+    def unwritten(self) -> int:
+        """Bytes that have been taken and not written."""
+        return self._unwritten
 
     def write(self, data: bytes) -> None:
         """Takes `data`, which goes out when the loop next turns."""
@@ -161,11 +166,61 @@ async def output(fd: int = 1, *, lasting: bool = False) -> AsyncIterator[Output]
         out.close()
 
 
+class Spoken:
+    """What is said on stderr. Each line is waited for, but only for a moment, and not while an earlier one hangs."""
+
+    def __init__(self, fd: int = 2) -> None:
+        self._fd = fd
+        self._changed = threading.Condition()
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+        self._hangs = self._running = False
+
+    def say(self, data: bytes) -> None:
+        """Says it; or drops it, where nobody has listened for long."""
+        with self._changed:
+            if self._size + len(data) > STATUS_BYTES:
+                return
+            self._lines.append(data)
+            self._size += len(data)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._write, daemon=True, name="stderr").start()
+            self._changed.notify_all()
+            if not self._hangs:
+                self._hangs = not self._changed.wait_for(lambda: not self._size, STATUS_S)
+
+    def _write(self) -> None:
+        raw = _raw(self._fd, "wb")
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines)
+                data = self._lines.popleft()
+            with contextlib.suppress(OSError):
+                _write_all(raw, data)
+            with self._changed:
+                self._size -= len(data)
+                self._hangs = self._hangs and self._size > 0
+                self._changed.notify_all()
+
+
+_spoken = Spoken()
+
+
+def say(text: str) -> None:
+    """Text on stderr, beside an event loop: a terminal or a pipe that takes nothing holds nobody up."""
+    stream = sys.stderr
+    if stream is sys.__stderr__ and stream is not None:
+        _spoken.say(text.encode(stream.encoding, stream.errors or "replace"))
+    else:  # somebody collects it
+        with contextlib.suppress(OSError):
+            stream.write(text)
+            stream.flush()
+
+
 def status(text: str) -> None:
     """One line on stderr, for a person."""
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"sandpiper: {text}\n")
-        sys.stderr.flush()
+    say(f"sandpiper: {text}\n")
 
 
 def _raw(fd: int, mode: Literal["rb", "wb"]) -> io.FileIO:

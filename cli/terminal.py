@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable
 
 
 def coloured() -> bool:
@@ -15,6 +17,24 @@ def coloured() -> bool:
 
         just_fix_windows_console()
     return True
+
+
+def put_right() -> Callable[[], None]:
+    """What makes the terminal take and echo lines as it does now, if there is one."""
+    if sys.platform == "win32":
+        return lambda: None
+    import termios
+
+    try:
+        now = termios.tcgetattr(0)
+    except (termios.error, OSError):
+        return lambda: None
+
+    def put() -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, now)
+
+    return put
 
 
 def columns() -> int:

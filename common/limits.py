@@ -158,11 +158,11 @@ DESCRIPTORS_TOLD_S: Final = 60.0
 LOCAL_DESCRIPTORS: Final = 4096
 """With fewer no libzmq socket listens in the file system: at such a one libzmq ends the process when a burst takes the
 last descriptor in the moment in which it accepts. Of 4096 a burst would have to take 400 in that moment."""
-BROKER_DESCRIPTORS: Final = 53
-"""Free ones that a broker needs at its start: it takes 45, and its first member five."""
+BROKER_DESCRIPTORS: Final = 52
+"""Free ones that a broker needs at its start: it takes 44, and its first member five."""
 DISCOVERY_DESCRIPTORS: Final = 32
-MEMBER_DESCRIPTORS: Final = 41
-"""A member of a room between peers takes 29 and seven for each other one."""
+MEMBER_DESCRIPTORS: Final = 40
+"""A member of a room between peers takes 28 and seven for each other one."""
 CONTEXT_DESCRIPTORS: Final = 16
 """For anything that speaks ZeroMQ: eight, and what it connects to."""
 
@@ -410,6 +410,19 @@ ANSWER_S: Final = 5.0
 # Command line ----------------------------------------------------------------------------------------------
 OUTPUT_BYTES: Final = 1024 * 1024
 """Unwritten bytes for stdout; past it a paused reader pauses the reading from the room."""
+STATUS_BYTES: Final = 64 * 1024
+"""Unwritten bytes for stderr; past it what is said there is dropped: it was news, and nobody has read it."""
+STATUS_S: Final = 0.25
+"""A line on stderr is waited for this long, so that it comes before what is written later; then for none of them until
+the reader is back."""
+ENDING_S: Final = 10.0
+"""Goodbyes take 2 s at most, threads end at once: on the busiest of machines all is over by then, or never will be."""
+ENDING_AGAIN_S: Final = 2.0
+"""Who is told to end a second time is in a hurry."""
+ENDING_SERVICE_S: Final = 60.0
+"""A service closes its store, on a disk that others use as well."""
+ENDING_LAST_WORDS_S: Final = 0.5
+"""A process that is ended by force has this long to put its terminal right."""
 NAMES_SEEN: Final = 500
 """Nicks remembered to notice one that only looks like another; comparing costs time for each."""
 DATA_COLUMNS: Final = 200
@@ -464,8 +477,16 @@ SCREEN_MEMBERS_S: Final = 5.0
 """The members' paths and round trips are asked for this often, in the room that is looked at …"""
 SCREEN_MEMBERS_SETTLE_S: Final = 0.3
 """… and this long after somebody came or went, so that a crowd asks once."""
+SCREEN_RTT_MS: Final = 1.0
+SCREEN_RTT_SHARE: Final = 0.25
+"""A round trip that has changed by less than either is shown as it was: each of its digits would be painted again."""
 SCREEN_CLOSING_S: Final = 1.0
 """A window that has been closed leaves this long to hand over what is unsent; then it is kept as a draft."""
+SCREEN_TAKEN_S: Final = 0.5
+"""A terminal that takes nothing is waited for this long, up to three times, before it is left as it is."""
+SCREEN_WORDS_CHARS: Final = 256 * 1024
+"""What a terminal is told besides what it shows, and has not taken yet: a whole message for the clipboard fits, and in
+base64."""
 PASTE_LINES: Final = 4
 """A paste of more lines asks first."""
 DRAFT_CHARS: Final = 16_000

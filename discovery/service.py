@@ -26,7 +26,7 @@ from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.io.tasks import terminated, until_next
+from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
     DISCOVERY_DESCRIPTORS,
@@ -248,9 +248,7 @@ class Service:
         due = self.core.get_timer()
         if due is not None:
             dues.append(due)
-        now = time.monotonic()
-        rest = until_next(TICK_REST_S, now)
-        return min(max(min(dues) - now, TICK_S), rest) if dues else rest
+        return min(max(min(dues) - time.monotonic(), TICK_S), TICK_REST_S) if dues else TICK_REST_S
 
     def _clean_up(self, now: float) -> None:
         self.core.tick(now)

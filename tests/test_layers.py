@@ -89,6 +89,7 @@ SHELLS: Final = {
     "tui/terminal.py",
     "tui/timeline.py",
     "tui/when.py",
+    "tui/writer.py",
 }
 """What may touch the outside world. All else is pure: bytes and `now` in, events and frames out."""
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 import sys
 from collections.abc import Awaitable
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from rich.console import RenderableType
 from textual import events
+from textual._compositor import CompositorUpdate
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
+from textual.geometry import Region
+from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.limits import QUIT_S, SCREEN_CLOSING_S
+from sandpiper.common.io.ending import deadline, heeding
+from sandpiper.common.limits import ENDING_S, QUIT_S, SCREEN_CLOSING_S
 from sandpiper.tui import keyboard
 from sandpiper.tui.actions import BINDINGS, KEYS, Actions
 from sandpiper.tui.commands import COMMANDS, obey
@@ -37,8 +41,13 @@ _BESIDE: Final = 72
 """Columns from which the side stands beside the timeline."""
 _ROOMY: Final = 110
 _TICK_S: Final = 0.5
-_INTERRUPTED: Final = 130
-_SIGNALS: Final = ("SIGHUP", "SIGTERM", "SIGINT")
+_HANGUP: Final = 1
+"""SIGHUP, which not every system has."""
+
+
+def _patience(number: int) -> float:
+    """How long one who is ended by that signal waits for what is unsent."""
+    return SCREEN_CLOSING_S if number == _HANGUP else QUIT_S
 
 
 def _driver() -> type[Driver] | None:
@@ -90,6 +99,7 @@ class ChatApp(Actions):
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
         self.exit_status = 0
+        self._lives = False  # in a process of its own
         self.failure: SandpiperError | None = None
         """Why no room is open, if that is how it ended."""
 
@@ -97,14 +107,8 @@ class ChatApp(Actions):
 
     async def live(self) -> int:
         """Runs it; the exit status. Raises SandpiperError if it ends with no room that could be entered."""
-        loop = asyncio.get_running_loop()
-        with contextlib.ExitStack() as stack:
-            for name in _SIGNALS:
-                number = getattr(signal, name, None)
-                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                    if number is not None:
-                        loop.add_signal_handler(number, self._signalled, name)
-                        stack.callback(loop.remove_signal_handler, number)
+        self._lives = True
+        with heeding(self._signalled, lambda number: _patience(number) + ENDING_S, lambda number: 128 + number):
             try:
                 status = await self.run_async()
             finally:
@@ -115,17 +119,11 @@ class ChatApp(Actions):
 
     def hung_up(self) -> None:
         """The terminal is gone, as the one who reads from it has noticed."""
-        self._signalled("SIGHUP")
+        deadline.by(SCREEN_CLOSING_S + ENDING_S, 128 + _HANGUP)
+        self._signalled(_HANGUP)
 
-    def tick(self) -> None:
-        """Now and then. Whose window is closed is not always sent a signal."""
-        super().tick()
-        gone = getattr(self._driver, "hung_up", None)
-        if gone is not None and not self.leaving and gone():
-            self.hung_up()
-
-    def _signalled(self, name: str) -> None:
-        self._leave(_INTERRUPTED, SCREEN_CLOSING_S if name == "SIGHUP" else QUIT_S)
+    def _signalled(self, number: int) -> None:
+        self._leave(128 + number, _patience(number))
 
     async def _let_go(self) -> None:
         self._put_draft_by()
@@ -293,6 +291,27 @@ class ChatApp(Actions):
             self.close_side()
             self.composer.put(text)
 
+    # Drawing -----------------------------------------------------------------------------------------------
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """See Textual, which would write all that may have changed, and wait for the terminal to take it."""
+        show = getattr(self._driver, "show", None)
+        if show is None:
+            super()._display(screen, renderable)
+            return
+        if renderable is not None and self._running and not self._closed and not self._batch_count:
+            if not isinstance(renderable, CompositorUpdate):
+                renderable = self.screen._compositor.render_full_update()
+            scrolls = self.timeline.region if hasattr(self, "timeline") else Region()
+            show(renderable, self.screen.outer_size.clamp_offset(self.cursor_position), scrolls)
+        self.post_display_hook()
+
+    def action_redraw(self) -> None:
+        """Ctrl+L."""
+        super().action_redraw()
+        if (redraw := getattr(self._driver, "redraw", None)) is not None:
+            redraw()
+
     # Leaving -----------------------------------------------------------------------------------------------
 
     def quit(self, status: int) -> None:
@@ -327,4 +346,6 @@ class ChatApp(Actions):
             return  # a second Ctrl+C was faster
         self.exit_status, self.failure = status, failure
         self.ended = True
+        if self._lives:
+            deadline.by(ENDING_S, self.exit_status)
         self.exit(status)

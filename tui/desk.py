@@ -21,7 +21,7 @@ from sandpiper.tui.modes import Modes
 from sandpiper.tui.notify import Bells, rings
 from sandpiper.tui.offering import Offering
 from sandpiper.tui.painter import Painter
-from sandpiper.tui.people import Faces
+from sandpiper.tui.people import Faces, steadied
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.record import Entry
 from sandpiper.tui.sidebar import RoomRow, Sidebar
@@ -233,7 +233,7 @@ class Desk(App[int]):
     async def ask_members(self, tab: Tab) -> None:
         """Asks who is there, and shows it."""
         if tab.room is not None:
-            tab.members = tuple(await tab.room.members())
+            tab.members = steadied(tab.members, await tab.room.members())
             for member in tab.members:
                 self.faces.alike(member.nick)
             self.changed()

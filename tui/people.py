@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from sandpiper.common.limits import NAMES_SEEN
+from msgspec.structs import replace
+
+from sandpiper.common.limits import NAMES_SEEN, SCREEN_RTT_MS, SCREEN_RTT_SHARE
 from sandpiper.common.messages import Data, Member, Message, Whisper
 from sandpiper.common.nicks import fold, skeleton
 
@@ -25,6 +28,19 @@ _SHORT: Final = {"one-port": "one port", "line": "lines", "via": "via", "none": 
 def path_words(path: str, *, short: bool = False) -> str:
     """How messages travel, in words."""
     return (_SHORT.get(path) if short else None) or _PATHS.get(path, path)
+
+
+def steady(before: float | None, now: float | None) -> float | None:
+    """The round trip to show: as before, if it is nearly the same."""
+    if before is None or now is None or abs(now - before) > max(SCREEN_RTT_MS, SCREEN_RTT_SHARE * before):
+        return now
+    return before
+
+
+def steadied(before: Iterable[Member], now: Iterable[Member]) -> tuple[Member, ...]:
+    """Who is here now, with the round trips to show."""
+    known = {(each.from_, each.nick): each.rtt_ms for each in before}
+    return tuple(replace(each, rtt_ms=steady(known.get((each.from_, each.nick)), each.rtt_ms)) for each in now)
 
 
 class Faces:

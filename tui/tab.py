@@ -25,7 +25,7 @@ from sandpiper.peer.events import (
     Warned,
 )
 from sandpiper.tui.history import History
-from sandpiper.tui.people import path_words
+from sandpiper.tui.people import path_words, steady
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
 from sandpiper.tui.record import Entry, Record
 from sandpiper.tui.wording import GOES_ON, counted, held_up
@@ -86,6 +86,7 @@ class Tab:
         self._posts = 0
         self._task: asyncio.Task[None] | None = None
         self._nicks: dict[str, None] = {}
+        self._rtt_ms: float | None = None
 
     # Life --------------------------------------------------------------------------------------------------
 
@@ -382,7 +383,8 @@ class Tab:
             return f"{self.name}: not connected to {_place(room)}, trying again{waiting}"
         if self.held:
             return f"{self.name}: {self.held}, trying again{waiting}"
-        rtt = "" if room.rtt_ms is None else f", {room.rtt_ms:.1f} ms"
+        self._rtt_ms = steady(self._rtt_ms, room.rtt_ms)
+        rtt = "" if self._rtt_ms is None else f", {self._rtt_ms:.1f} ms"
         return f"{self.name} · {path_words(room.path)}{_at(room)}{rtt}{waiting}"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-_AT_ONCE: Final = 4096
+_AT_ONCE: Final = 16_384
 
 
 class Arrivals:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
-from sandpiper.common.io.tasks import end, until_next
+from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
     INTERFACES_S,
     LAN_ADDRESSES,
@@ -100,7 +100,7 @@ class Lan:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(until_next(INTERFACES_S, asyncio.get_running_loop().time()))
+            await asyncio.sleep(INTERFACES_S)
             await self._follow()
 
     async def _follow(self) -> None:

@@ -1,4 +1,4 @@
-"""Background tasks and threads: when they are woken, and how they end."""
+"""Background tasks and threads, and their end."""
 
 from __future__ import annotations
 
@@ -54,8 +54,3 @@ async def terminated(term: Callable[[], None]) -> None:
         term()
     else:
         await ended
-
-
-def until_next(period_s: float, now: float) -> float:
-    """Seconds until the next multiple of a period: what several parts do as often takes one wake-up."""
-    return period_s - now % period_s

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 
 from sandpiper.cli.json_lines import JsonLines
+from sandpiper.cli.stdio import output
 from sandpiper.cli.visit import Visit
+from sandpiper.common.limits import OUTPUT_BYTES
 from sandpiper.peer.events import Held, Resumed
 from tests.cli.scripted import ScriptedRoom, Typed
 
@@ -69,3 +72,35 @@ def test_requests_are_answered() -> None:
     assert [entry["type"] for entry in got] == ["joined", "members", "rooms", "nick", "error"]
     assert got[3]["text"] == "nick set to eve"
     assert (got[4]["code"], got[4]["id"]) == ("not_here", "w")
+
+
+def test_a_program_that_reads_no_answers_is_asked_for_no_more_questions() -> None:
+    read, write = os.pipe()
+    count = 50_000  # answers of 100 octets and more
+
+    async def run() -> None:
+        async with output(write) as out:
+            tongue, room = JsonLines(out), ScriptedRoom()
+
+            async def ask() -> None:
+                for _ in range(count):
+                    await tongue.take(room, b"{}")  # type: ignore[arg-type]
+
+            asking = asyncio.create_task(ask())
+            for _ in range(1000):
+                await asyncio.sleep(0)
+            assert OUTPUT_BYTES < out.unwritten < OUTPUT_BYTES + 1024
+            heard = asyncio.create_task(asyncio.to_thread(_lines, read, count))
+            await asking
+        assert await heard == count
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    os.close(read)
+    os.close(write)
+
+
+def _lines(fd: int, count: int) -> int:
+    seen = 0
+    while seen < count:
+        seen += os.read(fd, 65536).count(b"\n")
+    return seen

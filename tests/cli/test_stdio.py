@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from sandpiper.cli.stdio import Input, output
+from sandpiper.cli.stdio import Input, Spoken, output
+from sandpiper.common.limits import STATUS_BYTES
 from sandpiper.common.lines import TooLong
 
 
@@ -49,3 +50,31 @@ def test_a_reader_that_has_gone_ends_it_at_once() -> None:
     with pytest.raises(BrokenPipeError):
         asyncio.run(asyncio.wait_for(run(write), 10))
     os.close(write)
+
+
+def test_what_nobody_reads_on_stderr_holds_nobody_up_and_is_bounded() -> None:
+    read, write = os.pipe()
+    spoken = Spoken(write)
+    lines = [b"line %05d and some words more\n" % number for number in range(20_000)]
+    for line in lines:
+        spoken.say(line)  # 0.6 MB, into a pipe that takes 64 KiB
+    heard = b""
+    while not heard.endswith(b"\n") or len(heard) < STATUS_BYTES:
+        heard += os.read(read, 65536)
+    os.set_blocking(read, False)
+    while piece := _read_at_once(read):
+        heard += piece
+    assert heard == b"".join(lines)[: len(heard)]  # from the first on, and none of them in pieces
+    assert len(heard) < 200 * 1024
+    spoken.say(b"back\n")
+    os.set_blocking(read, True)
+    while not heard.endswith(b"back\n"):
+        heard += os.read(read, 65536)
+    os.close(read)
+
+
+def _read_at_once(fd: int) -> bytes:
+    try:
+        return os.read(fd, 65536)
+    except BlockingIOError:
+        return b""

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from sandpiper.common.io.tasks import end, until_next
+from sandpiper.common.io.tasks import end
 
 
 def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
@@ -38,10 +36,3 @@ def test_what_has_ended_or_fails_is_no_trouble() -> None:
         await end()
 
     asyncio.run(run())
-
-
-def test_who_waits_for_the_same_period_is_woken_together() -> None:
-    for now in (0.0, 0.5, 1.999, 2.0, 12345.678):
-        left = until_next(2.0, now)
-        assert 0 < left <= 2.0
-        assert (now + left) % 2.0 == pytest.approx(0.0, abs=1e-6) or (now + left) % 2.0 == pytest.approx(2.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.limits import HISTORY_AGAIN_S, HISTORY_BATCH, HISTORY_WAL_BYTES
+from sandpiper.common.limits import HISTORY_AGAIN_S, HISTORY_BATCH
 from sandpiper.common.messages import Data, Message
 from sandpiper.tui import history as module
 from sandpiper.tui.history import FILE, KEY, History
@@ -42,20 +42,6 @@ def test_what_is_kept_comes_back_in_order(tmp_path: Path) -> None:
         again.add("here", message)
     assert recent(again, "here") == kept
     again.close()
-
-
-def test_a_large_write_ahead_log_is_given_back(tmp_path: Path) -> None:
-    history = History(tmp_path)
-    wal = tmp_path / f"{FILE}-wal"
-    for message in messages(300, "x" * 30_000):
-        history.add("here", message)
-    recent(history, "here")
-    for message in messages(5):  # one begins the log anew
-        history.add("elsewhere", message)
-        recent(history, "elsewhere")
-    assert wal.stat().st_size <= HISTORY_WAL_BYTES
-    history.close()
-    assert not wal.exists()
 
 
 def test_the_files_say_nothing_and_are_for_their_owner(tmp_path: Path) -> None:

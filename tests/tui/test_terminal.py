@@ -2,92 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandpiper.tui.history import History
-
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals", allow_module_level=True)
 
 import fcntl
-import pty
 import struct
 import termios
 
-DEADLINE_S = 20.0
-SCRIPT = """
-import asyncio, sys
-from pathlib import Path
-from tests.tui.fake import FakeRoom, House
-from sandpiper.tui import ScreenSettings, run
-from sandpiper.tui.history import History
-async def main():
-    house = House(FakeRoom())
-    history = History(Path(sys.argv[1]))
-    return await run(house.open_room, "localhost:5000/lobby", settings=ScreenSettings(theme="dark"), history=history)
-sys.exit(asyncio.run(main()))
-"""
-RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?2004l", b"\x1b[?1000l", b"\x1b[?1003l")
-
-
-class Window:
-    """A terminal with the screen in it."""
-
-    def __init__(self, *command: str, **environment: str) -> None:
-        self.master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(self.slave)
-        self.seen = b""
-        self.process = subprocess.Popen(
-            [sys.executable, *command],
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=self.slave,
-            cwd=Path(__file__).parents[2],
-            # COLUMNS and LINES as some shells export them
-            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **environment},
-            start_new_session=True,
-        )
-
-    def types(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def until(self, wanted: bytes) -> None:
-        end = time.monotonic() + DEADLINE_S
-        while wanted not in self.seen:
-            ready = select.select([self.master], [], [], max(0.0, end - time.monotonic()))[0]
-            assert ready, f"never: {wanted!r} in {self.seen[-2000:]!r}"
-            self.seen += os.read(self.master, 65536)
-
-    def ends(self) -> int:
-        """Its exit status; reads on, so that nothing it says last holds it up."""
-        end = time.monotonic() + DEADLINE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < end, "it does not end"
-            if select.select([self.master], [], [], 0.05)[0]:
-                self.seen += os.read(self.master, 65536)
-        while select.select([self.master], [], [], 0)[0]:
-            self.seen += os.read(self.master, 65536)
-        return self.process.returncode
-
-    def close(self) -> None:
-        for end in (self.master, self.slave):
-            with contextlib.suppress(OSError):
-                os.close(end)
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+from tests.tui.window import DEADLINE_S, RESTORED, SCRIPT, Window, recalled
 
 
 @pytest.fixture
@@ -98,14 +29,6 @@ def window(tmp_path: Path) -> Iterator[Window]:
         yield window
     finally:
         window.close()
-
-
-def recalled(folder: Path, name: str) -> object:
-    history = History(folder)
-    try:
-        return history.recall(name)
-    finally:
-        history.close()
 
 
 @pytest.mark.parametrize(("keys", "status"), [(b"\x03", 130), (b"\x04", 0), (b"/quit\r", 0)])
@@ -120,7 +43,7 @@ def test_a_signal_is_as_good_as_a_key(window: Window, tmp_path: Path) -> None:
     window.types(b"half a thought")
     window.until(b"half a though")
     window.process.send_signal(signal.SIGTERM)
-    assert window.ends() == 130
+    assert window.ends() == 143
     assert termios.tcgetattr(window.slave) == window.before
     assert recalled(tmp_path, "draft localhost:5000/lobby") == "half a thought"
 
