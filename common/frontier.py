@@ -67,6 +67,10 @@ class Frontier(Generic[T]):
         self.head = max(self.head, self.seq)
         return missing, released + self._release()
 
+    def settle(self) -> None:
+        """What is not held is not known to exist after all."""
+        self.head = max([self.seq, *(last for last, _ in self._held.values())])
+
     def cap(self, last: int) -> None:
         """There is nothing beyond `last`: what is held of it goes."""
         self._held = {first: each for first, each in self._held.items() if each[0] <= last}
@@ -81,6 +85,11 @@ class Frontier(Generic[T]):
     def holding(self) -> bool:
         """Whether anything is held beyond a hole."""
         return bool(self._held)
+
+    @property
+    def held(self) -> list[T]:
+        """What is held beyond holes, in order."""
+        return [item for _, (_, item) in sorted(self._held.items(), key=lambda each: each[0])]
 
     @property
     def missing(self) -> tuple[int, int]:

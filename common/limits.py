@@ -524,7 +524,14 @@ LOG_BYTES_MOST: Final = 64 * 1024 * 1024
 UNSHOWN_BYTES: Final = 256 * 1024 * 1024
 """Envelopes that wait for a reader who has stopped; past it the oldest are shown as lost."""
 LOST_AFTER_S: Final = 5.0
-"""What all who can be asked lack is still waited for so long: somebody else may just be waking up."""
+"""What all who can be asked lack, whoever said it too, is still waited for so long: somebody else may be waking up."""
+LOST_ORPHAN_S: Final = 8.0
+"""And this long where whoever said it has fallen silent (GONE_S before that): it may be back, or who heard it."""
+LOST_ALONE_S: Final = 60.0
+"""And this long by whom nobody is heard, most likely because its own cable is out; and for what somebody has said whom
+one has never heard, while nobody that is heard has it."""
+LOST_LOOK_S: Final = 2.0
+"""How often that is looked at; a stop of the process counts for no more than this."""
 FINGERPRINT_LEAST: Final = 6
 """So much of a fingerprint says which person is meant."""
 WHISPERS_HELD: Final = 1000
@@ -593,7 +600,7 @@ HANDOVER_PRESENT: Final = 256
 HANDOVER_LETTERS: Final = 64
 """What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
 KEY_WAIT_S: Final = 15.0
-"""A member for whom a new key was not sealed has this long to be given it by another."""
+"""A member for whom a new key was not sealed has this long to be given it by another, while it hears any."""
 REKEY_COPIES: Final = 512
 REKEY_AWAY: Final = 64
 REKEY_GONE: Final = 500
@@ -604,6 +611,13 @@ EPOCH_ASKED: Final = 64
 CAPACITY: Final = 64
 """Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
 CAPACITY_MOST: Final = 256
+REUNITE_S: Final = 5.0
+"""Who has a lease of our room, and was not heard for so long, may not know of us. It is written to then, and again
+after twice that, and so on …"""
+REUNITE_TRIES: Final = 6
+"""… so often: within five minutes."""
+REUNITE_AT_ONCE: Final = 4
+"""And to so many a second: in a large room on busy machines everybody may be slow to be heard."""
 GUESSES: Final = 10
 """Wrong codes until the room takes another one by itself."""
 GENERATIONS: Final = 100_000

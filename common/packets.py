@@ -228,6 +228,11 @@ def for_room(packet: bytes) -> bytes | None:
     raise Refusal(Code.INVALID, "not a packet: its kind")
 
 
+def is_for_room(body: bytes) -> bool:
+    """Whether a letter, which else is a map, is a packet for the room."""
+    return body[:1] == _TO_ROOM
+
+
 def sender(packet: bytes) -> bytes:
     """Whom a packet for one says it is from."""
     return packet[1:_HEAD]

@@ -90,6 +90,11 @@ class Repair(Generic[T]):
         if self.frontier.gap:
             self._ask(now)
 
+    def look_again(self, at: float) -> None:
+        """Asks again by then, or earlier; to be called after it has asked."""
+        if self._due is not None:
+            self._due = min(self._due, at)
+
     def page(self, after: int, start: int, head: int, entries: Sequence[tuple[int, int, T]], now: float) -> Repaired[T]:
         """The answer to a fetch above `after`: the log begins at `start`, stands at `head`, and these come next.
 

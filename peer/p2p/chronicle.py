@@ -35,11 +35,13 @@ def fork_of(one: Envelope, other: Envelope) -> int | None:
 
 
 class Chronicle:
-    """One member's. `arrived` are the sessions of whom something has come, to be acknowledged; `cheats` are known."""
+    """One member's. `arrived` are the sessions of whom something has come, in that order, to be acknowledged; `cheats`
+    are known.
+    """
 
     def __init__(self, member: Member) -> None:
         self._member = member
-        self.arrived: set[bytes] = set()
+        self.arrived: dict[bytes, None] = {}
         self.cheats: set[bytes] = set()
         self._proofs: Counter[bytes] = Counter()
         self._deed_clock = 0
@@ -51,7 +53,7 @@ class Chronicle:
             if found is None:
                 self._lose(each)
                 continue
-            self.arrived.add(each.session)
+            self.arrived[each.session] = None
             if found.stream == TALK:
                 self._member.talk.heard(found)
             else:

@@ -278,7 +278,9 @@ class P2PEngine:
     def cards(self, point: Rendezvous, cards: list[PeerCard]) -> None:
         """The points: members' cards."""
         if self._core is not None:
-            self._outlook.leased[point] = {self._core.gossip.lease_card(each.blob) for each in cards}
+            leased = {each.mailbox: self._core.gossip.lease_card(each.blob) for each in cards}
+            self._outlook.leased[point] = set(leased.values())
+            self._core.reunion.leased(point, leased, time.monotonic())
             self._core.presence.lease(self._outlook.there())
             self._stir()
             self.turn()
@@ -306,6 +308,7 @@ class P2PEngine:
         outs, core.outs = core.outs, []
         for out in outs:
             self._ways.send(core, out)
+        self._write(core)
         self._answer(core)
         if self._late and any(isinstance(event, Received) and not event.own for event in core.events):
             for peer in list(self._late):  # nobody says anything before having come
@@ -315,6 +318,12 @@ class P2PEngine:
         self._turned()
         self._set_clock()
         self.moved.set()
+
+    def _write(self, core: Core) -> None:
+        letters, core.reunion.letters = core.reunion.letters, []
+        for point, mailbox, packet in letters:
+            if isinstance(point, Rendezvous):
+                point.post(mailbox, packet)
 
     def _carry_out(self, command: object) -> None:
         core = self.core

@@ -73,9 +73,9 @@ def join(
 ) -> Room:
     """The room of that code, to be entered with `async with`.
 
-    `quiet` enters unannounced; of the messages that are there the newest `backlog` come first, or all. With
-    `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable, TrustError,
-    Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
+    `quiet` enters unannounced; of the messages that are there the newest `backlog` come before what else is heard, or
+    all. With `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable,
+    TrustError, Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
     """
     parsed = parse_code(code) if isinstance(code, str) else code
     return _room(

@@ -283,7 +283,7 @@ class Gossip:
         for stand in (Frontier(session, TALK, bye.talk, b""), Frontier(session, DEEDS, bye.deeds, b"")):
             if stand.seq > replica.head(session, stand.stream):
                 replica.claims(session, [stand], self._member.now)
-        replica.forget(session)
+        replica.forget(session, self._member.now)
 
     # What one says -----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ _COMPACT_AT = 1024
 
 
 class Log:
-    """`start` is the first seq that is still held, `head` the last; `hash` the last envelope's."""
+    """`start` is the first seq that has not been let go, `head` the last; `hash` the last envelope's."""
 
     __slots__ = ("_envelopes", "_firsts", "_gone", "bytes", "hash", "head", "start")
 
@@ -30,8 +30,6 @@ class Log:
 
     def append(self, envelope: Envelope) -> None:
         """The next one; its place has been checked."""
-        if self.last is None:
-            self.start = envelope.first
         self._envelopes.append(envelope)
         self._firsts.append(envelope.first)
         self.head, self.hash = envelope.last, envelope.hash

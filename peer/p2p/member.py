@@ -27,6 +27,7 @@ from sandpiper.peer.p2p.outputs import Command, NewEpoch, Out, Settings
 from sandpiper.peer.p2p.peers import Peer, Way
 from sandpiper.peer.p2p.presence import Presence
 from sandpiper.peer.p2p.replica import Replica
+from sandpiper.peer.p2p.reunion import Reunion
 from sandpiper.peer.p2p.rule import Rule
 from sandpiper.peer.p2p.sponsor import Knows, Missed, Sponsor
 from sandpiper.peer.p2p.talk import Talk
@@ -37,8 +38,8 @@ _UNKNOWN_EPOCH_S = 1.0
 
 
 class Member:
-    """Made by entry.found_room or entry.enter_room. Take `outs`, `commands`, `events`, `answers` and the sponsor's
-    letters after each call; `broken` says that it cannot go on.
+    """Made by entry.found_room or entry.enter_room. Take `outs`, `commands`, `events`, `answers` and the letters
+    of `sponsor` and `reunion` after each call; `broken` says that it cannot go on.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Member:
         self.strangers = 0
         self.presence = Presence(self)
         self.gossip = Gossip(self, now)
+        self.reunion = Reunion(self)
         self.chronicle = Chronicle(self)
         self.whispering = Whispering(self)
         self.talk = Talk(keyring, replica, run, self.events, self.presence.called, now)
@@ -80,7 +82,7 @@ class Member:
         self._held = False
         self._asked_epoch_at = float("-inf")
         self._asked_epoch_of = 0
-        replica.reach_by(self.presence.reachable)
+        replica.reach_by(self.presence.reachable, self.presence.ended, self.presence.met)
 
     @property
     def session(self) -> bytes:
@@ -145,9 +147,14 @@ class Member:
                 self.presence.heard(peer, way, now)
                 _PAIRS[type(said)](self, peer, said, now)
         elif isinstance(said, Shout):
-            self.chronicle.accept(self.replica.take(said.envelopes, now))
+            self.take_in(said, now)
         elif isinstance(said, Signed):
             self.gossip.receive(said, way, now, curve)
+
+    def take_in(self, shout: Shout, now: float) -> None:
+        """Envelopes that were pushed. A deed may say whose the next one is, so one after the other."""
+        for raw in shout.envelopes:
+            self.chronicle.accept(self.replica.take([raw], now))
 
     def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
         """It speaks by a key that we do not know: its owners' deeds will tell. By a relay it may be anybody."""
@@ -213,6 +220,7 @@ class Member:
     def settle(self, now: float) -> None:
         """To be called after each batch of packets: acknowledges, asks, shows."""
         self.now = now
+        self.chronicle.accept(self.replica.ready())
         for session in self.chronicle.arrived:
             peer = self.presence.peers.get(session)
             if peer is not None:
@@ -232,11 +240,12 @@ class Member:
     def _show(self) -> None:
         if self._held:
             return
-        backlog = bool(self._backlog)
+        backlog, wall = bool(self._backlog), int(self.wall())
         if backlog and not self._backlog_done():
+            self.talk.show_own(self.room_name, self.presence.fingerprint_of, wall)
             return
         self._backlog = {}
-        self.talk.show(self.room_name, self.presence.fingerprint_of, int(self.wall()), EVENTS_WAITING, backlog)
+        self.talk.show(self.room_name, self.presence.fingerprint_of, wall, EVENTS_WAITING, backlog)
 
     def _backlog_done(self) -> bool:
         if self.now >= self._backlog_until:
@@ -256,8 +265,11 @@ class Member:
     # Admission ----------------------------------------------------------------------------------------
 
     def letter(self, mailbox: bytes, body: bytes, now: float) -> None:
-        """A letter to our mailbox, from somebody who wants in."""
+        """A letter to our mailbox, from somebody who wants in, or is in and was not heard of."""
         self.now = now
+        if packets.is_for_room(body):
+            self.reunion.receive(body, now)
+            return
         try:
             letter = knock.decode_letter(body)
         except Refusal:
@@ -301,7 +313,8 @@ class Member:
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
         timers = [self.gossip.get_timer(), *self.whispering.get_timers(), *self.rule.get_timers()]
-        timers += [due for due in (self.replica.get_timer(), self.sponsor.get_timer()) if due is not None]
+        some = (self.replica.get_timer(), self.sponsor.get_timer(), self.reunion.get_timer())
+        timers += [due for due in some if due is not None]
         if self._backlog and not self._held:
             timers.append(self._backlog_until)
         return min(timers)
@@ -314,6 +327,7 @@ class Member:
         self.rule.handle_timer(now)
         self.whispering.handle_timer(now)
         self.gossip.handle_timer(now)
+        self.reunion.handle_timer(now)
         self.settle(now)
 
 

@@ -391,11 +391,15 @@ class Points:
         raise AssertionError("unreachable")
 
     async def lease(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
-        """Joins the room's group at every service. Raises Refusal when none takes us."""
+        """Joins the room's group at every service, at once or as soon as it can be. Raises Refusal when all refuse."""
         self._lease = _Lease(nameplate, registration, blob)
         self._moved.set()
+        for point in self.all:
+            if not point.up:
+                self._want_at(point)
         refusals = [each for point in self.up() if (each := await self._claim_at(point)) is not None]
-        if refusals and len(refusals) == len(self.up()):
+        passing = any(refusal.code in (Code.CLOSING, Code.RATE) for refusal in refusals)
+        if refusals and not passing and len(refusals) == len(self.up()):
             raise refusals[0]
 
     async def _claim_at(self, point: Rendezvous) -> Refusal | None:
@@ -406,8 +410,14 @@ class Points:
             await point.claim(lease.nameplate, lease.registration, lease.blob, fresh=False)
         except Refusal as refusal:
             self.trouble[point.address] = refusal.text
+            self._want_at(point)
             return refusal
         return None
+
+    def _want_at(self, point: Rendezvous) -> None:
+        """A service that has just gone, or is busy, is no reason to have no lease there for ever."""
+        if self._lease is not None:
+            point.want(self._lease.nameplate, self._lease.registration, self._lease.blob)
 
     def update(self, blob: bytes) -> None:
         """Our card is this from now on."""

@@ -103,7 +103,7 @@ class Presence:
         self.away.add(Row(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left))
         member.keyring.part(session)
         member.whispering.forget(session)
-        member.replica.forget(session)
+        member.replica.forget(session, member.now)
         if self.peer_of(peer.keys.curve) is None:
             member.commands.append(Drop(session, peer.keys.curve))
 
@@ -137,7 +137,7 @@ class Presence:
     def lease(self, sessions: set[bytes]) -> None:
         """These are there, as discovery services say now."""
         self.leased = sessions
-        for session in sessions:
+        for session in sorted(sessions):
             self.wake(session)
 
     def at_relay(self, address: bytes) -> None:
@@ -207,6 +207,18 @@ class Presence:
         """Whether it can be asked for what it has."""
         peer = self.peers.get(session)
         return peer is not None and (peer.here or peer.state is State.EXPECTED)
+
+    def ended(self, session: bytes) -> bool:
+        """Whether it has said goodbye, or was removed."""
+        row = self.away.get(session)
+        if row is not None:
+            return row.left
+        return session not in self.peers and session != self._member.session
+
+    def met(self, session: bytes) -> bool:
+        """Whether it has ever said something of itself."""
+        known = self.peers.get(session) or self.away.get(session)
+        return known is not None and known.said > 0
 
     def heard(self, peer: Peer, way: Way, now: float) -> None:
         """A sign of life."""
@@ -279,7 +291,7 @@ class Presence:
         """It is gone, and sought from now on; unless nobody has ever said where it is."""
         peer.gone_at = now
         peer.deserted = peer.heard_at == NEVER and peer.card is None
-        self._member.replica.forget(peer.keys.session)
+        self._member.replica.forget(peer.keys.session, now)
         self._member.commands.append(Reach(peer.keys.session))
         if peer.announced:
             self._tell(peer, "leave", "is gone: no sign of life")

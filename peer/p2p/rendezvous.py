@@ -142,6 +142,11 @@ class Rendezvous:
             raise _refusal(reply)
         return reply
 
+    def want(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
+        """A claim failed that is to be made again, until it is granted."""
+        self._tenancy.want(nameplate, registration, blob, time.monotonic())
+        self._set_clock()
+
     def update(self, blob: bytes) -> None:
         """Our card is this from now on."""
         self._tenancy.update(blob, time.monotonic())

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
 from sandpiper.common import envelope as envelopes
 from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Refusal
-from sandpiper.common.frontier import Frontier
 from sandpiper.common.limits import (
     DEEDS_MOST,
     HANDOVER_BYTES,
@@ -26,55 +24,17 @@ from sandpiper.common.limits import (
     LOG_BYTES_MOST,
     LOG_ENTRIES,
     LOST_AFTER_S,
+    LOST_ALONE_S,
+    LOST_LOOK_S,
+    LOST_ORPHAN_S,
     PULLED_BYTES,
 )
 from sandpiper.common.packets import Frontier as Stand
 from sandpiper.common.packets import Page, Pull
-from sandpiper.common.repair import Repair
+from sandpiper.common.repair import State as Repairing
 from sandpiper.peer.p2p.log import Log
 from sandpiper.peer.p2p.standing import Name, Standing
-
-_FOR_EVER: Final = 1 << 62
-
-
-@dataclass(slots=True)
-class Track:
-    """One log and how it is followed. `claims`: who says to have more of it than we do, up to where.
-
-    `ends`: where it may go to, by a removal; `forks`: by a proof that there are two of it.
-
-    `marks` are where it stood at moments after which it moved on (see `Replica.moment`).
-
-    `lacking` are those asked in vain for what comes next, each with where its copy begins; `bare_at` is since when
-    these are all that can be asked.
-    """
-
-    log: Log
-    repair: Repair[Envelope]
-    claims: dict[bytes, int] = field(default_factory=dict)
-    lacking: dict[bytes, int] = field(default_factory=dict)
-    asked: bytes = b""
-    ends: int = _FOR_EVER
-    forks: int = _FOR_EVER
-    stopped: bool = False
-    marks: list[tuple[int, int]] = field(default_factory=list)
-    held_bytes: int = 0
-    bare_at: float | None = None
-
-    @property
-    def limit(self) -> int:
-        """Its last entry that may count."""
-        return min(self.ends, self.forks)
-
-    def cap(self) -> None:
-        """What lies beyond the limit is not waited for, nor held."""
-        self.repair.frontier.cap(self.limit)
-
-    def append(self, envelope: Envelope, moment: int) -> None:
-        """The next of the log; where it stood until now is kept, if nothing has moved it since that moment."""
-        if not self.marks or self.marks[-1][0] < moment:
-            self.marks.append((moment, self.log.head))
-        self.log.append(envelope)
+from sandpiper.peer.p2p.track import FOR_EVER, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +48,9 @@ class Accepted:
 
 
 class Replica:
-    """`me` is whose own logs are written here. `pulls` and `proofs` are to be taken by the owner after each call."""
+    """`me` is whose own logs are written here. `pulls`, `proofs` and what `ready` gives are to be taken by the owner
+    after each call; what returns something gives that too, so that nothing overtakes what came before it.
+    """
 
     def __init__(self, me: bytes, room: bytes) -> None:
         self.room = room
@@ -99,15 +61,22 @@ class Replica:
         self.standing = Standing(self.tracks)
         self._me = me
         self._reachable: Callable[[bytes], bool] = lambda session: True
+        self._left: Callable[[bytes], bool] = lambda session: False
+        self._met: Callable[[bytes], bool] = lambda session: True
         self._asked: dict[int, tuple[Name, bytes, int]] = {}
+        self._ready: list[Accepted] = []
         self._r = 0
         self._moment = 0
         self._holed: dict[Name, Track] = {}  # those whose repair has a timer
         self._claimed: dict[bytes, set[Name]] = {}  # in which logs a source's claims are
 
-    def reach_by(self, reachable: Callable[[bytes], bool]) -> None:
-        """`reachable` says whether a session can be asked now."""
-        self._reachable = reachable
+    def reach_by(
+        self, reachable: Callable[[bytes], bool], left: Callable[[bytes], bool], met: Callable[[bytes], bool]
+    ) -> None:
+        """`reachable` says whether a session can be asked now, `left` whether it has ended and will say no more, `met`
+        whether it was ever heard.
+        """
+        self._reachable, self._left, self._met = reachable, left, met
 
     # Logs --------------------------------------------------------------------------------------------------
 
@@ -115,12 +84,12 @@ class Replica:
         """A session is known from now on."""
         for stream in (TALK, DEEDS):
             if (session, stream) not in self.tracks:
-                self.tracks[session, stream] = _track(1)
+                self.tracks[session, stream] = Track.beginning(1)
 
     def start_talk(self, session: bytes, start: int) -> None:
         """What a session said before `start` is not for us."""
         self.open(session)
-        self._begin((session, TALK), _track(start))
+        self._begin((session, TALK), Track.beginning(start))
 
     def _begin(self, name: Name, track: Track) -> None:
         self.tracks[name] = track
@@ -132,7 +101,7 @@ class Replica:
         for name, track in list(self.tracks.items()):
             if name[1] == TALK and track.log.last is None:
                 claims = track.claims
-                self._begin(name, _track(track.repair.frontier.head + 1))
+                self._begin(name, Track.beginning(track.repair.frontier.head + 1))
                 self.tracks[name].claims = claims
 
     def end(self, session: bytes, talk: int, deeds: int) -> None:
@@ -148,8 +117,8 @@ class Replica:
         """The removal does not count after all."""
         for stream in (TALK, DEEDS):
             track = self.tracks.get((session, stream))
-            if track is not None and track.ends != _FOR_EVER:
-                track.ends = _FOR_EVER
+            if track is not None and track.ends != FOR_EVER:
+                track.ends = FOR_EVER
                 self.standing.moved((session, stream))
 
     def moment(self) -> int:
@@ -203,31 +172,33 @@ class Replica:
 
     def take(self, raws: Iterable[bytes], now: float) -> list[Accepted]:
         """Envelopes that were pushed; those that can be accepted now, in order. Rubbish is counted."""
-        accepted: list[Accepted] = []
         for raw in raws:
             envelope = self._read(raw)
             track = self._place(envelope) if envelope is not None else None
             if envelope is None or track is None:
                 continue
-            accepted += self._push(track, envelope)
+            self._push(track, envelope)
             if not track.stopped:
                 track.repair.noticed(now)
                 self._mind((envelope.session, envelope.stream), track)
-        return accepted
+        return self.ready()
 
-    def _push(self, track: Track, envelope: Envelope) -> list[Accepted]:
+    def ready(self) -> list[Accepted]:
+        """What has been accepted, or given up, and was not taken yet: in the order of each log."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _push(self, track: Track, envelope: Envelope) -> None:
         frontier = track.repair.frontier
         if envelope.first != frontier.seq + 1:
             if track.held_bytes + len(envelope.raw) > HELD_BYTES:
                 frontier.head = max(frontier.head, envelope.last)
-                return []  # what closes the hole will bring it again
+                return  # what closes the hole will bring it again
             track.held_bytes += len(envelope.raw)
-        accepted: list[Accepted] = []
         for each in frontier.push(envelope.first, envelope, envelope.last):
-            accepted += self._accept(track, each)
+            self._accept(track, each)
         if not frontier.holding:
             track.held_bytes = 0
-        return accepted
 
     def _read(self, raw: bytes) -> Envelope | None:
         try:
@@ -262,22 +233,22 @@ class Replica:
             return None
         return track if envelope.first > track.repair.frontier.seq else None
 
-    def _accept(self, track: Track, envelope: Envelope) -> list[Accepted]:
+    def _accept(self, track: Track, envelope: Envelope) -> None:
         last = track.log.last
         if track.stopped or envelope.last > track.limit:
-            return []
+            return
         if last is not None and envelopes.conflict(last, envelope):
             self.proofs.append((last, envelope))
             self.stop(envelope.session)
             if envelope.stream == DEEDS:
                 self.fork(envelope.session, last.first)
-            return []
+            return
         track.append(envelope, self._moment)
         self.standing.moved((envelope.session, envelope.stream))
         track.lacking.clear()
-        track.bare_at = None
+        track.helped()
         self._trim(track, envelope.stream)
-        return [Accepted(envelope, envelope.session, envelope.stream)]
+        self._ready.append(Accepted(envelope, envelope.session, envelope.stream))
 
     def _trim(self, track: Track, stream: int) -> None:
         if stream == TALK:
@@ -289,33 +260,41 @@ class Replica:
         """What a member says to have."""
         claimed = self._claimed.setdefault(source, set())
         for stand in stands:
-            track = self.tracks.get((stand.session, stand.stream))
-            if track is None or track.stopped or stand.seq > _FOR_EVER:
+            name = (stand.session, stand.stream)
+            track = self.tracks.get(name)
+            if track is None or track.stopped or stand.seq > FOR_EVER:
                 continue
+            if track.claims.get(source, 0) <= track.repair.frontier.seq < stand.seq:
+                track.lacking.pop(source, None)  # when it was asked it did not say to have what comes next
             if stand.seq > track.repair.frontier.seq:
                 track.claims[source] = stand.seq
-                claimed.add((stand.session, stand.stream))
+                claimed.add(name)
             else:  # of no use, now or later
                 track.claims.pop(source, None)
-                claimed.discard((stand.session, stand.stream))
+                claimed.discard(name)
             if stand.session == self._me:
                 continue
             mine = track.log.hash_at(stand.seq)
             if mine is not None and mine != stand.hash:
                 # It holds another history: its envelope there, beside ours, proves who cheats.
-                self._ask((stand.session, stand.stream), source, stand.seq - 1)
+                self._ask(name, source, stand.seq - 1)
             elif stand.seq > track.repair.frontier.seq:
                 # Only as far as somebody could be asked for it; a false claim costs its maker a few requests.
                 track.repair.reaches(min(stand.seq, track.limit), now)
-                self._mind((stand.session, stand.stream), track)
-            track.lacking.pop(source, None) if stand.seq <= track.log.head else None
+                if not track.asked and source not in track.lacking and track.repair.state is Repairing.FETCHING:
+                    track.repair.hurry(now)  # nobody could be asked until now
+                    self._fetch(name, track, now)
+                self._mind(name, track)
 
-    def forget(self, source: bytes) -> None:
+    def forget(self, source: bytes, now: float) -> None:
         """A member has gone: it cannot be asked."""
-        for name in self._claimed.pop(source, set()).union(self._holed):
+        for name in sorted(self._claimed.pop(source, set()).union(self._holed)):
             track = self.tracks[name]
             track.claims.pop(source, None)
             track.lacking.pop(source, None)
+            if track.asked == source:
+                track.asked = b""
+                track.repair.look_again(now)
 
     # Repair ------------------------------------------------------------------------------------------------
 
@@ -337,16 +316,10 @@ class Replica:
             track.claims.clear()
 
     def handle_timer(self, now: float) -> list[Accepted]:
-        """Asks for what is missing; what had to be given up."""
-        given_up: list[Accepted] = []
+        """Asks for what is missing; what had to be given up, and what follows it."""
         for name, track in list(self._holed.items()):
             due = track.repair.get_timer()
             if due is None or now < due or track.stopped:
-                continue
-            if not self._claimed_beyond(track):
-                track.asked = b""
-                track.repair.interrupted()  # until somebody who has it is here
-                self._mind(name, track)
                 continue
             if track.asked:
                 # It did not answer: somebody else is to be asked, if there is anybody.
@@ -355,14 +328,9 @@ class Replica:
                 if self._source(name, track, track.repair.frontier.seq) is None:
                     track.lacking = {each: start for each, start in track.lacking.items() if start}
             track.repair.handle_timer(now)
-            given_up += self._fetch(name, track, now)
+            self._fetch(name, track, now)
             self._mind(name, track)
-        return given_up
-
-    def _claimed_beyond(self, track: Track) -> bool:
-        """Whether anybody who can be asked says to have what comes next."""
-        after = track.repair.frontier.seq
-        return any(seq > after and each != self._me and self._reachable(each) for each, seq in track.claims.items())
+        return self.ready()
 
     def ask_again(self, source: bytes, now: float) -> None:
         """A member hears us from now on, or we it: what it was asked before, or its answer, never arrived."""
@@ -371,6 +339,7 @@ class Replica:
                 track.asked = b""
                 track.repair.hurry(now)
                 self._fetch(name, track, now)
+                self._mind(name, track)
 
     def hurry(self, now: float) -> None:
         """Known holes, such as history: no use in waiting."""
@@ -378,33 +347,71 @@ class Replica:
             if track.repair.frontier.gap and not track.stopped and not track.asked:
                 track.repair.hurry(now)
                 self._fetch(name, track, now)
+                self._mind(name, track)
 
-    def _fetch(self, name: Name, track: Track, now: float) -> list[Accepted]:
+    def _fetch(self, name: Name, track: Track, now: float) -> None:
         fetch, track.repair.fetch = track.repair.fetch, None
         if fetch is None:
-            return []
+            return
         source = self._source(name, track, fetch.after)
         if source is not None:
+            track.hole.pause()
             track.asked = source
             self._ask(name, source, fetch.after)
-            return []
-        starts = [start for start in track.lacking.values() if start > fetch.after + 1]
-        everyone_lacks = starts and all(
-            track.lacking.get(each, 0) > fetch.after + 1 for each in track.claims if self._reachable(each)
-        )
-        if everyone_lacks:
-            track.bare_at = now if track.bare_at is None else track.bare_at
-            return self._give_up(name, track, min(starts) - 1) if now - track.bare_at >= LOST_AFTER_S else []
-        track.bare_at = None
-        track.lacking = {each: start for each, start in track.lacking.items() if start > fetch.after + 1}
-        return []
+        else:
+            self._miss(name, track, fetch.after, now)
+
+    def _miss(self, name: Name, track: Track, after: int, now: float) -> None:
+        """Nobody whom one could ask says to have what comes next, unless it has said so and could not give it.
+
+        Before anything is given up, everybody is asked, and that somebody comes who has it is waited for. Deeds are
+        never given up: whoever was let in by one has those before it.
+        """
+        if any(track.lacking.get(each, 0) <= after + 1 for each in self._able(track, after)):
+            track.helped()
+            track.lacking = {each: start for each, start in track.lacking.items() if start > after + 1}
+            return
+        hole, patience_s = track.hole, self._patience(name, track, after, now)
+        hole.look(now, waits=patience_s != FOR_EVER)
+        for each in hole.call(self._here(), patience_s):
+            self._ask(name, each, after)
+        if not hole.over(patience_s):
+            track.repair.look_again(now + LOST_LOOK_S)
+        elif name[1] == TALK and track.repair.frontier.holding:
+            self._give_up(name, track, track.repair.frontier.missing[1], now)
+        else:
+            track.repair.frontier.settle()
+            track.repair.interrupted()
+            track.lacking.clear()
+            track.helped()
+
+    def _patience(self, name: Name, track: Track, after: int, now: float) -> float:
+        here, origin = self._here(), name[0]
+        if not here:
+            return LOST_ALONE_S
+        if origin in here and origin not in track.lacking:
+            return FOR_EVER  # it will say itself, or be gone
+        again = now - track.gave_up_at < LOST_ORPHAN_S
+        if again and all(each in track.lacking for each in here):
+            return 0.0  # the hole before this one has been waited for, and everybody has been asked for this one
+        # Whoever is beyond the hole has given it up before us.
+        if again or origin in track.lacking or self._left(origin) or self._able(track, after):
+            return LOST_AFTER_S
+        # A newcomer who has not even heard whose history this is may be cut off with others like it.
+        return LOST_ORPHAN_S if self._met(origin) else LOST_ALONE_S
+
+    def _here(self) -> list[bytes]:
+        """Whom one could ask."""
+        return [each for each, stream in self.tracks if stream == DEEDS and each != self._me and self._reachable(each)]
+
+    def _able(self, track: Track, after: int) -> list[bytes]:
+        """Who says to have what comes next, and can be asked."""
+        return [
+            each for each, seq in track.claims.items() if seq > after and each != self._me and self._reachable(each)
+        ]
 
     def _source(self, name: Name, track: Track, after: int) -> bytes | None:
-        able = [
-            each
-            for each, seq in track.claims.items()
-            if seq > after and each not in track.lacking and each != self._me and self._reachable(each)
-        ]
+        able = [each for each in self._able(track, after) if each not in track.lacking]
         if name[0] in able:
             return name[0]
         return max(able, key=lambda each: (track.claims[each], each), default=None)
@@ -416,14 +423,17 @@ class Replica:
             del self._asked[next(iter(self._asked))]
         self.pulls.append((source, Pull(self._r, name[0], name[1], after)))
 
-    def _give_up(self, name: Name, track: Track, seq: int) -> list[Accepted]:
+    def _give_up(self, name: Name, track: Track, seq: int, now: float) -> None:
+        track.gave_up_at = now
         lost, released = track.repair.frontier.skip(seq)
         track.lacking.clear()
-        track.bare_at = None
-        accepted = [Accepted(None, name[0], name[1], lost)] if lost else []
+        track.helped()
+        if lost:
+            self._ready.append(Accepted(None, name[0], name[1], lost))
         for each in released:
-            accepted += self._accept(track, each)
-        return accepted
+            self._accept(track, each)
+        if track.repair.frontier.gap:
+            track.repair.look_again(now)
 
     def page(self, source: bytes, page: Page, now: float) -> list[Accepted]:
         """The answer to a pull; what can be accepted now, in order."""
@@ -434,35 +444,41 @@ class Replica:
         if track.asked == source:
             track.asked = b""
         before = track.repair.frontier.seq
-        accepted = self._unfold(track, page, now)
+        self._unfold(track, page)
         if not track.stopped:
-            accepted += self._go_on(name, track, source, page, after, before, now)
+            self._go_on(name, track, source, page, after, before, now)
             self._mind(name, track)
-        return accepted
+        return self.ready()
 
-    def _go_on(
-        self, name: Name, track: Track, source: bytes, page: Page, after: int, before: int, now: float
-    ) -> list[Accepted]:
+    def _go_on(self, name: Name, track: Track, source: bytes, page: Page, after: int, before: int, now: float) -> None:
         """What is to be asked after a page, if it did not fill the hole."""
         if not track.repair.frontier.gap:
             track.repair.page(after, 0, track.log.head, (), now)
-            return []
+            return
         if track.repair.frontier.seq == before:
-            track.lacking[source] = max(page.start, 0)
+            track.lacking[source] = self._offered(page, after)
+            if not page.envelopes and page.head <= after and source in track.claims:
+                # Somebody else may have said that it has more, or it has by now: it will say so itself.
+                del track.claims[source]
+                self._claimed[source].discard(name)
         track.repair.hurry(now)
-        return self._fetch(name, track, now)
+        self._fetch(name, track, now)
 
-    def _unfold(self, track: Track, page: Page, now: float) -> list[Accepted]:
-        accepted: list[Accepted] = []
+    def _unfold(self, track: Track, page: Page) -> None:
         for raw in page.envelopes:
             envelope = self._read(raw)
             if envelope is None or (envelope.session, envelope.stream) != (page.session, page.stream):
                 continue
             wanting = self._place(envelope)
-            if wanting is None:
-                continue
-            accepted += self._push(track, envelope)
-        return accepted
+            if wanting is not None:
+                self._push(track, envelope)
+
+    def _offered(self, page: Page, after: int) -> int:
+        """The first seq that a member can give who was asked for what comes after `after`; 0 if that is not told."""
+        if not page.envelopes:
+            return FOR_EVER
+        firsts = [each.first for raw in page.envelopes if (each := self._read(raw)) is not None and each.last > after]
+        return min(firsts, default=0)
 
     def ask_on(self, name: Name, source: bytes) -> None:
         """Asks for what comes after what is here, whether or not anything is known to."""
@@ -478,8 +494,8 @@ class Replica:
         log = track.log
         start = max(log.start, floor + 1)
         found = log.after(max(pull.after, start - 1), PULLED_BYTES)
+        if not found:
+            # Beyond a hole that is everybody's there is something all the same.
+            found = [each for each in track.repair.frontier.held if each.first > max(pull.after, floor)]
+            found = found[: max(1, PULLED_BYTES // max(len(each.raw) for each in found))] if found else []
         return Page(pull.r, pull.session, pull.stream, start, log.head, [each.raw for each in found])
-
-
-def _track(start: int) -> Track:
-    return Track(Log(start), Repair(Frontier(start - 1)))

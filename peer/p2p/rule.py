@@ -59,7 +59,7 @@ class Rule:
         self._made: dict[bytes, Epoch] = {}
         self._floors: dict[bytes, int] = {}
         self._epoch_began = 0
-        self._lacking: tuple[bytes, float] | None = None
+        self._lacking: tuple[bytes, int] | None = None  # the epoch, and how often somebody who is here was asked
         self._ask_at = 0.0
 
     # The code ----------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Rule:
         if epoch is not None:
             self._take(epoch)
         elif self._lacking is None or self._lacking[0] != self._member.ledger.state.epoch:
-            self._lacking = (self._member.ledger.state.epoch, self._member.now)
+            self._lacking = (self._member.ledger.state.epoch, 0)
             self._ask_at = self._member.now
 
     def _key(self) -> Epoch | None:
@@ -232,10 +232,12 @@ class Rule:
         member = self._member
         if self._lacking is None or member.broken is not None or now < self._ask_at:
             return
-        name, since = self._lacking
-        if now - since > KEY_WAIT_S:
+        name, asked = self._lacking
+        if asked * BEACON_S > KEY_WAIT_S:
             member.broken = Rejected("the room has a new key that this session did not get; join again")
             return
+        # While the process is stopped, or its cable out, nobody can have answered.
+        self._lacking = (name, asked + any(peer.here for peer in member.peers.values()))
         self._ask_at = now + BEACON_S
         for peer in member.peers.values():
             member.say_to(peer, packets.Want(name))

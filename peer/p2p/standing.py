@@ -16,7 +16,7 @@ from sandpiper.common.limits import STANDS, STANDS_MOVED, STANDS_S
 from sandpiper.common.packets import Frontier
 
 if TYPE_CHECKING:
-    from sandpiper.peer.p2p.replica import Track
+    from sandpiper.peer.p2p.track import Track
 
 Name: TypeAlias = "tuple[bytes, int]"
 """A log: its session and stream."""
@@ -28,7 +28,7 @@ class Standing:
 
     def __init__(self, tracks: dict[Name, Track]) -> None:
         self._tracks = tracks
-        self._moved: set[Name] = set()
+        self._moved: dict[Name, None] = {}
         self._lately: dict[Name, float] = {}  # the last is the latest
         self._marks: dict[Name, int] = {}
         self._sum = 0
@@ -36,7 +36,7 @@ class Standing:
 
     def moved(self, name: Name) -> None:
         """A log has grown, begins elsewhere, or may go only so far."""
-        self._moved.add(name)
+        self._moved[name] = None
 
     def told(self, sessions: Iterable[bytes], now: float) -> list[Frontier]:
         """What a beacon tells: what moved lately, and of the logs of these sessions some, in turn."""

@@ -162,6 +162,16 @@ class Talk:
                 [Received(message, own, False) for message in self._messages(envelope, room, fingerprint, wall)]
             )
 
+    def show_own(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
+        """What one has just said; all else that was heard still waits."""
+        own: deque[Envelope] = deque()
+        while self._unshown and self._unshown[-1].session == self._keyring.session:
+            own.appendleft(self._unshown.pop())
+        for envelope in own:
+            self._unshown_bytes -= len(envelope.raw)
+            found = self._messages(envelope, room, fingerprint, wall)
+            self._events.extend([Received(message, True, False) for message in found])
+
     def _show_history(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
         """In the order of Lamport time, then session: the same for everyone. What one has said meanwhile follows."""
         found: list[tuple[int, bytes, Message]] = []

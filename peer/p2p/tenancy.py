@@ -76,6 +76,13 @@ class Tenancy:
         self._due = now + RENEW_S
         return True
 
+    def want(self, nameplate: int, registration: SigningKey, blob: bytes, now: float) -> None:
+        """It was not granted, but may be: it is claimed with the next connection, or in a while."""
+        self._retire()
+        self.nameplate, self._registration, self._blob, self._version = nameplate, registration, blob, 0
+        self._old.discard((nameplate, bytes(registration.verify_key)))
+        self._due = now + RENEW_S
+
     def update(self, blob: bytes, now: float) -> None:
         """The own card is another one."""
         if blob != self._blob:

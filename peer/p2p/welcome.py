@@ -30,8 +30,8 @@ def make_welcome(member: Member, newcomer: bytes) -> tuple[Welcome, list[More]]:
     here = [peer for peer in member.peers.values() if peer.here]
     cards = [member.gossip.signed_card(), *(peer.carded for peer in here if peer.carded is not None)]
     present = [member.session, *(peer.keys.session for peer in here if not peer.quiet)]
-    first, *portions = _portions([found.raw for each in _in_order(member) for found in replica.log(each, DEEDS).all()])
-    more = [More(0, deeds, []) for deeds in portions]
+    first, *others = portions([found.raw for each in _in_order(member) for found in replica.log(each, DEEDS).all()])
+    more = [More(0, deeds, []) for deeds in others]
     more += [More(0, [], heads[at : at + HANDOVER_HEADS]) for at in range(HANDOVER_HEADS, len(heads), HANDOVER_HEADS)]
     more = [More(index, each.deeds, each.heads) for index, each in enumerate(more[:HANDOVER_LETTERS])]
     welcome = Welcome(
@@ -48,7 +48,8 @@ def make_welcome(member: Member, newcomer: bytes) -> tuple[Welcome, list[More]]:
     return welcome, more
 
 
-def _portions(deeds: list[bytes]) -> list[list[bytes]]:
+def portions(deeds: list[bytes]) -> list[list[bytes]]:
+    """As letters can carry them."""
     found: list[list[bytes]] = [[]]
     size = 0
     for raw in deeds:
@@ -70,13 +71,18 @@ def _fitting(cards: list[Signed]) -> list[Signed]:
     return found
 
 
-def _in_order(member: Member) -> list[bytes]:
-    """The sessions whose deeds tell of others first: from the founder to ourselves, then the rest."""
+def lineage(member: Member) -> list[bytes]:
+    """The founder, whom it let in, and so on, up to who let us in."""
     sponsors = member.ledger.state.sponsors
     chain = [member.session]
     while chain[-1] in sponsors and sponsors[chain[-1]] not in chain:
         chain.append(sponsors[chain[-1]])
-    first = [member.ledger.founder, *reversed(chain)]
+    return list(dict.fromkeys([member.ledger.founder, *reversed(chain[1:])]))
+
+
+def _in_order(member: Member) -> list[bytes]:
+    """The sessions whose deeds tell of others first: from the founder to ourselves, then the rest."""
+    first = [*lineage(member), member.session]
     known = {session for session, stream in member.replica.tracks if stream == DEEDS}
     order = [*dict.fromkeys(first), *(session for session in known if session not in first)]
     return [session for session in order if session in known]

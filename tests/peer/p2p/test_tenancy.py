@@ -144,6 +144,25 @@ def test_a_refusal_is_tried_again() -> None:
 # The others' cards --------------------------------------------------------------------------------------------
 
 
+def test_what_could_not_be_claimed_is_claimed_with_the_next_connection() -> None:
+    tenancy = Tenancy(OWN)
+    tenancy.want(42, ROOM, b"mine", 0.0)
+    assert tenancy.get_timer() is None
+    tenancy.connected(SERVICE, 3.0)
+    claim = renewal(tenancy, 3.0)
+    assert (claim.nameplate, claim.blob, claim.fresh) == (42, b"mine", False)
+    assert tenancy.renewed(leased(5, card(1)), 3.1) == (True, [])
+    assert tenancy.peers == [card(1)]
+
+
+def test_what_was_refused_is_claimed_again_in_a_while() -> None:
+    tenancy = Tenancy(OWN)
+    tenancy.connected(SERVICE, 0.0)
+    tenancy.want(42, ROOM, b"mine", 0.0)
+    assert tenancy.get_timer() == RENEW_S
+    assert renewal(tenancy, RENEW_S).nameplate == 42
+
+
 def test_cards_change_step_by_step() -> None:
     tenancy = holding(card(1))
     assert tenancy.changed(changed(6, card(2)), 1.0)

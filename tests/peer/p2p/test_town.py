@@ -416,14 +416,18 @@ def test_the_only_one_who_could_answer_is_asked_again_after_one_timeout() -> Non
     assert bob.texts == ["before"]
 
 
-def test_what_a_joiner_says_before_the_history_has_come_stands_after_it_and_is_its_own() -> None:
+def test_what_a_joiner_says_before_the_history_has_come_is_shown_at_once() -> None:
     for seed in range(4):
         town = Town(seed)
         alice = town.found("alice")
         town.post(alice, "before")
         bob = town.join("bob")
+        assert not bob.texts
         town.post(bob, "after")
+        assert bob.texts == ["after"]
+        town.post(bob, "and more")
         town.settle(5)
         received = [event for event in bob.events if isinstance(event, Received)]
-        assert bob.texts == ["before", "after"]
-        assert [(event.own, event.backlog) for event in received] == [(False, True), (True, False)]
+        assert bob.texts == ["after", "and more", "before"]
+        assert [(event.own, event.backlog) for event in received] == [(True, False), (True, False), (False, True)]
+        assert [message.text for message in alice.heard if hasattr(message, "text")] == ["before", "after", "and more"]
