@@ -55,6 +55,10 @@ class UsageError(SandpiperError):
     exit_code = 2
 
 
+class RoomClosed(SandpiperError):
+    """The room has been closed by this program: nothing can be asked of it, or sent, any more."""
+
+
 class Unreachable(SandpiperError):
     """No connection could be made."""
 

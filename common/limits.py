@@ -299,6 +299,8 @@ RECONNECT_LEAST_S: Final = 0.2
 RECONNECT_MOST_S: Final = 5.0
 QUIT_S: Final = 10.0
 """Leaving with unacknowledged messages waits this long without progress."""
+CLOSE_S: Final = 5.0
+"""Goodbyes to services and relays may take this long; each has a second of its own."""
 
 # Room codes ------------------------------------------------------------------------------------------------
 CODE_WORDS: Final = 2

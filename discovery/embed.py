@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.tasks import to_its_end
 
 if TYPE_CHECKING:
     from sandpiper.discovery.service import Service
@@ -46,7 +46,7 @@ async def _open(host: str, port: int) -> Embedded:
     try:
         await service.open()
     except BaseException as error:
-        await asyncio.shield(service.close())
+        await to_its_end(service.close())
         if isinstance(error, SandpiperError) and isinstance(error.__cause__, OSError):
             raise error.__cause__ from None  # who may be there is the peer's to find out, not the person's
         raise

@@ -15,7 +15,7 @@ from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Event
 from sandpiper.peer.keeper import Keeper
 from sandpiper.peer.profile import Profile
-from sandpiper.peer.session import Session, Wish
+from sandpiper.peer.session import Session, State, Wish
 
 _ELSEWHERE = "that is for rooms between peers; this one is a broker's"
 
@@ -187,8 +187,9 @@ class Brokered:
 
     @property
     def path(self) -> str:
-        """See Engine: `bus`, `one-port` or `offline`."""
-        return self.session.path
+        """See Engine: `bus`, `one-port`, `opening` until it is known which of them, or `offline`."""
+        inside = self.session.state is State.INSIDE
+        return "opening" if inside and self.session.path == "offline" else self.session.path
 
     @property
     def fingerprint(self) -> str:

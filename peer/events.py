@@ -14,6 +14,11 @@ import msgspec
 from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 
+__all__ = [
+    "CodeChanged", "Delivered", "Entered", "Event", "Failed", "Held", "Lost", "Message", "Notice", "PathChanged",
+    "PeerJoined", "PeerLeft", "Received", "Resumed", "RoomCreated", "Trimmed", "Warned", "Whisper",
+]  # fmt: skip
+
 
 class Received(msgspec.Struct, frozen=True, gc=False):
     """A stored message, once and in the log's order. `own`: this session sent it. `backlog`: older than the join."""
@@ -60,7 +65,9 @@ class Entered(msgspec.Struct, frozen=True, gc=False):
 
 
 class PathChanged(msgspec.Struct, frozen=True, gc=False):
-    """How messages travel now: `bus`, `one-port`, or `offline`; `text` says why, in words for a person."""
+    """How messages travel now: `bus`, `one-port` or `offline`, between peers as `Room.path`; `text` says why, for a
+    person.
+    """
 
     path: str
     text: str

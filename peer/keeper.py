@@ -15,7 +15,7 @@ from collections.abc import Callable
 from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.io.tasks import end
+from sandpiper.common.io.tasks import end, terminated, to_its_end
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import BUS_S, CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S
 from sandpiper.common.target import Target
@@ -29,6 +29,7 @@ from sandpiper.peer.session import Session, State, Wish
 _FRAMES_PER_REQUEST = 4
 """Of the largest size these fit one control frame."""
 _BYE_S = 1.0
+_LAST_WORD_MS = 500
 
 
 class Keeper:
@@ -74,19 +75,23 @@ class Keeper:
         try:
             await self._attempt()
         except BaseException:
-            self._drop("")
-            self._context.term()
+            if self._link is not None:  # it may have joined already: nobody is to see a member that is not there
+                self._link.say(control.encode(control.Bye(r=0)))
+            self._drop("", linger_ms=_LAST_WORD_MS)
+            await to_its_end(terminated(self._context.term))
             raise
         self._stayer = self._loop.create_task(self._stay())
 
     async def close(self) -> None:
         """Says goodbye and lets go of everything."""
-        if self.session.state is State.INSIDE:
-            with contextlib.suppress(Refusal, asyncio.TimeoutError):
-                await asyncio.wait_for(self.request(control.Bye(r=0)), _BYE_S)
-        await end(self._stayer)
-        self._drop("closed")
-        self._context.term()
+        try:
+            if self.session.state is State.INSIDE:
+                with contextlib.suppress(Refusal, asyncio.TimeoutError):
+                    await asyncio.wait_for(self.request(control.Bye(r=0)), _BYE_S)
+            await end(self._stayer)
+        finally:
+            self._drop("closed")
+            self._context.term()
 
     async def request(self, request: control.Request) -> control.Reply:
         """One request and its reply. Raises Refusal."""
@@ -178,14 +183,14 @@ class Keeper:
                     return
                 pause = min(pause * 2, RECONNECT_MOST_S)
 
-    def _drop(self, text: str) -> None:
+    def _drop(self, text: str, *, linger_ms: int = 0) -> None:
         for timer in (self._deciding, self._timer):
             if timer is not None:
                 timer.cancel()
         self._deciding = self._timer = None
         self._timer_at = float("inf")
         if self._link is not None:
-            self._link.close()
+            self._link.close(linger_ms)
             self._link = None
             self.session.disconnected(text)
             self._turned()

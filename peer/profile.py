@@ -52,8 +52,9 @@ class Profile:
         return cls.at(user_data_path("sandpiper", appauthor=False))
 
     @classmethod
-    def at(cls, folder: Path) -> Profile:
+    def at(cls, folder: Path | str) -> Profile:
         """The profile in `folder`, made if need be. Raises SandpiperError."""
+        folder = Path(folder)
         return cls(_identity(folder), folder)
 
     @classmethod

@@ -14,15 +14,16 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
-from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable, UsageError
-from sandpiper.common.limits import EVENTS_WAITING, QUIT_S
+from sandpiper.common.errors import Code, Refusal, Rejected, RoomClosed, SandpiperError, Unreachable, UsageError
+from sandpiper.common.io.tasks import to_its_end
+from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
 from sandpiper.common.nicks import nick as valid_nick
-from sandpiper.common.target import Target, parse_host
+from sandpiper.common.target import FORM, Target, parse_broker
 from sandpiper.peer.brokered import Brokered
 from sandpiper.peer.engine import Engine, PathInfo, Verification
 from sandpiper.peer.events import Delivered, Event, Failed
@@ -32,6 +33,9 @@ from sandpiper.peer.session import Wish
 
 _POSTED_MOST = 500
 """Posted without a pause until the loop gets its turn: so that sending and acknowledging overlap."""
+
+_KINDS: Final[dict[str, type[MsgDraft | MeDraft]]] = {"msg": MsgDraft, "me": MeDraft}
+Answer = TypeVar("Answer")
 
 MakeEngine: TypeAlias = Callable[[Callable[[], None]], Engine]
 """Makes the engine, on the running loop; it calls what it is given when it has events."""
@@ -55,13 +59,25 @@ def connect(
     writes. `backlog` stored messages come first, or all those after seq `after`. Entering raises Unreachable,
     AccessDenied, TrustError, Rejected; a target or a nick that is none is a UsageError here already.
     """
-    aim = parse_host(target) if isinstance(target, str) else target
+    aim = _aim(target)
+    if not isinstance(backlog, int) or not 0 <= backlog <= BACKLOG_MOST:
+        raise UsageError(f"backlog is a number of messages, 0 to {BACKLOG_MOST:,}")
+    if after is not None and (backlog or not isinstance(after, int) or after < 0):
+        raise UsageError("after is the seq of a message, and stands without backlog")
     wish = Wish(aim.room, chosen_nick(nick), member, listen, after, backlog)
 
     def engine(turned: Callable[[], None]) -> Engine:
         return Brokered(aim, wish, access_code, profile or Profile.default(), one_port=one_port, turned=turned)
 
     return Room(engine)
+
+
+def _aim(target: str | Target) -> Target:
+    if isinstance(target, Target):
+        return target
+    if not isinstance(target, str):
+        raise UsageError(f"target is a text, {FORM}, and not {type(target).__name__}")
+    return parse_broker(target)  # knows a room code from a host
 
 
 def chosen_nick(nick: str) -> str:
@@ -82,14 +98,21 @@ class Room:
         self._pending: dict[str, Pending] = {}
         self._posted = 0
         self._unsent = False
-        self._closing = False
-        self._engine: Engine
+        self._closing: asyncio.Task[None] | None = None
+        self._reading = False
+        self._made: Engine | None = None
 
     # Entering and leaving ----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Room:
-        self._engine = self._make(self._collect)
-        await self._engine.start()
+        if self._made is not None:
+            raise UsageError("a room is entered once; make another with connect, join or create")
+        self._made = self._make(self._collect)
+        try:
+            await self._made.start()
+        except BaseException:
+            self._made = None
+            raise
         return self
 
     async def __aexit__(
@@ -102,11 +125,45 @@ class Room:
             await self.close()
 
     async def close(self) -> None:
-        """Says goodbye and lets go of everything. What is not stored yet is abandoned: `flush` first."""
-        self._closing = True
-        await self._engine.close()
-        self._wake.set()
-        self._abandon(Refusal(Code.CLOSING, "the room was closed before the message was stored"))
+        """Says goodbye and lets go of everything. What is not stored yet is abandoned: `flush` first.
+
+        However often whoever waits is cancelled meanwhile, nothing is left behind; the cancellation is passed on then.
+        """
+        if self._made is None:
+            return
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(self._made))
+        await to_its_end(self._closing)
+
+    async def _close(self, engine: Engine) -> None:
+        try:
+            await engine.close()
+        finally:
+            self._wake.set()
+            self._abandon(RoomClosed("the room was closed before the message was stored"))
+
+    @property
+    def _engine(self) -> Engine:
+        """The engine of a room that was entered. Raises UsageError before that."""
+        if self._made is None:
+            raise UsageError("the room has not been entered: async with connect(…) as room")
+        return self._made
+
+    @property
+    def _live(self) -> Engine:
+        """The engine of a room that one is in. Raises UsageError before that, RoomClosed after it."""
+        if self._closing is not None:
+            raise RoomClosed("the room is closed")
+        return self._engine
+
+    async def _asked(self, answer: Awaitable[Answer]) -> Answer:
+        """What the engine answers. Raises Refusal; RoomClosed if the room has been closed meanwhile."""
+        try:
+            return await answer
+        except Refusal:
+            if self._closing is not None:
+                raise RoomClosed("the room was closed before there was an answer") from None
+            raise
 
     def _abandon(self, error: Exception) -> None:
         for pending in self._pending.values():
@@ -146,7 +203,11 @@ class Room:
     # Publishing --------------------------------------------------------------------------------------------
 
     async def send(self, text: str, *, kind: str = "msg") -> int:
-        """Sends a line; its seq, once it is stored. `kind` is msg or me. Raises Refusal, SandpiperError."""
+        """Sends a line; its seq, once it is stored. `kind` is msg or me. Raises Refusal, SandpiperError.
+
+        In a room between peers that means: once somebody else has it. Who is `alone` there waits until somebody comes;
+        `post` does not wait. A send that is cancelled may be stored all the same.
+        """
         return await (await self.post(text, kind=kind))
 
     async def send_data(self, value: Any) -> int:
@@ -157,7 +218,10 @@ class Room:
         """Sends a line, and returns as soon as there is room for the next. Raises Refusal, SandpiperError."""
         if self._posted >= _POSTED_MOST or self._engine.full:
             await self._until_room()
-        return self._post(MeDraft(text=text) if kind == "me" else MsgDraft(text=text))
+        draft = _KINDS.get(kind)
+        if draft is None:
+            raise UsageError(f"kind is one of {', '.join(_KINDS)}, not {kind!r}")
+        return self._post(draft(text=text))
 
     async def post_data(self, value: Any) -> Pending:
         """As `post`, for a value."""
@@ -208,7 +272,7 @@ class Room:
             self._send_posted()
 
     def _send_posted(self) -> None:
-        if not self._closing:
+        if self._closing is None:
             self._engine.flush(time.monotonic())
 
     async def flush(self) -> None:
@@ -240,48 +304,47 @@ class Room:
         await self._engine.moved.wait()
 
     def _check(self) -> None:
-        if self._closing:
-            raise SandpiperError("the room is closed")
-        if self._engine.broken is not None:
-            raise self._engine.broken
+        broken = self._live.broken
+        if broken is not None:
+            raise broken
 
     # Requests ----------------------------------------------------------------------------------------------
 
     async def members(self) -> list[Member]:
         """Who is present. Raises Refusal."""
-        return await self._engine.members()
+        return await self._asked(self._live.members())
 
     async def rooms(self) -> list[RoomInfo]:
         """The rooms that one could join here. Raises Refusal."""
-        return await self._engine.rooms()
+        return await self._asked(self._live.rooms())
 
     async def claim(self, nick: str) -> None:
         """Takes another nick. Raises Refusal."""
-        await self._engine.claim(nick)
+        await self._asked(self._live.claim(nick))
 
     async def whisper(self, to: str, text: str) -> None:
         """A line for `to` alone; returns when one of its sessions has it. Raises Refusal."""
-        await self._engine.whisper(to, text)
+        await self._asked(self._live.whisper(to, text))
 
     async def verify(self, nick: str) -> list[Verification]:
         """The words to compare out loud with each person of that nick. Raises Refusal."""
-        return await self._engine.verify(nick)
+        return await self._asked(self._live.verify(nick))
 
     async def kick(self, nick: str) -> None:
         """Removes a person, and gives the room new keys and another code. Raises Refusal."""
-        await self._engine.kick(nick)
+        await self._asked(self._live.kick(nick))
 
     async def name_owner(self, nick: str) -> None:
         """Lets another person remove people too. Raises Refusal."""
-        await self._engine.name_owner(nick)
+        await self._asked(self._live.name_owner(nick))
 
     async def rotate(self) -> str:
         """Gives the room another code, which it returns. Raises Refusal."""
-        return await self._engine.rotate()
+        return await self._asked(self._live.rotate())
 
     async def paths(self) -> list[PathInfo]:
         """How each member is reached. Raises Refusal."""
-        return await self._engine.paths()
+        return await self._asked(self._live.paths())
 
     # What one sees -----------------------------------------------------------------------------------------
 
@@ -345,12 +408,18 @@ class Room:
 
     async def __anext__(self) -> Event:
         while not self._events:
-            if self._closing:
+            if self._closing is not None:
                 raise StopAsyncIteration
             if self._engine.broken is not None:
                 raise self._engine.broken
+            if self._reading:
+                raise UsageError("a room has one reader at a time, and one waits for the next event already")
             self._wake.clear()
-            await self._wake.wait()
+            self._reading = True
+            try:
+                await self._wake.wait()
+            finally:
+                self._reading = False
         if len(self._events) == EVENTS_WAITING // 2:
             self._engine.hold(False)
         return self._events.popleft()

@@ -52,6 +52,7 @@ def test_every_error_has_its_documented_exit_code() -> None:
         "AccessDenied": 4,
         "NoSuchRoom": 5,
         "Rejected": 6,
+        "RoomClosed": 1,
         "TrustError": 1,
         "Unreachable": 3,
         "UsageError": 2,

@@ -20,6 +20,7 @@ _PATHS: Final = {
     "relay": "relay",
     "via": "via another",
     "none": "no path",
+    "opening": "connecting",
     "offline": "offline",
 }
 _SHORT: Final = {"one-port": "one port", "line": "lines", "via": "via", "none": "none"}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 _AGAIN_S: Final = 0.2
+Result = TypeVar("Result")
 
 
 async def end(*tasks: asyncio.Future[Any] | None) -> None:
@@ -25,6 +26,26 @@ async def end(*tasks: asyncio.Future[Any] | None) -> None:
         for task in done:
             if not task.cancelled():
                 task.exception()
+
+
+async def to_its_end(work: Coroutine[Any, Any, Result] | asyncio.Future[Result]) -> Result:
+    """Does `work` in a task of its own, however often whoever waits for it is cancelled, and passes that on afterwards.
+
+    For letting go of things: a second cancellation (asyncio's at a loop's end, anyio's again and again) must not leave
+    half of them behind.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = cancelled or error  # the same one goes on: anyio knows its own by their words
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()
+        raise cancelled
+    return task.result()
 
 
 async def terminated(term: Callable[[], None]) -> None:

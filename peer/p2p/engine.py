@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from sandpiper.common import packets
@@ -18,8 +20,8 @@ from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.common.io.tasks import terminated
-from sandpiper.common.limits import INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
+from sandpiper.common.io.tasks import terminated, to_its_end
+from sandpiper.common.limits import CLOSE_S, INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
@@ -40,6 +42,7 @@ from sandpiper.peer.p2p.rendezvous import Rendezvous
 from sandpiper.peer.p2p.ways import Ways, WaysHeard
 from sandpiper.peer.p2p.wish import How, P2PWish
 
+log = logging.getLogger("sandpiper.peer")
 _PATHS_S: Final = 0.5
 _TOGETHER_S: Final = 0.1
 """What is due so soon after something else is done with it: each wake-up costs."""
@@ -82,7 +85,7 @@ class P2PEngine:
         try:
             await self._start()
         except BaseException:
-            await self._let_go()
+            await to_its_end(self._let_go())
             raise
 
     async def _start(self) -> None:
@@ -194,9 +197,20 @@ class P2PEngine:
             if timer is not None:
                 timer.cancel()
         for waiting in self._whispers.values():
-            waiting.cancel()
-        await asyncio.gather(self._points.close(), self._ways.close(), return_exceptions=True)
-        await terminated(self._context.term)
+            if not waiting.done():
+                waiting.set_exception(Refusal(Code.CLOSING, "the room was closed before the whisper had arrived"))
+        # A socket that something has left open would keep the process from ending: it is closed with its context.
+        try:
+            closing = asyncio.gather(self._points.close(), self._ways.close(), return_exceptions=True)
+            await asyncio.wait_for(closing, CLOSE_S)
+        except asyncio.TimeoutError:
+            log.warning("a room was left without a goodbye, which took over %.0f s", CLOSE_S)
+            self._context.destroy(linger=0)
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+        else:
+            await terminated(partial(self._context.destroy, 0))
 
     @property
     def core(self) -> Core:

@@ -77,6 +77,8 @@ def join(
     all. With `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable,
     TrustError, Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
     """
+    if not isinstance(code, (str, RoomCode)):
+        raise UsageError(f"code is a text such as pine-ocean-42, and not {type(code).__name__}")
     parsed = parse_code(code) if isinstance(code, str) else code
     return _room(
         How.EITHER if open_if_missing else How.JOIN, parsed, nick=nick, password=password, words=words,
@@ -92,10 +94,14 @@ def _room(
     local: bool, listen: str | None, advertise: str | Sequence[str], quiet: bool, backlog: int | None,
     embed: Embed | None, profile: Profile | None,
 ) -> Room:  # fmt: skip
-    if path not in PATHS or history not in HISTORIES:
-        raise UsageError(f"path is one of {', '.join(PATHS)}, history one of {', '.join(HISTORIES)}")
-    if not 2 <= words <= 8 or not 2 <= capacity <= CAPACITY_MOST:
-        raise UsageError(f"a code has 2 to 8 words, a room takes 2 to {CAPACITY_MOST} sessions")
+    for what, given, known in (("path", path, PATHS), ("history", history, HISTORIES)):
+        if given not in known:
+            raise UsageError(f"{what} is one of {', '.join(known)}, not {given!r}")
+    for what, number, least, most in (("words", words, 2, 8), ("capacity", capacity, 2, CAPACITY_MOST)):
+        if not isinstance(number, int) or not least <= number <= most:
+            raise UsageError(f"{what} is a number from {least} to {most}, not {number!r}")
+    if backlog is not None and (not isinstance(backlog, int) or backlog < 0):
+        raise UsageError(f"backlog is a number of messages, or None for all, not {backlog!r}")
     called = chosen_nick(nick) or ANON
 
     def engine(turned: Callable[[], None]) -> Engine:
