@@ -17,7 +17,7 @@ from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import serving
-from sandpiper.common.limits import BATCH_MESSAGES, SUBSCRIPTIONS_PER_CONNECTION
+from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, SUBSCRIPTIONS_PER_CONNECTION
 
 _SUBSCRIBE: Final = 1
 _GOODBYE_MS: Final = 500
@@ -50,7 +50,7 @@ class PlainBus:
         self._xsub.bind(xsub)
         self._xsub.send(bytes([_SUBSCRIBE]))
         self._drains = [
-            Drain(self._loop, self._xsub, self._published, parts=1, most=BATCH_MESSAGES),
+            Drain(self._loop, self._xsub, self._published, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES),
             Drain(self._loop, self._xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
         ]
         return _endpoint(self._xsub), _endpoint(self._xpub)
@@ -64,7 +64,7 @@ class PlainBus:
             drain.look()
 
     def hold(self, on: bool) -> None:
-        """Whether what tools publish is to wait in libzmq's queue for now."""
+        """Whether what tools publish is to wait for now; what goes beyond KEPT_BYTES is lost (`dropped`)."""
         for drain in self._drains[:1]:
             drain.hold(on)
 
@@ -81,6 +81,11 @@ class PlainBus:
     def multiparts(self) -> int:
         """Messages of several frames that came in and were dropped."""
         return sum(drain.multiparts for drain in self._drains)
+
+    @property
+    def dropped(self) -> int:
+        """Messages that came faster than they could be taken."""
+        return sum(drain.dropped for drain in self._drains)
 
     def _published(self, received: list[list[zmq.Frame]]) -> None:
         self._publications([part.bytes for (part,) in received])

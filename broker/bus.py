@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import zmq
 
@@ -21,6 +21,7 @@ from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
+from sandpiper.common.lead import CURVE_OVERHEAD, LONG, SHORT
 from sandpiper.common.limits import (
     BATCH_HWM,
     BATCH_MESSAGES,
@@ -31,6 +32,18 @@ from sandpiper.common.limits import (
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
+_LONG_FROM = 256  # octets of a frame whose length takes eight octets itself
+
+
+class Surfaced(NamedTuple):
+    """What came out of one connection: messages, and octets as they were on the wire."""
+
+    messages: int = 0
+    octets: int = 0
+
+    def plus(self, other: Surfaced) -> Surfaced:
+        """Both together."""
+        return Surfaced(self.messages + other.messages, self.octets + other.octets)
 
 
 class Pair:
@@ -53,6 +66,7 @@ class Pair:
         came: Callable[[int], None],
     ) -> None:
         self._keyed = keys is not None
+        self._overhead = CURVE_OVERHEAD if self._keyed else 0
         self._publications = publications
         self._subscription = subscription
         self._done = done
@@ -66,7 +80,7 @@ class Pair:
         self._loop = loop
         self._drains: list[Drain] = []
         self._accounting = False
-        self.surfaced: dict[int, int] = {}
+        self.surfaced: dict[int, Surfaced] = {}
         self._endpoints: list[tuple[Socket, str]] = []
         self._batches = Wanted(batch.topic)
         self._singles = Wanted(lambda room: topic(room, ""))
@@ -107,14 +121,15 @@ class Pair:
         self._drains[1].look()
 
     def account(self) -> None:
-        """From now on `surfaced` counts the messages that come out, by file descriptor (see guard.py)."""
+        """From now on `surfaced` counts what comes out, by file descriptor (see guard.py)."""
         self._accounting = True
 
     def _count(self, received: list[list[zmq.Frame]]) -> None:
         if self._accounting:
             for (part,) in received:
-                fd = _source(part)
-                self.surfaced[fd] = self.surfaced.get(fd, 0) + 1
+                fd, size = _source(part), len(part) + self._overhead
+                messages, octets = self.surfaced.get(fd, (0, 0))
+                self.surfaced[fd] = Surfaced(messages + 1, octets + size + (SHORT if size < _LONG_FROM else LONG))
 
     def close(self) -> None:
         """Ends the pair, giving what is queued a moment to leave."""

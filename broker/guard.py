@@ -1,11 +1,13 @@
-"""The guard: keeps unfinished messages, and subscribers that do not read, from filling the memory.
+"""The guard: keeps unfinished messages, floods, and subscribers that do not read, from filling the memory.
 
 libzmq's MAXMSGSIZE bounds a frame and its high-water marks count whole messages, so the parts of a message that
-never ends bypass both, and no option stops them. Nor do they ever surface. But the system knows what each connection
-has received, and the bus what has come out: once the process has grown, the guard compares the two, and shuts the
-connections that only take. A connection on which nothing has surfaced since the last look, while bytes came in, is in
-the middle of one message: nothing can be interleaved with it. Likewise a subscriber whose system takes nothing off a
-full queue has stopped reading, and what waits for it in libzmq is let go with its connection.
+never ends bypass both, and no option stops them. Nor do they ever surface. Whole messages that come faster than they
+are read have no high-water mark either (sockets.py says why). But the system knows what each connection has received,
+and the bus what has come out: once the process has grown, the guard compares the two, and shuts the connections that
+only take. A connection on which nothing has surfaced since the last look, while bytes came in, is in the middle of one
+message: nothing can be interleaved with it. One from which far more came in than has surfaced sends faster than anybody
+may. Likewise a subscriber whose system takes nothing off a full queue has stopped reading, and what waits for it in
+libzmq is let go with its connection.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import sys
 import time
 from dataclasses import dataclass, replace
 
-from sandpiper.broker.bus import Pair
+from sandpiper.broker.bus import Pair, Surfaced
 from sandpiper.common.io.connections import ends_of, resident, shut, traffic
 from sandpiper.common.limits import (
+    GUARD_BEHIND_BYTES,
     GUARD_CONNECTION_BYTES,
     GUARD_IDLE_S,
     GUARD_MARGIN_BYTES,
+    GUARD_MESSAGE_BYTES,
     GUARD_STALLED_S,
     GUARD_STEP_BYTES,
     GUARD_UNFINISHED_BYTES,
@@ -30,11 +34,14 @@ from sandpiper.common.limits import (
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What a connection had received, and what had surfaced of it, when that last moved; and likewise what its other
-    end had taken, at which time.
+    end had taken, at which time. `behind` are the octets that it had received, less those that had surfaced, when they
+    were fewest; `most_behind` is how many more that may be, as its messages are.
     """
 
     received: int
-    surfaced: int
+    surfaced: Surfaced
+    behind: int
+    most_behind: int
     taken: int
     taken_at: float
 
@@ -83,22 +90,30 @@ class Guard:
         return self._compared_at + GUARD_IDLE_S if self._unread else None
 
     def _compare(self) -> int:
-        surfaced: dict[int, int] = {}
+        surfaced: dict[int, Surfaced] = {}
         for pair in self._pairs:
-            surfaced.update(pair.surfaced)
+            for fd, out in pair.surfaced.items():  # the system gives a descriptor out again, perhaps to the other pair
+                surfaced[fd] = surfaced.get(fd, Surfaced()).plus(out)
         cut = 0
         known, self._known = self._known, {}
         self._unread = False
         now = time.monotonic()
         for fd, peer in _connections(self._ports):
             received, taken, waiting = traffic(fd)
-            out = surfaced.get(fd, 0)
-            before = known.get((fd, peer), _Known(received, out, taken, now))
+            if not received:
+                continue  # gone meanwhile
+            out = surfaced.get(fd, Surfaced())
+            behind = received - out.octets
+            before = known.get((fd, peer), _Known(received, out, behind, GUARD_BEHIND_BYTES, taken, now))
+            if before.behind > behind:
+                before = replace(before, behind=behind)
             if before.surfaced != out:
-                before = replace(before, received=received, surfaced=out)
+                most_behind = _most_behind(before.surfaced, out)
+                before = replace(before, received=received, surfaced=out, most_behind=most_behind)
             if before.taken != taken or not waiting:
                 before = replace(before, taken=taken, taken_at=now)
-            if received - before.received > GUARD_UNFINISHED_BYTES or now - before.taken_at > GUARD_STALLED_S:
+            unfinished = received - before.received > GUARD_UNFINISHED_BYTES
+            if unfinished or behind - before.behind > before.most_behind or now - before.taken_at > GUARD_STALLED_S:
                 cut += shut(fd)
             else:
                 self._known[fd, peer] = before
@@ -111,6 +126,12 @@ class Guard:
             pair.rebind()
         self._baseline = resident()
         return 1
+
+
+def _most_behind(before: Surfaced, now: Surfaced) -> int:
+    """So many octets of messages of the size that has just come out may wait."""
+    octets, messages = now.octets - before.octets, now.messages - before.messages
+    return GUARD_BEHIND_BYTES * octets // (octets + messages * GUARD_MESSAGE_BYTES)
 
 
 def _connections(ports: set[int]) -> list[tuple[int, object]]:

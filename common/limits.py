@@ -100,8 +100,14 @@ DOOR_UNFINISHED_PER_ADDRESS: Final = 64
 DOOR_UNFINISHED_LOOPBACK: Final = 1024
 SPLICE_STRANGER_BYTES: Final = 64 * 1024
 """Bytes a spliced connection may send before its first whole request has surfaced."""
+SPLICE_STRANGER_FRAMES: Final = 64
+"""And frames: the handshake's, and a few requests at once."""
 SPLICE_AHEAD_BYTES: Final = 2 * 1024 * 1024
 """Bytes an enrolled one may be ahead of the requests that have surfaced: two whole frames."""
+SPLICE_AHEAD_FRAMES: Final = 1024
+"""And frames: twice what a member sends to the relay before it waits (RELAY_FLIGHT_BODIES)."""
+SPLICE_QUIET_S: Final = 1.0
+"""What was sent inward so long ago, and has not surfaced though nothing waits in the ROUTER, were no requests."""
 BRIDGE_BACKLOG_BYTES: Final = 4 * 1024 * 1024
 """Unsent bytes of one JSON-lines client; past it the client is dropped and delays nobody."""
 DOOR_READ_BYTES: Final = 64 * 1024
@@ -123,6 +129,9 @@ KEEPALIVE_IDLE_S: Final = 30
 KEEPALIVE_INTERVAL_S: Final = 10
 KEEPALIVE_PROBES: Final = 3
 """TCP keep-alive: a dead client is noticed after a minute, a quiet one never disturbed."""
+UNTAKEN_S: Final = 60.0
+"""What was sent to the other end of a bus or mesh connection, and not acknowledged by its system for so long, ends it:
+by itself TCP tries for a quarter of an hour."""
 REPLAY_ENTRIES: Final = 200
 """Read from the log at once for a JSON-lines client; the next page waits until this one has gone out."""
 VALUE_DEPTH: Final = 64
@@ -208,11 +217,18 @@ GUARD_STALLED_S: Final = 0.25
 """A subscriber that has taken nothing for so long, while much waits for it, is cut; it comes back and repairs."""
 GUARD_UNFINISHED_BYTES: Final = 4 * 1024 * 1024
 """What one connection may have sent since a message last came out: four whole frames."""
+GUARD_BEHIND_BYTES: Final = 32 * 1024 * 1024
+"""Memory that one connection may take for messages that have not come out: a publisher's window (WINDOW_BYTES), which
+it sends again after 1, 2 and 4 s, or 200,000 short ones."""
+GUARD_MESSAGE_BYTES: Final = 96
+"""What libzmq takes for each, besides its octets: at the plain doors, where the shortest has 3, that is all."""
 
 BATCH_HWM: Final = 500
-"""Batches that wait for one subscriber, or for a reader here: 64 MB at most."""
+"""Batches that wait for one subscriber: 64 MB at most."""
+KEPT_BYTES: Final = 16 * 1024 * 1024
+"""What waits for a slow reader here, of each connection; what comes on top is let go, for repair brings it again."""
 CONTROL_HWM: Final = 4096
-"""Control frames that wait for one client, or have come from it; they are counted in bytes too."""
+"""Control frames that wait for one client; they are counted in bytes too."""
 CONTROL_BEHIND_BYTES: Final = 32 * 1024 * 1024
 """What waits for one client that does not read; past it control frames are dropped for that one. 128 pages."""
 
@@ -252,7 +268,7 @@ RELAY_FLIGHT_BYTES: Final = 1024 * 1024
 """Sent by a member and not known to have been read by the broker: 10 MiB/s at a round trip of 100 ms."""
 RELAY_FLIGHT_BODIES: Final = 512
 RELAY_HWM: Final = 1024
-"""Control frames that wait in a member's socket, each way: twice what may be under way."""
+"""Control frames that wait in a member's socket: twice what may be under way."""
 RELAY_AGAIN_S: Final = 60.0
 """What only a person can put right (a wrong access code, a changed key) is tried again this seldom."""
 
@@ -361,6 +377,8 @@ RENDEZVOUS_OWED_BYTES: Final = 768 * 1024
 """… and bytes: the cards of a full group and some letters; what comes beyond is lost."""
 RENDEZVOUS_AHEAD_BYTES: Final = 2 * LETTER_BYTES + 16 * 1024
 """Bytes a greeted connection may be ahead of its requests: two of the largest."""
+RENDEZVOUS_AHEAD_FRAMES: Final = 256
+"""And frames: a burst of requests (RENDEZVOUS_REQUESTS_BURST) and a few."""
 RENDEZVOUS_STALLED_S: Final = 60.0
 """A connection that takes nothing of what waits for it is cut after this."""
 RENDEZVOUS_REQUESTS_PER_S: Final = 20.0
@@ -643,7 +661,7 @@ CLOCK_HEARD_MOST: Final = 1 << 61
 TOPIC_BYTES: Final = 16
 """What a packet on the mesh begins with: a tag that says nothing to a stranger."""
 MESH_HWM: Final = BATCH_HWM
-"""Packets that wait for one member, or for a reader here: 64 MB of the usual size, 256 MB at most."""
+"""Packets that wait for one member: 64 MB of the usual size, 256 MB at most."""
 MESH_STAGGER_S: Final = 0.15
 """One address has this long before the next is tried beside it: longer than a round trip within a continent."""
 MESH_CONNECT_S: Final = 3.5
@@ -668,6 +686,9 @@ MESH_GUARD_S: Final = 0.1
 come in meanwhile."""
 MESH_UNFINISHED_BYTES: Final = 16 * 1024 * 1024
 """What one connection may have sent since a message last came out: more than the system buffers and a frame."""
+MESH_FLOOD_BYTES: Final = 48 * 1024 * 1024
+"""What may have come by one connection since all was last read: three times as much, for reading is far quicker than
+any honest sender."""
 MESH_REBIND_S: Final = 0.005
 """libzmq closes a listener in its own time; the port is asked for again this often until then."""
 INTERFACES_S: Final = 2.0

@@ -31,6 +31,7 @@ from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
     DISCOVERY_DESCRIPTORS,
     RENDEZVOUS_AHEAD_BYTES,
+    RENDEZVOUS_AHEAD_FRAMES,
     RENDEZVOUS_HWM,
     RENDEZVOUS_OWED_BYTES,
     RENDEZVOUS_STALLED_S,
@@ -208,7 +209,7 @@ class Service:
         if isinstance(reply, rendezvous.Greeted):
             splice = self._router.splice_of(caller)
             if splice is not None:
-                splice.admit(RENDEZVOUS_AHEAD_BYTES)
+                splice.admit(RENDEZVOUS_AHEAD_BYTES, RENDEZVOUS_AHEAD_FRAMES)
             log.debug("greeted %s", caller.address)
         self._router.send(caller.route, rendezvous.encode(reply), RENDEZVOUS_OWED_BYTES)
 

@@ -17,7 +17,7 @@ import zmq
 from sandpiper.common import batch
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
-from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, PUB_HWM
+from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, KEPT_BYTES, PUB_HWM
 from sandpiper.peer.dealer import Dealer
 
 _UP = 1
@@ -61,7 +61,7 @@ class Link:
         return calling(self._ctx, kind, self._keys, self._server_key, hwm)
 
     def _read(self, socket: Socket, receive: Callable[[list[list[zmq.Frame]]], None]) -> Drain:
-        return Drain(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES)
+        return Drain(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
 
     def open_bus(self, xsub: str) -> None:
         """Connects for publishing; `heard.bus` tells when publications will arrive."""
@@ -85,7 +85,7 @@ class Link:
         self._sub = self._pub = self._sub_drain = self._pub_drain = None
 
     def hold(self, on: bool) -> None:
-        """Whether the bus is to wait: the reader is behind. What then overflows is repaired later."""
+        """Whether the bus is to wait: the reader is behind. What goes beyond KEPT_BYTES is repaired later."""
         if self._sub_drain is not None:
             self._sub_drain.hold(on)
 

@@ -8,11 +8,18 @@ several times as much.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import zmq
 
 from sandpiper.common.io.sockets import Socket
+
+_AHEAD: Final = 10
+"""How many times as much a drain that keeps reads in a turn as it hands over: reading costs a hundredth of the work."""
+_MESSAGE_BYTES: Final = 256
+"""What a message takes here besides its own bytes."""
 
 
 class Drain:
@@ -20,6 +27,10 @@ class Drain:
 
     Our protocols have one frame a message (a ROUTER's route comes before it); a message of more is handed to nobody
     and counted in `multiparts`.
+
+    libzmq's own queue has no bound (see sockets.py). With `keep`, for what is repaired when it is lost, the drain is
+    quicker than who receives: it reads ahead, keeps messages of so many bytes, and drops what comes on top of them,
+    counted in `dropped`. `messages` counts all that came out of libzmq, `empties` how often nothing more was in it.
     """
 
     def __init__(
@@ -30,17 +41,24 @@ class Drain:
         *,
         parts: int,
         most: int,
+        keep: int = 0,
     ) -> None:
         self._loop = loop
         self._socket = socket
         self._receive = receive
         self._parts = parts
         self._most = most
+        self._keep = keep
+        self._kept: deque[list[zmq.Frame]] = deque()
+        self._kept_bytes = 0
         self._scheduled = False
         self._closed = False
         self._held = False
         self._partial: list[zmq.Frame] = []
         self.multiparts = 0
+        self.messages = 0
+        self.dropped = 0
+        self.empties = 0
         self._fd = int(socket.getsockopt(zmq.FD))
         loop.add_reader(self._fd, self._run)
         self.look()
@@ -52,7 +70,7 @@ class Drain:
             self._loop.call_soon(self._run)
 
     def hold(self, on: bool) -> None:
-        """Whether to leave what comes in libzmq's queue for now."""
+        """Whether to hand over nothing for now. To be asked of a drain that keeps."""
         self._held = on
         if not on:
             self.look()
@@ -61,6 +79,7 @@ class Drain:
         """Reads no more. The socket stays its owner's."""
         if not self._closed:
             self._closed = True
+            self._kept.clear()
             self._loop.remove_reader(self._fd)
 
     def read(self) -> None:
@@ -69,22 +88,47 @@ class Drain:
 
     def _run(self) -> None:
         self._scheduled = False
-        if self._closed or self._held or not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            return  # to ask costs a tenth of an exception, and after a send there is mostly nothing
-        batch = self._read()
-        if batch:
-            try:
+        if self._closed:
+            return
+        # To ask costs a tenth of an exception, and after a send there is mostly nothing.
+        waits = bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+        self.empties += not waits
+        if not waits and not self._kept:
+            return
+        batch = self._read(self._most * (_AHEAD if self._keep else 1)) if waits else []
+        if self._keep:
+            self._put_by(batch)
+            batch = self._next()
+        try:
+            if batch:
                 self._receive(batch)
-            finally:
+        finally:
+            if waits or (self._kept and not self._held):
                 self.look()  # whatever it raised: the descriptor would not be reported again
 
-    def _read(self) -> list[list[zmq.Frame]]:
+    def _put_by(self, batch: list[list[zmq.Frame]]) -> None:
+        for message in batch:
+            if self._kept_bytes > self._keep:
+                self.dropped += 1
+            else:
+                self._kept.append(message)
+                self._kept_bytes += _size(message)
+
+    def _next(self) -> list[list[zmq.Frame]]:
+        if self._held:
+            return []
+        batch = [self._kept.popleft() for _ in range(min(len(self._kept), self._most))]
+        self._kept_bytes -= sum(map(_size, batch))
+        return batch
+
+    def _read(self, most: int) -> list[list[zmq.Frame]]:
         batch: list[list[zmq.Frame]] = []
         recv, parts = self._socket.recv, self._parts
-        for _ in range(self._most * parts):
+        for _ in range(most * parts):
             try:
                 part = recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
+                self.empties += 1
                 break
             self._partial.append(part)
             if not part.more:
@@ -92,8 +136,13 @@ class Drain:
                     batch.append(self._partial)
                 else:
                     self.multiparts += 1
+                self.messages += 1
                 self._partial = []
             elif len(self._partial) > parts:
                 del self._partial[1:]
                 self._partial.append(part)
         return batch
+
+
+def _size(message: list[zmq.Frame]) -> int:
+    return sum(map(len, message)) + _MESSAGE_BYTES

@@ -98,7 +98,7 @@ class Router:
         for route_part, body in batch:
             caller, splice = self._caller(route_part.bytes, body)
             if splice is not None:
-                splice.surfaced()
+                splice.surfaced(len(body))
             self.requests += 1
             self._receive(caller, body.bytes, now)
         self._done()

@@ -14,12 +14,16 @@ from sandpiper.common.limits import (
     CONTEXT_DESCRIPTORS,
     FRAME_BYTES,
     HANDSHAKE_S,
+    KEEPALIVE_IDLE_S,
+    KEEPALIVE_INTERVAL_S,
+    KEEPALIVE_PROBES,
     MESH_HEARTBEAT_S,
     MESH_SILENT_S,
     PUB_HWM,
     RECONNECT_LEAST_S,
     RECONNECT_MOST_S,
     SUBSCRIPTION_FRAME_BYTES,
+    UNTAKEN_S,
     XPUB_HWM,
 )
 
@@ -87,17 +91,26 @@ def _ask_for_threads(count: int) -> None:
 
 
 def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
+    """`hwm` bounds what waits to be sent. What has come in has no bound in libzmq, on purpose.
+
+    At a full queue libzmq 4.3.5 stops reading from that connection; if its other end resets it then, the process is
+    aborted by the next heartbeat of ours, or by a PING of theirs among what was read already (`!_io_error`), and in a
+    socket that connects by the first read after a heartbeat was missed (`_input_stopped`). So no queue may ever fill:
+    a splice stops reading first, a drain reads on and drops, a guard cuts who sends more than is read.
+    """
     socket: Socket = ctx.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)  # infinite by default: a dead peer would keep the process
     # A subscription of 1 MiB would cost 50 MiB, as libzmq keeps a node for each byte.
     socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_FRAME_BYTES if kind == zmq.XPUB else FRAME_BYTES)
     socket.setsockopt(zmq.SNDHWM, hwm)
-    socket.setsockopt(zmq.RCVHWM, hwm)
+    socket.setsockopt(zmq.RCVHWM, 0)
     socket.setsockopt(zmq.BACKLOG, 4096)  # 100 by default; a restart brings everybody at once
     socket.setsockopt(zmq.HANDSHAKE_IVL, int(HANDSHAKE_S * 1000))
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 20_000)  # a large transfer may hold a heartbeat up
-    socket.setsockopt(zmq.HEARTBEAT_TTL, 30_000)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)  # finds the dead among the quiet …
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES)
+    socket.setsockopt(zmq.TCP_MAXRT, int(UNTAKEN_S * 1000))  # … and this among those to whom something is under way
     socket.setsockopt(zmq.RECONNECT_IVL, int(RECONNECT_LEAST_S * 1000))
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, int(RECONNECT_MOST_S * 1000))
     socket.setsockopt(zmq.IPV6, 1)
@@ -117,7 +130,10 @@ def serving(
     *,
     handshake_s: float = HANDSHAKE_S,
 ) -> Socket:
-    """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`."""
+    """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`.
+
+    It sends no heartbeats: it answers those of whoever connects, and closes the connection when they stop.
+    """
     socket = _socket(ctx, kind, hwm)
     socket.setsockopt(zmq.HANDSHAKE_IVL, int(handshake_s * 1000))
     if keys is not None:
@@ -129,8 +145,15 @@ def serving(
 
 
 def calling(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int = PUB_HWM) -> Socket:
-    """A socket to connect, as a CURVE client. The options count for the connects that follow."""
+    """A socket to connect, as a CURVE client. The options count for the connects that follow.
+
+    A DEALER sends no heartbeats, as what it speaks has pings of its own; the others have nothing else.
+    """
     socket = _socket(ctx, kind, hwm)
+    if kind != zmq.DEALER:
+        socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 20_000)  # a large transfer may hold a heartbeat up
+        socket.setsockopt(zmq.HEARTBEAT_TTL, 30_000)  # what the other end waits for the next one
     socket.setsockopt(zmq.CURVE_SERVERKEY, server_key)
     socket.setsockopt(zmq.CURVE_PUBLICKEY, own.public)
     socket.setsockopt(zmq.CURVE_SECRETKEY, own.secret)

@@ -1,10 +1,9 @@
 """The splice: bytes both ways between a ZeroMQ client at the front door and the inner ROUTER, counted.
 
-libzmq holds an unfinished multipart message without showing it, and without bound (measured: 343 MiB). So the splice
-counts what it has sent inward since the last whole message came out of the ROUTER, and stops reading from the
-client at an allowance. Starting again from 0 at each message is right: on one connection nothing can stand between
-the parts of a message, so all that was sent before it is consumed, and what is beyond it was sent within the
-allowance.
+libzmq holds an unfinished multipart message without showing it, and without bound (measured: 343 MiB); and it must
+never stop reading by itself (see sockets.py), so the ROUTER's own queue has no bound either. So the splice counts what
+it has sent inward and what has come out of the ROUTER, and stops reading from the client at an allowance, in bytes and
+in frames.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from collections.abc import Callable
 
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.valve import Deadline, Valve
+from sandpiper.common.lead import FRAME_LEAST, Lead
 from sandpiper.common.limits import (
     DOOR_READ_BYTES,
     SPLICE_AHEAD_BYTES,
+    SPLICE_AHEAD_FRAMES,
     SPLICE_STRANGER_BYTES,
+    SPLICE_STRANGER_FRAMES,
     UNFINISHED_S,
 )
-
-_FRAME_LEAST = 35
-"""What CURVE and ZMTP add to a short frame; to a long one 7 bytes more."""
 
 
 class Splice:
@@ -44,14 +43,15 @@ class Splice:
     ) -> None:
         self.address = address
         self.name = ""
-        self.ahead = 0
+        self.lead = Lead()
         self.behind = 0
         self.stalled_since: float | None = None
         self._outer = outer
         self._outer_valve = valve
         self._inner: asyncio.Transport | None = None
         self._inner_valve: Valve | None = None
-        self._allowance = SPLICE_STRANGER_BYTES
+        self._most_bytes = SPLICE_STRANGER_BYTES
+        self._most_frames = SPLICE_STRANGER_FRAMES
         self._greeted = greeted
         self._gave_up = gave_up
         self._first = True
@@ -70,22 +70,30 @@ class Splice:
 
     # What the control shell says -----------------------------------------------------------------------------
 
-    def surfaced(self) -> None:
-        """A whole message of this connection has come out of the ROUTER."""
-        self.ahead = 0
+    def surfaced(self, octets: int) -> None:
+        """A whole message of this connection, of so many octets, has come out of the ROUTER."""
+        self.lead.surfaced(octets)
         self._deadline.stop()
-        self._outer_valve.open("ahead")
         if self._first:
             self._first = False
             self._greeted()
+        self._judge()
 
-    def admit(self, allowance: int = SPLICE_AHEAD_BYTES) -> None:
+    def admit(self, most_bytes: int = SPLICE_AHEAD_BYTES, most_frames: int = SPLICE_AHEAD_FRAMES) -> None:
         """It is known now: it may be ahead by more."""
-        self._allowance = allowance
-        if self.ahead < self._allowance:
-            if not self._first:
-                self._deadline.stop()
+        self._most_bytes, self._most_frames = most_bytes, most_frames
+        if not self._first:
+            self._deadline.stop()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Reads from the client while it is within its allowance."""
+        if self.lead.octets < self._most_bytes and self.lead.frames < self._most_frames:
             self._outer_valve.open("ahead")
+            return
+        self._outer_valve.shut("ahead")
+        if not self._deadline.running:
+            self._deadline.start()
 
     def close(self) -> None:
         """Ends the connection; what has been read in either direction is still passed on."""
@@ -95,7 +103,7 @@ class Splice:
 
     def owes(self, size: int) -> None:
         """The ROUTER has been given a frame of `size` bytes for the client: it counts until it comes out here."""
-        self.behind += size + _FRAME_LEAST
+        self.behind += size + FRAME_LEAST
 
     def cut(self) -> None:
         """Ends it at once."""
@@ -107,18 +115,17 @@ class Splice:
     @property
     def readable(self) -> int:
         """How many bytes may be read from the client now; at least 1, as reading stops at the allowance."""
-        return max(min(DOOR_READ_BYTES, self._allowance - self.ahead), 1)
+        lead = self.lead
+        frames = (self._most_frames - lead.frames) * FRAME_LEAST
+        return max(min(DOOR_READ_BYTES, self._most_bytes - lead.octets, frames), 1)
 
     def received(self, data: bytes) -> None:
         """The client has sent `data`."""
         if self._inner is None:
             return
-        self.ahead += len(data)
+        self.lead.sent(data)
         self._inner.write(data)
-        if self.ahead >= self._allowance:
-            self._outer_valve.shut("ahead")
-            if not self._deadline.running:
-                self._deadline.start()
+        self._judge()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as the inside writes."""
@@ -142,7 +149,7 @@ class Splice:
 
     def inner_received(self, data: bytes) -> None:
         """The ROUTER has sent `data`."""
-        # More comes than is counted (handshake, heartbeats), and never less: it is right again whenever nothing waits.
+        # More comes than is counted (a handshake, PONGs), and never less: it is right again whenever nothing waits.
         self.behind = max(self.behind - len(data), 0)
         self._outer.write(data)
 

@@ -21,12 +21,14 @@ from sandpiper.common.io.sockets import CurveKeys, serving, show_departures
 from sandpiper.common.io.watch import Watch
 from sandpiper.common.limits import (
     BATCH_MESSAGES,
+    KEPT_BYTES,
     MESH_HWM,
     MESH_LINGER_S,
     SUBSCRIPTIONS_PER_CONNECTION,
     TOPIC_BYTES,
 )
 from sandpiper.peer.p2p.doors import DoorPair, Doors
+from sandpiper.peer.p2p.guard import Flow
 
 DOMAIN: Final = "mesh"
 _SUBSCRIBE = 1
@@ -67,7 +69,7 @@ class Doorway:
         self._pair = DoorPair(loop, self._pub, self._sub)
         self._watches = [Watch(loop, each, _COMINGS, self._watched) for each in (self._pub, self._sub)]
         self._pub_drain = Drain(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
-        self._sub_drain = Drain(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES)
+        self._sub_drain = Drain(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
         self._drains = [self._pub_drain, self._sub_drain]
 
     def bind(self, hosts: Sequence[str], port: int | None) -> Doors:
@@ -98,17 +100,19 @@ class Doorway:
         return self._wanted[topic]
 
     def hold(self, on: bool) -> None:
-        """Whether to leave what is brought where it is."""
+        """Whether what is brought is to wait; what goes beyond KEPT_BYTES is repaired later."""
         self._held = on
         self._sub_drain.hold(on)
 
-    def flows(self) -> Iterator[tuple[int, int]]:
-        """For the guard: each connection that is read from, and how many messages came out of it."""
+    def flows(self) -> Iterator[Flow]:
+        """For the guard: each connection that is read from."""
         for fd, surfaced in list(self._accepted.items()):
             port = port_of(fd)
             if self.doors is not None and port in self.doors:
-                if port == self.doors.pub or not self._held:
-                    yield fd, surfaced
+                if port == self.doors.pub:
+                    yield Flow(fd, surfaced, self._pub_drain.empties)
+                elif not self._held:
+                    yield Flow(fd, surfaced, self._sub_drain.empties)
             else:
                 del self._accepted[fd]  # it has been closed, and is something else's now
 

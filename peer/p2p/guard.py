@@ -1,9 +1,10 @@
-"""The guard: finds the connections on which a message never ends.
+"""The guard: finds the connections on which a message never ends, or more comes than can be read.
 
 libzmq's MAXMSGSIZE bounds a frame and its high-water marks count whole messages, so the parts of a message that never
 ends bypass both, and no option stops them. But the system knows what a connection has received, and we what has come
 out of it: while nothing comes out, all that comes in is one message. Looked at twice, for a loop that was busy may not
-have read what is there.
+have read what is there. And while all of it has not been read at any moment, what comes in piles up in libzmq, which
+has no bound for it (sockets.py says why).
 """
 
 from __future__ import annotations
@@ -11,27 +12,35 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sandpiper.common.io.connections import peer_of, resident, traffic
-from sandpiper.common.limits import GUARD_MARGIN_BYTES, MESH_UNFINISHED_BYTES
+from sandpiper.common.limits import GUARD_MARGIN_BYTES, MESH_FLOOD_BYTES, MESH_UNFINISHED_BYTES
+
+
+class Flow(NamedTuple):
+    """A connection: its file descriptor, how many messages have come out of it, and how often all had been read."""
+
+    fd: int
+    surfaced: int
+    empties: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What had surfaced when that last moved, and what had been received by then."""
+    """What had surfaced when that last moved, and what had been received by then; and when all had last been read."""
 
     surfaced: int
     received: int
+    empties: int
+    received_at_empty: int
     suspected: bool = False
 
 
 class Guard:
-    """Looks when its owner says so, every MESH_GUARD_S while anything comes in; and only Linux tells it enough.
+    """Looks when its owner says so, every MESH_GUARD_S while anything comes in; and only Linux tells it enough."""
 
-    `flows` gives each connection's file descriptor and how many messages have come out of it.
-    """
-
-    def __init__(self, flows: Callable[[], Iterable[tuple[int, int]]]) -> None:
+    def __init__(self, flows: Callable[[], Iterable[Flow]]) -> None:
         self._flows = flows
         self._baseline = resident()
         self._marks: dict[tuple[int, object], _Mark] = {}
@@ -47,14 +56,19 @@ class Guard:
             self._marks = {}
             return set()
         marks, found = {}, set()
-        for fd, surfaced in self._flows():
+        for fd, surfaced, empties in self._flows():
             peer = peer_of(fd)
             if peer is None:
                 continue
             received, _, _ = traffic(fd)
-            mark = self._marks.get((fd, peer))
-            if mark is None or mark.surfaced != surfaced:
-                mark = _Mark(surfaced, received)
+            mark = self._marks.get((fd, peer), _Mark(surfaced, received, empties, received))
+            if mark.empties != empties:
+                mark = replace(mark, empties=empties, received_at_empty=received)
+            elif received - mark.received_at_empty > MESH_FLOOD_BYTES:
+                found.add(fd)
+                continue
+            if mark.surfaced != surfaced:
+                mark = replace(mark, surfaced=surfaced, received=received, suspected=False)
             elif received - mark.received > MESH_UNFINISHED_BYTES:
                 if mark.suspected:
                     found.add(fd)

@@ -20,7 +20,8 @@ import zmq
 from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.sockets import Socket
 from sandpiper.common.io.watch import Watch
-from sandpiper.common.limits import BATCH_MESSAGES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
+from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
+from sandpiper.peer.p2p.guard import Flow
 
 Receive = Callable[[list[list[zmq.Frame]]], None]
 
@@ -94,7 +95,6 @@ class Line:
         self.from_host = ""
         self.rtt_ms = 0.0
         self.fd = -1
-        self.surfaced = 0
         self.since = loop.time()
         self.settled: asyncio.Future[str] = loop.create_future()
         self.ended: Callable[[str], None] | None = None
@@ -104,7 +104,7 @@ class Line:
         except zmq.ZMQError:
             socket.close(linger=0)
             raise
-        self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES)
+        self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
         try:
             socket.connect(f"tcp://{address}")
         except zmq.ZMQError:
@@ -127,8 +127,13 @@ class Line:
         self._drain.look()
 
     def hold(self, on: bool) -> None:
-        """Whether to leave what comes in where it is; what overflows is repaired later."""
+        """Whether what comes in is to wait; what goes beyond KEPT_BYTES is repaired later."""
         self._drain.hold(on)
+
+    @property
+    def flow(self) -> Flow:
+        """For the guard."""
+        return Flow(self.fd, self._drain.messages, self._drain.empties)
 
     def fail(self, reason: str) -> None:
         """Has it end for this reason."""
@@ -146,7 +151,6 @@ class Line:
         self.settled.cancel()
 
     def _received(self, batch: list[list[zmq.Frame]]) -> None:
-        self.surfaced += len(batch)
         if not self._closed:
             self._receive(batch)
 

@@ -33,7 +33,7 @@ from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import FRAME_BYTES, MESH_GUARD_S, MESH_HWM, TOPIC_BYTES
 from sandpiper.peer.p2p.doors import Doors
 from sandpiper.peer.p2p.doorway import DOMAIN, Doorway
-from sandpiper.peer.p2p.guard import Guard
+from sandpiper.peer.p2p.guard import Flow, Guard
 from sandpiper.peer.p2p.line import Address, Line
 from sandpiper.peer.p2p.route import Route
 
@@ -328,12 +328,12 @@ class Mesh:
         if self._arrivals is not None:
             self._arrivals.add(fd)
 
-    def _flows(self) -> Iterator[tuple[int, int]]:
+    def _flows(self) -> Iterator[Flow]:
         yield from self._doorway.flows()
         for peer in self._peers.values():
             line = peer.hears.line
-            if line is not None and not peer.held:
-                yield line.fd, line.surfaced
+            if line is not None:
+                yield line.flow
 
     def _look(self) -> float | None:
         found = self._guard.look()
@@ -343,5 +343,5 @@ class Mesh:
             line = peer.hears.line
             if line is not None and line.fd in found:
                 self._cut += 1
-                line.fail("cut: it sends a message that never ends")
+                line.fail("cut: it sends without end")
         return self._loop.time() + MESH_GUARD_S if self._guard.suspects else None

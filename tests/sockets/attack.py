@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import msgspec
 import zmq
-from nacl.bindings import crypto_box, crypto_box_keypair, crypto_box_open
+from nacl.bindings import (
+    crypto_box,
+    crypto_box_afternm,
+    crypto_box_beforenm,
+    crypto_box_keypair,
+    crypto_box_open,
+)
 from nacl.signing import SigningKey
 from zmq.utils import z85
 
@@ -179,6 +186,17 @@ def modest(broker: RunningBroker, most_bytes: int = 150 * MIB) -> Iterator[None]
     assert grown < most_bytes, f"grew by {grown // MIB} MiB, from {before // MIB} MiB"
 
 
+def reset(connection: socket.socket) -> None:
+    """Closes with a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def quiet(connection: socket.socket, within_s: float) -> bool:
+    """Whether nothing comes within so long."""
+    return not select.select([connection], [], [], within_s)[0]
+
+
 class Wire:
     """A raw TCP connection."""
 
@@ -200,6 +218,14 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+
+    def reset(self) -> None:
+        """Hangs up at once: what is under way is lost, and the other end sees an error."""
+        reset(self._socket)
+
+    def quiet(self, within_s: float) -> bool:
+        """Whether nothing comes within so long."""
+        return quiet(self._socket, within_s)
 
     def send(self, data: bytes) -> bool:
         """Whether the other end still takes it."""
@@ -257,6 +283,14 @@ def zmtp(body: bytes, *, more: bool = False, command: bool = False) -> bytes:
     return bytes([flags | 2]) + struct.pack(">Q", len(body)) + body
 
 
+def frame_from(read: Callable[[int], bytes]) -> bytes:
+    """One frame's body; empty at the end of the stream."""
+    head = read(2)
+    if len(head) < 2:
+        return b""
+    return read(struct.unpack(">Q", head[1:] + read(7))[0] if head[0] & 2 else head[1])
+
+
 def metadata(**properties: bytes) -> bytes:
     """ZMTP's metadata; `_` in a name stands for `-`."""
     return b"".join(
@@ -302,17 +336,17 @@ class RawCurve:
         assert len(greeting) == 64, greeting
         hello = crypto_box(bytes(64), b"CurveZMQHELLO---" + self._next(), server_key, secret)
         self.wire.send(zmtp(b"\x05HELLO\1\0" + bytes(72) + public + self._short + hello, command=True))
-        welcome = self._frame()
+        welcome = self.frame()
         assert welcome[:8] == b"\x07WELCOME"
         opened = crypto_box_open(welcome[24:], b"WELCOME-" + welcome[8:24], server_key, secret)
         self._server, cookie = opened[:32], opened[32:]
         vouch_nonce = os.urandom(16)
         vouch = crypto_box(public + server_key, b"VOUCH---" + vouch_nonce, self._server, keys.secret)
         said = keys.public + vouch_nonce + vouch + metadata(**{"Socket_Type": kind.encode(), **(properties or {})})
-        self._secret = secret
+        self._shared = crypto_box_beforenm(self._server, secret)
         box = crypto_box(said, b"CurveZMQINITIATE" + self._next(), self._server, secret)
         self.wire.send(zmtp(b"\x08INITIATE" + cookie + self._short + box, command=True))
-        self.ready = self._frame()
+        self.ready = self.frame()
 
     @property
     def admitted(self) -> bool:
@@ -320,8 +354,8 @@ class RawCurve:
         return self.ready[:6] == b"\x05READY"
 
     def message(self, body: bytes, flags: int = 0) -> bytes:
-        """A MESSAGE for this connection; flag 1 says that more parts come."""
-        box = crypto_box(bytes([flags]) + body, b"CurveZMQMESSAGEC" + self._next(), self._server, self._secret)
+        """A MESSAGE for this connection; flag 1 says that more parts come, flag 2 that it is a command."""
+        box = crypto_box_afternm(bytes([flags]) + body, b"CurveZMQMESSAGEC" + self._next(), self._shared)
         return zmtp(b"\x07MESSAGE" + self._short + box)
 
     def send(self, body: bytes, flags: int = 0) -> bool:
@@ -332,11 +366,90 @@ class RawCurve:
         self._short = struct.pack(">Q", self._nonce)
         return self._short
 
-    def _frame(self) -> bytes:
-        head = self.wire.read(2)
-        if len(head) < 2:
-            return b""
-        return self.wire.read(struct.unpack(">Q", head[1:] + self.wire.read(7))[0] if head[0] & 2 else head[1])
+    def frame(self) -> bytes:
+        """The next from the other end, as it is on the wire; empty once that has gone."""
+        return frame_from(self.wire.read)
+
+
+class RawServer:
+    """A CURVE server by hand (RFC 26), which says whatever a test wants to the first who connects."""
+
+    def __init__(self, keys: CurveKeys, kind: str = "XPUB") -> None:
+        self.keys = keys
+        self._kind = kind
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._nonce = 0
+
+    def accept(self) -> None:
+        """The handshake, with the first that does more than look."""
+        while True:
+            self._wire, _ = self._listening.accept()
+            self._wire.settimeout(DEADLINE_S)
+            with suppress(ConnectionError):
+                self._wire.sendall(CURVE_GREETING[:32] + b"\1" + CURVE_GREETING[33:])
+                if len(self._read(64)) == 64:
+                    break
+            self._wire.close()
+        hello = self.frame()
+        client = hello[6 + 2 + 72 : 6 + 2 + 72 + 32]
+        public, self._secret = crypto_box_keypair()
+        nonce = os.urandom(16)
+        box = crypto_box(public + bytes(96), b"WELCOME-" + nonce, client, self.keys.secret)
+        self._wire.sendall(zmtp(b"\x07WELCOME" + nonce + box, command=True))
+        initiate = self.frame()
+        short = initiate[9 + 96 : 9 + 96 + 8]
+        crypto_box_open(initiate[9 + 96 + 8 :], b"CurveZMQINITIATE" + short, client, self._secret)
+        self._shared = crypto_box_beforenm(client, self._secret)
+        self._nonce += 1
+        short = struct.pack(">Q", self._nonce)
+        box = crypto_box(
+            metadata(**{"Socket-Type": self._kind.encode()}), b"CurveZMQREADY---" + short, client, self._secret
+        )
+        self._wire.sendall(zmtp(b"\x05READY" + short + box, command=True))
+
+    def message(self, body: bytes, flags: int = 0) -> bytes:
+        """A MESSAGE for this connection."""
+        self._nonce += 1
+        short = struct.pack(">Q", self._nonce)
+        return zmtp(
+            b"\x07MESSAGE"
+            + short
+            + crypto_box_afternm(bytes([flags]) + body, b"CurveZMQMESSAGES" + short, self._shared)
+        )
+
+    def send(self, body: bytes, flags: int) -> bool:
+        return self.say(self.message(body, flags))
+
+    def say(self, data: bytes) -> bool:
+        """Whether the other end still takes it."""
+        try:
+            self._wire.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def quiet(self, within_s: float) -> bool:
+        """Whether nothing comes within so long."""
+        return quiet(self._wire, within_s)
+
+    def reset(self) -> None:
+        """Hangs up at once."""
+        reset(self._wire)
+
+    def close(self) -> None:
+        self._wire.close()
+        self._listening.close()
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count and (some := self._wire.recv(count - len(data))):
+            data += some
+        return data
+
+    def frame(self) -> bytes:
+        """The next from the other end, as it is on the wire; empty once that has gone."""
+        return frame_from(self._read)
 
 
 # Control by hand ---------------------------------------------------------------------------------------------

@@ -449,6 +449,16 @@ def test_parts_without_end(own: RunningBroker, port: str, kind: str, first: byte
             others.round_trip()
 
 
+@pytest.mark.parametrize("connections", [1, 8])
+def test_whole_messages_faster_than_they_are_read(own: RunningBroker, connections: int) -> None:
+    """No high-water mark holds them back: it is the guard that does."""
+    piece = zmtp(b"x") * 20_000
+    with bystander(own) as others, ExitStack() as stack, modest(own, 300 * MIB):
+        wires = [stack.enter_context(plain_end(own, "plain_xsub", "PUB")) for _ in range(connections)]
+        pour(wires, [piece] * connections, 100 * MIB, 3.0)
+        others.round_trip()
+
+
 @pytest.mark.parametrize("port", ["xsub", "xpub"])
 def test_parts_without_end_of_a_member(own: RunningBroker, port: str) -> None:
     size = 200_000 if port == "xsub" else 3000

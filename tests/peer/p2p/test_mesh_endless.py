@@ -3,85 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import struct
 import sys
-from contextlib import suppress
 
 import pytest
-from nacl.bindings import crypto_box, crypto_box_keypair, crypto_box_open
 
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.peer.p2p import guard
 from sandpiper.peer.p2p.mesh import Candidate
-from tests.peer.p2p.nodes import DEADLINE_S, TOPIC, Node, acquainted
-from tests.sockets.attack import CURVE_GREETING, RawCurve, metadata, zmtp
+from tests.peer.p2p.nodes import TOPIC, Node, acquainted
+from tests.sockets.attack import RawCurve, RawServer
 
 MIB = 1024 * 1024
 MOST_BYTES = 600 * MIB
 """What a cut must come before: on loopback, with the looks that a busy machine puts off."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard reads Linux's TCP_INFO")
-
-
-class RawServer:
-    """A CURVE server by hand (RFC 26): a publisher that says whatever a test wants to the first who connects."""
-
-    def __init__(self, keys: CurveKeys) -> None:
-        self._keys = keys
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
-        self._nonce = 0
-
-    def accept(self) -> None:
-        """The handshake, with the first that does more than look."""
-        while True:
-            self._wire, _ = self._listening.accept()
-            self._wire.settimeout(DEADLINE_S)
-            with suppress(ConnectionError):
-                self._wire.sendall(CURVE_GREETING[:32] + b"\1" + CURVE_GREETING[33:])
-                if len(self._read(64)) == 64:
-                    break
-            self._wire.close()
-        hello = self._frame()
-        client = hello[6 + 2 + 72 : 6 + 2 + 72 + 32]
-        public, self._secret = crypto_box_keypair()
-        nonce = os.urandom(16)
-        box = crypto_box(public + bytes(96), b"WELCOME-" + nonce, client, self._keys.secret)
-        self._wire.sendall(zmtp(b"\x07WELCOME" + nonce + box, command=True))
-        initiate = self._frame()
-        short = initiate[9 + 96 : 9 + 96 + 8]
-        crypto_box_open(initiate[9 + 96 + 8 :], b"CurveZMQINITIATE" + short, client, self._secret)
-        self._client = client
-        self._nonce += 1
-        short = struct.pack(">Q", self._nonce)
-        box = crypto_box(metadata(**{"Socket-Type": b"XPUB"}), b"CurveZMQREADY---" + short, client, self._secret)
-        self._wire.sendall(zmtp(b"\x05READY" + short + box, command=True))
-
-    def send(self, body: bytes, flags: int) -> bool:
-        self._nonce += 1
-        short = struct.pack(">Q", self._nonce)
-        box = crypto_box(bytes([flags]) + body, b"CurveZMQMESSAGES" + short, self._client, self._secret)
-        try:
-            self._wire.sendall(zmtp(b"\x07MESSAGE" + short + box))
-        except OSError:
-            return False
-        return True
-
-    def close(self) -> None:
-        self._wire.close()
-        self._listening.close()
-
-    def _read(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count and (some := self._wire.recv(count - len(data))):
-            data += some
-        return data
-
-    def _frame(self) -> bytes:
-        head = self._read(2)
-        return self._read(struct.unpack(">Q", head[1:] + self._read(7))[0] if head[0] & 2 else head[1])
 
 
 @pytest.mark.parametrize(("door", "size"), [("sub", 500_000), ("pub", 400)])
@@ -132,7 +68,7 @@ def test_on_our_line() -> None:
         server = RawServer(CurveKeys.make())
         try:
             await acquainted(alice, bob)
-            key = server._keys.public
+            key = server.keys.public
             alice.mesh.reach(key, [Candidate("127.0.0.1", server.port, 1)])
             await asyncio.to_thread(server.accept)
             await alice.until(lambda: alice.mesh.links()[key].address is not None)
@@ -146,7 +82,7 @@ def test_on_our_line() -> None:
                 pytest.fail("all of one endless message was taken")
 
             await asyncio.to_thread(pour)
-            await alice.until(lambda: (key, False, "cut: it sends a message that never ends") in alice.states)
+            await alice.until(lambda: (key, False, "cut: it sends without end") in alice.states)
             bob.say(b"quiet here")
             await alice.until(lambda: alice.of(bob) == [b"quiet here"])
         finally:
