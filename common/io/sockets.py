@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,6 +101,8 @@ def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     socket that connects by the first read after a heartbeat was missed (`_input_stopped`). So no queue may ever fill:
     a splice stops reading first, a drain reads on and drops, a guard cuts who sends more than is read.
     """
+    if kind == zmq.ROUTER:
+        _hide_numbers()
     socket: Socket = ctx.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)  # infinite by default: a dead peer would keep the process
     # A subscription of 1 MiB would cost 50 MiB, as libzmq keeps a node for each byte.
@@ -119,6 +124,19 @@ def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     if kind == zmq.XPUB:
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each connection's subscription is to be seen
     return socket
+
+
+def _hide_numbers() -> None:
+    """Seeds the C library's generator, for nobody else does.
+
+    A ROUTER numbers its connections from what `rand()` says, so from 1,804,289,383 in every process; and is aborted
+    when a stranger has said in its handshake that its own routing id is a number that comes next.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+        library.srand(ctypes.c_uint(secrets.randbits(32)))
 
 
 def serving(

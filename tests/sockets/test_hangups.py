@@ -31,6 +31,8 @@ COMMAND = 2
 MESSAGES = 6000
 """More than any high-water mark of ours that such a socket had."""
 QUIET_S = 2.0
+FIRST_ROUTE = 1_681_692_777 | 1 << 31
+"""What glibc's rand() gives, if nobody has seeded it, to the second ROUTER of a process, after ZAP's."""
 KEYS = CurveKeys.of_secret(bytes(range(32)))  # END's
 
 END = """
@@ -205,6 +207,20 @@ def greeted(service: RunningBroker, key: bytes, kind: str, **properties: bytes) 
         )
     assert raw.frame()
     return raw
+
+
+@pytest.mark.parametrize("kind", ["discovery", "broker"])
+def test_a_stranger_who_claims_the_routing_ids_that_come_next(tmp_path: Path, kind: str) -> None:
+    """libzmq gives each connection the next number, and ends the process if somebody has it already."""
+    with serving(tmp_path, kind) as service:
+        key = z85.decode(service.ready["key"].encode())
+        claims = [bytes(1) + (FIRST_ROUTE + number).to_bytes(4, "big") for number in range(40)]
+        crowd = [greeted(service, key, kind, Identity=claim) for claim in claims]
+        for _ in range(len(claims)):
+            greeted(service, key, kind).wire.close()
+        for each in crowd:
+            each.wire.close()
+        unruffled(service)
 
 
 @pytest.mark.parametrize(("kind", "strangers", "requests"), [("discovery", 20, 1500), ("broker", 8, 6000)])

@@ -17,6 +17,25 @@ from sandpiper.common.io.sockets import CurveKeys, Socket, calling, context, ser
 from sandpiper.common.limits import KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES, UNTAKEN_S
 from tests.sockets.attack import NULL_GREETING, Wire, frame_from, null_ready, zmtp
 
+UNSEEDED = 1_804_289_383
+"""Where glibc's rand() begins."""
+
+
+def first_number() -> int:
+    """By which number a ROUTER knows its first connection."""
+    with context() as ctx, serving(ctx, zmq.ROUTER, None, "") as router, ctx.socket(zmq.DEALER) as dealer:
+        router.bind("inproc://numbers")
+        dealer.connect("inproc://numbers")
+        dealer.send(b"")
+        route, _ = router.recv_multipart()
+        return int.from_bytes(route[1:], "big")
+
+
+def test_nobody_knows_the_routing_id_that_comes_next() -> None:
+    first, second = first_number(), first_number()
+    assert first != second
+    assert UNSEEDED not in (first, second)
+
 
 @contextmanager
 def bound() -> Iterator[tuple[Socket, int]]:
