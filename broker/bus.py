@@ -32,6 +32,8 @@ from sandpiper.common.limits import (
 
 DOMAIN = "bus"
 _SUBSCRIBE = 1
+_CATCH_UP_TURNS = 4
+"""libzmq gives of each connection in turn: so many batches hold one of each of 2,000."""
 _LONG_FROM = 256  # octets of a frame whose length takes eight octets itself
 
 
@@ -119,6 +121,12 @@ class Pair:
             for frame in issue.singles:
                 send(frame, zmq.NOBLOCK)
         self._drains[1].look()
+
+    def catch_up(self) -> None:
+        """Reads what is there now: of each connection at least a message, if there is a whole one."""
+        for drain in self._drains:
+            for _ in range(_CATCH_UP_TURNS):
+                drain.read()
 
     def account(self) -> None:
         """From now on `surfaced` counts what comes out, by file descriptor (see guard.py)."""

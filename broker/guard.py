@@ -80,6 +80,10 @@ class Guard:
         now = time.monotonic()
         if size - self._compared_size < GUARD_STEP_BYTES and now - self._compared_at < GUARD_IDLE_S:
             return 0
+        # A loop that was kept from the processor has not read what came in meanwhile: it does that first, for else
+        # whoever sends many small messages looks like one whose message never ends.
+        for pair in self._pairs:
+            pair.catch_up()
         self._compared_size, self._compared_at = size, now
         cut = self._compare() if sys.platform == "linux" else self._rebind()
         self.cut += cut

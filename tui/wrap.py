@@ -35,7 +35,7 @@ def _wide(text: str, width: int, room: int) -> list[int]:
     cuts: list[int] = []
     used = begin = space = since = 0  # columns; where the row begins; after its last space, and columns since then
     for start, end, cells in split_graphemes(text)[0]:
-        if text[start] == " ":
+        if text[start:end] == " ":  # one that bears a mark is a character like others
             used, since, space = used + cells, 0, end
             continue
         if used + cells > room and start > begin:

@@ -60,7 +60,7 @@ class Outlook:
 
     def unreached(self, core: Member) -> list[Peer]:
         """Members that a discovery service knows to be there, and of whom we have never heard a word."""
-        leased = core.presence.leased
+        leased = self.there()
         return [
             peer
             for session, peer in core.peers.items()

@@ -17,6 +17,9 @@ class Crowd:
         self.connections = 0
         self.surfaced: dict[int, int] = {}
 
+    def catch_up(self) -> None:
+        """See Pair."""
+
     def account(self) -> None:
         """See Pair."""
 

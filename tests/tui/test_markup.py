@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -94,6 +94,7 @@ def test_mentions() -> None:
 
 
 @given(st.text(max_size=300), st.integers(8, 90))
+@example("0" * 36 + " \u0300", 9)
 def test_every_row_fits_and_nothing_is_lost(text: str, width: int) -> None:
     laid = rows(text, width)
     assert laid
