@@ -12,6 +12,7 @@ from sandpiper.cli.options import Caller, checked_code
 from sandpiper.cli.secrets import ask_unseen, terminal
 from sandpiper.cli.stdio import status
 from sandpiper.common.errors import AccessDenied
+from sandpiper.common.io.lookup import telling
 from sandpiper.common.nicks import ANON
 from sandpiper.common.target import Target
 from sandpiper.peer import Room, connect
@@ -41,13 +42,14 @@ class Dialer:
         """A room, as `connect` opens it; a terminal is asked for the access code that is wanted and not given."""
         async with AsyncExitStack() as stack:
             wish = {"nick": nick or self.caller.nick, "profile": self.profile, **wish}
-            try:
-                room = await stack.enter_async_context(connect(target, access_code=self.caller.access_code, **wish))
-            except AccessDenied:
-                if self.caller.access_code is not None or not (self.asks and terminal()):
-                    raise
-                self.caller = replace(self.caller, access_code=_ask(target))
-                room = await stack.enter_async_context(connect(target, access_code=self.caller.access_code, **wish))
+            with telling(self.tell):
+                try:
+                    room = await stack.enter_async_context(connect(target, access_code=self.caller.access_code, **wish))
+                except AccessDenied:
+                    if self.caller.access_code is not None or not (self.asks and terminal()):
+                        raise
+                    self.caller = replace(self.caller, access_code=_ask(target))
+                    room = await stack.enter_async_context(connect(target, access_code=self.caller.access_code, **wish))
             self._introduce(room)
             yield room
 
@@ -64,7 +66,9 @@ class Dialer:
             **self.network.wish(),
             **wish,
         }
-        async with create(**wish) if code is None else join(code, **wish) as room:
+        async with AsyncExitStack() as stack:
+            with telling(self.tell):
+                room = await stack.enter_async_context(create(**wish) if code is None else join(code, **wish))
             yield room
 
     @asynccontextmanager

@@ -309,6 +309,14 @@ EVENTS_WAITING: Final = 20_000
 
 # Client ----------------------------------------------------------------------------------------------------
 CONNECT_S: Final = 5.0
+CONNECT_STAGGER_S: Final = 0.25
+"""One address of a name has this long before the next is tried beside it (RFC 8305, section 5)."""
+LOOKUP_ADDRESSES: Final = 8
+"""Addresses of one name that are tried: beyond them somebody waits for nothing."""
+LOOKUP_SLOW_S: Final = 1.0
+"""A look-up that takes longer is told of: a resolver nearby answers in milliseconds."""
+NAME_S: Final = 7.0
+"""A resolver asks its next server after 5 s; this leaves that one time, and a connection a second of FIND_S."""
 BUS_S: Final = 1.5
 """Bus ports that do not answer within this mean the one-port way."""
 RECONNECT_LEAST_S: Final = 0.2

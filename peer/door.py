@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandpiper.common.errors import AccessDenied
@@ -14,17 +15,26 @@ from sandpiper.peer.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a door said. `key` is the broker's CURVE key, 32 bytes; `new` says that it is not pinned yet."""
+    """What a door said. `key` is the broker's CURVE key, 32 bytes; `new` says that it is not pinned yet; `at` is the
+    target by the numeric address that answered, where everything else of this connection goes.
+    """
 
     welcome: Welcome
     key: bytes
     new: bool
+    at: Target
 
 
-async def ask(target: Target, profile: Profile, access_code: str | None) -> Door:
-    """Says hello, and judges the key. Raises Unreachable, TrustError, AccessDenied."""
+async def ask(
+    target: Target, profile: Profile, access_code: str | None, slow: Callable[[str], None] | None = None
+) -> Door:
+    """Says hello, and judges the key; `slow` hears of a look-up that takes long.
+
+    Raises Unreachable, TrustError, AccessDenied.
+    """
     address = target.address
-    welcome, key = await doorstep.greet(target, doorstep.BROKER)
+    met = await doorstep.greet(target, doorstep.BROKER, slow)
+    welcome, key = met.welcome, met.key
     new = doorstep.check(target, key, profile, doorstep.BROKER)
     if access_code is not None and not welcome.access and new and not target.fingerprint:
         raise AccessDenied(
@@ -35,4 +45,4 @@ async def ask(target: Target, profile: Profile, access_code: str | None) -> Door
         raise AccessDenied(
             f"the broker at {address} asks for an access code; use --access-code-file or SANDPIPER_ACCESS_CODE"
         )
-    return Door(welcome, key, new)
+    return Door(welcome, key, new, met.at)

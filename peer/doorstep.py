@@ -1,10 +1,16 @@
-"""At any front door: saying hello, and judging the key that it shows."""
+"""At any front door: saying hello, and judging the key that it shows.
+
+A name is looked up once, and its addresses are raced for the whole greeting: one may refuse, swallow everything, or
+belong to another program that takes a connection and says nothing. Whoever goes on goes to the address that answered.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -12,9 +18,11 @@ from zmq.utils import z85
 
 from sandpiper.common import rendezvous
 from sandpiper.common.errors import SandpiperError, TrustError, Unreachable
+from sandpiper.common.io import lookup
+from sandpiper.common.io.race import AllFailed, race
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.keys import fingerprint
-from sandpiper.common.limits import CONNECT_S, LINE_BYTES, VERSION
+from sandpiper.common.limits import CONNECT_S, CONNECT_STAGGER_S, LINE_BYTES, VERSION
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Hello, Welcome
 from sandpiper.common.target import Target
@@ -36,28 +44,85 @@ BROKER: Final = Kind("broker", "sandpiper broker")
 DISCOVERY: Final = Kind("discovery service", "sandpiper discovery")
 
 
-async def greet(target: Target, kind: Kind) -> tuple[Welcome, bytes]:
-    """What the door answers to hello, and its CURVE key, 32 bytes. Raises Unreachable, SandpiperError."""
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What the door answered to hello: `at` is the target by the numeric address that did, `key` 32 bytes of CURVE."""
+
+    welcome: Welcome
+    key: bytes
+    at: Target
+
+
+class _Unmet(Exception):
+    """One address is not it: why in a clause, `cause`, and as the `error` that it is if there is no other address."""
+
+    def __init__(self, cause: str, error: SandpiperError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.error = error
+
+
+async def greet(target: Target, kind: Kind, slow: Callable[[str], None] | None = None) -> Greeting:
+    """Says hello at every address of the target until one answers as it should.
+
+    `slow` hears of a look-up that takes long. Raises Unreachable, SandpiperError.
+    """
+    try:
+        hosts = await lookup.numeric(target.host, slow)
+    except lookup.Late as error:
+        text = f"cannot reach {target.address}: {error}; check this machine's DNS, or name the address by its numbers"
+        raise Unreachable(text) from None
+    except OSError as error:
+        raise _unreachable(target, kind, reason(error)) from None
+    ends = [replace(target, host=host) for host in hosts]
+    try:
+        return await race([partial(_meet, target, end, kind) for end in ends], CONNECT_STAGGER_S)
+    except AllFailed as failed:
+        raise _nobody(target, kind, ends, failed.errors) from None
+
+
+def _nobody(target: Target, kind: Kind, ends: list[Target], errors: Sequence[Exception]) -> Exception:
+    """Of several addresses each has its own cause, unless all have the same."""
+    met = [each for each in errors if isinstance(each, _Unmet)]
+    if len(met) < len(errors):
+        return next(each for each in errors if not isinstance(each, _Unmet))  # no memory, or a mistake of ours
+    if len({each.cause for each in met}) == 1:
+        return met[0].error
+    causes = ", ".join(f"{end.host}: {each.cause}" for end, each in zip(ends, met, strict=True))
+    return _unreachable(target, kind, causes)
+
+
+def _unreachable(target: Target, kind: Kind, why: str) -> Unreachable:
+    return Unreachable(
+        f"cannot reach {target.address}: {why}; is a {kind.name} running there? `{kind.command}` starts one"
+    )
+
+
+async def _meet(target: Target, at: Target, kind: Kind) -> Greeting:
+    """At one address. Raises _Unmet."""
     address = target.address
-    line = await _exchange(target, kind)
+    line = await _exchange(target, at, kind)
     try:
         welcome = _welcome.decode(line)
         key = z85.decode(welcome.key.encode())
         if len(key) != 32:
             raise ValueError
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, KeyError, RecursionError):
-        raise Unreachable(
-            f"what answers at {address} is not a sandpiper {kind.name}; check the address and the port"
-        ) from None
+        raise _stranger(target, kind, "the address and the port") from None
     if welcome.v != VERSION:
-        raise SandpiperError(
-            f"the {kind.name} at {address} speaks version {welcome.v} of the protocol, this program {VERSION}; "
-            "upgrade the older one"
-        )
+        cause = f"speaks version {welcome.v} of the protocol, this program {VERSION}"
+        text = f"the {kind.name} at {address} {cause}; upgrade the older one"
+        raise _Unmet(cause, SandpiperError(text))
     met = DISCOVERY if welcome.server == rendezvous.SERVER else BROKER
     if met is not kind:
-        raise Unreachable(f"what answers at {address} is a {met.name}, not a {kind.name}; check the port")
-    return welcome, key
+        text = f"what answers at {address} is a {met.name}, not a {kind.name}; check the port"
+        raise _Unmet(f"a {met.name}", Unreachable(text))
+    return Greeting(welcome, key, at)
+
+
+def _stranger(target: Target, kind: Kind, what: str = "the address") -> _Unmet:
+    text = f"what answers at {target.address} is not a sandpiper {kind.name}; check {what}"
+    return _Unmet(f"not a sandpiper {kind.name}", Unreachable(text))
 
 
 def check(target: Target, key: bytes, profile: Profile, kind: Kind) -> bool:
@@ -79,28 +144,26 @@ def check(target: Target, key: bytes, profile: Profile, kind: Kind) -> bool:
     return verdict is Verdict.NEW
 
 
-async def _exchange(target: Target, kind: Kind) -> bytes:
+async def _exchange(target: Target, at: Target, kind: Kind) -> bytes:
     address = target.address
     try:
-        return await asyncio.wait_for(_say_hello(target), CONNECT_S)
+        return await asyncio.wait_for(_say_hello(at), CONNECT_S)
     except asyncio.TimeoutError:
-        text = f"no answer from {address} within {CONNECT_S:.0f} s; is a {kind.name} running there?"
-        raise Unreachable(text) from None
+        silence = f"no answer from {address} within {CONNECT_S:.0f} s; is a {kind.name} running there?"
+        raise _Unmet(f"no answer within {CONNECT_S:.0f} s", Unreachable(silence)) from None
     except asyncio.IncompleteReadError as error:
         if not error.partial:
             text = f"{address} hung up without a word; if a {kind.name} is starting there, try again"
-            raise Unreachable(text) from None
-        raise Unreachable(f"what answers at {address} is not a sandpiper {kind.name}; check the address") from None
+            raise _Unmet("hung up without a word", Unreachable(text)) from None
+        raise _stranger(target, kind) from None
     except asyncio.LimitOverrunError:
-        raise Unreachable(f"what answers at {address} is not a sandpiper {kind.name}; check the address") from None
+        raise _stranger(target, kind) from None
     except OSError as error:
-        raise Unreachable(
-            f"cannot reach {address}: {reason(error)}; is a {kind.name} running there? `{kind.command}` starts one"
-        ) from None
+        raise _Unmet(reason(error), _unreachable(target, kind, reason(error))) from None
 
 
-async def _say_hello(target: Target) -> bytes:
-    reader, writer = await asyncio.open_connection(target.host, target.port, limit=LINE_BYTES)
+async def _say_hello(at: Target) -> bytes:
+    reader, writer = await asyncio.open_connection(at.host, at.port, limit=LINE_BYTES)
     try:
         writer.write(encode_line(Hello()))
         return await reader.readuntil(b"\n")

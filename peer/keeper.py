@@ -114,12 +114,12 @@ class Keeper:
 
     async def _attempt(self) -> None:
         """One connection, up to the room. Raises SandpiperError."""
-        found = await door.ask(self._target, self._profile, self._code)
+        found = await door.ask(self._target, self._profile, self._code, self._slow if self._stayer else None)
         self._credentials.broker_key, self._credentials.ticket = found.key, found.welcome.ticket
         self._credentials.asked = found.welcome.access
         self._down.clear()
         heard = Heard(self._on_control, self._on_frames, self._on_bus, self._on_down)
-        endpoint = f"tcp://{self._target.address}"
+        endpoint = f"tcp://{found.at.address}"
         self._link = Link(self._loop, self._context, self._keys, found.key, endpoint, heard)
         self.session.connected(time.monotonic())
         self.turn()
@@ -127,7 +127,7 @@ class Keeper:
         self.broker = fingerprint(found.key)
         if found.new:
             self._profile.pin(self._target.address, found.welcome.key)
-        self._open_way(self._link, found.welcome.xsub, found.welcome.xpub)
+        self._open_way(self._link, found)
 
     async def _until_inside(self) -> None:
         deadline = self._loop.time() + 2 * CONNECT_S
@@ -142,13 +142,19 @@ class Keeper:
         if self.session.broken is not None:
             raise self.session.broken
 
-    def _open_way(self, link: Link, xsub: str | None, xpub: str | None) -> None:
+    def _slow(self, text: str) -> None:
+        """On the way back: somebody waits."""
+        self.session.kept_out(text, tell=True)
+        self._turned()
+
+    def _open_way(self, link: Link, found: door.Door) -> None:
+        xsub, xpub = found.welcome.xsub, found.welcome.xpub
         if self._one_port or xsub is None or xpub is None:
             self._take_one_port("as asked" if self._one_port else "the broker's bus is closed")
             return
-        link.open_bus(at_host(xsub, self._target.host))
+        link.open_bus(at_host(xsub, found.at.host))
         if self.session.wish.listen:
-            link.subscribe(at_host(xpub, self._target.host), self.session.wish.room)
+            link.subscribe(at_host(xpub, found.at.host), self.session.wish.room)
         self._deciding = self._loop.call_later(BUS_S, self._take_one_port, "the bus ports do not answer")
 
     def _take_one_port(self, why: str) -> None:

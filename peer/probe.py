@@ -75,10 +75,11 @@ class Service:
 async def service(target: Target, kind: Kind, profile: Profile) -> Service:
     """Says hello at a door. Raises Unreachable, TrustError, SandpiperError."""
     began = time.monotonic()
-    welcome, key = await doorstep.greet(target, kind)
+    met = await doorstep.greet(target, kind)
+    welcome, key = met.welcome, met.key
     rtt_ms = (time.monotonic() - began) * 1000
     new = doorstep.check(target, key, profile, kind)
-    skew_s = await _skew(target) if kind is BROKER else None
+    skew_s = await _skew(met.at) if kind is BROKER else None
     return Service(target.address, fingerprint(key), new, rtt_ms, welcome, skew_s)
 
 
@@ -114,8 +115,8 @@ async def occupant(host: str, port: int) -> str:
         return ""
     for kind in (BROKER, DISCOVERY):
         with contextlib.suppress(SandpiperError, asyncio.TimeoutError):
-            _, key = await asyncio.wait_for(doorstep.greet(target, kind), FIND_PROBE_S)
-            return f"a sandpiper {kind.name} ({fingerprint(key)})"
+            met = await asyncio.wait_for(doorstep.greet(target, kind), FIND_PROBE_S)
+            return f"a sandpiper {kind.name} ({fingerprint(met.key)})"
     return "another program"
 
 

@@ -183,7 +183,7 @@ class RelayLink:
             self._context,
             self._keys,
             found.key,
-            f"tcp://{self._target.address}",
+            f"tcp://{found.at.address}",
             heard=self._on_frame,
             down=lambda: self._on_down(_LOST),
             hwm=RELAY_HWM,

@@ -222,22 +222,22 @@ class Rendezvous:
     async def _attempt(self) -> None:
         target = self._target
         self._down.clear()
-        welcome, key = await doorstep.greet(target, doorstep.DISCOVERY)
+        met = await doorstep.greet(target, doorstep.DISCOVERY)
+        key = met.key
         new = False
         if self._pin or target.fingerprint:
             new = doorstep.check(target, key, self._profile, doorstep.DISCOVERY)
-        host = f"[{target.host}]" if ":" in target.host else target.host
         self._dealer = Dealer(
             self._loop,
             self._context,
             self._keys,
             key,
-            f"tcp://{host}:{target.port}",
+            f"tcp://{met.at.address}",
             heard=self._on_frame,
             down=lambda: self._on_down(_LOST),
             hwm=CONTROL_HWM,
         )
-        greeted = await self._greet(welcome.ticket)
+        greeted = await self._greet(met.welcome.ticket)
         if new and self._pin:
             self._profile.pin(self.address, z85.encode(key).decode())
         self.key, self.mailbox, self.observed = key, greeted.mailbox, greeted.observed
