@@ -6,7 +6,7 @@ Publications come in here, go through the core, and leave on both XPUBs; the fan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import zmq
@@ -18,6 +18,7 @@ from sandpiper.common.frame import topic
 from sandpiper.common.io.connections import Connections
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.hosts import joined
 from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
@@ -88,12 +89,14 @@ class Pair:
         self._singles = Wanted(lambda room: topic(room, ""))
         self.dropped_connections = 0
 
-    def bind(self, xsub: str, xpub: str) -> None:
-        """Opens the pair. Raises zmq.ZMQError (EADDRINUSE, EACCES, …)."""
-        self.xpub.bind(xpub)
-        self.xsub.bind(xsub)
+    def bind(self, hosts: Sequence[str], xsub: int, xpub: int) -> None:
+        """Opens the pair at each of these addresses. Raises zmq.ZMQError (EADDRINUSE, EACCES, …)."""
+        for socket, port in ((self.xpub, xpub), (self.xsub, xsub)):
+            for host in hosts:
+                endpoint = f"tcp://{joined(host, port)}"
+                socket.bind(endpoint)
+                self._endpoints.append((socket, endpoint))
         self._bound()
-        self._endpoints = [(self.xsub, xsub), (self.xpub, xpub)]
         self.xsub.send(bytes([_SUBSCRIBE]))
         self._drains = [
             Drain(self._loop, self.xsub, self._published, parts=1, most=BATCH_MESSAGES),

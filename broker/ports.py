@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sandpiper.common.errors import SandpiperError
@@ -40,11 +40,11 @@ class Ports:
         return self.door + 12
 
 
-def pick(host: str, randrange: Callable[[int, int], int]) -> Ports:
+def pick(hosts: Sequence[str], randrange: Callable[[int, int], int]) -> Ports:
     """A base whose whole block is free now. Raises SandpiperError when none is found."""
     for _ in range(_TRIES):
         base = randrange(_LOWEST, _HIGHEST)
-        if all(_free(each, base + offset) for offset in range(BLOCK) for each in {host, "127.0.0.1"}):
+        if all(_free(each, base + offset) for offset in range(BLOCK) for each in {*hosts, "127.0.0.1"}):
             return Ports(base)
     raise SandpiperError(f"no free block of {BLOCK} ports between {_LOWEST} and {_HIGHEST}; name one with --port")
 

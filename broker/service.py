@@ -37,6 +37,7 @@ from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.arrivals import Arrivals
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.door import FrontDoor
+from sandpiper.common.io.hosts import Hosts, own
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
@@ -57,6 +58,7 @@ from sandpiper.common.messages import Welcome
 log = logging.getLogger("sandpiper.broker")
 _PRUNE_S = 3600.0
 _DAY_S = 86400.0
+_PLAIN = "127.0.0.1"  # whoever speaks plainly is on this machine
 _GOODBYE = "the broker is shutting down"
 
 
@@ -147,6 +149,7 @@ class Service:
             greeting="a sandpiper broker",
             descriptors=self._descriptors,
         )
+        self._hosts = Hosts(config.host, (), ())
         self._ports = Ports(config.port)
         self._scheduled = False
         self._trimming = False
@@ -174,16 +177,17 @@ class Service:
     async def open(self) -> None:
         """Opens all doors. Raises SandpiperError."""
         config = self._config
+        self._hosts = hosts = await own(config.host)
         if config.port == 0:
-            self._ports = pick(config.host, random.randrange)
+            self._ports = pick(hosts.door, random.randrange)
         ports = self._ports
         self._guard = Guard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
         self._arrivals = Arrivals(self._loop, GUARD_S, self._look)
         try:
-            await self._door.open(config.host, self._ports.door)
-            self._curve.bind(_tcp(config.host, self._ports.xsub), _tcp(config.host, self._ports.xpub))
+            await self._door.open(hosts.door, ports.door)
+            self._curve.bind(hosts.bus, ports.xsub, ports.xpub)
             if self._plain is not None:
-                self._plain.bind(_tcp("127.0.0.1", self._ports.plain_xsub), _tcp("127.0.0.1", self._ports.plain_xpub))
+                self._plain.bind([_PLAIN], ports.plain_xsub, ports.plain_xpub)
             self._open_metrics()
         except (OSError, zmq.ZMQError) as error:
             raise SandpiperError(self._cannot_listen(error)) from error
@@ -243,14 +247,13 @@ class Service:
 
     def ready(self) -> Ready:
         """Where its doors are."""
-        config, ports = self._config, self._ports
-        plain = config.plain
+        hosts, ports, plain = self._hosts, self._ports, self._config.plain
         return Ready(
-            door=f"[{config.host}]:{ports.door}" if ":" in config.host else f"{config.host}:{ports.door}",
-            xsub=_tcp(config.host, ports.xsub),
-            xpub=_tcp(config.host, ports.xpub),
-            plain_xsub=_tcp("127.0.0.1", ports.plain_xsub) if plain else None,
-            plain_xpub=_tcp("127.0.0.1", ports.plain_xpub) if plain else None,
+            door=hosts.at(ports.door),
+            xsub=f"tcp://{hosts.at(ports.xsub)}",
+            xpub=f"tcp://{hosts.at(ports.xpub)}",
+            plain_xsub=f"tcp://{_PLAIN}:{ports.plain_xsub}" if plain else None,
+            plain_xpub=f"tcp://{_PLAIN}:{ports.plain_xpub}" if plain else None,
             key=z85.encode(self.keys.public).decode(),
         )
 
@@ -418,7 +421,3 @@ class Service:
             ),
             "store_trouble": ("1 while the log cannot be written.", float(press.outage.on)),
         }
-
-
-def _tcp(host: str, port: int) -> str:
-    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"

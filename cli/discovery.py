@@ -13,7 +13,7 @@ from sandpiper.cli.loop import run
 from sandpiper.cli.options import access_options, resolve_access_code
 from sandpiper.cli.services import (
     data_folder,
-    is_loopback,
+    host_option,
     lan_address,
     reached_at,
     say_ready,
@@ -21,6 +21,7 @@ from sandpiper.cli.services import (
     stopping_on_signals,
 )
 from sandpiper.common.errors import UsageError
+from sandpiper.common.io.hosts import is_loopback
 from sandpiper.common.limits import ANNOUNCED_BROKERS
 from sandpiper.common.target import DISCOVERY_PORT, parse_host
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command("discovery")
-@click.option("--host", default="127.0.0.1", metavar="HOST", help="Listen there [127.0.0.1]; 0.0.0.0 is everywhere.")
+@host_option
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

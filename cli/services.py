@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import sys
 import tempfile
@@ -19,11 +18,11 @@ from sandpiper.cli.settings import folders
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.ending import heeding
 from sandpiper.common.io.files import private_folder
+from sandpiper.common.io.hosts import EVERYWHERE, LOCALHOST, checked
 from sandpiper.common.limits import ENDING_SERVICE_S
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _LEVELS: Final = ("debug", "info", "warning", "error")
-_EVERYWHERE: Final = ("0.0.0.0", "::", "*")  # noqa: S104  # compared, not listened on
 
 
 def service_options(log_name: str) -> Callable[[Decorated], Decorated]:
@@ -43,6 +42,17 @@ def service_options(log_name: str) -> Callable[[Decorated], Decorated]:
         return function
 
     return decorate
+
+
+def host_option(function: Decorated) -> Decorated:
+    """Adds --host."""
+    return click.option(
+        "--host",
+        default=LOCALHOST,
+        callback=lambda context, parameter, value: checked(value),
+        metavar="HOST",
+        help="Listen there [localhost: this machine alone]; 0.0.0.0 or :: is everywhere.",
+    )(function)
 
 
 def stopping_on_signals(stop: asyncio.Event, seconds: float = ENDING_SERVICE_S) -> AbstractContextManager[None]:
@@ -82,14 +92,6 @@ def data_folder(data: str | None, port: int, *, name: str, default_port: int) ->
 # Addresses ---------------------------------------------------------------------------------------------------
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`; a name that is not localhost counts as beyond it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def lan_address() -> str | None:
     """The address that this machine has for others. Nothing is sent for it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -102,5 +104,5 @@ def lan_address() -> str | None:
 
 def reached_at(host: str, port: str, lan: str | None) -> str:
     """HOST:PORT for others, of a service that listens on `host`. `lan` is this machine's address for others."""
-    name = (lan or socket.gethostname()) if host in _EVERYWHERE else host
+    name = (lan or socket.gethostname()) if host in EVERYWHERE else host
     return f"[{name.strip('[]')}]:{port}" if ":" in name else f"{name}:{port}"

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from sandpiper.discovery.service import Service
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # told apart, and listened on only where the peer asks for it
-_BOTH_FAMILIES: Final = ""  # asyncio's word for IPv4's and IPv6's
 
 
 async def embed(host: str, port: int) -> Embedded:
@@ -19,12 +18,12 @@ async def embed(host: str, port: int) -> Embedded:
 
     `0.0.0.0` is every address, IPv6 too where there is any. Raises OSError, EADDRINUSE where somebody is there already.
     """
-    if host != _EVERYWHERE:
-        return await _open(host, port)
     try:
-        return await _open(_BOTH_FAMILIES, port)
+        return await _open(host, port, ipv6=True)
     except OSError:
-        return await _open(host, port)  # IPv6 is what is taken or not there; or it says so again
+        if host != _EVERYWHERE:
+            raise
+        return await _open(host, port, ipv6=False)  # IPv6 is what is taken; or it says so again
 
 
 class Embedded:
@@ -39,10 +38,10 @@ class Embedded:
         await self._service.close()
 
 
-async def _open(host: str, port: int) -> Embedded:
+async def _open(host: str, port: int, *, ipv6: bool) -> Embedded:
     from sandpiper.discovery.service import Config, Service  # only who gets as far as this needs all of it
 
-    service = Service(Config(host, port))
+    service = Service(Config(host, port, ipv6=ipv6))
     try:
         await service.open()
     except BaseException as error:

@@ -21,6 +21,7 @@ from sandpiper.common.control import request_number
 from sandpiper.common.errors import Code, SandpiperError
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.door import FrontDoor
+from sandpiper.common.io.hosts import Hosts, own
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.reasons import reason
@@ -56,7 +57,10 @@ _TRIES = 200
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the operator chose. `port` 0 picks a free one; without `data` the key is made anew, for this time only."""
+    """What the operator chose. `port` 0 picks a free one; without `data` the key is made anew, for this time only.
+
+    Without `ipv6` every address is every one of IPv4.
+    """
 
     host: str
     port: int
@@ -64,6 +68,7 @@ class Config:
     brokers: tuple[BrokerAt, ...] = ()
     metrics_port: int | None = None
     settle_s: float = SETTLE_S
+    ipv6: bool = True
 
 
 class Ready(msgspec.Struct, tag_field="type", tag="ready"):
@@ -131,6 +136,7 @@ class Service:
             greeting="a sandpiper discovery service",
             descriptors=self._descriptors,
         )
+        self._hosts = Hosts(config.host, (), ())
         self._cut = 0
         self._ticking: asyncio.Task[None] | None = None
         self._metrics: object | None = None
@@ -139,6 +145,7 @@ class Service:
 
     async def open(self) -> None:
         """Opens the door. Raises SandpiperError."""
+        self._hosts = await own(self._config.host, ipv6=self._config.ipv6)
         try:
             await self._open_door()
             self._open_metrics()
@@ -156,7 +163,7 @@ class Service:
         for _ in range(_TRIES if config.port == 0 else 1):
             port = config.port or random.randrange(_LOWEST, _HIGHEST)
             try:
-                return await self._door.open(config.host, port)
+                return await self._door.open(self._hosts.door, port)
             except OSError as error:
                 if config.port or error.errno != errno.EADDRINUSE:
                     raise
@@ -188,8 +195,7 @@ class Service:
 
     def ready(self) -> Ready:
         """Where it is."""
-        host = self._config.host
-        door = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        door = self._hosts.at(self.port)
         return Ready(door, f"tcp://{door}", z85.encode(self.keys.public).decode())
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -19,9 +19,10 @@ from typing import Any
 from sandpiper.common.census import Census
 from sandpiper.common.errors import Refusal
 from sandpiper.common.io.descriptors import Descriptors
+from sandpiper.common.io.hosts import bound
 from sandpiper.common.io.inner import Inner
 from sandpiper.common.io.line_side import LineClient, LineSide, LineWriter
-from sandpiper.common.io.listener import Listener, bound, bound_local
+from sandpiper.common.io.listener import Listener, bound_local
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.io.valve import Valve
 from sandpiper.common.limits import (
@@ -111,9 +112,9 @@ class FrontDoor:
         address = self._listener.address if self._listener is not None else ""
         return int(address[1]) if isinstance(address, tuple) else 0
 
-    async def open(self, host: str, port: int) -> None:
-        """Begins to listen. Raises OSError."""
-        self._listen(await bound(host, port), min(DOOR_CONNECTIONS, 1024))
+    async def open(self, hosts: Sequence[str], port: int) -> None:
+        """Begins to listen at each of these addresses. Raises OSError."""
+        self._listen(bound(hosts, port), min(DOOR_CONNECTIONS, 1024))
 
     async def open_local(self, path: str) -> None:
         """Begins to listen at a socket of the file system; its folder says who may come. Raises OSError."""

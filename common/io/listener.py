@@ -111,15 +111,6 @@ class Listener:
         self._loop.add_reader(listener, self._come, listener)
 
 
-async def bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to every address of `host`, as asyncio does it. Raises OSError."""
-    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
-    try:
-        return [each.dup() for each in server.sockets]
-    finally:
-        server.close()
-
-
 def bound_local(path: str) -> list[socket.socket]:
     """One bound in the file system. Raises OSError."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -108,16 +108,14 @@ class DoorPair:
 
 
 def _hosts(hosts: Sequence[str]) -> list[str]:
-    """Those to bind: IPv6's wildcard takes IPv4 in too. Raises UsageError."""
+    """Those to bind: every address is IPv6's wildcard, which takes IPv4 in too. Raises UsageError."""
     for host in hosts:
         try:
             ipaddress.ip_address(host)
         except ValueError:
             raise UsageError(f"not an address of this machine: {host!r}; name one by its numbers") from None
-    if _EVERY_V6 in hosts:
-        return [_EVERY_V6]
-    if _EVERY_V4 in hosts:
-        return [_EVERY_V4, *(host for host in dict.fromkeys(hosts) if ":" in host)]
+    if _EVERY_V6 in hosts or _EVERY_V4 in hosts:
+        return [_EVERY_V6]  # where there is none, `_try` takes IPv4's
     return list(dict.fromkeys(hosts))
 
 

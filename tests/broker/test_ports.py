@@ -25,10 +25,10 @@ def test_a_block_with_a_taken_port_is_passed_over() -> None:
         return tried[-1]
 
     with socket.socket() as taken:
-        base = pick("127.0.0.1", draw).door
+        base = pick(["127.0.0.1"], draw).door
         taken.bind(("127.0.0.1", base + BLOCK - 1))
         again = iter([base, base + 50])
-        assert pick("127.0.0.1", lambda low, high: next(again)).door == base + 50
+        assert pick(["127.0.0.1"], lambda low, high: next(again)).door == base + 50
 
 
 def test_no_free_block_is_said() -> None:
@@ -36,7 +36,7 @@ def test_no_free_block_is_said() -> None:
         taken.bind(("127.0.0.1", 0))
         base = taken.getsockname()[1]
         with pytest.raises(SandpiperError, match="no free block"):
-            pick("127.0.0.1", lambda low, high: base)
+            pick(["127.0.0.1"], lambda low, high: base)
 
 
 def test_ipv6_addresses_are_looked_at_as_such() -> None:
@@ -45,4 +45,4 @@ def test_ipv6_addresses_are_looked_at_as_such() -> None:
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("no IPv6 here")
-    assert 20_000 <= pick("::1", random.randrange).door < 32_000
+    assert 20_000 <= pick(["::1"], random.randrange).door < 32_000

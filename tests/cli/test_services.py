@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.cli.services import data_folder, is_loopback, reached_at
+from sandpiper.cli.services import data_folder, reached_at
 from sandpiper.cli.settings import folders
+from sandpiper.common.io.hosts import is_loopback
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_each_has_a_key_of_its_own() -> None:
 def test_where_somebody_is_already_the_caller_is_told(host: str) -> None:
     async def run() -> None:
         with socket.create_server((HERE, 0)) as other:
-            with pytest.raises(OSError, match="address") as raised:
+            with pytest.raises(OSError, match="Address") as raised:
                 await embed(host, int(other.getsockname()[1]))
             assert raised.value.errno == errno.EADDRINUSE
 

@@ -126,7 +126,7 @@ async def house(rooms: MemoryRooms | None = None) -> AsyncIterator[House]:
         greeting="a sandpiper broker",
         descriptors=Descriptors(),
     )
-    await door.open("127.0.0.1", 0)
+    await door.open(["127.0.0.1"], 0)
     made = House(rooms, door, echo, ctx)
     try:
         yield made
@@ -663,7 +663,7 @@ def test_a_port_in_use() -> None:
             descriptors=Descriptors(),
         )
         with pytest.raises(OSError, match="in use"):
-            await other.open("127.0.0.1", house.door.port)
+            await other.open(["127.0.0.1"], house.door.port)
         await other.close()
 
     run(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,3 +120,40 @@ def test_every_address_says_why_it_is_not_it(tmp_path: Path) -> None:
         assert f"cannot reach localhost:{port}: {causes}; is a broker running there?" in said.stderr
         refused = here.run("say", "localhost:9/builds", "green")
         assert "cannot reach localhost:9: Connection refused; is a broker running there?" in refused.stderr
+
+
+@pytest.mark.parametrize("host", [None, "localhost", "0.0.0.0", "::"])
+def test_a_service_is_there_in_both_families(tmp_path: Path, host: str | None) -> None:
+    with machine(tmp_path, HOSTS["debian"]) as here:
+        chosen = [] if host is None else ["--host", host]
+        _, port = here.service("broker", *chosen, "--open")
+        _, point = here.service("discovery", *chosen)
+        beyond = [here.host.address(), f"[{here.host.address6()}]"] if host in ("0.0.0.0", "::") else []
+        for place in ["127.0.0.1", "[::1]", "localhost", *beyond]:
+            named = {**os.environ, "SANDPIPER_DISCOVERY": f"{place}:{point}"}
+            looked = here.run("doctor", f"{place}:{port}/builds", "--json", env=named)
+            assert "by bus" in looked.stdout, looked.stdout
+            assert "cannot reach" not in looked.stdout, looked.stdout
+
+
+@pytest.mark.parametrize("host", [None, "0.0.0.0", "::"])
+def test_a_machine_without_ipv6_is_served_too(tmp_path: Path, host: str | None) -> None:
+    with machine(tmp_path, HOSTS["debian"]) as here:
+        here.host.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"])
+        chosen = [] if host is None else ["--host", host]
+        _, port = here.service("broker", *chosen, "--open")
+        said = here.run("say", f"localhost:{port}/builds", "green")
+        assert said.returncode == 0, said.stderr
+
+
+def test_a_host_that_is_none_of_ours_is_said_at_once(tmp_path: Path) -> None:
+    with machine(tmp_path, f"{HOSTS['debian']}203.0.113.7 elsewhere\n") as here:
+        for host, words in (
+            ("203.0.113.9", "cannot listen on 203.0.113.9: it is not of this machine"),
+            ("elsewhere", "cannot listen on elsewhere: it is 203.0.113.7, which is not of this machine"),
+        ):
+            for command in (("broker", "--open"), ("discovery",)):
+                ended = here.run(*command, "--host", host, "--data", str(tmp_path / "data"))
+                assert ended.returncode == 1
+                assert ended.stderr.splitlines()[-1].endswith("localhost this machine alone"), ended.stderr
+                assert words in ended.stderr
