@@ -3,8 +3,9 @@
 It is an `ipc://` socket in a folder that nobody but its owner may enter, so that no other user of this machine gets
 past the splice, which counts bytes. Each splice binds a name of its own in there before it connects: the listening
 side then finds out, from the file descriptor that libzmq gives with a message, which splice the message came by.
-Windows has no such sockets in libzmq; loopback TCP and the source port do the same there, and wherever a process may
-have few files open: without a free descriptor libzmq ends the process at an `ipc://` listener, and waits at a TCP one.
+Windows has no such sockets in libzmq; loopback TCP and the source port do the same there, where no folder can be made,
+and wherever a process may have few files open: without a free descriptor libzmq ends the process at an `ipc://`
+listener, and waits at a TCP one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _LISTENER: Final = "c"
 LINES: Final = "lines"
 """Where a member with doors for tools speaks JSON lines, in a folder of this kind."""
 _SUN_PATH: Final = 90  # the system's limit is 104 at the least; what libzmq and we append stays below it
+_RANDOM: Final = 9  # what mkdtemp adds to the prefix, and a slash
 _DEAD_AFTER_S: Final = 60.0  # a folder this young may belong to a broker that is just starting
 _RETRY_S: Final = 0.01
 LOCAL: Final = sys.platform != "win32"
@@ -45,7 +47,10 @@ class Inner:
     def __init__(self) -> None:
         self._count = 0
         self._allotment = Allotment(file_limit())
-        self._folder = socket_folder() if LOCAL and _has_room(self._allotment) else None
+        self._folder: Path | None = None
+        if LOCAL and _has_room(self._allotment):
+            with suppress(OSError):  # a container may have no folder that can be written to
+                self._folder = socket_folder()
         if self._folder is not None:
             self._address: str | tuple[str, int] = str(self._folder / _LISTENER)
             self.endpoint = f"ipc://{self._address}"
@@ -114,15 +119,29 @@ def _free_port() -> int:
 
 
 def socket_folder() -> Path:
-    """A new folder for sockets that nobody but its owner may enter. Raises OSError."""
-    base = Path(tempfile.gettempdir())
-    _sweep(base)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # mode 0700
-    if len(os.fsencode(folder)) > _SUN_PATH:
-        folder.rmdir()
-        _sweep(Path("/tmp"))  # noqa: S108  # mkdtemp makes a folder of our own in it
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp"))
-    return folder
+    """A new folder for sockets that nobody but its owner may enter, wherever one can be made. Raises OSError."""
+    places = _places()
+    why = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    for base in places:
+        if len(os.fsencode(base)) + len(_PREFIX) + _RANDOM > _SUN_PATH:
+            continue
+        _sweep(base)
+        try:
+            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # mode 0700
+        except OSError as error:
+            why = error
+    tried = ", ".join(map(str, places))
+    raise OSError(f"no folder for sockets can be made in {tried} ({why.strerror})")
+
+
+def _places() -> list[Path]:
+    """Where there may be one, best first: the last two are there where a container's root is read-only."""
+    places = [Path("/tmp"), Path(f"/run/user/{os.getuid()}"), Path("/dev/shm")]  # noqa: S108  # our own folder in it
+    with suppress(OSError):  # it looks whether files can be made there
+        chosen = Path(tempfile.gettempdir())
+        if chosen != Path.cwd():  # what it falls back to, and no place for sockets
+            places.insert(0, chosen)
+    return list(dict.fromkeys(places))
 
 
 def _sweep(base: Path) -> None:

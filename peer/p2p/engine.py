@@ -106,6 +106,7 @@ class P2PEngine:
             await self._join()
         except NoSuchRoom:
             await self._points.ensure_local()
+            self._points.check()
             try:
                 await self._create(self._wish.code)
             except Rejected:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import zmq
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
     DISCOVERY_TRIES,
@@ -104,6 +106,8 @@ class Points:
         self._advertised = 0
         self._no_network = False
         self._found: set[str] = set()
+        self._strangers: set[str] = set()
+        self._unmade: OSError | None = None
         self._around_at: float | None = None
         self._around_s = LAN_AGAIN_LEAST_S
         self._task: asyncio.Task[None] | None = None
@@ -149,13 +153,21 @@ class Points:
         else:
             await self._probe_local()
             if nameplate is None and not self.all:
-                await self.ensure_local()
-            if not self.all and nameplate is None:
-                raise Unreachable(
-                    f"no discovery service on this machine, and ports {PORTS[0]}-{PORTS[-1]} are taken by other "
-                    "programs; run `sandpiper discovery --port N` and give --discovery localhost:N"
-                )
+                await self._make_local()
+                self.check()
         self._task = asyncio.create_task(self._look_after())
+
+    def check(self) -> None:
+        """There is a service to make a room at. Raises Unreachable."""
+        if self.all or self.named:
+            return
+        why = f"ports {PORTS[0]}-{PORTS[-1]} are taken by other programs"
+        if self._unmade is not None:
+            why = f"none can be made here ({reason(self._unmade)})"
+        raise Unreachable(
+            f"no discovery service on this machine, and {why}; run `sandpiper discovery --port N`, and give "
+            "--discovery localhost:N"
+        )
 
     async def _open_named(self) -> None:
         errors = await asyncio.gather(*(self._try(address, pin=True) for address in self._wish.discovery))
@@ -189,7 +201,8 @@ class Points:
         places = [f"{_LOOPBACK}:{port}" for port in PORTS if f"{_LOOPBACK}:{port}" not in known]
         open_ = await asyncio.gather(*(_answers(place) for place in places))
         found = [place for place, answers in zip(places, open_, strict=True) if answers]
-        await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in found))
+        errors = await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in found))
+        self._strangers = {place for place, error in zip(found, errors, strict=True) if error is not None}
 
     def _local(self) -> list[Rendezvous]:
         return [point for point in self.up() if point.address.startswith(_LOOPBACK)]
@@ -199,17 +212,26 @@ class Points:
         if self.named or self._wish.quiet or self._embedded is not None or self._local():
             return  # who comes for a moment only leaves this to those who stay
         await self._probe_local()
-        if self._local() or self._wish.embed is None:
+        await self._make_local()
+
+    async def _make_local(self) -> None:
+        """Makes a service, where the ports have just been looked at and none was found."""
+        if self._wish.quiet or self._local() or self._wish.embed is None:
             return
         host = _LOOPBACK if self._wish.local else "0.0.0.0"  # noqa: S104  # the network is to find it
         for port in PORTS:
+            place = f"{_LOOPBACK}:{port}"
+            if place in self._strangers:
+                continue  # it has been asked, and would only keep us waiting once more
             try:
                 self._embedded = await self._wish.embed(host, port)
-            except OSError:
-                if await self._try(f"{_LOOPBACK}:{port}", pin=False, seconds=FIND_PROBE_S) is None:
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    self._unmade = error
+                if await self._try(place, pin=False, seconds=FIND_PROBE_S) is None:
                     return  # another member was faster
                 continue
-            await self._try(f"{_LOOPBACK}:{port}", pin=False)
+            await self._try(place, pin=False)
             return
 
     async def _search(self, nameplate: int) -> None:

@@ -157,3 +157,48 @@ def test_a_host_that_is_none_of_ours_is_said_at_once(tmp_path: Path) -> None:
                 assert ended.returncode == 1
                 assert ended.stderr.splitlines()[-1].endswith("localhost this machine alone"), ended.stderr
                 assert words in ended.stderr
+
+
+TEN_SILENT = """
+import contextlib, select, socket
+servers = [socket.create_server(("127.0.0.1", port)) for port in range(8000, 8010)]
+taken = []
+print("ready", flush=True)
+while True:
+    for server in select.select(servers, [], [])[0]:
+        taken.append(server.accept())
+        print("one", flush=True)
+"""
+
+
+def test_programs_that_say_nothing_at_the_usual_ports_are_asked_once(tmp_path: Path) -> None:
+    with machine(tmp_path, HOSTS["debian"]) as here:
+        silent = here.host.popen([sys.executable, "-c", TEN_SILENT], stdout=subprocess.PIPE, text=True)
+        assert silent.stdout is not None
+        assert silent.stdout.readline() == "ready\n"
+        made = here.run("create", "--local")
+        assert made.returncode == 3
+        assert "ports 8000-8009 are taken by other programs" in made.stderr
+        silent.kill()
+        # Whether anything listens, and hello: at all of them together, and not once more at each in turn.
+        assert silent.stdout.read().count("one") <= 20
+
+
+NO_TEMP = """
+for each in /tmp /var/tmp /dev/shm /run/user; do
+    [ ! -d $each ] || mount -t tmpfs -o ro none $each || exit 99
+done
+exec "$@"
+"""
+
+
+def test_without_any_folder_for_sockets_a_room_is_made_all_the_same(tmp_path: Path) -> None:
+    with machine(tmp_path, HOSTS["debian"]) as here:
+        bare = ["unshare", "-m", "--propagation", "private", "sh", "-c"]
+        command = [sys.executable, "-m", "sandpiper.cli", "create", "--local", "--ephemeral"]
+        words = ["env", "SANDPIPER_HOME=/nowhere", *command]
+        made = here.host.run([*bare, NO_TEMP, "sh", *words], check=False, stdin=subprocess.DEVNULL, cwd="/")
+        if made.returncode == 99:
+            pytest.skip(f"nothing can be covered here: {made.stderr}")
+        assert made.returncode == 0, made.stderr
+        assert "the room's code is" in made.stderr
