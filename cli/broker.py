@@ -21,9 +21,8 @@ from sandpiper.cli.services import (
     stopping_on_signals,
 )
 from sandpiper.common.errors import UsageError
-from sandpiper.common.io.hosts import is_loopback
 from sandpiper.common.limits import BYTES_PER_S, MESSAGES_PER_S, RETAIN_MESSAGES, RETAIN_S
-from sandpiper.common.target import PORT
+from sandpiper.common.target import PORT, is_loopback
 
 if TYPE_CHECKING:
     from sandpiper.broker.service import Config, Ready

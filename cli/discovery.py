@@ -21,9 +21,8 @@ from sandpiper.cli.services import (
     stopping_on_signals,
 )
 from sandpiper.common.errors import UsageError
-from sandpiper.common.io.hosts import is_loopback
 from sandpiper.common.limits import ANNOUNCED_BROKERS
-from sandpiper.common.target import DISCOVERY_PORT, parse_host
+from sandpiper.common.target import DISCOVERY_PORT, is_loopback, parse_host
 
 if TYPE_CHECKING:
     from sandpiper.common.rendezvous import BrokerAt

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from sandpiper.common.errors import UsageError
-from sandpiper.common.target import DISCOVERY_PORT, PORT, parse_address
+from sandpiper.common.target import DISCOVERY_PORT, PORT, check_local, parse_address
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _PATHS: Final = ("auto", "direct", "relay")
@@ -33,6 +33,11 @@ class Network:
     advertise: tuple[str, ...] = ()
     ephemeral: bool = False
     given: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        if self.local:
+            check_local(self.discovery, self.broker, self.listen)
 
     def wish(self) -> dict[str, Any]:
         """For `peer.create` and `peer.join`."""

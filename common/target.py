@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from sandpiper.common.errors import Refusal, UsageError
@@ -128,6 +129,28 @@ def parse_host(text: str, port: int = PORT) -> Target:
         room=_room(text, parts["room"]) if parts["room"] else LOBBY,
         fingerprint=None if parts["fingerprint"] is None else _fingerprint(text, parts["fingerprint"]),
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name that is not localhost counts as beyond it."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def check_local(discovery: Iterable[str], broker: Iterable[str], listen: str | None) -> None:
+    """Who is to stay on this machine names nothing that is not on it. Raises UsageError."""
+    for what, port, named in (("discovery service", DISCOVERY_PORT, discovery), ("broker", PORT, broker)):
+        for each in named:
+            target = parse_host(each, port)
+            if not is_loopback(target.host):
+                raise UsageError(
+                    f"--local stays on this machine, and the {what} {target.address} is not on it; leave one of the "
+                    "two out (one may be set by the environment or by `sandpiper config`)"
+                )
+    if listen is not None and not is_loopback(listen.rpartition(":")[0] or listen):
+        raise UsageError(f"--local stays on this machine, and --listen {listen} does not; leave one of the two out")
 
 
 def _names_broker(text: str) -> bool:

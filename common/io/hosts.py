@@ -7,7 +7,6 @@ one name leads to the one and another name to the other is to meet the same serv
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Sequence
@@ -119,11 +118,3 @@ def bound(hosts: Sequence[str], port: int) -> list[socket.socket]:
             each.close()
         raise
     return made
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`; a name that is not localhost counts as beyond it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == LOCALHOST

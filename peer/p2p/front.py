@@ -8,6 +8,7 @@ from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import CAPACITY, CAPACITY_MOST, CODE_WORDS
 from sandpiper.common.nicks import ANON
+from sandpiper.common.target import check_local
 from sandpiper.peer.engine import Engine
 from sandpiper.peer.p2p.wish import Embed, How, P2PWish
 from sandpiper.peer.profile import Profile
@@ -102,6 +103,8 @@ def _room(
             raise UsageError(f"{what} is a number from {least} to {most}, not {number!r}")
     if backlog is not None and (not isinstance(backlog, int) or backlog < 0):
         raise UsageError(f"backlog is a number of messages, or None for all, not {backlog!r}")
+    if local:
+        check_local(_several(discovery), _several(broker), listen)
     called = chosen_nick(nick) or ANON
 
     def engine(turned: Callable[[], None]) -> Engine:

@@ -13,7 +13,7 @@ from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import RELAY_OLD_TAG_S, RELAY_RETRY_S
 from sandpiper.common.packets import Card
-from sandpiper.common.target import Target, parse_host
+from sandpiper.common.target import Target, is_loopback, parse_host
 from sandpiper.peer.p2p.relay import RelayLink
 from sandpiper.peer.profile import Profile
 
@@ -49,7 +49,7 @@ class _Ear:
 
 class Relays:
     """One room's. `received` gets packets; `moved` is called when the addresses by which we are reached change, `there`
-    when somebody comes to a relay.
+    when somebody comes to a relay. With `local` a broker beyond this machine is none.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class Relays:
         received: Callable[[bytes], None],
         moved: Callable[[], None],
         there: Callable[[bytes], None],
+        *,
+        local: bool = False,
     ) -> None:
         self.received = received
         self.there = there
@@ -66,6 +68,7 @@ class Relays:
         self.trouble: dict[str, str] = {}
         self._context = ctx
         self._profile = profile
+        self._local = local
         self._links: dict[str, tuple[RelayLink, _Ear]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._seed = b""
@@ -90,6 +93,8 @@ class Relays:
         except SandpiperError as error:
             self.trouble[broker] = str(error)
             return
+        if self._local and not is_loopback(target.host):
+            return  # a service on this machine may tell of one that is elsewhere
         self._tasks[broker] = asyncio.create_task(self._keep(broker, target, access_code, pin=pin))
 
     async def _keep(self, broker: str, target: Target, access_code: str | None, *, pin: bool) -> None:

@@ -16,6 +16,7 @@ from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_AFTER_S
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.sealing import topic
+from sandpiper.common.target import is_loopback
 from sandpiper.peer.p2p.interfaces import candidates
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh import Candidate, Link, Mesh, MeshHeard
@@ -61,7 +62,7 @@ class Ways:
             self._admits,
             MeshHeard(heard.meshed, self._line_moved, self._subscribed, self._deserted),
         )
-        self._relays = Relays(ctx, wish.profile, heard.relayed, heard.relays_moved, self._at_relay)
+        self._relays = Relays(ctx, wish.profile, heard.relayed, heard.relays_moved, self._at_relay, local=wish.local)
         self._doors = (0, 0)
         self._refused: set[str] = set()
         self._cutting: asyncio.TimerHandle | None = None
@@ -152,7 +153,8 @@ class Ways:
         if peer is None or peer.card is None or self._wish.path == "relay" or not peer.card.pub:
             return
         card = peer.card
-        found = [Candidate(host, card.pub, card.sub) for host in card.hosts]
+        hosts = [host for host in card.hosts if is_loopback(host)] if self._wish.local else card.hosts
+        found = [Candidate(host, card.pub, card.sub) for host in hosts]
         sought = peer.state is State.GONE
         self._mesh.reach(peer.keys.curve, found, outward=session in self._outward, sought=sought)
 

@@ -19,6 +19,7 @@ from sandpiper.cli.visit import Go, Visit
 from sandpiper.common.errors import UsageError
 from sandpiper.common.messages import Member, Whisper
 from sandpiper.common.original import Peer, PeerJoined, PeerLeft, RoomCreated
+from sandpiper.peer import create
 from sandpiper.peer.events import CodeChanged, Event, Received, Warned
 from tests.cli.scripted import OWN, ScriptedRoom, Typed, msg
 from tests.cli.test_json_lines import Written
@@ -186,11 +187,46 @@ def test_addresses_come_from_flags_and_the_environment(monkeypatch: pytest.Monke
 
 def test_the_join_line_has_all_that_the_others_need() -> None:
     assert join_line(Network(), CODE, False) == f"sandpiper join {CODE}"
-    found = Network(("d.example:8000",), ("r.example:5000",), path="relay", local=True, listen="0.0.0.0:7")
+    found = Network(("d.example:8000",), ("r.example:5000",), path="relay", listen="0.0.0.0:7")
     assert join_line(found, CODE, True) == (
-        f"sandpiper join {CODE} --discovery d.example:8000 --broker r.example:5000 --local --password"
+        f"sandpiper join {CODE} --discovery d.example:8000 --broker r.example:5000 --password"
     )
+    here = Network(("localhost:8000",), local=True)
+    assert join_line(here, CODE, False) == f"sandpiper join {CODE} --discovery localhost:8000 --local"
     assert join_line(Network(), CODE, False, template="make chat CODE={code}") == f"make chat CODE={CODE}"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--discovery", "203.0.113.9:8000"], "the discovery service 203.0.113.9:8000"),
+        (["--discovery", "localhost", "--discovery", "d.example"], "the discovery service d.example:8000"),
+        (["--broker", "[2001:db8::1]"], "the broker [2001:db8::1]:5000"),
+        (["--listen", "0.0.0.0:7000"], "--listen 0.0.0.0:7000"),
+    ],
+)
+def test_local_goes_with_nothing_that_is_elsewhere(
+    words: list[str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="--local stays on this machine") as raised:
+        network("--local", *words)
+    assert named in str(raised.value)
+    if words[0] == "--discovery":
+        monkeypatch.setenv("SANDPIPER_DISCOVERY", words[-1])
+        with pytest.raises(UsageError, match="--local stays on this machine"):
+            network("--local")
+    with pytest.raises(UsageError, match="--local stays on this machine"):  # an invite link may name one
+        Network(local=True).found_by(["d.example:8000"], [])
+
+
+def test_local_goes_with_what_is_on_this_machine() -> None:
+    words = ["--discovery", "localhost", "--broker", "127.0.0.1:5000", "--discovery", "[::1]:8001"]
+    assert network("--local", *words, "--listen", "[::1]:7000").local
+
+
+def test_a_program_that_stays_here_names_nothing_elsewhere() -> None:
+    with pytest.raises(UsageError, match=r"the discovery service d\.example:8000 is not on it"):
+        create(local=True, discovery="d.example")
 
 
 def test_an_invite_link_says_less_than_the_options() -> None:

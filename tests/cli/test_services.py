@@ -4,7 +4,7 @@ import pytest
 
 from sandpiper.cli.services import data_folder, reached_at
 from sandpiper.cli.settings import folders
-from sandpiper.common.io.hosts import is_loopback
+from sandpiper.common.target import is_loopback
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""Who stays on this machine dials nobody elsewhere, whatever the others say."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sandpiper.common.packets import Card
+from sandpiper.peer.p2p.mesh import Candidate
+from sandpiper.peer.p2p.peers import State
+from sandpiper.peer.p2p.relays import Relays
+from sandpiper.peer.p2p.ways import Ways
+
+NOBODY: Any = None
+
+
+def test_a_relay_elsewhere_that_a_service_tells_of_is_none() -> None:
+    async def run() -> None:
+        relays = Relays(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, local=True)
+        relays.use("203.0.113.9:5000", None, pin=False)
+        assert not relays._tasks
+        relays.use("127.0.0.1:9", None, pin=False)
+        assert list(relays._tasks) == ["127.0.0.1:9"]
+        await relays.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_of_a_members_addresses_only_those_of_this_machine_are_dialled(local: bool) -> None:
+    dialled: list[Candidate] = []
+    card = Card(b"s" * 32, 1, "bo", hosts=["10.0.0.9", "127.0.0.1", "2001:db8::1", "::1"], pub=7000, sub=7001)
+    peer = SimpleNamespace(card=card, state=State.PRESENT, keys=SimpleNamespace(curve=b"c"))
+    ways = SimpleNamespace(
+        _member=lambda: SimpleNamespace(peers={b"s": peer}),
+        _wish=SimpleNamespace(path="auto", local=local),
+        _outward=set(),
+        _mesh=SimpleNamespace(reach=lambda curve, found, **how: dialled.extend(found)),
+    )
+    Ways.reach(cast(Ways, ways), b"s")
+    assert [each.host for each in dialled] == (["127.0.0.1", "::1"] if local else card.hosts)
