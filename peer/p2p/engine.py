@@ -177,6 +177,7 @@ class P2PEngine:
         self._ways.enter(self.core)
         self._use_relays()
         self.events.append(Entered(self.name, self.nick))
+        self._warn()
         self._looked_at = float("-inf")
         self._interfaces_at = time.monotonic() + INTERFACES_S
         self._stir()
@@ -305,7 +306,14 @@ class P2PEngine:
         if self._core is not None:
             self._core.presence.lease(self._outlook.there())
             self._use_relays()
+            self._warn()
             self._stir()
+
+    def _warn(self) -> None:
+        warnings, self._points.warnings = self._points.warnings, []
+        if warnings:
+            self.events.extend(Warned("key", text) for text in warnings)
+            self._turned()
 
     # What the member wants ---------------------------------------------------------------------------------
 

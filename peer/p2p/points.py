@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import zmq
 from nacl.signing import SigningKey
 
-from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, TrustError, Unreachable
 from sandpiper.common.io.reasons import reason
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
@@ -74,12 +74,14 @@ class _Ear:
 
     def up(self) -> None:
         """See RendezvousHeard."""
-        self.points.trouble.pop(self.point.address, None)
+        self.points.trusted(self.point.address)
         self.points.moved()
 
     def down(self, text: str) -> None:
         """See RendezvousHeard."""
         self.points.trouble[self.point.address] = text
+        if self.point.distrusted:
+            self.points.distrust(self.point.address, text)
         self.points.lost(self.point.address)
         self.points.moved()
 
@@ -98,6 +100,8 @@ class Points:
         self.heard = heard
         self.all: list[Rendezvous] = []
         self.trouble: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self._distrusted: set[str] = set()
         self._context = ctx
         self._wish = wish
         self._lease: _Lease | None = None
@@ -132,6 +136,18 @@ class Points:
         """A point came or went."""
         self._moved.set()
         self.heard.point_moved()
+
+    def distrust(self, address: str, text: str) -> None:
+        """A service shows another key than it had: told once, until it is itself again."""
+        if address not in self._distrusted:
+            self._distrusted.add(address)
+            self.warnings.append(text)
+            self.heard.point_moved()
+
+    def trusted(self, address: str) -> None:
+        """A service is there."""
+        self.trouble.pop(address, None)
+        self._distrusted.discard(address)
 
     def look(self) -> None:
         """This machine has other addresses: the room may have to be told of on a network that was not there, and the
@@ -170,12 +186,13 @@ class Points:
         )
 
     async def _open_named(self) -> None:
+        """One that shows another key is left out as one that is away is: the others may do, and a person is told."""
         errors = await asyncio.gather(*(self._try(address, pin=True) for address in self._wish.discovery))
         for error in errors:
-            if isinstance(error, SandpiperError) and not isinstance(error, Unreachable):
+            if error is not None and not isinstance(error, (Unreachable, TrustError)):
                 raise error
         if not self.all:
-            raise next(error for error in errors if error is not None)
+            raise min((error for error in errors if error is not None), key=lambda each: isinstance(each, Unreachable))
 
     async def _try(self, address: str, *, pin: bool, seconds: float = FIND_S) -> SandpiperError | None:
         """Opens one; why not, if so."""
@@ -189,10 +206,12 @@ class Points:
             error = raised
         else:
             self.all.append(point)
-            self.trouble.pop(address, None)
+            self.trusted(address)
             await self._claim_at(point)
             return None
         self.trouble[address] = str(error)
+        if isinstance(error, TrustError):
+            self.distrust(address, str(error))
         return error
 
     async def _probe_local(self) -> None:
@@ -384,6 +403,8 @@ class Points:
     def _nobody(self, nameplate: int) -> str:
         where = "there" if self.named else "on this machine" + (" or its network" if self._wish.lan else "")
         why = f" ({self.lan_trouble}: try --discovery HOST, with a member's machine)" if self.lan_trouble else ""
+        if doubt := next((self.trouble[each] for each in self._distrusted if each in self.trouble), ""):
+            why = f" ({doubt})"
         return (
             f"no such room: nobody is in room {nameplate} {where}{why}. Check the number, or whether --discovery is "
             "the same as theirs; to open the room yourself: sandpiper peer --room CODE"

@@ -18,7 +18,7 @@ from nacl.signing import SigningKey
 from zmq.utils import z85
 
 from sandpiper.common import rendezvous
-from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, TrustError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
@@ -65,7 +65,8 @@ class RendezvousHeard(Protocol):
 class Rendezvous:
     """One service at `address` (HOST:PORT, perhaps #FINGERPRINT), made on a running loop.
 
-    With `pin` its key is remembered and must stay the same, as for a service that a person has named.
+    With `pin` its key is remembered and must stay the same, as for a service that a person has named; `distrusted` says
+    that it did not when it was last asked.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Rendezvous:
         self.observed = ""
         self.brokers: list[BrokerAt] = []
         self.up = False
+        self.distrusted = False
 
     # Life --------------------------------------------------------------------------------------------------
 
@@ -242,7 +244,7 @@ class Rendezvous:
             self._profile.pin(self.address, z85.encode(key).decode())
         self.key, self.mailbox, self.observed = key, greeted.mailbox, greeted.observed
         self.brokers = greeted.brokers
-        self.up, self._told = True, ""
+        self.up, self.distrusted, self._told = True, False, ""
         self._tenancy.connected(key, time.monotonic())
         self._ring()
         self._heard.up()
@@ -270,6 +272,7 @@ class Rendezvous:
                     await self._attempt()
                     break
                 except SandpiperError as error:
+                    self.distrusted = isinstance(error, TrustError)
                     self._drop(str(error))
                 pause = min(pause * 2, RECONNECT_MOST_S)
 
