@@ -12,7 +12,7 @@ import errno
 import importlib
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
@@ -46,10 +46,14 @@ _BLOCKED: Final = (errno.EPERM, errno.EACCES)
 
 
 class Lan:
-    """One room's. `trouble` says why multicast does not work here; it is empty while it does. Nothing raises."""
+    """One room's. `trouble` says why multicast does not work here; it is empty while it does. Nothing raises.
 
-    def __init__(self) -> None:
+    `turned` hears when it is another.
+    """
+
+    def __init__(self, turned: Callable[[str], None] = lambda trouble: None) -> None:
         self.trouble = ""
+        self._turned = turned
         self._wanted: tuple[int, int] | None = None
         self._responders: dict[Interface, Responder] = {}
         self._told: dict[Interface, tuple[int, int]] = {}
@@ -156,6 +160,7 @@ class Lan:
         if trouble != self.trouble:
             log.info("%s", trouble or "multicast works again")
             self.trouble = trouble
+            self._turned(trouble)
 
 
 class _Search:

@@ -76,6 +76,7 @@ class P2PEngine:
         self._whispers: dict[str, asyncio.Future[None]] = {}
         self._outlook = Outlook(self._ways)
         self._late: dict[Peer, asyncio.TimerHandle] = {}  # who came, and is not told of yet
+        self._inside = False
         self._closed = False
 
     # Entering and leaving ----------------------------------------------------------------------------------
@@ -177,6 +178,7 @@ class P2PEngine:
         self._ways.enter(self.core)
         self._use_relays()
         self.events.append(Entered(self.name, self.nick))
+        self._inside = True
         self._warn()
         self._looked_at = float("-inf")
         self._interfaces_at = time.monotonic() + INTERFACES_S
@@ -310,9 +312,12 @@ class P2PEngine:
             self._stir()
 
     def _warn(self) -> None:
+        """What the points found out while there was no room yet waits for it."""
+        if not self._inside:
+            return
         warnings, self._points.warnings = self._points.warnings, []
         if warnings:
-            self.events.extend(Warned("key", text) for text in warnings)
+            self.events.extend(warnings)
             self._turned()
 
     # What the member wants ---------------------------------------------------------------------------------

@@ -33,7 +33,9 @@ class Outlook:
 
     def summary(self, core: Member, now: float) -> tuple[str, str]:
         """The worst of the paths, and all of them in words; `alone` without anybody."""
-        paths = [peer.path(now) for peer in core.peers.values() if peer.here and not peer.quiet]
+        paths = [_path(peer, core, now) for peer in core.peers.values() if peer.here and not peer.quiet]
+        if paths and set(paths) == {"none"}:
+            return "connecting", "reaching the others"
         if not paths:
             if any(peer.state is State.EXPECTED for peer in core.peers.values()):
                 return "connecting", "reaching the others"
@@ -78,7 +80,11 @@ class Outlook:
         unreached, links = self.unreached(core), self._ways.links()
         return [
             PathInfo(
-                peer.nick, peer.fingerprint, peer.path(now), milliseconds(peer.rtt_s), self._error(peer, links, now)
+                peer.nick,
+                peer.fingerprint,
+                _path(peer, core, now),
+                milliseconds(peer.rtt_s),
+                self._error(peer, links, now),
             )
             for peer in core.peers.values()
             if not peer.quiet and (peer.here or peer.state is State.EXPECTED or peer in unreached)
@@ -91,6 +97,14 @@ class Outlook:
         if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
             error = f"{error}; {trouble}" if error else trouble
         return error
+
+
+def _path(peer: Peer, core: Member, now: float) -> str:
+    """See Peer.path; through others only where there is another one to go through."""
+    path = peer.path(now)
+    if path == "via" and not any(other.here for other in core.peers.values() if other is not peer):
+        return "none"
+    return path
 
 
 def milliseconds(seconds: float | None) -> float | None:

@@ -32,6 +32,7 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.rendezvous import Leased, PeerCard
 from sandpiper.common.target import DISCOVERY_PORT
+from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.interfaces import candidates
 from sandpiper.peer.p2p.rendezvous import Rendezvous
 from sandpiper.peer.p2p.wish import Embedded, P2PWish
@@ -100,7 +101,7 @@ class Points:
         self.heard = heard
         self.all: list[Rendezvous] = []
         self.trouble: dict[str, str] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[Warned] = []
         self._distrusted: set[str] = set()
         self._context = ctx
         self._wish = wish
@@ -109,6 +110,7 @@ class Points:
         self._lan: Lan | None = None
         self._advertised = 0
         self._no_network = False
+        self._unheard = False
         self._found: set[str] = set()
         self._strangers: set[str] = set()
         self._unmade: OSError | None = None
@@ -141,8 +143,22 @@ class Points:
         """A service shows another key than it had: told once, until it is itself again."""
         if address not in self._distrusted:
             self._distrusted.add(address)
-            self.warnings.append(text)
-            self.heard.point_moved()
+            self._warn("key", text)
+
+    def _warn(self, kind: str, text: str) -> None:
+        self.warnings.append(Warned(kind, text))
+        self.heard.point_moved()
+
+    def _lan_turned(self, trouble: str) -> None:
+        """Whether the network hears of the room: who is in it is told once why not, until it does."""
+        from sandpiper.common.io.lan import NO_NETWORK
+
+        if not trouble:
+            self._unheard = False
+        elif trouble != NO_NETWORK and not self._unheard and self._lease is not None:
+            self._unheard = True
+            text = f"this network is not told of the room: {trouble}. Others on it join by --discovery HOST:PORT alone"
+            self._warn("lan", text)
 
     def trusted(self, address: str) -> None:
         """A service is there."""
@@ -274,7 +290,7 @@ class Points:
         if self._lan is None and self._wish.lan and not self.named:
             from sandpiper.common.io.lan import Lan  # zeroconf takes a while to import
 
-            self._lan = Lan()
+            self._lan = Lan(self._lan_turned)
         return self._lan
 
     async def _look_after(self) -> None:

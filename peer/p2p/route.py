@@ -13,6 +13,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from sandpiper.common.limits import (
     DESERTED,
@@ -25,7 +26,10 @@ from sandpiper.common.limits import (
     RECONNECT_MOST_S,
     SOUGHT_PAUSE_S,
 )
+from sandpiper.common.target import is_loopback
 from sandpiper.peer.p2p.line import Address, Line, NoLine, dial
+
+_PENDING: Final = "no answer yet"
 
 
 class Route:
@@ -67,8 +71,11 @@ class Route:
             return ""
         if not self._addresses:
             return "no address is known"
-        tried = [f"{address}: {self._errors[address]}" for address in self._addresses if address in self._errors]
-        return "; ".join(tried) or self._broke or "not tried yet"
+        if not self._errors:
+            return self._broke or "not tried yet"
+        # Our own loopback refuses at once, while an address elsewhere takes its time: the true ones stand first.
+        ordered = sorted(self._addresses, key=lambda address: is_loopback(address.host))
+        return "; ".join(f"{address}: {self._errors.get(address, _PENDING)}" for address in ordered)
 
     def aim(self, addresses: Sequence[Address]) -> None:
         """These from now on. A line to another address is kept until a new one has taken over."""

@@ -12,6 +12,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.common.deeds import Keys
 from sandpiper.common.limits import DIRECT_S, RELAY_AFTER_S
+from sandpiper.common.packets import Card
 from sandpiper.peer.p2p.outlook import Outlook
 from sandpiper.peer.p2p.peers import Peer, State, Way
 
@@ -63,3 +64,19 @@ def test_somebody_new_has_a_while_to_say_that_it_hears_us() -> None:
 def test_whoever_is_not_reached_directly_may_be_so_at_any_time(way: Way) -> None:
     assert holds_until(peer(heard={way: NOW})) == NOW
     assert holds_until(peer(heard={Way.MESH: NOW})) == NOW
+
+
+def summary(*peers: Peer) -> tuple[str, str]:
+    core: Any = SimpleNamespace(peers={bytes([number]): each for number, each in enumerate(peers)})
+    ways: Any = SimpleNamespace(links=dict)
+    return Outlook(ways).summary(core, NOW)
+
+
+def test_in_a_room_of_two_nobody_is_reached_through_others() -> None:
+    card = Card(b"s" * 32, 1, "bo")
+    silent = peer(State.EVASIVE, heard={Way.MESH: NOW - DIRECT_S}, card=card)
+    assert silent.path(NOW) == "via"
+    assert summary(silent) == ("connecting", "reaching the others")
+    assert summary(silent, peer(State.LEFT)) == ("connecting", "reaching the others")
+    there = peer(heard={Way.MESH: NOW}, hears_us_at=NOW, card=card)
+    assert summary(silent, there) == ("via", "connected: direct, through others")
