@@ -13,11 +13,13 @@ from sandpiper.common.rooms import LOBBY
 
 
 class JsonLines:
-    """A LineClient to the door and a Guest to the port. `lobby` is the room of those who know of none."""
+    """A LineClient to the door and a Guest to the port. `lobby` is the room of those who know of none; `since` is where
+    its log stood when the client connected.
+    """
 
-    def __init__(self, port: Port, address: str, lobby: str = LOBBY) -> None:
+    def __init__(self, port: Port, address: str, lobby: str = LOBBY, since: int | None = None) -> None:
         self._port = port
-        self._session = Session(port, self, address, lobby)
+        self._session = Session(port, self, address, lobby, since)
         self._writer: LineWriter
         self._resting = False  # a pause for the rate is running
 

@@ -86,16 +86,19 @@ class _Running:
 class Session:
     """One client. After each call `take` has what to send, `wait` how long to read nothing, `ended` when to hang up.
 
-    `lobby` is the room of an original client, which knows of none; `ts` is wall-clock time in whole seconds.
+    `lobby` is the room of an original client, which knows of none, and `since` where its log stood when the client
+    connected: it was in there at once, and is given what has been said until we know. `ts` is wall-clock time in whole
+    seconds.
     """
 
-    def __init__(self, port: Port, guest: Guest, address: str, lobby: str = LOBBY) -> None:
+    def __init__(self, port: Port, guest: Guest, address: str, lobby: str = LOBBY, since: int | None = None) -> None:
         self.state = State.SILENT
         self.wait = 0.0
         self._port = port
         self._guest = guest
         self._address = address
         self._lobby = lobby
+        self._since = since
         self._admitted = False
         self._reader = LineReader()
         self._lines: deque[bytes | TooLong] = deque()
@@ -260,9 +263,12 @@ class Session:
         self.state = State.ORIGINAL
         try:
             self._admit(None)
-            self._port.enter(self._guest, self._lobby, None)
+            joined = self._port.enter(self._guest, self._lobby, None)
             self._staged = True
             self._rooms.append(self._lobby)
+            if self._since is not None and joined.seq > self._since:
+                self._port.settle()  # that it joined comes first
+                self._replays.append(_Running(self._lobby, self._since, None, strict=False))
         except Refusal as refusal:
             # It has no word for an access code, nor for another room: there is nothing it could do here.
             hint = ": connect with sandpiper, or say hello with it" if refusal.code is Code.ACCESS else ""
@@ -411,7 +417,7 @@ class Session:
             running.after = start - 1
         size = 0
         for message in messages[:most]:
-            line = bounded_line(message, ts)
+            line = Item(message).original if self.state is State.ORIGINAL else bounded_line(message, ts)
             self._out.append(line)
             running.after = message.seq
             running.strict = running.left is None

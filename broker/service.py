@@ -54,6 +54,7 @@ from sandpiper.common.limits import (
     VERSION,
 )
 from sandpiper.common.messages import Welcome
+from sandpiper.common.rooms import LOBBY
 
 log = logging.getLogger("sandpiper.broker")
 _PRUNE_S = 3600.0
@@ -142,7 +143,8 @@ class Service:
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
         self._desk = Desk(self.core, self.admission, self._welcome, time.monotonic, self._changed, self._pump)
         self._door = FrontDoor(
-            lines=lambda address: JsonLines(self._desk, address),
+            lines=lambda address, seq: JsonLines(self._desk, address, since=seq),
+            mark=lambda: self._desk.newest(LOBBY, 0),
             inner=self._inner,
             on_splice=self._control.router.spliced,
             on_splice_closed=self._control.router.unspliced,

@@ -78,7 +78,8 @@ class Doors:
         descriptors = Descriptors()
         self._bus = PlainBus(self._loop, self._context, self._published, descriptors)
         self._door = FrontDoor(
-            lines=lambda address: JsonLines(self.desk, address, self.desk.room),
+            lines=lambda address, seq: JsonLines(self.desk, address, self.desk.room, seq),
+            mark=lambda: self.desk.newest(self.desk.room, 0),
             greeting="a member of a sandpiper room",
             descriptors=descriptors,
         )

@@ -129,7 +129,7 @@ class Service:
         )
         self._lines: set[JsonLines] = set()
         self._door = FrontDoor(
-            lines=lambda address: JsonLines(self.originals, address, self._welcome, self._lines),
+            lines=lambda address, mark: JsonLines(self.originals, address, self._welcome, self._lines),
             inner=self._inner,
             on_splice=self._router.spliced,
             on_splice_closed=self._router.unspliced,

@@ -71,7 +71,8 @@ class Counters:
 
 
 class FrontDoor:
-    """Listens. `lines` makes the speaker for a JSON-lines client at an address; `greeting` says whose door it is.
+    """Listens. `lines` makes the speaker for a JSON-lines client at an address, who came when `mark` was as it is given
+    again; `greeting` says whose door it is.
 
     Without `inner`, `on_splice` and `on_splice_closed` it speaks JSON lines alone.
     """
@@ -79,7 +80,8 @@ class FrontDoor:
     def __init__(
         self,
         *,
-        lines: Callable[[str], LineClient],
+        lines: Callable[[str, int], LineClient],
+        mark: Callable[[], int] = lambda: 0,
         inner: Inner | None = None,
         on_splice: Callable[[Splice], None] = lambda splice: None,
         on_splice_closed: Callable[[Splice], None] = lambda splice: None,
@@ -89,6 +91,7 @@ class FrontDoor:
         self.counters = Counters()
         self.census = Census()
         self.lines = lines
+        self.mark = mark
         self.inner = inner
         self.on_splice = on_splice
         self.on_splice_closed = on_splice_closed
@@ -158,6 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._valve: Valve
         self._address = ""
+        self._mark = door.mark()
         self._counted = False
         self._unfinished = False
         self._ended = False
@@ -289,7 +293,7 @@ class Connection(asyncio.BufferedProtocol):
         self._stage = Stage.LINES
         self._door.counters.lines += 1
         self.begun(False)
-        side = LineSide(self, self._door.lines(self._address), self._transport, self._valve)
+        side = LineSide(self, self._door.lines(self._address, self._mark), self._transport, self._valve)
         self._side = side
         return side
 

@@ -19,9 +19,9 @@ LOBBY = HELLO | {"room": "lobby"}
 class Client:
     """A session with its guest, and a reader that is always fast enough."""
 
-    def __init__(self, rooms: MemoryRooms, address: str = "192.0.2.7") -> None:
+    def __init__(self, rooms: MemoryRooms, address: str = "192.0.2.7", since: int | None = None) -> None:
         self.rooms = rooms
-        self.session = Session(rooms, self, address)
+        self.session = Session(rooms, self, address, since=since)
         self.raw = b""
 
     def deliver(self, items: Sequence[Item]) -> None:
@@ -76,6 +76,29 @@ def original(rooms: MemoryRooms) -> Callable[[], Client]:
 
 
 # The original behaviour ----------------------------------------------------------------------------------------
+
+
+def test_what_was_said_before_it_was_known_for_an_original_one_is_kept_for_it(
+    rooms: MemoryRooms, join: Callable[..., Client]
+) -> None:
+    anna = join(nick="anna")
+    anna.say({"type": "msg", "text": "long ago"})
+    late = Client(rooms, since=rooms.newest("lobby", 0))
+    anna.say({"type": "msg", "text": "meanwhile"}, {"type": "msg", "text": "and then"})
+    late.session.silent(TS)
+    first = late.send(b"")
+    assert [each["text"] for each in first] == ["anon joined", "meanwhile", "and then"]
+    assert set(first[1]) == {"type", "nick", "text", "ts"}, "the documented keys"
+    anna.say({"type": "msg", "text": "now"})
+    assert [each["text"] for each in late.heard()] == ["now"], "each once"
+    prompt = Client(rooms, since=rooms.newest("lobby", 0))
+    anna.say({"type": "msg", "text": "before its first line"})
+    texts = [each.get("text") for each in prompt.say({"type": "msg", "text": "its own"})]
+    assert texts.index("before its first line") < texts.index("its own")
+    assert texts.count("its own") == 1
+    assert Client(rooms, since=rooms.newest("lobby", 0)).silent() == [
+        {"type": "notice", "text": "anon joined", "ts": TS}
+    ]
 
 
 def test_a_silent_client_joins_the_lobby_as_anon(rooms: MemoryRooms) -> None:

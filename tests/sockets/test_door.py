@@ -119,7 +119,8 @@ async def house(rooms: MemoryRooms | None = None) -> AsyncIterator[House]:
     ctx, inner, rooms = context(), Inner(), rooms or MemoryRooms()
     echo = Echo(ctx, inner)
     door = FrontDoor(
-        lines=lambda address: JsonLines(rooms, address),
+        lines=lambda address, seq: JsonLines(rooms, address, since=seq),
+        mark=lambda: rooms.newest("lobby", 0),
         inner=inner,
         on_splice=echo.spliced,
         on_splice_closed=echo.closed.append,
@@ -181,6 +182,20 @@ def test_a_silent_client_is_an_original_one() -> None:
         assert (await asyncio.wait_for(reader.readline(), 1)).startswith(b'{"type":"notice","text":"anon joined"')
         writer.write(b"hello?\n")
         assert (await line(reader))["text"] == "invalid json"
+
+    run(test)
+
+
+def test_what_is_said_while_a_silent_client_is_not_known_for_one_is_kept_for_it() -> None:
+    async def test(house: House) -> None:
+        member, said = await house.connect(b'{"type":"hello","v":1,"room":"lobby"}\n')
+        await line_of(member, "joined")
+        reader, _ = await house.connect()
+        while house.door.connections < 2:  # noqa: ASYNC110  # it tells nobody; run has a deadline
+            await asyncio.sleep(0)
+        said.write(b'{"type":"msg","text":"welcome"}\n')
+        await line_of(member, "ack")
+        assert (await line_of(reader, "msg"))["text"] == "welcome"
 
     run(test)
 
@@ -655,7 +670,7 @@ def test_closing() -> None:
 def test_a_port_in_use() -> None:
     async def test(house: House) -> None:
         other = FrontDoor(
-            lines=lambda address: JsonLines(house.rooms, address),
+            lines=lambda address, seq: JsonLines(house.rooms, address, since=seq),
             inner=house.echo.inner,
             on_splice=house.echo.spliced,
             on_splice_closed=house.echo.closed.append,
