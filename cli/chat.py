@@ -14,9 +14,11 @@ from sandpiper.cli.dial import Dialer
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.stdio import Input, Output, output, say, status
 from sandpiper.cli.terminal import coloured, interactive
-from sandpiper.cli.text import Share, Text
+from sandpiper.cli.text import Share, Text, is_command
 from sandpiper.cli.visit import Go, Source, Tongue, Visit
-from sandpiper.common.limits import ENDING_S, QUIT_S
+from sandpiper.common.limits import ENDING_S, INPUT_LINE_BYTES, QUIT_S
+from sandpiper.common.lines import LineReader, TooLong
+from sandpiper.common.pieces import Piece, PieceReader
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
 
@@ -77,7 +79,8 @@ async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
     async with output(lasting=manner.headless) as out:
         tongue = _tongue(out, manner)
         if not manner.headless:
-            await visits(open_room, nick, tongue, Input(), manner)
+            source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else Typed()
+            await visits(open_room, nick, tongue, source, manner)
             return
         from sandpiper.cli.services import stopping_on_signals
 
@@ -102,7 +105,7 @@ async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, m
         async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard:
             go = await Visit(room, heard, source).run()
             nick = room.nick
-            if room.alone and go.room is None and isinstance(source, Input):
+            if room.alone and go.room is None and isinstance(source, (Input, Typed)):
                 status("nobody else was in the room: what was said there is gone")
 
 
@@ -148,6 +151,18 @@ class Pipe:
 
     def clear(self) -> None:
         """Nothing, for the same reason."""
+
+
+class Typed:
+    """A Source of what people type or pipe: what does not fit a message comes in pieces, but a command never does."""
+
+    def __init__(self) -> None:
+        self._input = Input(PieceReader(is_command))
+
+    async def read(self) -> bytes | TooLong | None:
+        """See Source."""
+        piece = await self._input.read()
+        return piece.text.encode() if isinstance(piece, Piece) else piece
 
 
 class Signals:

@@ -15,7 +15,7 @@ from sandpiper.cli.stdio import Output, status
 from sandpiper.cli.visit import Go, too_long
 from sandpiper.common import messages
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import QUIT_S, WINDOW_MESSAGES
+from sandpiper.common.limits import INPUT_LINE_BYTES, QUIT_S, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.sanitise import complaint, printable
@@ -57,7 +57,7 @@ class JsonLines:
         await self._out.ready()  # who reads no answers is asked for no more questions
         try:
             if isinstance(line, TooLong):
-                raise too_long()
+                raise too_long(line, f"an object has at most {INPUT_LINE_BYTES:,} bytes")
             if not line.strip():
                 return None
             decoder, handler = _known(line)

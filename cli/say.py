@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
 
 import click
 
@@ -13,28 +16,43 @@ from sandpiper.cli.loop import run
 from sandpiper.cli.options import Caller
 from sandpiper.cli.peering import Peering, target_options
 from sandpiper.cli.stdio import Input, Output, output, status
-from sandpiper.cli.visit import refused, stored, too_long
-from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
+from sandpiper.cli.visit import refused, stored
+from sandpiper.common.errors import Refusal, Rejected, SandpiperError, UsageError
 from sandpiper.common.io.tasks import end
+from sandpiper.common.limits import LONG_LINES_NAMED, TEXT_BYTES
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.messages import Ack
+from sandpiper.common.pieces import PieceReader
 from sandpiper.common.sanitise import printable
 from sandpiper.peer import Pending, Room
 from sandpiper.peer.events import Held, PathChanged, Resumed
 from sandpiper.tui.wording import GOES_ON, held_up
 
+LONG: Final = ("split", "skip", "stop")
+"""What becomes of lines that do not fit a message; the first unless one says another."""
+_HINT: Final = "; --long split sends such lines in parts"
+
 
 @click.command("say")
 @click.option("--me", is_flag=True, help="In the third person.")
 @click.option("--json", "as_json", is_flag=True, help="Print an ack object for each stored message.")
+@click.option(
+    "--long",
+    "long_lines",
+    type=click.Choice(LONG),
+    default=LONG[0],
+    help=f"Lines of stdin over {TEXT_BYTES:,} bytes: sent in parts, left out, or the end [split].",
+)
 @target_options
 @click.argument("text", nargs=-1, required=True)
-def command(caller: Caller, aim: Aim, peering: Peering, text: tuple[str, ...], me: bool, as_json: bool) -> None:
+def command(
+    caller: Caller, aim: Aim, peering: Peering, text: tuple[str, ...], me: bool, as_json: bool, long_lines: str
+) -> None:
     """Send TEXT to the room TARGET; a TEXT of `-` sends each line of stdin.
 
     TARGET is HOST[:PORT][/ROOM], a room code or an invite link; `@` is the code of SANDPIPER_CODE or --code-file.
     Ends with exit code 0 only once everything is stored: with the broker, or with another member. Nobody is told that
-    you came.
+    you came. A line over the limit is sent as several messages, "…" where they join; left out, it ends with 6.
 
     \b
     sandpiper say localhost:5000/lobby the build is green
@@ -44,19 +62,21 @@ def command(caller: Caller, aim: Aim, peering: Peering, text: tuple[str, ...], m
     words = " ".join(text)
     if not words.strip():
         raise UsageError("there is no text to send")
-    run(_say(peering.dialer(caller), aim, None if words == "-" else words, "me" if me else "msg", as_json=as_json))
+    if words == "-":
+        run(_say(peering.dialer(caller), aim, partial(_lines, long_lines), "me" if me else "msg", as_json=as_json))
+    else:
+        run(_say(peering.dialer(caller), aim, partial(_text, words), "me" if me else "msg", as_json=as_json))
 
 
-async def _say(dialer: Dialer, aim: Aim, text: str | None, kind: str, *, as_json: bool) -> None:
+async def _say(
+    dialer: Dialer, aim: Aim, speak: Callable[[Room, str, Receipts], Awaitable[None]], kind: str, *, as_json: bool
+) -> None:
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(output()) if as_json else None
         room = await stack.enter_async_context(dialer.reach(aim, speak=True))
         stack.push_async_callback(end, asyncio.create_task(_tell(room)))
         receipts = Receipts(room, out)
-        if text is None:
-            await _lines(room, kind, receipts)
-        else:
-            receipts.add(await room.post(text, kind=kind))
+        await speak(room, kind, receipts)
         await stored(room)
         await receipts.settle()
 
@@ -75,21 +95,35 @@ async def _tell(room: Room) -> None:
                 status(printable(f"{event.text}; connecting again" if away else event.text))
 
 
-async def _lines(room: Room, kind: str, receipts: Receipts) -> None:
+async def _text(text: str, room: Room, kind: str, receipts: Receipts) -> None:
+    try:
+        receipts.add(await room.post(text, kind=kind))
+    except Refusal as refusal:
+        receipts.fail(refused(refusal.code.value, refusal.text))
+
+
+async def _lines(long_lines: str, room: Room, kind: str, receipts: Receipts) -> None:
     """Posts the lines of stdin as they come; the room's window and the pipe slow each other down."""
-    source = Input()
-    number = 0
+    source = Input(PieceReader(lambda line: long_lines != "split"))
+    left_out = 0
     while (line := await source.read()) is not None:
         await receipts.ready()
-        number += 1
         if isinstance(line, TooLong):
-            receipts.fail(refused(Code.TOO_LARGE.value, f"line {number}: {too_long().text}"))
-            continue
-        if words := line.decode("utf-8", "replace").rstrip("\r"):
+            left_out += 1
+            if long_lines == "stop":
+                break
+            if left_out <= LONG_LINES_NAMED:
+                status(f"line {line.line} is left out: it has more than {TEXT_BYTES:,} bytes")
+        elif line.text:
             try:
-                receipts.add(await room.post(words, kind=kind))
+                receipts.add(await room.post(line.text, kind=kind))
             except Refusal as refusal:
-                receipts.fail(refused(refusal.code.value, f"line {number}: {refusal.text}"))
+                receipts.fail(refused(refusal.code.value, f"line {line.line}: {refusal.text}"))
+    if isinstance(line, TooLong):
+        receipts.fail(Rejected(f"stopped at line {line.line}, which has more than {TEXT_BYTES:,} bytes{_HINT}"))
+    elif left_out:
+        lines = "1 line has" if left_out == 1 else f"{left_out:,} lines have"
+        receipts.fail(Rejected(f"not stored: {lines} more than {TEXT_BYTES:,} bytes{_HINT}"))
 
 
 class Receipts:

@@ -13,31 +13,44 @@ import select
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from queue import SimpleQueue
-from typing import Final, Literal
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
-from sandpiper.common.limits import LINE_BYTES, OUTPUT_BYTES, STATUS_BYTES, STATUS_S
-from sandpiper.common.lines import LineReader, TooLong
+from sandpiper.common.limits import OUTPUT_BYTES, STATUS_BYTES, STATUS_S
 
 _READ_BYTES: Final = 64 * 1024
 
 
-class Input:
-    """Lines of a file descriptor. Reads one piece ahead at most, so whoever writes to it is slowed down."""
+Item = TypeVar("Item", covariant=True)
 
-    def __init__(self, fd: int = 0, limit: int = LINE_BYTES) -> None:
+
+class Reader(Protocol[Item]):
+    """Makes lines, or what stands for them, of bytes."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether part of a line is waiting for the rest."""
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        """What `data` completes."""
+
+
+class Input(Generic[Item]):
+    """What `reader` makes of a file descriptor. Reads ahead little, so whoever writes to it is slowed down."""
+
+    def __init__(self, reader: Reader[Item], fd: int = 0) -> None:
         self._loop = asyncio.get_running_loop()
-        self._reader = LineReader(limit)
-        self._lines: deque[bytes | TooLong] = deque()
+        self._reader = reader
+        self._lines: deque[Item] = deque()
         self._ended = False
         self._arrived = asyncio.Event()
         self._wanted = threading.Semaphore(1)
         threading.Thread(target=self._read, args=(fd,), daemon=True, name="stdin").start()
 
-    async def read(self) -> bytes | TooLong | None:
-        """The next line without its end, a TooLong in the place of one over the limit, None at the end."""
+    async def read(self) -> Item | None:
+        """The next that the reader makes, None at the end."""
         while not self._lines:
             if self._ended:
                 return None

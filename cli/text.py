@@ -15,7 +15,7 @@ from sandpiper.cli.render import Renderer
 from sandpiper.cli.terminal import columns
 from sandpiper.cli.visit import Go, too_long
 from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
-from sandpiper.common.limits import NAMES_SEEN, QUIT_S
+from sandpiper.common.limits import NAMES_SEEN, QUIT_S, TEXT_BYTES
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Notice
 from sandpiper.common.original import RoomCreated
@@ -67,6 +67,11 @@ class Share:
     qr: bool = False
 
 
+def is_command(text: str) -> bool:
+    """Whether a typed line is `/command arguments`, and no message."""
+    return text.startswith("/") and not text.startswith("//")
+
+
 class Text:
     """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion."""
 
@@ -83,9 +88,9 @@ class Text:
         """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""
         try:
             if isinstance(line, TooLong):
-                raise too_long()
+                raise too_long(line, f"a command has at most {TEXT_BYTES:,} bytes, and is not split")
             text = line.decode("utf-8", "replace").rstrip("\r")
-            if text.startswith("/") and not text.startswith("//"):
+            if is_command(text):
                 return await self._command(room, text)
             if text.strip():
                 await self.post(room, text[1:] if text.startswith("//") else text)

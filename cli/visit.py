@@ -137,6 +137,7 @@ def refused(code: str, text: str) -> SandpiperError:
     return Rejected(f"not stored: {text}")
 
 
-def too_long() -> Refusal:
-    """For a line over the limit."""
-    return Refusal(Code.TOO_LARGE, "that line is too long for one message (56 KiB); send it in parts")
+def too_long(line: TooLong, most: str) -> Refusal:
+    """For a line over the limit `most`, by its number where that is known."""
+    name = f"line {line.line}" if line.line else "that line"
+    return Refusal(Code.TOO_LARGE, f"{name} is too long: {most}")

@@ -12,6 +12,16 @@ LINE_BYTES: Final = 64 * 1024
 """One JSON line. The documented wire's own limit."""
 BODY_BYTES: Final = 56 * 1024
 """One bus body before it is stamped: stamped and as a JSON line it still fits LINE_BYTES."""
+TEXT_BYTES: Final = 57_000
+"""The text of one message, in UTF-8. The rest of BODY_BYTES, 344, holds what travels beside it: a nick of 32 characters
+of four bytes, the time, the number, the keys' names; so it fits in every kind of room, whoever says it."""
+INPUT_LINE_BYTES: Final = 1024 * 1024
+"""One JSON line on stdin: a text of TEXT_BYTES that is all escapes (six bytes for one), and far more. What is larger
+still has no `id` that could be answered."""
+LONG_LINES_NAMED: Final = 20
+"""Lines that were left out, each on stderr; a log may have as many as it has lines, so the others are counted."""
+CLUSTER_CHARS: Final = 32
+"""So far back a line is cut that is too long, not to part a character from its marks."""
 FRAME_BYTES: Final = 1024 * 1024
 """One frame on a control or bus socket (libzmq's MAXMSGSIZE): a page of replay or a batch of publications."""
 PAGE_BYTES: Final = 256 * 1024

@@ -52,7 +52,11 @@ def _stringly(value: Any) -> Any:
 
 
 class TooLong(Exception):
-    """A line went over the limit. It has been passed over; reading goes on after its newline."""
+    """A line went over the limit. It has been passed over; reading goes on after its newline. `line` counts from 1."""
+
+    def __init__(self, line: int = 0) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 class LineReader:
@@ -62,6 +66,7 @@ class LineReader:
         self._limit = limit
         self._held = bytearray()
         self._skipping = False
+        self._line = 1
 
     @property
     def unfinished(self) -> bool:
@@ -72,16 +77,17 @@ class LineReader:
         """The lines that `data` completes, without their newline; a TooLong in the place of one over the limit."""
         *complete, rest = data.split(b"\n")
         for part in complete:
+            number, self._line = self._line, self._line + 1
             if self._skipping:
                 self._skipping = False
                 continue
             line = bytes(self._held) + part if self._held else part
             self._held.clear()
-            yield line if len(line) <= self._limit else TooLong()
+            yield line if len(line) <= self._limit else TooLong(number)
         if self._skipping:
             return
         self._held += rest
         if len(self._held) > self._limit:
             self._held.clear()
             self._skipping = True
-            yield TooLong()
+            yield TooLong(self._line)

@@ -23,6 +23,7 @@ from sandpiper.common.io.tasks import to_its_end
 from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
 from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.common.pieces import check_text
 from sandpiper.common.target import FORM, Target, parse_broker
 from sandpiper.peer.brokered import Brokered
 from sandpiper.peer.engine import Engine, PathInfo, Verification
@@ -215,7 +216,11 @@ class Room:
         return await (await self.post_data(value))
 
     async def post(self, text: str, *, kind: str = "msg") -> Pending:
-        """Sends a line, and returns as soon as there is room for the next. Raises Refusal, SandpiperError."""
+        """Sends a line, and returns as soon as there is room for the next. Raises Refusal, SandpiperError.
+
+        A text has at most TEXT_BYTES, 57,000, as UTF-8: TOO_LARGE.
+        """
+        check_text(text)
         if self._posted >= _POSTED_MOST or self._engine.full:
             await self._until_room()
         draft = _KINDS.get(kind)

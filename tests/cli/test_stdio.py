@@ -7,7 +7,7 @@ import pytest
 
 from sandpiper.cli.stdio import Input, Spoken, output
 from sandpiper.common.limits import STATUS_BYTES
-from sandpiper.common.lines import TooLong
+from sandpiper.common.lines import LineReader, TooLong
 
 
 def test_lines_come_out_whole_and_the_last_needs_no_end() -> None:
@@ -15,7 +15,7 @@ def test_lines_come_out_whole_and_the_last_needs_no_end() -> None:
         read, write = os.pipe()
         os.write(write, b"one\ntwo\n" + b"x" * 50 + b"\nlast")
         os.close(write)
-        source, lines = Input(read, limit=20), []
+        source, lines = Input(LineReader(20), read), []
         while (line := await asyncio.wait_for(source.read(), 10)) is not None:
             lines.append(line)
         os.close(read)
@@ -24,6 +24,7 @@ def test_lines_come_out_whole_and_the_last_needs_no_end() -> None:
     one, two, long, last = asyncio.run(run())
     assert (one, two, last) == (b"one", b"two", b"last")
     assert isinstance(long, TooLong)
+    assert long.line == 3
 
 
 def test_output_is_written_when_it_is_left() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,83 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         finally:
             broker.send_signal(signal.SIGTERM)
         assert broker.wait(DEADLINE_S) == 0
+
+
+def heard(shell: Shell, room: str) -> list[str]:
+    """All that was said there."""
+    assert shell.run("say", room, "the end of it").returncode == 0
+    with shell.start("listen", room, "--after", "0", "--json") as listening:
+        assert listening.stdout is not None
+        said = (json.loads(line) for line in listening.stdout)
+        until = takewhile(lambda each: each.get("text") != "the end of it", said)
+        texts = [each["text"] for each in until if each["type"] == "msg"]
+        listening.terminate()
+    return texts
+
+
+def test_lines_that_are_too_long_come_in_parts(shell: Shell) -> None:
+    room = f"{shell.door}/long"
+    most, long = "x" * 57_000, "y" * 200_000
+    said = shell.run("say", room, "-", lines=f"a\n{most}\n{long}\nz")
+    assert said.returncode == 0
+    assert "bytes" not in said.stderr
+    first, fits, *parts, last = heard(shell, room)
+    assert (first, fits, last) == ("a", most, "z")
+    assert "".join(part.strip("…") for part in parts) == long
+    assert [part.startswith("…") for part in parts] == [False, True, True, True]
+    assert [part.endswith("…") for part in parts] == [True, True, True, False]
+
+
+def test_lines_that_are_too_long_are_left_out_by_name(shell: Shell) -> None:
+    room = f"{shell.door}/left-out"
+    lines = "".join(f"{'x' * 57_001}\nline {number}\n" for number in range(30))
+    said = shell.run("say", room, "-", "--long", "skip", lines=lines)
+    assert said.returncode == 6
+    *named, end = [line for line in said.stderr.splitlines() if "pinned" not in line]
+    assert named == [f"sandpiper: line {2 * at + 1} is left out: it has more than 57,000 bytes" for at in range(20)]
+    assert end == (
+        "sandpiper: not stored: 30 lines have more than 57,000 bytes; --long split sends such lines in parts"
+    )
+    assert heard(shell, room) == [f"line {number}" for number in range(30)]
+
+
+def test_a_line_that_is_too_long_is_the_end_where_one_says_so(shell: Shell) -> None:
+    room = f"{shell.door}/ended"
+    said = shell.run("say", room, "-", "--long", "stop", lines=f"one\n{'x' * 70_000}\ntwo\n")
+    assert said.returncode == 6
+    assert "sandpiper: stopped at line 2, which has more than 57,000 bytes; " in said.stderr
+    assert heard(shell, room) == ["one"]
+
+
+def test_one_text_is_not_split(shell: Shell) -> None:
+    said = shell.run("say", shell.door, "x" * 57_001)
+    assert said.returncode == 6
+    assert "sandpiper: not stored: a message has at most 57,000 bytes of text, this one 57,001\n" in said.stderr
+
+
+def test_a_chat_in_a_pipe_splits_messages_and_no_commands(shell: Shell) -> None:
+    room = f"{shell.door}/piped"
+    lines = f"{'x' * 60_000}\n/whisper nobody {'s' * 60_000}\nend\n"
+    chat = shell.run("connect", room, "--plain", lines=lines)
+    assert "line 2 is too long: a command has at most 57,000 bytes, and is not split" in chat.stderr
+    said = heard(shell, room)
+    assert (len(said), said[-1]) == (3, "end")
+    assert not any("s" in text for text in said)
+
+
+def test_an_object_that_is_too_long_is_answered_by_its_id(shell: Shell) -> None:
+    room = f"{shell.door}/objects"
+    objects = [
+        {"type": "msg", "text": "\x01" * 57_000, "id": "all escapes"},
+        {"type": "msg", "text": "x" * 57_001, "id": "too long"},
+        {"type": "msg", "text": "x" * (1 << 20), "id": "far too long"},
+    ]
+    chat = shell.run("connect", room, "--json", lines="".join(f"{json.dumps(each)}\n" for each in objects))
+    answers = [json.loads(line) for line in chat.stdout.splitlines()]
+    assert [each["id"] for each in answers if each["type"] == "ack"] == ["all escapes"]
+    named, unnamed = [each for each in answers if each["type"] == "error"]
+    assert (named["id"], named["code"]) == ("too long", "too_large")
+    assert unnamed["text"] == "line 3 is too long: an object has at most 1,048,576 bytes"
 
 
 def test_said_is_heard(shell: Shell) -> None:

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandpiper.common import batch
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import BODY_BYTES, TEXT_BYTES
+from sandpiper.common.lines import TooLong
+from sandpiper.common.messages import MeDraft, MsgDraft
+from sandpiper.common.pieces import CONTINUED, Piece, PieceReader, check_text
+from sandpiper.peer.p2p import entries
+
+
+def read(reader: PieceReader, *chunks: bytes) -> list[Piece | TooLong]:
+    found = [piece for chunk in chunks for piece in reader.feed(chunk)]
+    return found + (list(reader.feed(b"\n")) if reader.unfinished else [])
+
+
+def joined(pieces: list[Piece | TooLong]) -> dict[int, str]:
+    """The lines by their numbers, without the marks where their pieces join."""
+    lines: dict[int, list[str]] = {}
+    for piece in pieces:
+        assert isinstance(piece, Piece)
+        lines.setdefault(piece.line, []).append(piece.text)
+    for texts in lines.values():
+        for at in range(len(texts) - 1):
+            assert texts[at].endswith(CONTINUED)
+            assert texts[at + 1].startswith(CONTINUED)
+            texts[at], texts[at + 1] = texts[at][:-1], texts[at + 1][1:]
+    return {number: "".join(texts) for number, texts in lines.items()}
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=80), max_size=5),
+    st.integers(1, 30),
+)
+def test_the_pieces_are_the_lines_and_each_fits(lines: list[str], chunk: int) -> None:
+    data = "".join(f"{line}\r\n" for line in lines).encode()
+    pieces = read(PieceReader(limit=20), *(data[at : at + chunk] for at in range(0, len(data), chunk)))
+    assert all(isinstance(piece, Piece) and len(piece.text.encode()) <= 20 for piece in pieces)
+    assert joined(pieces) == dict(enumerate(lines, 1))
+
+
+def test_the_border_is_exact() -> None:
+    fits = "x" * TEXT_BYTES
+    assert read(PieceReader(), fits.encode() + b"\r\n") == [Piece(fits, 1)]
+    first, second = read(PieceReader(), fits.encode() + b"y")
+    assert (first, second) == (Piece(fits[:-3] + CONTINUED, 1), Piece(f"{CONTINUED}xxxy", 1))
+    check_text(fits)
+    check_text("\U0001f3d6" * (TEXT_BYTES // 4))
+    for too_long in (fits + "x", "é" * (TEXT_BYTES // 2 + 1)):
+        with pytest.raises(Refusal, match=r"57,000 bytes of text, this one 57,00[12]") as refused:
+            check_text(too_long)
+        assert refused.value.code is Code.TOO_LARGE
+
+
+def test_what_fits_the_border_fits_every_kind_of_room() -> None:
+    text, nick = "x" * TEXT_BYTES, "\U0001f3d6" * 32
+    for draft in (MsgDraft(text=text), MeDraft(text=text)):
+        assert len(entries.encode(draft, nick, 1 << 62)) <= BODY_BYTES
+        draft.n = 1 << 62
+        assert len(batch.encode_body(draft)) <= BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    "whole", ["e\u0301\u0302", "\U0001f469\u200d\U0001f52c", "\u26a0\ufe0f", "\U0001f44d\U0001f3fd"]
+)
+def test_no_character_is_parted_from_its_marks(whole: str) -> None:
+    for before in range(12):
+        line = "x" * before + whole + "y" * 30
+        assert any(
+            whole in piece.text for piece in read(PieceReader(limit=24), line.encode()) if isinstance(piece, Piece)
+        )
+
+
+def test_a_line_that_stays_whole_is_passed_over_by_its_number() -> None:
+    reader = PieceReader(lambda line: line.startswith("/"), limit=20)
+    _, long, *pieces = read(reader, b"short\n/whisper bob " + b"x" * 50, b"secret\nlong line " + b"y" * 30 + b"\n")
+    assert isinstance(long, TooLong)
+    assert long.line == 2
+    assert joined(list(pieces)) == {3: "long line " + "y" * 30}
+
+
+def test_a_line_without_end_takes_no_memory() -> None:
+    reader = PieceReader(limit=1000)
+    for _ in range(100):
+        for piece in reader.feed(b"x" * 10_000):
+            assert isinstance(piece, Piece)
+        assert len(reader._held) <= 1000
+
+
+def test_bytes_that_are_no_text_count_as_what_stands_for_them() -> None:
+    pieces = read(PieceReader(limit=20), b"\xff" * 30)
+    assert all(isinstance(piece, Piece) and len(piece.text.encode()) <= 20 for piece in pieces)
+    assert joined(pieces) == {1: "\ufffd" * 30}
