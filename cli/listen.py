@@ -98,7 +98,7 @@ async def _listen(
     after: int | None,
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        out = await stack.enter_async_context(output())
+        out = await stack.enter_async_context(output(watched=command_line is None))
         listener: Listener = Printer(out, wanted)
         if command_line is not None:
             hook = Hook(command_line, jobs=jobs, as_json=wanted.as_json)

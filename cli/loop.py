@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from click.exceptions import Exit
 
 from sandpiper.cli.terminal import put_right
+from sandpiper.cli.unread import UNREAD
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.ending import SIGNALS, before_the_end, deadline, heeding
 from sandpiper.common.limits import ENDING_S, STARVED_SAID_S
@@ -35,8 +36,8 @@ def run(main: Coroutine[Any, Any, Result], *, lasting: bool = False) -> Result:
         return _run(_mortal(main, told, lasting=lasting), told)
     except KeyboardInterrupt:
         raise Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        raise Exit(0) from None
+    except (BrokenPipeError, ConnectionResetError):
+        raise Exit(UNREAD) from None
 
 
 def _run(main: Coroutine[Any, Any, Result], told: list[int]) -> Result:
@@ -83,6 +84,9 @@ async def _mortal(main: Coroutine[Any, Any, Result], told: list[int], *, lasting
         raise
     except (Exit, SandpiperError) as error:
         code = error.exit_code
+        raise
+    except (BrokenPipeError, ConnectionResetError):
+        code = UNREAD
         raise
     finally:
         deadline.by(ENDING_S, code)

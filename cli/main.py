@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from sandpiper.cli.unread import UNREAD, forget
 from sandpiper.cli.version import VERSION
 
 _INTERRUPTED = 130
@@ -31,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (BrokenPipeError, ConnectionResetError):
-        _forget_stdout()
-        return 0
+        forget(sys.stdout)
+        return UNREAD
     except OSError as error:
         return _fail(_os_error(error), 1)
 
@@ -64,7 +65,13 @@ def _run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as ended:
+        if ended.exit_code == UNREAD:
+            forget(sys.stdout)
         return ended.exit_code
+    except SystemExit:  # click's own way to end when its output has no reader, and when a shell has been answered
+        if COMPLETING in os.environ:
+            raise
+        raise BrokenPipeError from None
     except click.Abort:
         return _INTERRUPTED
     except click.ClickException as error:
@@ -117,7 +124,7 @@ def _own_what_we_make() -> None:
 
 def _os_error(error: OSError) -> str:
     if error.errno == errno.ENOSPC and not error.filename:
-        _forget_stdout()
+        forget(sys.stdout)
         return "cannot write the output: no space is left there; make some, or send it elsewhere"
     name = f": {error.filename}" if error.filename else ""
     return f"{error.strerror or error}{name}"
@@ -136,13 +143,10 @@ def _usage(error: object) -> str:
 def _fail(text: str, code: int) -> int:
     from sandpiper.common.sanitise import printable
 
-    # An error may quote what came from elsewhere.
-    sys.stderr.write(f"sandpiper: {printable(' '.join(text.split()))}\n")
+    try:
+        # An error may quote what came from elsewhere.
+        sys.stderr.write(f"sandpiper: {printable(' '.join(text.split()))}\n")
+        sys.stderr.flush()
+    except OSError:  # nobody reads it; what has happened is the code's to say
+        forget(sys.stderr)
     return code
-
-
-def _forget_stdout() -> None:
-    """What is still buffered has nowhere to go, and its flush at exit must not complain."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
-    os.close(devnull)

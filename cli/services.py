@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sandpiper.cli.settings import folders
+from sandpiper.cli.unread import forget
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.ending import heeding
 from sandpiper.common.io.files import private_folder
@@ -64,9 +65,11 @@ def say_ready(ready: Any, text: str, *, as_json: bool) -> None:
     """The one thing that a service prints: its ready object, or the text for a person."""
     from sandpiper.common.lines import encode_line
 
-    with contextlib.suppress(BrokenPipeError):  # a service goes on, whoever reads its first line
+    try:
         sys.stdout.write(encode_line(ready).decode() if as_json else text)
         sys.stdout.flush()
+    except (BrokenPipeError, ConnectionResetError):  # a service goes on, whoever reads its first line
+        forget(sys.stdout)
 
 
 @contextlib.contextmanager

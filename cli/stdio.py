@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import io
+import os
 import select
+import stat
 import sys
 import threading
 from collections import deque
@@ -89,10 +92,12 @@ class Input(Generic[Item]):
 class Output:
     """A file descriptor to write to. What is written in one turn of the loop goes out in one piece.
 
-    One that is `lasting` goes on when its reader has gone, and writes nowhere from then on.
+    One that is `lasting` goes on when its reader has gone, and writes nowhere from then on. One that is `watched` ends
+    as soon as its reader has gone, though there be nothing to write.
     """
 
-    def __init__(self, fd: int = 1, *, lasting: bool = False) -> None:
+    def __init__(self, fd: int = 1, *, lasting: bool = False, watched: bool = False) -> None:
+        self._fd = fd
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._lasting = lasting
@@ -102,6 +107,9 @@ class Output:
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self.error: OSError | None = None
         threading.Thread(target=self._write, args=(fd,), daemon=True, name="stdout").start()
+        self._watching = watched and _tells_when_unread(fd)
+        if self._watching:
+            self._loop.add_reader(fd, self._look)
 
     @property
     def unwritten(self) -> int:
@@ -128,6 +136,7 @@ class Output:
 
     def close(self) -> None:
         """Ends the thread once it has written what it has."""
+        self._unwatch()
         self._queue.put(None)
 
     async def _until(self, size: int) -> None:
@@ -153,11 +162,26 @@ class Output:
                     return
                 self._loop.call_soon_threadsafe(self._written, len(data))
 
+    def _look(self) -> None:
+        # The writing end of a pipe becomes readable when its other end is closed; a socket also when something comes.
+        poll = select.poll()
+        poll.register(self._fd, 0)
+        if poll.poll(0):
+            self._failed(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+        else:
+            self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._watching:
+            self._watching = False
+            self._loop.remove_reader(self._fd)
+
     def _written(self, size: int) -> None:
         self._unwritten -= size
         self._moved.set()
 
     def _failed(self, error: OSError) -> None:
+        self._unwatch()
         self.error = error
         self._moved.set()
         if self._task is not None and not self._lasting:
@@ -165,9 +189,9 @@ class Output:
 
 
 @asynccontextmanager
-async def output(fd: int = 1, *, lasting: bool = False) -> AsyncIterator[Output]:
+async def output(fd: int = 1, *, lasting: bool = False, watched: bool = False) -> AsyncIterator[Output]:
     """An Output that is drained at the end. Raises OSError where it cannot be written, at once, unless `lasting`."""
-    out = Output(fd, lasting=lasting)
+    out = Output(fd, lasting=lasting, watched=watched)
     try:
         yield out
         await out.drain()
@@ -234,6 +258,15 @@ def say(text: str) -> None:
 def status(text: str) -> None:
     """One line on stderr, for a person."""
     say(f"sandpiper: {text}\n")
+
+
+def _tells_when_unread(fd: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    with contextlib.suppress(OSError):
+        mode = os.fstat(fd).st_mode
+        return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+    return False
 
 
 def _raw(fd: int, mode: Literal["rb", "wb"]) -> io.FileIO:

@@ -19,7 +19,8 @@ CODES = [
     ("3", "no connection could be made"),
     ("4", "a wrong room code, password, access code or passphrase"),
     ("5", "no such room"),
-    ("6", "refused: full, too fast, removed, or the nick is taken"),
+    ("6", "refused: full, too fast, removed, a line too long, or the nick is taken"),
+    ("141", "whoever read the output has left; a service goes on"),
     ("130", "interrupted; a service that is stopped by a signal ends with 0"),
 ]
 VARIABLES = [

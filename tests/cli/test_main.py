@@ -175,3 +175,36 @@ def test_a_settings_file_as_windows_leaves_it(tmp_path: Path, capsys: pytest.Cap
     file.write_bytes("nick = 'bob'".encode("utf-16"))
     assert main(["config", "show", "connect"]) == 2
     assert "config.toml is UTF-16" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a pipe without a reader is another error")
+@pytest.mark.parametrize(
+    "words",
+    ["--version", "--help", "say --help", "doctor", "doctor --json", "id show", "config show", "config path",
+     "completion bash", "completion zsh"],
+)  # fmt: skip
+def test_without_a_reader_it_ends_as_any_tool_of_a_shell(words: str, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sandpiper.cli", *words.split()],
+            env={**os.environ, "SANDPIPER_HOME": str(tmp_path)}, stdin=subprocess.DEVNULL, stdout=write,
+            stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert (ran.returncode, ran.stderr) == (141, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a pipe without a reader is another error")
+def test_an_error_that_nobody_reads_keeps_its_code() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sandpiper.cli", "nope"], stdout=write, stderr=write, timeout=60
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert ran.returncode == 2

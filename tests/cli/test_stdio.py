@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import sys
 
 import pytest
 
@@ -79,3 +81,34 @@ def _read_at_once(fd: int) -> bytes:
         return os.read(fd, 65536)
     except BlockingIOError:
         return b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe's writer is not told there")
+def test_a_reader_that_goes_later_ends_it_without_a_word_to_write() -> None:
+    async def run(read: int, write: int) -> None:
+        async with output(write, watched=True) as out:
+            out.write(b"a")
+            await out.drain()
+            os.close(read)
+            await asyncio.Event().wait()
+
+    read, write = os.pipe()
+    with pytest.raises(BrokenPipeError):
+        asyncio.run(asyncio.wait_for(run(read, write), 10))
+    os.close(write)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe's writer is not told there")
+def test_a_socket_that_is_written_to_as_well_is_not_taken_for_one_whose_reader_has_gone() -> None:
+    async def run(ours: socket.socket, theirs: socket.socket) -> bytes:
+        async with output(ours.fileno(), watched=True) as out:
+            theirs.send(b"keys that somebody types")
+            for _ in range(3):
+                await asyncio.sleep(0)
+            out.write(b"a")
+            await out.drain()
+        return theirs.recv(10)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert asyncio.run(asyncio.wait_for(run(ours, theirs), 10)) == b"a"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def test_a_reader_that_goes_ends_it_quietly(shell: Shell) -> None:
     listening.stdout.readline()
     listening.stdout.close()
     shell.run("say", room, "one more")
-    assert listening.wait(DEADLINE_S) == 0
+    assert listening.wait(DEADLINE_S) == 141
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to one process")
@@ -237,3 +238,54 @@ def test_a_command_is_run_for_each_message(shell: Shell, tmp_path: Path) -> None
     failed = shell.run("listen", room, "--after", "0", "--count", "2", "--exec", "false")
     assert failed.returncode == 1
     assert failed.stderr.endswith("sandpiper: false failed for 2 of 2 messages\n")
+
+
+def unread(shell: Shell, *words: str) -> tuple[int, str]:
+    """The end of a command whose stdout nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ran = subprocess.run(
+            [*SANDPIPER, *words], env=shell.env, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE,
+            text=True, timeout=DEADLINE_S,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    return ran.returncode, ran.stderr
+
+
+def test_without_a_reader_commands_end_as_any_tool_of_a_shell(shell: Shell) -> None:
+    room = f"{shell.door}/unread"
+    assert shell.run("say", room, "hello").returncode == 0
+    for words in (["who", room, "--json"], ["listen", room, "--after", "0"], ["say", room, "x", "--json"],
+                  ["connect", room, "--json"]):  # fmt: skip
+        status, said = unread(shell, *words)
+        assert status == 141, words
+        assert said in ("", "sandpiper: over the bus\n")
+
+
+def test_listen_ends_when_its_reader_does_and_not_with_the_next_message(shell: Shell) -> None:
+    room = f"{shell.door}/quiet"
+    with shell.start("listen", room, "--json") as listening:
+        assert listening.stdout is not None
+        assert json.loads(listening.stdout.readline())["type"] == "joined"
+        listening.stdout.close()
+        assert listening.wait(DEADLINE_S) == 141
+
+
+def test_a_service_outlives_its_reader_and_ends_with_0(shell: Shell, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with subprocess.Popen(
+        [*SANDPIPER, "broker", "--port", "0", "--data", str(tmp_path / "b")],
+        env=shell.env, stdout=write, stderr=subprocess.PIPE, text=True,
+    ) as broker:  # fmt: skip
+        os.close(write)
+        assert broker.stderr is not None
+        listening = broker.stderr.readline()
+        door = re.search(r"listening on (\S+),", listening)
+        assert door, listening
+        assert shell.run("say", door[1], "hello").returncode == 0
+        broker.terminate()
+        assert broker.wait(DEADLINE_S) == 0
+        assert "Traceback" not in broker.stderr.read()
