@@ -129,7 +129,7 @@ async def _code(chat: Text, room: Room, rest: str) -> None:
     elif rest:
         from sandpiper.tui.links import way_in  # loads the word list
 
-        link = way_in(room) if room.code is None else chat.link(room.code)
+        link = way_in(room) if room.code is None else chat.link(room, room.code)
         if rest == "qr":
             chat.draw(link)
         else:
@@ -138,7 +138,7 @@ async def _code(chat: Text, room: Room, rest: str) -> None:
         there = f"{room.where}/{room.name}"
         raise Refusal(Code.INVALID, f"this room has no code: others come by `sandpiper connect {there}`")
     else:
-        chat.share(room.code)
+        chat.share(room, room.code)
 
 
 async def _ignore(chat: Text, room: Room, rest: str) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sandpiper.cli.network import Network
 from sandpiper.cli.options import Caller, checked_code
-from sandpiper.cli.secrets import ask_unseen, terminal
+from sandpiper.cli.secrets import ask_password, ask_unseen, terminal
 from sandpiper.cli.stdio import status
-from sandpiper.common.errors import AccessDenied
+from sandpiper.common.errors import AccessDenied, PasswordNeeded
 from sandpiper.common.io.lookup import telling
 from sandpiper.common.nicks import ANON
 from sandpiper.common.target import Target
@@ -67,8 +67,19 @@ class Dialer:
             **wish,
         }
         async with AsyncExitStack() as stack:
-            with telling(self.tell):
-                room = await stack.enter_async_context(create(**wish) if code is None else join(code, **wish))
+            if code is None:
+                with telling(self.tell):
+                    room = await stack.enter_async_context(create(**wish))
+            else:
+                try:
+                    with telling(self.tell):
+                        room = await stack.enter_async_context(join(code, **wish))
+                except PasswordNeeded:
+                    if not (self.asks and terminal()):
+                        raise
+                    wish["password"] = ask_password("This room has a password: ")
+                    with telling(self.tell):
+                        room = await stack.enter_async_context(join(code, **wish))
             yield room
 
     @asynccontextmanager
@@ -88,13 +99,15 @@ class Dialer:
                 yield room
 
     @asynccontextmanager
-    async def visit(self, aim: Aim, *, nick: str, backlog: int = BACKLOG_SHOWN) -> AsyncIterator[Room]:
-        """Either kind of room, to talk in it."""
+    async def visit(
+        self, aim: Aim, *, nick: str, password: str | None = None, backlog: int = BACKLOG_SHOWN
+    ) -> AsyncIterator[Room]:
+        """Either kind of room, to talk in it. The command line's password is of the room that it names, not of this."""
         if isinstance(aim, Target):
             async with self.room(aim, nick=nick, backlog=backlog) as room:
                 yield room
         else:
-            async with self.peers(aim, nick=nick) as room:
+            async with self.peers(aim, nick=nick, password=password) as room:
                 yield room
 
     @property

@@ -57,7 +57,7 @@ class Rooms:
             async with self.first("", nick) as room, overheard(room, self.manner.attach, request.progress) as heard:
                 yield heard
         else:
-            async with dialer.visit(self._aim(request.target), nick=nick) as room:
+            async with dialer.visit(self._aim(request.target), nick=nick, password=request.secret) as room:
                 yield room
 
     def _aim(self, text: str) -> Aim:

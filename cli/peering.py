@@ -203,4 +203,4 @@ def _share(peering: Peering, caller: Caller, *, open_if_missing: bool) -> Share:
     def link(code: str, password: bool) -> str:
         return invite_link(peering.network, code, password)
 
-    return Share(line, link, opened, password=peering.password is not None, qr=peering.qr)
+    return Share(line, link, opened, qr=peering.qr)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sandpiper.cli.chat_commands import find
@@ -63,7 +63,6 @@ class Share:
     line: Callable[[str, bool], str]
     link: Callable[[str, bool], str]
     opened: str = "the room's code is {code}; others join with"
-    password: bool = False
     qr: bool = False
 
 
@@ -125,9 +124,9 @@ class Text:
             case Notice(event="join" | "nick", nick=str(nick)):
                 self.renderer.know([nick])
             case RoomCreated() if self._share is not None:
-                self.share(event.code, self._share.opened)
+                self.share(room, event.code, self._share.opened)
             case CodeChanged():
-                self._code_changed(event)
+                self._code_changed(room, event)
             case PathChanged():
                 text = event.text if event.path != "offline" else f"{event.text}; connecting again"
                 self.view.status(self.renderer.dim(self.renderer.plain(text)))
@@ -137,23 +136,23 @@ class Text:
         if line is not None:
             await self.view.show(line)
 
-    def share(self, code: str, words: str = "the room's code is {code}; others join with") -> None:
+    def share(self, room: Room, code: str, words: str = "the room's code is {code}; others join with") -> None:
         """The code, and what others paste to come in."""
         share = self._share
         self.view.status(words.format(code=code))
         if share is not None:
-            self.view.paste(share.line(code, share.password))
+            self.view.paste(share.line(code, room.password_needed))
             if share.qr:
                 try:
-                    self.draw(self.link(code))
+                    self.draw(self.link(room, code))
                 except Refusal as refusal:  # a narrow terminal is no reason not to talk
                     self.view.status(self.renderer.error(refusal.text))
 
-    def link(self, code: str) -> str:
+    def link(self, room: Room, code: str) -> str:
         """The invite link. Raises Refusal where there is none."""
         if self._share is None:
             raise Refusal(Code.INVALID, "this room has no invite link")
-        return self._share.link(code, self._share.password)
+        return self._share.link(code, room.password_needed)
 
     def draw(self, link: str) -> None:
         """An invite link as a QR code, where the terminal is large enough. Raises Refusal."""
@@ -170,11 +169,10 @@ class Text:
         self.view.status(f"tools publish at {doors.plain_xsub} and subscribe at {doors.plain_xpub}, room {doors.room}")
         self.view.status(f"and speak JSON lines at {doors.lines}")
 
-    def _code_changed(self, event: CodeChanged) -> None:
+    def _code_changed(self, room: Room, event: CodeChanged) -> None:
         if event.password is not None:
-            self._share = None if self._share is None else replace(self._share, password=True)
             self.view.status(f"the room's password is now {self.renderer.plain(event.password)}")
-        self.share(event.code, "the room has another code now, {code}; others join with")
+        self.share(room, event.code, "the room has another code now, {code}; others join with")
 
     async def _entered(self, room: Room, event: Entered) -> None:
         self.renderer.know([event.nick])

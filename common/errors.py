@@ -71,6 +71,15 @@ class AccessDenied(SandpiperError):
     exit_code = 4
 
 
+class PasswordNeeded(AccessDenied):
+    """The room has a password, and none was given; nothing was tried, and no guess is spent."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this room has a password; use --password-file or SANDPIPER_PASSWORD, or --password at a terminal"
+        )
+
+
 class NoSuchRoom(SandpiperError):
     """Nobody has a room by that code."""
 

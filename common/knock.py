@@ -39,12 +39,16 @@ class Knock(Letter):
 
 
 class Answer(Letter):
-    """Try. The code is in its `generation`-th form; `room` is the room's id, for the joiner's identity to vouch in."""
+    """Try. The code is in its `generation`-th form; `room` is the room's id, for the joiner's identity to vouch in.
+
+    `password` says that there is one: who has none need not try.
+    """
 
     v: int
     key: bytes
     generation: int
     room: bytes
+    password: bool = False
 
 
 class Busy(Letter):

@@ -176,6 +176,11 @@ class Brokered:
         return None
 
     @property
+    def password_needed(self) -> bool:
+        """See Engine."""
+        return False
+
+    @property
     def broker(self) -> str:
         """See Engine."""
         return self.keeper.broker

@@ -63,6 +63,10 @@ class Engine(Protocol):
         """The code that others join by, if there is one."""
 
     @property
+    def password_needed(self) -> bool:
+        """Whether others need a password besides the code."""
+
+    @property
     def broker(self) -> str:
         """The fingerprint of the broker's key; empty without one."""
 

@@ -364,6 +364,11 @@ class Room:
         return self._engine.code
 
     @property
+    def password_needed(self) -> bool:
+        """Whether others need a password besides the code."""
+        return self._engine.password_needed
+
+    @property
     def alone(self) -> bool:
         """Whether nobody is there who could store what one sends."""
         return self._engine.alone

@@ -51,6 +51,7 @@ def test_every_error_has_its_documented_exit_code() -> None:
     assert codes == {
         "AccessDenied": 4,
         "NoSuchRoom": 5,
+        "PasswordNeeded": 4,
         "Rejected": 6,
         "RoomClosed": 1,
         "TrustError": 1,

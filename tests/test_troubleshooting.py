@@ -168,6 +168,12 @@ def answering(words: bytes) -> Iterator[str]:
             os.waitpid(child, 0)
 
 
+def no_password(world: World) -> Ended:
+    file = world.write("password", "open sesame")
+    with member(world.home / "alice", "create", "--json", *world.join, "--password-file", file) as alice:
+        return world.run("say", hears(alice, "room_created")["code"], "hello", *world.join)
+
+
 def silent(world: World) -> Ended:
     with answering(b"") as door:
         return world.run("who", door)
@@ -363,6 +369,7 @@ SCENES: dict[str, Callable[[World], Ended]] = {
     "there is no room code; give it as an argument, in SANDPIPER_CODE, or with --code-file": lambda world: world.run(
         "join"
     ),
+    "this room has a password; use --password-file or SANDPIPER_PASSWORD, or --password at a terminal": no_password,
     "no terminal to ask for the password at; give it in SANDPIPER_PASSWORD, or with --password-file": (
         lambda world: world.run("join", "pine-ocean-42", "--password")
     ),

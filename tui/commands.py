@@ -224,7 +224,10 @@ async def _code(screen: Desk, tab: Tab, rest: str) -> None:
     if room.code is None:
         screen.note(tab, f"this room has no code: others come by `sandpiper connect {room.where}/{room.name}`")
     else:
-        screen.note(tab, f"others join with `{screen.join_line(room.code, False)}`; /code new makes that one useless")
+        screen.note(
+            tab,
+            f"others join with `{screen.join_line(room.code, room.password_needed)}`; /code new makes that one useless",
+        )
 
 
 def _link(screen: Desk, room: ScreenRoom) -> str:
@@ -232,7 +235,7 @@ def _link(screen: Desk, room: ScreenRoom) -> str:
         return way_in(room)
     if screen.settings.link is None:
         raise Refusal(Code.INVALID, "this room has no invite link")
-    return screen.settings.link(room.code, False)
+    return screen.settings.link(room.code, room.password_needed)
 
 
 def _invite(screen: Desk, tab: Tab, room: ScreenRoom, *, drawn: bool) -> None:

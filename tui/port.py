@@ -52,6 +52,10 @@ class ScreenRoom(Protocol):
         """What others join by; None in a broker's room."""
 
     @property
+    def password_needed(self) -> bool:
+        """Whether others need a password besides the code."""
+
+    @property
     def broker(self) -> str:
         """The fingerprint of the broker's key; empty without one."""
 

@@ -239,18 +239,20 @@ class Tab:
                 self.record.say("bad" if event.kind in ALARMING else "warn", event.text, now)
             case RoomCreated():
                 self.record.say("note", f"the room's code is {event.code}; others join with", now)
-                self.record.say("note", self._screen.join_line(event.code, False), now)
+                self.record.say("note", self._join_line(event.code), now)
             case CodeChanged():
                 self._code_changed(event, now)
 
     def _code_changed(self, event: CodeChanged, now: float) -> None:
         self.name = self.room.name if self.room is not None else self.name
-        new = event.password is not None
-        also = f", and the password {event.password}" if new else ""
+        also = f", and the password {event.password}" if event.password is not None else ""
         self.record.say(
             "warn", f"the room has another code now: {event.code}{also}. The old one opens it no longer", now
         )
-        self.record.say("note", self._screen.join_line(event.code, new), now)
+        self.record.say("note", self._join_line(event.code), now)
+
+    def _join_line(self, code: str) -> str:
+        return self._screen.join_line(code, self.room is not None and self.room.password_needed)
 
     def _received(self, event: Received) -> None:
         message = event.message

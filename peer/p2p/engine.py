@@ -479,6 +479,11 @@ class P2PEngine:
         return self.name
 
     @property
+    def password_needed(self) -> bool:
+        """See Engine."""
+        return self._core is not None and self._core.ledger.founding.password
+
+    @property
     def broker(self) -> str:
         """See Engine: there is none."""
         return ""

@@ -3,6 +3,7 @@
     SEEKING --Knock--> KNOCKING --Answer--> HALVING --Half--> PROVING --Handover--> RECEIVING --Rest--> IN
        ^--Busy, silence----'-------------------'                 '--Denied--> FAILED, or the next group
 
+Where a password is needed and none is given it tries nothing: that would be a wrong guess, and burn one of the room's.
 It proves first. A sponsor whose own proof does not hold has not known the code: then nothing it says counts.
 """
 
@@ -13,7 +14,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from sandpiper.common import knock
-from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError
+from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, PasswordNeeded, Refusal, Rejected, SandpiperError
 from sandpiper.common.knock import AnyLetter, Application, Welcome
 from sandpiper.common.limits import (
     ATTEMPT_S,
@@ -66,6 +67,8 @@ class Joiner:
         self._groups = [list(group) for group in groups]
         self._nameplate = nameplate
         self._secret = shared_secret(words, password)
+        self._has_password = password is not None
+        self._password_needed = False
         self._apply = apply
         self._entropy = entropy
         self._until = now + JOIN_PATIENCE_S
@@ -106,6 +109,8 @@ class Joiner:
     def _knock(self, now: float) -> None:
         boxes = [box for group in self._groups for box in group]
         if not boxes:
+            if self._password_needed:
+                return self._fail(PasswordNeeded())
             what = "nobody is there any more" if not self._failed else "nobody else is there"
             return self._fail(self._denied() if self._failed else NoSuchRoom(f"{what}; ask for another code"))
         self._at = boxes[self._turn % len(boxes)]
@@ -164,9 +169,12 @@ class Joiner:
 
     def _answered(self, letter: knock.Answer, now: float) -> None:
         if letter.v != VERSION or len(letter.key) != 32 or len(letter.room) != 16:
-            return
+            return None
         if not 1 <= letter.generation <= GENERATIONS:
-            return
+            return None
+        if letter.password and not self._has_password:
+            self._password_needed = True
+            return self._leave(now)
         self._room = letter.room
         self._attempt = Attempt(
             joiner=True,
@@ -182,6 +190,7 @@ class Joiner:
         self.state = State.HALVING
         self._due = now + KNOCK_S
         self._say(knock.Half(self._name, self._attempt.message))
+        return None
 
     def _prove(self, letter: knock.Half, now: float) -> None:
         assert self._attempt is not None
@@ -205,12 +214,18 @@ class Joiner:
     def _missed(self, now: float) -> None:
         """This group has another code. Others on the same nameplate may have ours."""
         self._failed += 1
+        if self._failed >= JOIN_GUESSES:
+            return self._fail(self._denied())
+        return self._leave(now)
+
+    def _leave(self, now: float) -> None:
+        """Goes on to the next group, if there is one."""
         for group in list(self._groups):
             if self._at in group:
                 self._groups.remove(group)
         self.state = State.SEEKING
-        if self._failed >= JOIN_GUESSES or not any(self._groups):
-            return self._fail(self._denied())
+        if not any(self._groups):
+            return self._fail(PasswordNeeded() if self._password_needed else self._denied())
         self._due = now
         return None
 

@@ -131,7 +131,8 @@ class Sponsor:
         )
         # A knock shows nothing, so it may not hold the door for long.
         self._open = _Open(mailbox, letter.attempt, form, attempt, now + 2.0)
-        return self._say(mailbox, knock.Answer(letter.attempt, VERSION, key, form.generation, self.room))
+        needed = form.password is not None
+        return self._say(mailbox, knock.Answer(letter.attempt, VERSION, key, form.generation, self.room, needed))
 
     def _half(self, letter: knock.Half, now: float) -> Missed | None:
         opened = self._open

@@ -26,7 +26,7 @@ class ScriptedRoom:
 
     def __init__(self, *events: Event, nick: str = "anna", code: str | None = None) -> None:
         self.name, self.nick, self.where, self.seq = code or "lobby", nick, "p2p" if code else "localhost:5000", 0
-        self.broker = "" if code else "b" * 24
+        self.broker, self.password_needed = "" if code else "b" * 24, False
         self.run, self.fingerprint, self.code, self.alone, self.full = OWN_RUN, OWN, code, False, False
         self.asked: list[tuple[str, str]] = []
         self.people = [Member(nick, OWN, True, "bus", 1.25)]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
 from sandpiper.cli.attach import Tee
+from sandpiper.cli.dial import Dialer
 from sandpiper.cli.ignoring import Ignored
 from sandpiper.cli.json_lines import JsonLines
 from sandpiper.cli.network import Network, join_line, network_options
+from sandpiper.cli.options import Caller
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.text import Share, Text
 from sandpiper.cli.visit import Go, Visit
-from sandpiper.common.errors import UsageError
+from sandpiper.common.codes import RoomCode, parse_code
+from sandpiper.common.errors import PasswordNeeded, UsageError
 from sandpiper.common.messages import Member, Whisper
 from sandpiper.common.original import Peer, PeerJoined, PeerLeft, RoomCreated
 from sandpiper.peer import create
@@ -330,3 +336,49 @@ def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.Mo
     assert asyncio.run(run()) == Go()
     assert f"    join {CODE}" in view.beside or f"join {CODE}" in view.beside
     assert any("too narrow" in line for line in view.beside)
+
+
+def test_the_line_for_others_asks_for_a_password_where_there_is_one() -> None:
+    share = Share(lambda code, password: f"join {code} {password}", lambda code, password: f"link {password}")
+    view = Shown()
+
+    async def run() -> Go:
+        text = Text(view, Renderer(), share=share)
+        room: Any = ScriptedRoom(RoomCreated(CODE, 0), code=CODE)
+        room.password_needed = True
+        return await asyncio.wait_for(Visit(room, text, Typed(b"/code", b"/code link")).run(), 10)
+
+    assert asyncio.run(run()) == Go()
+    assert view.beside.count(f"join {CODE} True") == 2
+    assert any("link True" in line for line in view.beside)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_terminal_is_asked_for_the_password_that_is_needed(
+    monkeypatch: pytest.MonkeyPatch, asks: bool, tmp_path: Path
+) -> None:
+    tried: list[str | None] = []
+
+    @contextlib.asynccontextmanager
+    async def join(code: RoomCode, *, password: str | None, **rest: Any) -> AsyncIterator[Any]:
+        tried.append(password)
+        if password is None:
+            raise PasswordNeeded
+        yield ScriptedRoom(code=CODE)
+
+    monkeypatch.setattr("sandpiper.peer.join", join)
+    monkeypatch.setattr("sandpiper.cli.dial.terminal", lambda: True)
+    monkeypatch.setattr("sandpiper.cli.dial.ask_password", lambda prompt: "open sesame")
+
+    async def run() -> None:
+        dialer = Dialer(Caller("anna", None, tmp_path), asks=asks)
+        async with dialer.peers(parse_code(CODE)):
+            pass
+
+    if asks:
+        asyncio.run(run())
+        assert tried == [None, "open sesame"]
+    else:  # a screen asks by itself
+        with pytest.raises(PasswordNeeded):
+            asyncio.run(run())
+        assert tried == [None]

@@ -196,9 +196,10 @@ def test_a_password_comes_from_the_environment_or_a_file_and_is_never_shown(shel
     with shell.alice("--password-file", str(file)) as alice:
         right = shell.run("bob", "say", alice.code, "x", SANDPIPER_PASSWORD=secret)
         assert right.returncode == 0, right.stderr
-        for more in ({}, {"SANDPIPER_PASSWORD": "wrong"}):
+        for more, why in (({}, "has a password"), ({"SANDPIPER_PASSWORD": "wrong"}, "wrong code or password")):
             refused = shell.run("eve", "say", alice.code, "x", **more)
             assert refused.returncode == 4, refused.stderr
+            assert why in refused.stderr
         assert secret not in json.dumps(alice.heard)
     printed = shell.run("alice", "create", SANDPIPER_PASSWORD=secret)
     assert "--password" in printed.stderr

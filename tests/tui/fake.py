@@ -36,7 +36,7 @@ class FakeRoom:
     def __init__(self, name: str = "lobby", nick: str = "anna", *, code: str | None = None) -> None:
         self.name, self.nick, self.code = name, nick, code
         self.where = "p2p" if code else "localhost:5000"
-        self.broker = "" if code else "b" * 24
+        self.broker, self.password_needed = "" if code else "b" * 24, False
         self.path, self.rtt_ms, self.fingerprint = ("direct" if code else "bus"), 1.2, OWN
         self.clock: Callable[[], float] = lambda: START
         self.seq = 0

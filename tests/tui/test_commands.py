@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.errors import Refusal
+from sandpiper.common.original import RoomCreated
 from sandpiper.peer.events import Warned
 from sandpiper.tui.commands import COMMANDS, find
 from sandpiper.tui.port import RoomRequest
@@ -189,6 +190,23 @@ def test_code_link_and_qr_between_peers() -> None:
 
     room = FakeRoom("pine-ocean-42", code="pine-ocean-42")
     play(scene, house=House(room), request=RoomRequest("pine-ocean-42"), link=lambda code, password: f"join#{code}")
+
+
+def test_the_lines_for_others_ask_for_a_password_where_there_is_one() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.room.happens(RoomCreated("pine-ocean-42", 0))
+        await stage.shows("join pine-ocean-42 True")
+        await stage.enters("/code")
+        await stage.shows("others join with join pine-ocean-42 True")
+        await stage.enters("/code link")
+        await stage.shows("link True")
+
+    room = FakeRoom("pine-ocean-42", code="pine-ocean-42")
+    room.password_needed = True
+    play(
+        scene, house=House(room), request=RoomRequest("pine-ocean-42"),
+        join_line=lambda code, password: f"join {code} {password}", link=lambda code, password: f"link {password}",
+    )  # fmt: skip
 
 
 def test_ignore_hides_what_has_been_said_and_what_comes() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from nacl.signing import SigningKey
 
+from sandpiper.common import knock
 from sandpiper.common.codes import RoomCode, parse_code
-from sandpiper.common.errors import AccessDenied, Rejected
-from sandpiper.common.limits import FETCH_TIMEOUT_S, INTRODUCE_S, RELAY_AFTER_S
+from sandpiper.common.errors import AccessDenied, PasswordNeeded, Rejected
+from sandpiper.common.limits import ATTEMPT_S, FETCH_TIMEOUT_S, INTRODUCE_S, RELAY_AFTER_S
 from sandpiper.common.messages import Lost, Notice, Whisper
 from sandpiper.peer.events import CodeChanged, Received
 from sandpiper.peer.p2p.peers import State, Way
@@ -171,10 +172,49 @@ def test_a_wrong_code_is_refused_and_counted() -> None:
 
 def test_a_password_is_needed_where_there_is_one() -> None:
     town = Town()
-    town.found("alice", password="open sesame")
-    with pytest.raises(AccessDenied):
-        town.join("eve")
+    alice = town.found("alice", password="open sesame")
+    with pytest.raises(AccessDenied, match="wrong code or password"):
+        town.join("eve", password="open says me")
+    assert alice.warned == ["guess"]
     town.join("bob", password="open sesame")
+
+
+def test_a_password_that_is_forgotten_is_no_guess() -> None:
+    town = Town()
+    alice = town.found("alice", password="open sesame")
+    for name in ("bob", "carol", "dave"):
+        joiner, _ = town.joiner(name)
+        town.attempt(joiner)
+        assert isinstance(joiner.error, PasswordNeeded)
+    town.settle(ATTEMPT_S + 1)
+    assert alice.warned == []
+    assert alice.member.ledger.state.missed == 0
+    town.join("bob", password="open sesame")
+
+
+def test_who_has_no_password_tries_another_room_of_that_number() -> None:
+    rooms = Town(1), Town(2)
+    locked, open_ = rooms[0].found("alice", password="open sesame"), rooms[1].found("bob")
+    joiner, _ = rooms[0].joiner("carol")
+    joiner._groups = [[("", locked.mailbox)], [("", open_.mailbox)]]
+    rooms[0].citizens.append(open_)
+    rooms[0].attempt(joiner)
+    assert joiner.welcome is not None
+    assert (locked.warned, joiner.welcome.room) == ([], open_.member.keyring.room)
+
+
+def test_no_proof_is_shown_to_who_asks_for_a_password() -> None:
+    town, seen = Town(), list[object]()
+
+    def look(_: bytes, body: bytes) -> bytes:
+        seen.append(knock.decode_letter(body))
+        return body
+
+    town.found("alice", password="open sesame")
+    town.tamper = look
+    with pytest.raises(PasswordNeeded):
+        town.join("eve")
+    assert [type(letter) for letter in seen] == [knock.Knock, knock.Answer]
 
 
 def test_ten_wrong_guesses_change_the_code_everywhere() -> None:
