@@ -29,6 +29,7 @@ import zmq
 from sandpiper.common.io.arrivals import Arrivals
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.sockets import CurveKeys, copy_received, fleeting
+from sandpiper.common.io.tasks import end
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import FRAME_BYTES, MESH_GUARD_S, MESH_HWM, TOPIC_BYTES
 from sandpiper.peer.p2p.doors import Doors
@@ -104,6 +105,7 @@ class Mesh:
         self._heard = heard
         self._topics: set[bytes] = set()
         self._peers: dict[bytes, _Peer] = {}
+        self._seeking: set[asyncio.Task[None]] = set()
         self._held = False
         self._closed = False
         self._malformed = 0
@@ -180,6 +182,10 @@ class Mesh:
         self._doorway.close()
         self._zap.close()
 
+    async def ended(self) -> None:
+        """Returns when nothing of it uses the context any more; once it has been closed."""
+        await end(*self._seeking)
+
     # The others --------------------------------------------------------------------------------------------
 
     def reach(
@@ -200,12 +206,14 @@ class Mesh:
                     partial(self._hear, key),
                     partial(self._turned, key),
                     partial(self._heard.deserted, key),
+                    tasks=self._seeking,
                 ),
                 held=self._held,
             )
         peer.hears.aim([Address(each.host, each.pub) for each in addresses])
         if outward and peer.speaks is None:
-            peer.speaks = Route(self._loop, partial(self._speak, key), partial(self._turned_outward, key))
+            speak, turned = partial(self._speak, key), partial(self._turned_outward, key)
+            peer.speaks = Route(self._loop, speak, turned, tasks=self._seeking)
         elif not outward and peer.speaks is not None:
             peer.speaks.close()
             peer.speaks = None

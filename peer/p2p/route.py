@@ -43,6 +43,7 @@ class Route:
         make: Callable[[Address], Line],
         turned: Callable[[], None],
         deserted: Callable[[], None] = lambda: None,
+        tasks: set[asyncio.Task[None]] | None = None,
     ) -> None:
         self._loop = loop
         self._make = make
@@ -53,6 +54,7 @@ class Route:
         self._nobody: Counter[Address] = Counter()
         self._addresses: list[Address] = []
         self._seekers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = tasks if tasks is not None else set()  # also those that are ending
         self._made: set[Line] = set()
         self._leaving: set[Line] = set()
         self._naps: set[asyncio.Future[None]] = set()
@@ -145,8 +147,9 @@ class Route:
         for address in self._addresses:
             following = asyncio.Event()
             seeker = self._loop.create_task(self._pursue(address, self._made, turn, following))
-            self._seekers.add(seeker)
-            seeker.add_done_callback(self._seekers.discard)
+            for kept in (self._seekers, self._tasks):
+                kept.add(seeker)
+                seeker.add_done_callback(kept.discard)
             turn = following
 
     async def _pursue(self, address: Address, made: set[Line], turn: asyncio.Event, following: asyncio.Event) -> None:

@@ -143,6 +143,7 @@ class Ways:
             self._cutting.cancel()
         await self._relays.close()
         self._mesh.close()
+        await self._mesh.ended()
 
     # Members -----------------------------------------------------------------------------------------------
 

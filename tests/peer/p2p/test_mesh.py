@@ -477,4 +477,6 @@ async def test_closing_in_the_middle_of_everything_leaves_nothing_behind() -> No
         bob.mesh.close()
         bob.mesh.reach(alice.key, alice.at())
         bob.say(b"into the void")
+        await bob.mesh.ended()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
     silent.close()
