@@ -139,6 +139,15 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def on_wire(host: str) -> bool:
+    """Whether an address (fe80::/10) means somebody only together with a wire that it does not name."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.version == 6 and address.is_link_local and "%" not in host
+
+
 def check_local(discovery: Iterable[str], broker: Iterable[str], listen: str | None) -> None:
     """Who is to stay on this machine names nothing that is not on it. Raises UsageError."""
     for what, port, named in (("discovery service", DISCOVERY_PORT, discovery), ("broker", PORT, broker)):

@@ -25,7 +25,7 @@ from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import CONNECT_S, CONNECT_STAGGER_S, LINE_BYTES, VERSION
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Hello, Welcome
-from sandpiper.common.target import Target
+from sandpiper.common.target import Target, on_wire
 from sandpiper.common.trust import Verdict, judge
 from sandpiper.peer.profile import Profile
 
@@ -74,6 +74,9 @@ async def greet(target: Target, kind: Kind, slow: Callable[[str], None] | None =
         raise Unreachable(text) from None
     except OSError as error:
         raise _unreachable(target, kind, reason(error)) from None
+    if on_wire(target.host):
+        text = f"cannot reach {target.address}: such an address needs its interface too; try [{target.host}%eth0]"
+        raise Unreachable(f"{text}:{target.port}, by the interface's name on this machine")
     ends = [replace(target, host=host) for host in hosts]
     try:
         return await race([partial(_meet, target, end, kind) for end in ends], CONNECT_STAGGER_S)

@@ -8,7 +8,8 @@ from typing import Final
 
 import ifaddr
 
-from sandpiper.common.limits import MESH_ADDRESSES
+from sandpiper.common.limits import LAN_INTERFACES, MESH_ADDRESSES
+from sandpiper.common.target import on_wire
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
 _SHARED = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: carriers, and overlays such as Tailscale
@@ -23,14 +24,34 @@ def candidates(local: bool) -> list[str]:
 
 
 def rank(found: Iterable[tuple[str, str]]) -> list[str]:
-    """The same of (interface, address) pairs: none that only its own wire knows, none twice, not too many."""
+    """The same of (interface, address) pairs: none twice, not too many.
+
+    Those of IPv6 that only their own wire knows come in, without its name, where there is nothing else.
+    """
     ranked: list[tuple[int, str]] = []
+    wires: list[str] = []
     for interface, host in found:
+        bare = host.partition("%")[0]
         place = _place(host)
-        if place is not None:
+        if place is None and on_wire(bare) and not interface.startswith(_INWARD):
+            wires.append(bare)
+        elif place is not None:
             ranked.append((place + 10 * interface.startswith(_INWARD), host))
-    ordered = dict.fromkeys(host for _, host in sorted(ranked, key=lambda each: each[0]))
+    ordered = dict.fromkeys([host for _, host in sorted(ranked, key=lambda each: each[0])] or wires)
     return [*list(ordered)[: MESH_ADDRESSES - len(LOOPBACK)], *LOOPBACK]
+
+
+def by_wire(hosts: Iterable[str]) -> list[str]:
+    """Others' addresses as they are dialled from here: one of a wire's own on each of our wires, as nobody says which.
+
+    A wire's name in somebody else's address is a name of theirs, and no address.
+    """
+    hosts = [host for host in hosts if "%" not in host]
+    if not any(map(on_wire, hosts)):
+        return hosts
+    names = dict.fromkeys(name for name, host in _interfaces() if on_wire(host) and not name.startswith(_INWARD))
+    wires = list(names)[:LAN_INTERFACES]
+    return [each for host in hosts for each in ([f"{host}%{name}" for name in wires] if on_wire(host) else [host])]
 
 
 def _interfaces() -> list[tuple[str, str]]:

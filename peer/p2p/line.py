@@ -54,7 +54,8 @@ class Address(NamedTuple):
             host = ipaddress.ip_address(self.host)
         except ValueError:
             return False
-        return 0 < self.port < 65536 and "%" not in self.host and not host.is_multicast and not host.is_unspecified
+        wire = "%" not in self.host or (host.version == 6 and host.is_link_local)
+        return 0 < self.port < 65536 and wire and not host.is_multicast and not host.is_unspecified
 
 
 class NoLine(Exception):

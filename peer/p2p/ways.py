@@ -17,7 +17,7 @@ from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_A
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.sealing import topic
 from sandpiper.common.target import is_loopback
-from sandpiper.peer.p2p.interfaces import candidates
+from sandpiper.peer.p2p.interfaces import by_wire, candidates
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh import Candidate, Link, Mesh, MeshHeard
 from sandpiper.peer.p2p.outputs import Out
@@ -102,7 +102,7 @@ class Ways:
         wish = self._wish
         listen = [] if wish.listen is None else [listening(wish.listen)[0]]
         known = [host for host in listen if host not in _EVERYWHERE]
-        seen = [] if wish.local else observed
+        seen = [] if wish.local else [host.partition("%")[0] for host in observed]
         hosts = list(dict.fromkeys([*wish.advertise, *(known or candidates(wish.local)), *seen]))[:MESH_ADDRESSES]
         gone = set(self.hosts) - set(hosts)
         changed, self.hosts = hosts != self.hosts, hosts
@@ -154,7 +154,7 @@ class Ways:
         if peer is None or peer.card is None or self._wish.path == "relay" or not peer.card.pub:
             return
         card = peer.card
-        hosts = [host for host in card.hosts if is_loopback(host)] if self._wish.local else card.hosts
+        hosts = [host for host in card.hosts if is_loopback(host)] if self._wish.local else by_wire(card.hosts)
         found = [Candidate(host, card.pub, card.sub) for host in hosts]
         sought = peer.state is State.GONE
         self._mesh.reach(peer.keys.curve, found, outward=session in self._outward, sought=sought)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.sockets.members import Cast
 from tests.sockets.netns import DEADLINE_S, Host, has_ipv6, network
 
 HOSTS = {
@@ -202,3 +203,21 @@ def test_without_any_folder_for_sockets_a_room_is_made_all_the_same(tmp_path: Pa
             pytest.skip(f"nothing can be covered here: {made.stderr}")
         assert made.returncode == 0, made.stderr
         assert "the room's code is" in made.stderr
+
+
+def test_two_with_nothing_but_link_local_addresses_of_ipv6_meet(tmp_path: Path) -> None:
+    if not has_ipv6():
+        pytest.skip("no IPv6 in this kernel")
+    with network("lan", "lan") as (one, other):
+        for host in (one, other):
+            host.run(["ip", "addr", "flush", "dev", "lan", "scope", "global"])
+        with Cast(tmp_path, host=one) as cast:
+            alice = cast.create("alice")
+            bob = cast.join("bob", alice.code, host=other)
+            alice.send("by the wire")
+            bob.hears("by the wire")
+            bob.path("alice", "lan")
+        bare = one.link_local()
+        home = f"SANDPIPER_HOME={tmp_path / 'home'}"
+        said = one.run(["env", home, sys.executable, "-m", "sandpiper.cli", "say", f"[{bare}]:5000", "x"], check=False)
+        assert f"try [{bare}%eth0]:5000" in said.stderr

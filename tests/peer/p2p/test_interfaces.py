@@ -8,7 +8,9 @@ import ifaddr
 import pytest
 
 from sandpiper.common.limits import MESH_ADDRESSES
-from sandpiper.peer.p2p.interfaces import LOOPBACK, candidates, rank
+from sandpiper.peer.p2p import interfaces
+from sandpiper.peer.p2p.interfaces import LOOPBACK, by_wire, candidates, rank
+from sandpiper.peer.p2p.line import Address
 
 FOUND = [
     ("lo", "127.0.0.1"),
@@ -41,6 +43,21 @@ def test_the_order() -> None:
         "172.17.0.1",
         *LOOPBACK,
     ]
+
+
+def test_addresses_of_a_wire_alone_are_offered_where_there_is_nothing_else() -> None:
+    found = [("lo", "::1"), ("docker0", "fe80::7"), ("eth0", "fe80::1%eth0"), ("wlan0", "fe80::2")]
+    assert rank(found) == ["fe80::1", "fe80::2", *LOOPBACK]
+    assert rank([*found, ("eth0", "169.254.7.7")]) == ["169.254.7.7", *LOOPBACK]
+
+
+def test_others_addresses_of_a_wire_are_dialled_on_each_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = [("eth0", "fe80::1"), ("wlan0", "fe80::2"), ("eth0", "10.0.0.1"), ("docker0", "fe80::3"), ("lo", "::1")]
+    monkeypatch.setattr(interfaces, "_interfaces", lambda: ours)
+    assert by_wire(["10.0.0.9", "fe80::9", "::1"]) == ["10.0.0.9", "fe80::9%eth0", "fe80::9%wlan0", "::1"]
+    assert by_wire(["fe80::9%theirs", "10.0.0.9%x", "10.0.0.9"]) == ["10.0.0.9"]
+    assert Address("fe80::9%eth0", 7000).usable
+    assert not Address("fd00::9%eth0", 7000).usable
 
 
 def test_not_more_than_others_would_try() -> None:
