@@ -13,7 +13,7 @@ from sandpiper.cli.secrets import passphrase_options, resolve_passphrase
 from sandpiper.cli.settings import folders
 from sandpiper.cli.stdio import status
 from sandpiper.common.errors import SandpiperError, UsageError
-from sandpiper.common.limits import BACKUP_CHARS, PASSPHRASE_CHARS_LEAST
+from sandpiper.common.limits import BACKUP_CHARS
 from sandpiper.common.plaintext import NotText, decoded
 
 _PIPE: Final = "-"
@@ -76,8 +76,6 @@ def export(context: click.Context, file: str, force: bool) -> None:
         raise UsageError(f"{file} is there already; name another file, or use --force")
     identity = Profile.at(folders().data).signing_key
     passphrase = resolve_passphrase(context, again=True)
-    if len(passphrase) < PASSPHRASE_CHARS_LEAST:
-        raise UsageError(f"a passphrase has at least {PASSPHRASE_CHARS_LEAST} characters")
     text = backup.lock(
         identity, passphrase, nacl.utils.random(backup.SALT_BYTES), nacl.utils.random(backup.NONCE_BYTES)
     )

@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from sandpiper.common.errors import UsageError
-from sandpiper.common.limits import INVITE_CHARS
+from sandpiper.common.limits import INVITE_CHARS, PASSPHRASE_CHARS_LEAST
 from sandpiper.common.plaintext import NotText, decoded
 from sandpiper.common.target import Target, is_link
 
@@ -189,14 +189,22 @@ def resolve_passphrase(context: click.Context, *, again: bool) -> str:
     """The passphrase that is given, or else typed now; `again` for a new one. Raises UsageError."""
     given = PASSPHRASE.given(context)
     if given is not None:
-        return given.text
+        return checked_passphrase(given.text, again=again)
     if not terminal():
         raise UsageError(
             "no terminal to ask for the passphrase at; give it in SANDPIPER_PASSPHRASE, or with --passphrase-file"
         )
-    passphrase = ask_unseen("Passphrase: ")
+    least = f" (at least {PASSPHRASE_CHARS_LEAST} characters)" if again else ""
+    passphrase = checked_passphrase(ask_unseen(f"Passphrase{least}: "), again=again)
     if again and ask_unseen("The same again: ") != passphrase:
         raise UsageError("the two passphrases differ; try again")
+    return passphrase
+
+
+def checked_passphrase(passphrase: str, *, again: bool) -> str:
+    """A passphrase; a new one is not too short. Raises UsageError."""
+    if again and len(passphrase) < PASSPHRASE_CHARS_LEAST:
+        raise UsageError(f"a passphrase has at least {PASSPHRASE_CHARS_LEAST} characters")
     return passphrase
 
 

@@ -248,8 +248,13 @@ class Presence:
             for other in self.peers.values()
             if other.here and other.nick == peer.nick and other.fingerprint != peer.fingerprint
         ]
-        if same or (peer.nick == self._member.settings.nick and peer.fingerprint != self._member.keyring.fingerprint):
-            text = f"two persons are called {peer.nick}; the new one has the key {peer.fingerprint}: /verify tells more"
+        # Of two nobody here knows who was first: to a newcomer those who were there are as new.
+        if peer.nick == self._member.settings.nick and peer.fingerprint != self._member.keyring.fingerprint:
+            text = f"you and another person are called {peer.nick}; the other has the key {peer.fingerprint}"
+            self._member.events.append(Warned("key", f"{text}: /verify tells more"))
+        elif same:
+            keys = " and ".join(sorted({peer.fingerprint, same[0].fingerprint}))
+            text = f"two persons are called {peer.nick}, with the keys {keys}: /verify tells more"
             self._member.events.append(Warned("key", text))
 
     def leaves(self, peer: Peer, how: str) -> None:

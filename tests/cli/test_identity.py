@@ -121,7 +121,17 @@ def test_passphrases(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: typed.pop(0))
     assert main(["id", "export", str(tmp_path / "other")]) == 2
     assert "differ" in capsys.readouterr().err
-    typed += ["wrong wrong"]
+    asked: list[str] = []
+
+    def answer(prompt: str, stream: object) -> str:
+        asked.append(prompt)
+        return "short"
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    assert main(["id", "export", str(tmp_path / "other")]) == 2
+    assert asked == ["Passphrase (at least 8 characters): "]
+    assert "at least 8 characters" in capsys.readouterr().err
+    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: "wrong wrong")
     assert main(["id", "import", str(file)]) == 4
     printed = capsys.readouterr().err
     assert "passphrase is wrong" in printed

@@ -10,7 +10,7 @@ from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, PasswordNeeded, Rejected
 from sandpiper.common.limits import ATTEMPT_S, FETCH_TIMEOUT_S, INTRODUCE_S, RELAY_AFTER_S
 from sandpiper.common.messages import Lost, Notice, Whisper
-from sandpiper.peer.events import CodeChanged, Received
+from sandpiper.peer.events import CodeChanged, Received, Warned
 from sandpiper.peer.p2p.peers import State, Way
 from tests.peer.p2p.town import CODE, Citizen, Town, Weather
 
@@ -471,3 +471,21 @@ def test_what_a_joiner_says_before_the_history_has_come_is_shown_at_once() -> No
         assert bob.texts == ["after", "and more", "before"]
         assert [(event.own, event.backlog) for event in received] == [(True, False), (True, False), (False, True)]
         assert [message.text for message in alice.heard if hasattr(message, "text")] == ["before", "after", "and more"]
+
+
+def test_of_two_under_one_name_nobody_is_called_the_new_one() -> None:
+    town = Town()
+    first, second = town.found("anna"), town.join("anna")
+    town.settle(3)
+    for one, other in ((first, second), (second, first)):
+        (text,) = [event.text for event in one.events if isinstance(event, Warned) and event.kind == "key"]
+        assert text == (
+            "you and another person are called anna; "
+            f"the other has the key {other.member.keyring.fingerprint}: /verify tells more"
+        )
+    third = town.join("carol")
+    town.settle(3)
+    keys = " and ".join(sorted(each.member.keyring.fingerprint for each in (first, second)))
+    assert f"two persons are called anna, with the keys {keys}: /verify tells more" in [
+        event.text for event in third.events if isinstance(event, Warned)
+    ]
