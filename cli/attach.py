@@ -95,7 +95,7 @@ class Doors:
         try:
             if self._tcp:
                 xsub, xpub = self._bus.bind(f"tcp://{_LOOPBACK}:*", f"tcp://{_LOOPBACK}:*")
-                await self._door.open(_LOOPBACK, 0)
+                await self._door.open([_LOOPBACK], 0)
                 lines = f"{_LOOPBACK}:{self._door.port}"
             else:
                 self._folder = folder = socket_folder()

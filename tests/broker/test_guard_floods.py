@@ -28,6 +28,9 @@ class Pair:
     def account(self) -> None:
         pass
 
+    def catch_up(self) -> None:
+        pass
+
 
 class World:
     """What the system says of one connection."""

@@ -17,7 +17,7 @@ import pytest
 import zmq
 
 from sandpiper.common import control
-from sandpiper.common.limits import BODY_BYTES, FRAME_BYTES, LINE_BYTES
+from sandpiper.common.limits import BODY_BYTES, FRAME_BYTES, GUARD_BEHIND_BYTES, LINE_BYTES
 from tests.sockets.attack import (
     CURVE_GREETING,
     MIB,
@@ -451,9 +451,10 @@ def test_parts_without_end(own: RunningBroker, port: str, kind: str, first: byte
 
 @pytest.mark.parametrize("connections", [1, 8])
 def test_whole_messages_faster_than_they_are_read(own: RunningBroker, connections: int) -> None:
-    """No high-water mark holds them back: it is the guard that does."""
+    """No high-water mark holds them back: it is the guard that does, at GUARD_BEHIND_BYTES a connection."""
     piece = zmtp(b"x") * 20_000
-    with bystander(own) as others, ExitStack() as stack, modest(own, 300 * MIB):
+    most = connections * GUARD_BEHIND_BYTES + 128 * MIB  # what is being read, and what comes in during a look
+    with bystander(own) as others, ExitStack() as stack, modest(own, most):
         wires = [stack.enter_context(plain_end(own, "plain_xsub", "PUB")) for _ in range(connections)]
         pour(wires, [piece] * connections, 100 * MIB, 3.0)
         others.round_trip()
