@@ -172,6 +172,26 @@ def _drawn(char: str) -> str:
     return char if kind == "Cn" and char not in _RESERVED else UNKNOWN
 
 
+def stand_ins(text: str) -> str:
+    """`text` with as many characters as it has, and of them those that may be shown in a line.
+
+    For an input, which holds what is to be sent and paints something else where that would move the cursor, turn the
+    writing or hide. What only shapes its neighbours stays: it takes no column, and terminals know what to do with it.
+    """
+    if text.isascii() and (text.isprintable() or text.replace("\t", "").isprintable()):
+        return text
+    parts = _EMOJI.split(text)
+    parts[::2] = ["".join(map(_stand_in, part)) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _stand_in(char: str) -> str:
+    if char in SHAPING or char == "\t" or (char.isprintable() and char not in BLANK):
+        return char
+    shown = _drawn(char)
+    return shown if len(shown) == 1 else char
+
+
 def complaint(error: Exception) -> str:
     """What a decoder says is wrong, in one short line: it quotes the sender, who may write anything."""
     text = printable(str(error)[: ERROR_CHARS + 1])

@@ -1,20 +1,30 @@
-"""The input: several lines, what was typed before, and nothing in it that a paste could hide."""
+"""The input: several lines, and what was typed before.
+
+What is entered is what is sent, character by character; only what is painted of it has stand-ins.
+"""
 
 from __future__ import annotations
 
+import re
 from inspect import isawaitable
 from typing import Final, Protocol
 
 from rich.text import Text
 from textual.binding import Binding
+from textual.document._document import Location
+from textual.document._document_navigator import DocumentNavigator
+from textual.document._wrapped_document import WrappedDocument
 from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from sandpiper.common.limits import DRAFT_CHARS, PASTE_LINES, TYPED_LINES
-from sandpiper.common.sanitise import printable
+from sandpiper.common.sanitise import printable, stand_ins
 from sandpiper.tui.keyboard import text_of
+from sandpiper.tui.manuscript import Manuscript, Painted
 
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_WORD: Final = re.compile(r"\s*\w+")
 _NEW_LINE: Final = frozenset(("alt+enter", "shift+enter", "ctrl+j", "ctrl+enter", "shift+\r", "alt+\r", "ctrl+\r"))
 """Some terminals tell Shift+Enter apart; Alt+Enter and Ctrl+J all of them."""
 
@@ -26,12 +36,24 @@ def _editing() -> dict[str, tuple[str, tuple[bool, ...]]]:
             name, _, argument = binding.action.partition("(")
             keys.update(dict.fromkeys(binding.key.split(","), (name, (True,) if argument else ())))
     keys["ctrl+underscore"] = keys["ctrl+slash"] = ("undo", ())
+    keys["ctrl+y"], keys["ctrl+shift+z"] = ("yank", ()), ("redo", ())
     return keys
 
 
 _EDITING: Final = _editing()
 """TextArea's own keys. As bindings they are carried out when they have gone up to the App and back, and what is typed
 fast overtakes them."""
+
+
+_CUTTING: Final = frozenset(
+    (
+        "delete_to_start_of_line",
+        "delete_to_end_of_line_or_delete_line",
+        "delete_word_left",
+        "delete_word_right",
+    )
+)
+"""What Ctrl+Y brings back; several in a row as one."""
 
 
 class Typed:
@@ -102,6 +124,21 @@ class Composer(TextArea):
         self.cursor_blink = False
         self.typed = typed
         self._host = host
+        self._cut = ""
+        self._cutting = False
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        """See Textual, whose own ends lines where we do not, and measures what is not painted."""
+        super()._set_document("", language)
+        self.document = Manuscript(text)
+        self.wrapped_document = WrappedDocument(Painted(self.document), tab_width=self.indent_width)
+        self.navigator = DocumentNavigator(self.wrapped_document)
+        self.move_cursor((0, 0))
+        self._rewrap_and_refresh_virtual_size()
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is painted."""
+        return Text(stand_ins(self.document.get_line(line_index)), end="", no_wrap=True)
 
     async def _on_key(self, event: Key) -> None:
         if not await self._used(event):
@@ -112,6 +149,7 @@ class Composer(TextArea):
 
     async def _used(self, event: Key) -> bool:
         key = event.key
+        again, self._cutting = self._cutting, False
         if key in ("tab", "shift+tab"):
             self._host.completed(1 if key == "tab" else -1)
         elif key == "enter":
@@ -126,15 +164,19 @@ class Composer(TextArea):
             self._recall(self.typed.older(self.text))
         elif key == "down" and self.navigator.is_last_wrapped_line(self.cursor_location):
             self._recall(self.typed.newer())
-        elif text_of(event) is not None and len(self.text) >= DRAFT_CHARS:
-            self.app.bell()
         elif key in _EDITING:
+            self._cutting = again  # an action that cuts goes on with what was cut before
             name, selecting = _EDITING[key]
             done = getattr(self, f"action_{name}")(*selecting)
             if isawaitable(done):
                 await done
+            self._cutting = name in _CUTTING
+        elif (typed := text_of(event)) is None:
+            return event.is_printable  # which TextArea would type
+        elif len(self.text) >= DRAFT_CHARS:
+            self.app.bell()
         else:
-            return event.is_printable and text_of(event) is None  # which TextArea would type
+            self._replace_via_keyboard(typed, *self.selection)
         return True
 
     async def _on_paste(self, event: Paste) -> None:
@@ -146,6 +188,56 @@ class Composer(TextArea):
             self._host.pasted(text)
         elif text:
             self._put(text)
+
+    # Cutting, as shells do it -------------------------------------------------------------------------------
+
+    def _kill(self, to: Location) -> None:
+        """Cuts what is selected, else what is between the cursor and there."""
+        start, end = self.selection
+        at = end if start == end else start
+        done = self._delete_via_keyboard(at, to if start == end else end)
+        if done is not None and done.replaced_text:
+            kept = self._cut if self._cutting else ""
+            self._cut = done.replaced_text + kept if to < at else kept + done.replaced_text
+
+    def action_delete_to_start_of_line(self) -> None:
+        """Ctrl+U: all that stands before the cursor in its line, however many rows it takes; then the line's end."""
+        row, column = self.selection.end
+        self._kill((row, 0) if column else self.get_cursor_left_location())
+
+    async def action_delete_to_end_of_line_or_delete_line(self) -> None:
+        """Ctrl+K: all that stands behind it; then the line's end."""
+        row, column = self.selection.end
+        last = len(self.document.get_line(row))
+        self._kill((row, last) if column < last else self.get_cursor_right_location())
+
+    def action_delete_word_left(self) -> None:
+        """Ctrl+W."""
+        self._kill(self.get_cursor_word_left_location())
+
+    def action_delete_word_right(self) -> None:
+        """Alt+D."""
+        self._kill(self._word_end())
+
+    def _word_end(self) -> Location:
+        row, column = self.selection.end
+        line = self.document.get_line(row)
+        found = _WORD.match(line, column)
+        if found is not None:
+            return row, found.end()
+        return (row, len(line)) if column < len(line) else self.get_cursor_right_location()
+
+    def action_yank(self) -> None:
+        """Ctrl+Y: what was cut last."""
+        if self._cut and len(self.text) + len(self._cut) <= DRAFT_CHARS:
+            self._put(self._cut)
+
+    def action_cut(self) -> None:
+        """Ctrl+X: what is selected, and nothing without a selection."""
+        if not self.selection.is_empty:
+            super().action_cut()
+
+    # What it holds -----------------------------------------------------------------------------------------
 
     def _put(self, text: str) -> None:
         start, end = self.selection
@@ -230,10 +322,5 @@ class Secret(Static):
 
 
 def clean(text: str) -> str:
-    """Text for the input: as many lines as it has, and nothing in it that moves a cursor or hides."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join(line if line.isascii() and line.isprintable() else _clean_line(line) for line in lines)
-
-
-def _clean_line(line: str) -> str:
-    return "\t".join(map(printable, line.split("\t")))
+    """Text for the input: all of it, but for controls, whose pictures stand for them."""
+    return _CONTROL.sub(lambda found: printable(found[0]), text.replace("\r\n", "\n").replace("\r", "\n"))

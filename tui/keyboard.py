@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ from textual import _ansi_sequences as known
 from textual.events import Key
 from textual.keys import _character_to_key
 
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MODIFIERS: Final = frozenset(("alt", "ctrl", "meta", "super", "hyper"))
 _LETTERS: Final = range(0x20, 0x530)
 """Latin, Greek, Cyrillic."""
@@ -33,10 +35,14 @@ def teach() -> None:
 
 
 def text_of(event: Key) -> str | None:
-    """What a key types; None for one that is no text, as with Alt or Ctrl."""
-    if not event.is_printable or not _MODIFIERS.isdisjoint(event.key.split("+")[:-1]):
+    """What a key types; None for one that is no text, as with Alt or Ctrl.
+
+    Everything but controls is text: joiners are, and what is newer than Python's tables, which call it unprintable.
+    """
+    char = event.character
+    if not char or _CONTROL.search(char) or not _MODIFIERS.isdisjoint(event.key.split("+")[:-1]):
         return None
-    return event.character
+    return char
 
 
 def _with_alt(char: str) -> Meta:

@@ -45,6 +45,7 @@ class FakeRoom:
         self.people: list[Member] = [Member(nick, OWN, True, self.path, 0.0)]
         self.asked: list[tuple[str, ...]] = []
         self.unflushed: list[tuple[str, str, str]] = []
+        self.posted: list[str] = []
         self.closed = False
         self.stored = asyncio.Event()
         self._queue: asyncio.Queue[Event | SandpiperError | None] = asyncio.Queue()
@@ -102,6 +103,7 @@ class FakeRoom:
     async def post(self, text: str, *, kind: str = "msg") -> Posted:
         if self.refuse is not None:
             raise self.refuse
+        self.posted.append(text)
         name = f"own-{self.seq}-{len(self.unflushed)}"
         if self.hold:
             self.unflushed.append((name, kind, text))
