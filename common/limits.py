@@ -529,6 +529,12 @@ PASTE_LINES: Final = 4
 """A paste of more lines asks first."""
 DRAFT_CHARS: Final = 16_000
 """One draft; a message of four-byte characters this long is BODY_BYTES and some."""
+DRAFT_BYTES: Final = 56_000
+"""Of each piece of a paste that is longer: the rest of BODY_BYTES is for who says it."""
+PASTE_CHARS: Final = 4 * 1024 * 1024
+"""One paste, and those added to it while one is asked about it: some 300 messages. Nothing is kept of a longer one."""
+PASTE_QUIET_S: Final = 0.1
+"""Lines that came at once are all there are when nothing has come for this long; the rest of a paste does."""
 TYPED_LINES: Final = 500
 """Own lines that Up and Ctrl-R bring back."""
 NOTIFY_EVERY_S: Final = 3.0

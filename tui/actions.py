@@ -13,7 +13,7 @@ from sandpiper.tui.desk import Desk
 _INTERRUPTED: Final = 130
 KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "ctrl+c": ("interrupt", ()),
-    "ctrl+q": ("leave", ()),
+    "ctrl+q": ("nothing", ()),
     "ctrl+z": ("suspend_process", ()),
     "ctrl+d": ("end", ()),
     "ctrl+l": ("redraw", ()),
@@ -49,18 +49,20 @@ class Actions(Desk):
     """One method for each action of KEYS."""
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: copies what is selected, else leaves; a second one does not wait."""
+        """Ctrl+C: copies what is selected, else ends a search or a choice, else leaves; a second one does not wait."""
         selected = self.screen.get_selected_text() or self.composer.selected_text
         if selected and not self.leaving:
             self.copy_to_clipboard(selected)
             self.screen.clear_selection()
             self.say_hint("passing", "Copied to the clipboard", "good")
             return
+        if self.modes and not self.leaving:
+            self.modes.end()
+            return
         self.quit(_INTERRUPTED)
 
-    def action_leave(self) -> None:
-        """Ctrl+Q."""
-        self.quit(0)
+    def action_nothing(self) -> None:
+        """Ctrl+Q, which Textual would leave at: for many it only means that a terminal goes on after Ctrl+S."""
 
     async def action_quit(self) -> None:
         """Textual's own word for it."""

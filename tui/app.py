@@ -28,9 +28,10 @@ from sandpiper.tui import keyboard
 from sandpiper.tui.actions import BINDINGS, KEYS, Actions
 from sandpiper.tui.commands import COMMANDS, obey
 from sandpiper.tui.completion import Known
-from sandpiper.tui.composer import Composer, Secret
+from sandpiper.tui.composer import Composer, Secret, clean
 from sandpiper.tui.history import History
 from sandpiper.tui.offering import Offering
+from sandpiper.tui.pasting import Pasting, TooMuch
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.sidebar import Sidebar
 from sandpiper.tui.statusline import Hint, StatusLine
@@ -41,6 +42,8 @@ _BESIDE: Final = 72
 """Columns from which the side stands beside the timeline."""
 _ROOMY: Final = 110
 _TICK_S: Final = 0.5
+_NO: Final = frozenset(("ctrl+c", "ctrl+d", "escape"))
+"""To a question these are an answer, and nothing more."""
 _HANGUP: Final = 1
 """SIGHUP, which not every system has."""
 
@@ -92,6 +95,7 @@ class ChatApp(Actions):
         keyboard.teach()
         super().__init__(open_room, first, settings, history, driver_class=_driver())
         self.title = "sandpiper"
+        self.pasting = Pasting(self)
         self._filters = [each for each in self._filters if not isinstance(each, (Monochrome, NoColor))]
         self.no_color = settings.no_color
         if settings.no_color:
@@ -225,18 +229,22 @@ class ChatApp(Actions):
             rooms = [tab.name for tab in self.tabs]
             self.offering.turn(step, Known(COMMANDS, self.current.nicks, rooms, self.settings.words))
 
-    def pasted(self, text: str) -> None:
-        """Many lines at once."""
-        lines = text.count("\n") + 1
-        self.modes.ask(f"Paste {lines} lines, {len(text):,} characters?", lambda: self.composer.put(text))
+    def pasted(self, event: events.Paste) -> None:
+        """A paste, however long."""
+        if isinstance(event, TooMuch):
+            self.pasting.refuse(event.chars)
+        else:
+            self.pasting.take(clean(event.text))
 
     def touched(self, key: str) -> bool:
         """Any other key; whether it has been used up."""
         if key != "escape":
             self.offering.forget()
         if key in KEYS:
-            if self.modes.mode == "ask" and key != "escape":
+            if self.modes.mode == "ask":
                 self.modes.end()
+                if key in _NO:
+                    return True
             name, arguments = KEYS[key]
             getattr(self, f"action_{name}")(*arguments)
             return True

@@ -18,7 +18,7 @@ from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from sandpiper.common.limits import DRAFT_CHARS, PASTE_LINES, TYPED_LINES
+from sandpiper.common.limits import DRAFT_CHARS, TYPED_LINES
 from sandpiper.common.sanitise import printable, stand_ins
 from sandpiper.tui.keyboard import text_of
 from sandpiper.tui.manuscript import Manuscript, Painted
@@ -106,8 +106,8 @@ class Host(Protocol):
     def completed(self, step: int) -> None:
         """Tab, or Shift+Tab (-1)."""
 
-    def pasted(self, text: str) -> None:
-        """Many lines at once."""
+    def pasted(self, event: Paste) -> None:
+        """A paste, however long."""
 
     def touched(self, key: str) -> bool:
         """Any other key; whether it has been used up."""
@@ -182,12 +182,12 @@ class Composer(TextArea):
     async def _on_paste(self, event: Paste) -> None:
         event.stop()
         event.prevent_default()
-        # Editors and `cat` end the last line too, which is not to become an empty one of the message.
-        text = clean(event.text).rstrip("\n")[: max(0, DRAFT_CHARS - len(self.text))]
-        if text.count("\n") >= PASTE_LINES:
-            self._host.pasted(text)
-        elif text:
-            self._put(text)
+        self._host.pasted(event)
+
+    def on_too_much(self, event: Paste) -> None:
+        """A paste that has not been kept."""
+        event.stop()
+        self._host.pasted(event)
 
     # Cutting, as shells do it -------------------------------------------------------------------------------
 

@@ -48,6 +48,10 @@ class Modes:
         self.end()
         self.put_aside, self.mode = self._screen.composer.text, mode
 
+    def asks_for(self, answer: Callable[[], object] | None) -> bool:
+        """Whether this is what a yes would do now."""
+        return answer is not None and self._answer is answer
+
     # What is typed -----------------------------------------------------------------------------------------
 
     def entered(self, text: str) -> None:

@@ -7,6 +7,7 @@ what is, not what was. It outlives its terminal, comes back from `fg`, and stays
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -21,12 +22,14 @@ from textual import constants
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
-from textual.events import Resize
+from textual.events import Paste, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 
 from sandpiper.common.io.ending import before_the_end, deadline
-from sandpiper.common.limits import SCREEN_TAKEN_S
+from sandpiper.common.limits import PASTE_QUIET_S, SCREEN_TAKEN_S
+from sandpiper.tui.intake import Intake, Pasted
+from sandpiper.tui.pasting import TooMuch
 from sandpiper.tui.picture import Part, Picture
 from sandpiper.tui.writer import Words, Writer
 
@@ -73,6 +76,8 @@ if TYPE_CHECKING or sys.platform != "win32":
             self._words = Words()
             self._writer: Writer | None = None
             self._parser: XTermParser | None = None
+            self._intake = Intake()
+            self._flush_due: asyncio.TimerHandle | None = None
             self._unhook: Callable[[], None] = lambda: None
 
         def _get_terminal_size(self) -> tuple[int, int]:
@@ -161,9 +166,28 @@ if TYPE_CHECKING or sys.platform != "win32":
                 return
             assert self._parser is not None
             if text := self._decoder.decode(data):
-                for message in self._parser.feed(text):
+                self._take(self._intake.feed(text))
+                self._flush_later()
+
+        def _take(self, given: list[str | Pasted]) -> None:
+            assert self._parser is not None
+            for each in given:
+                if isinstance(each, Pasted):
+                    self.process_message(Paste(each.text) if len(each.text) == each.chars else TooMuch(each.chars))
+                    continue
+                for message in self._parser.feed(each):
                     self.process_message(message)
-                self._tick_later()
+            self._tick_later()
+
+        def _flush_later(self) -> None:
+            """Lines that came at once are a paste when no more follow."""
+            if self._flush_due is not None:
+                self._flush_due.cancel()
+            due = self._intake.gathering
+            self._flush_due = self._loop.call_later(PASTE_QUIET_S, self._flush) if due else None
+
+        def _flush(self) -> None:
+            self._take(self._intake.flush())
 
         def _tick_later(self) -> None:
             """An Escape is a key only when nothing has followed it for a while."""

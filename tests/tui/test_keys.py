@@ -352,13 +352,62 @@ def test_f1_is_help() -> None:
     play(scene, size=(100, 50))
 
 
-@pytest.mark.parametrize(("key", "status"), [("ctrl+c", 130), ("ctrl+d", 0), ("ctrl+q", 0)])
+@pytest.mark.parametrize(("key", "status"), [("ctrl+c", 130), ("ctrl+d", 0)])
 def test_leaving(key: str, status: int) -> None:
     async def scene(stage: Stage) -> None:
         await stage.press(key)
         await stage.until(lambda: stage.room.closed)
 
     assert play(scene).exit_status == status
+
+
+def test_ctrl_q_is_no_way_out() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.types("my text")
+        await stage.press("ctrl+s", "ctrl+q")
+        await stage.types(" goes on")
+        await stage.press("enter")
+        await stage.until(lambda: stage.room.posted == ["my text goes on"])
+        assert not stage.room.closed
+
+    play(scene)
+
+
+def test_what_is_cut_goes_by_lines_and_not_by_rows_and_comes_back() -> None:
+    async def scene(stage: Stage) -> None:
+        composer = stage.app.composer
+        long = "word " * 60
+        composer.take_over(f"first\n{long}")
+        await stage.press("ctrl+u")
+        assert composer.text == "first\n"
+        await stage.types("/who")
+        await stage.press("ctrl+y")
+        assert composer.text == f"first\n/who{long}"
+        composer.take_over(f"one two three {long}\nlast")
+        composer.move_cursor((0, 4))
+        await stage.press("ctrl+k")
+        assert composer.text == "one \nlast"
+        await stage.press("ctrl+k", "ctrl+k", "ctrl+y")  # the line's end too, and all of it as one
+        assert composer.text == f"one two three {long}\nlast"
+        composer.take_over("one two three")
+        await stage.press("ctrl+w", "ctrl+w", "home", "ctrl+y")
+        assert composer.text == "two threeone "
+        await stage.press("home", "alt+d", "end", "ctrl+y")
+        assert composer.text == " threeone two"
+
+    play(scene)
+
+
+def test_ctrl_x_cuts_what_is_selected_only() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.types("one two")
+        await stage.press("ctrl+x")
+        assert stage.app.composer.text == "one two"
+        await stage.press("shift+home", "ctrl+x")
+        assert stage.app.composer.text == ""
+        assert stage.app.clipboard == "one two"
+
+    play(scene)
 
 
 def test_ctrl_d_deletes_where_something_is_typed() -> None:

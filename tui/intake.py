@@ -1,0 +1,103 @@
+"""What a terminal sends, parted into keys and pastes. Pure; Textual's own parser takes the keys.
+
+Textual's would take a paste apart where it finds an Escape in it, and type the rest, Enter and all; and what a terminal
+without bracketed paste sends is Enter upon Enter. Whoever types sends a few characters at a time: many lines in one
+read, and what follows at once, are a paste.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sandpiper.common.limits import PASTE_CHARS, PASTE_LINES
+
+_BEGIN: Final = "\x1b[200~"
+_END: Final = "\x1b[201~"
+_LINE_END: Final = re.compile("\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A paste. Nothing of one that is too long is kept, but its length is."""
+
+    text: str
+    chars: int
+
+
+class Intake:
+    """See above. `gathering` is whether `flush` is to be called once nothing has come for a moment."""
+
+    def __init__(self) -> None:
+        self.gathering = False
+        self._pasting = False
+        self._tail = ""  # what may be the beginning of a mark: in a paste it has been kept back, else the parser has it
+        self._parts: list[str] = []
+        self._chars = 0
+
+    def feed(self, text: str) -> list[str | Pasted]:
+        """What has been read; what is to be done, in order: text for the parser, and pastes."""
+        given: list[str | Pasted] = []
+        while text:
+            text = self._in_paste(text, given) if self._pasting else self._outside(text, given)
+        return given
+
+    def flush(self) -> list[str | Pasted]:
+        """Nothing has come for a moment: the lines that came at once are all there are."""
+        if not self.gathering:
+            return []
+        self.gathering = False
+        return [self._done()]
+
+    def _outside(self, text: str, given: list[str | Pasted]) -> str:
+        joined = self._tail + text
+        at = joined.find(_BEGIN)
+        if at < 0:
+            self._tail = joined[1 - len(_BEGIN) :]
+            self._typed(text, given)
+            return ""
+        before = at - len(self._tail)
+        if before > 0:
+            self._typed(text[:before], given)
+        elif before < 0:  # the parser has the mark's beginning: it gets the rest, and at once the mark that ends it
+            given.append(text[: before + len(_BEGIN)] + _END)
+        given += self.flush()
+        self._tail, self._pasting = "", True
+        return joined[at + len(_BEGIN) :]
+
+    def _in_paste(self, text: str, given: list[str | Pasted]) -> str:
+        joined = self._tail + text
+        at = joined.find(_END)
+        if at < 0:
+            self._keep(joined[: 1 - len(_END)])
+            self._tail = joined[1 - len(_END) :]
+            return ""
+        self._keep(joined[:at])
+        self._tail, self._pasting = "", False
+        given.append(self._done())
+        return joined[at + len(_END) :]
+
+    def _typed(self, text: str, given: list[str | Pasted]) -> None:
+        if self.gathering or _lines(text) > PASTE_LINES:
+            self.gathering = True
+            self._keep(text)
+        else:
+            given.append(text)
+
+    def _keep(self, text: str) -> None:
+        self._chars += len(text)
+        if self._chars <= PASTE_CHARS:
+            self._parts.append(text)
+        else:
+            self._parts.clear()
+
+    def _done(self) -> Pasted:
+        pasted = Pasted("".join(self._parts), self._chars)
+        self._parts, self._chars = [], 0
+        return pasted
+
+
+def _lines(text: str) -> int:
+    """Lines with something in them; an Escape begins keys."""
+    return sum(1 for line in _LINE_END.split(text) if line and not line.startswith("\x1b"))
