@@ -21,6 +21,7 @@ from sandpiper.common.lines import LineReader, TooLong
 from sandpiper.common.pieces import Piece, PieceReader
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
+from sandpiper.tui.wording import farewell
 
 Opener: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[Room]]
 """Opens the room of that name, under that nick; for an empty name the one that the command line says."""
@@ -105,8 +106,15 @@ async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, m
         async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard:
             go = await Visit(room, heard, source).run()
             nick = room.nick
-            if room.alone and go.room is None and isinstance(source, (Input, Typed)):
-                status("nobody else was in the room: what was said there is gone")
+            if go.room is None and room.code is not None and isinstance(source, (Input, Typed)):
+                status(farewell_to(room, manner.share))
+
+
+def farewell_to(room: Room, share: Share | None) -> str:
+    """What becomes of a room between peers that one leaves: in the shell nothing of it would be left to see."""
+    code = room.code or ""
+    come_back = f"sandpiper join {code}" if share is None else share.line(code, room.password_needed)
+    return farewell(code, room.alone, come_back)
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from sandpiper.cli.visit import Go
 from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.nicks import fold
-from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.peer import Room
-from sandpiper.tui.wording import counted
+from sandpiper.tui.wording import counted, unknown_command
 
 if TYPE_CHECKING:
     from sandpiper.cli.text import Text
@@ -36,9 +35,7 @@ def find(word: str) -> Command:
     for command in COMMANDS:
         if command.name == word:
             return command
-    near = difflib.get_close_matches(word, [command.name for command in COMMANDS], 1)
-    hint = f"did you mean /{near[0]}?" if near else "/help lists them"
-    raise Refusal(Code.INVALID, f"no command /{word}; {hint} (//{word} sends it as text)")
+    raise Refusal(Code.INVALID, unknown_command(word, [command.name for command in COMMANDS]))
 
 
 async def _nick(chat: Text, room: Room, rest: str) -> None:

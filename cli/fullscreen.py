@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from click.exceptions import Exit
 
-from sandpiper.cli.chat import Attach, Manner, Opener
+from sandpiper.cli.chat import Attach, Manner, Opener, farewell_to
 from sandpiper.cli.dial import Aim, Dialer
 from sandpiper.cli.qr import qr_lines
+from sandpiper.cli.stdio import status
 from sandpiper.common.codes import is_code_like
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.invite import Invite
@@ -34,6 +35,8 @@ class Rooms:
     first: Opener
     home: Target | None
     manner: Manner
+    farewells: dict[str, str] = field(default_factory=dict)
+    """What is said of rooms between peers that have been left, by their codes."""
 
     @asynccontextmanager
     async def open(self, request: RoomRequest) -> AsyncIterator[ScreenRoom]:
@@ -51,14 +54,27 @@ class Rooms:
     async def _room(self, request: RoomRequest) -> AsyncIterator[ScreenRoom]:
         dialer, nick = self.dialer, request.nick or self.dialer.caller.nick
         if request.create:
-            async with dialer.peers(None, nick=nick) as room:
+            async with dialer.peers(None, nick=nick) as room, self._until_left(room):
                 yield room
         elif not request.target:
-            async with self.first("", nick) as room, overheard(room, self.manner.attach, request.progress) as heard:
+            async with (
+                self.first("", nick) as room,
+                self._until_left(room),
+                overheard(room, self.manner.attach, request.progress) as heard,
+            ):
                 yield heard
         else:
-            async with dialer.visit(self._aim(request.target), nick=nick, password=request.secret) as room:
+            asked = dialer.visit(self._aim(request.target), nick=nick, password=request.secret)
+            async with asked as room, self._until_left(room):
                 yield room
+
+    @asynccontextmanager
+    async def _until_left(self, room: Room) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            if (code := room.code) is not None:
+                self.farewells[code] = farewell_to(room, self.manner.share)
 
     def _aim(self, text: str) -> Aim:
         """A target as on the command line; a mere word is a room at the broker one is at. Raises SandpiperError."""
@@ -143,6 +159,8 @@ async def fullscreen(rooms: Rooms, manner: Manner) -> None:
     from sandpiper.tui import run
 
     history = kept_history(rooms.dialer, keep=manner.looks.history)
-    status = await run(rooms.open, RoomRequest(""), settings=settings(manner), history=history)
-    if status:
-        raise Exit(status)
+    code = await run(rooms.open, RoomRequest(""), settings=settings(manner), history=history)
+    for words in rooms.farewells.values():
+        status(words)
+    if code:
+        raise Exit(code)

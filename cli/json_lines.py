@@ -17,7 +17,7 @@ from sandpiper.common import messages
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import INPUT_LINE_BYTES, QUIT_S, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong, encode_line
-from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.sanitise import complaint, printable
 from sandpiper.peer import Pending, Room
 from sandpiper.peer.events import (

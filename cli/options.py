@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import normalize
 
 import click
 
@@ -15,7 +16,7 @@ from sandpiper.cli.settings import folders
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.limits import ACCESS_CODE_CHARS, NICK_CHARS
 from sandpiper.common.nicks import ANON
-from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.common.nicks import chosen as valid_nick
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -110,7 +111,7 @@ def login_nick() -> str:
 
 def nick_of(login: str) -> str:
     r"""A nick out of a login name such as `DOMAIN\anna@example`."""
-    name = login.rpartition("\\")[2].partition("@")[0]
+    name = normalize("NFC", login.rpartition("\\")[2].partition("@")[0])
     name = "".join(char if char.isalnum() or char in "-_." else "-" for char in name)[:NICK_CHARS].strip("-")
     try:
         return valid_nick(name)

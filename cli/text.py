@@ -132,6 +132,12 @@ class Text:
                 self.view.status(self.renderer.dim(self.renderer.plain(text)))
             case Delivered():
                 pass  # shown when it comes back with its place in the log
+        if isinstance(event, Notice) and (event.event, event.from_, event.nick) == (
+            "leave",
+            room.fingerprint,
+            room.nick,
+        ):
+            return  # as the others saw it, while one was stopped
         line = self.renderer.event(event)
         if line is not None:
             await self.view.show(line)

@@ -37,6 +37,11 @@ def nick(text: str) -> str:
     return text
 
 
+def chosen(text: str) -> str:
+    """The same for what a person has typed: a letter and its accent are one character, whoever composes them."""
+    return nick(normalize("NFC", text))
+
+
 @lru_cache(maxsize=NICKS_CACHED)
 def _fault(text: str) -> str | None:
     if len(text) > NICK_CHARS:

@@ -221,7 +221,7 @@ class Keeper:
         if self._deciding is not None:
             self._deciding.cancel()
             self._deciding = None
-        self.session.way("bus", "over the bus", time.monotonic())
+        self.session.way("bus", "messages come straight from the broker now", time.monotonic())
         self.turn()
 
     def _on_down(self, text: str) -> None:

@@ -22,7 +22,7 @@ from sandpiper.common.errors import Code, Refusal, Rejected, RoomClosed, Sandpip
 from sandpiper.common.io.tasks import to_its_end
 from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
-from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.pieces import check_text
 from sandpiper.common.target import FORM, Target, parse_broker
 from sandpiper.peer.brokered import Brokered
@@ -325,7 +325,7 @@ class Room:
 
     async def claim(self, nick: str) -> None:
         """Takes another nick. Raises Refusal."""
-        await self._asked(self._live.claim(nick))
+        await self._asked(self._live.claim(valid_nick(nick)))
 
     async def whisper(self, to: str, text: str) -> None:
         """A line for `to` alone; returns when one of its sessions has it. Raises Refusal."""

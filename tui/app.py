@@ -43,7 +43,11 @@ _BESIDE: Final = 72
 _ROOMY: Final = 110
 _TICK_S: Final = 0.5
 _NO: Final = frozenset(("ctrl+c", "ctrl+d", "escape"))
-"""To a question these are an answer, and nothing more."""
+"""To a question these are an answer, and nothing more; and they only end what is read."""
+_READING: Final = frozenset(
+    ("pageup", "pagedown", "shift+up", "shift+down", "ctrl+home", "ctrl+end", "ctrl+l", "ctrl+z", "f2")
+)
+"""Keys that one goes on reading with."""
 _HANGUP: Final = 1
 """SIGHUP, which not every system has."""
 
@@ -241,9 +245,10 @@ class ChatApp(Actions):
         if key != "escape":
             self.offering.forget()
         if key in KEYS:
-            if self.modes.mode == "ask":
+            asked = self.modes.mode
+            if asked == "ask" or (asked == "read" and key not in _READING):
                 self.modes.end()
-                if key in _NO:
+                if key in _NO or (asked == "read" and key == "f1"):
                     return True
             name, arguments = KEYS[key]
             getattr(self, f"action_{name}")(*arguments)

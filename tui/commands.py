@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from sandpiper.common.errors import Code, Refusal, UsageError
 from sandpiper.common.messages import Member, Whisper
+from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.nicks import fold
-from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.rooms import room_name
 from sandpiper.tui.code import Span
 from sandpiper.tui.export import ENDINGS, export
@@ -21,7 +20,7 @@ from sandpiper.tui.notify import LEVELS
 from sandpiper.tui.people import path_words
 from sandpiper.tui.port import RoomRequest, ScreenRoom
 from sandpiper.tui.themes import PALETTES
-from sandpiper.tui.wording import counted
+from sandpiper.tui.wording import counted, unknown_command
 
 if TYPE_CHECKING:
     from sandpiper.tui.desk import Desk
@@ -51,9 +50,7 @@ def find(word: str) -> Command:
     for command in COMMANDS:
         if command.name == word:
             return command
-    near = difflib.get_close_matches(word, [command.name for command in COMMANDS], 1)
-    hint = f"did you mean /{near[0]}?" if near else "/help lists them"
-    raise Refusal(Code.INVALID, f"no command /{word}; {hint} (//{word} sends it as text)")
+    raise Refusal(Code.INVALID, unknown_command(word, [command.name for command in COMMANDS]))
 
 
 # Asking and answering --------------------------------------------------------------------------------------
@@ -119,7 +116,7 @@ async def _help(screen: Desk, tab: Tab, rest: str) -> None:
         [(f"/{command.name} {command.arguments}", "accent"), (command.help, "")] for command in COMMANDS
     ]
     rows.append([("//text", "accent"), ("sends a line that begins with a slash", "")])
-    screen.table(tab, [*columns(rows), [("", "")], *columns([[(key, "accent"), (what, "")] for key, what in KEYS])])
+    screen.modes.read([*columns(rows), [("", "")], *columns([[(key, "accent"), (what, "")] for key, what in KEYS])])
 
 
 async def _nick(screen: Desk, tab: Tab, rest: str) -> None:
@@ -224,10 +221,8 @@ async def _code(screen: Desk, tab: Tab, rest: str) -> None:
     if room.code is None:
         screen.note(tab, f"this room has no code: others come by `sandpiper connect {room.where}/{room.name}`")
     else:
-        screen.note(
-            tab,
-            f"others join with `{screen.join_line(room.code, room.password_needed)}`; /code new makes that one useless",
-        )
+        screen.note(tab, "others join with this line; /code new makes it useless")
+        screen.note(tab, screen.join_line(room.code, room.password_needed))
 
 
 def _link(screen: Desk, room: ScreenRoom) -> str:
@@ -312,6 +307,14 @@ async def _kick(screen: Desk, tab: Tab, rest: str) -> None:
     screen.modes.ask(f"Remove {nick} for good, and give the room another code?", lambda: screen.later(tab, kick()))
 
 
+async def _owner(screen: Desk, tab: Tab, rest: str) -> None:
+    nick = _whole(rest)
+    if not nick:
+        raise Refusal(Code.INVALID, "whom? /owner NICK lets another person remove people too")
+    await _room(tab).name_owner(nick)
+    screen.note(tab, f"{nick} may remove people now")
+
+
 async def _search(screen: Desk, tab: Tab, rest: str) -> None:
     screen.modes.search(rest)
 
@@ -371,6 +374,7 @@ COMMANDS: Final = (
     Command("path", "[NICK]", "how each member is reached, and why not better", _path),
     Command("ignore", "[NICK]", "hide a person, or show them again", _ignore),
     Command("kick", "NICK", "remove a person for good", _kick),
+    Command("owner", "NICK", "let another person remove people too", _owner),
     Command("search", "TEXT", "find words in this room", _search),
     Command("export", "[text|markdown|jsonl] [FILE]", "write this room to a file", _export),
     Command("notify", "[all|mentions|none]", "what rings in this room", _notify),

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sandpiper.common.sanitise import printable
+from sandpiper.tui.record import Record
 
 if TYPE_CHECKING:
+    from sandpiper.tui.code import Span
     from sandpiper.tui.desk import Desk
 
 
 class Modes:
-    """The mode is "" (writing), ask, find, recall or choose. What was being written is put aside and comes back."""
+    """The mode is "" (writing), ask, find, recall, choose or read. What was being written is put aside."""
 
     def __init__(self, screen: Desk) -> None:
         self._screen = screen
@@ -22,6 +24,7 @@ class Modes:
         self._answer: Callable[[], object] | None = None
         self._found: int | None = None
         self._recalls = 0
+        self._place: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.mode)
@@ -42,6 +45,8 @@ class Modes:
             screen.composer.take_over(self.put_aside)
             screen.timeline.look_for(None)
         screen.timeline.chosen = None
+        if mode == "read":
+            screen.timeline.show(screen.current.record, self._place)
         screen.timeline.renew()
 
     def _begin(self, mode: str) -> None:
@@ -69,6 +74,8 @@ class Modes:
             self._screen.composer.take_over(self.put_aside if found is None else found)
         elif self.mode == "choose":
             self._copy()
+        elif self.mode == "read":
+            self.end()
 
     def touched(self, key: str) -> bool:
         """Any other key that is nobody else's; whether it has been used up."""
@@ -77,6 +84,11 @@ class Modes:
         elif self.mode == "find" and key in ("up", "down"):
             self.find_next(-1 if key == "up" else 1)
             return True
+        elif self.mode == "read":
+            if key in ("up", "down"):
+                self._screen.timeline.move(-1 if key == "up" else 1)
+                return True
+            self.end()
         elif self.mode == "choose":
             if key in ("up", "down", "k", "j"):
                 self.choose(-1 if key in ("up", "k") else 1)
@@ -102,6 +114,19 @@ class Modes:
         self.end()
         self.mode, self._answer = "ask", answer
         self._screen.say_hint("ask", f"{question} Enter: yes. Any other key: no", "warn")
+
+    # Reading -----------------------------------------------------------------------------------------------
+
+    def read(self, lines: list[list[Span]]) -> None:
+        """Shows something in place of the conversation, and nothing of it stays."""
+        self.end()
+        screen = self._screen
+        self.mode, self._place = "read", screen.timeline.place
+        record = Record()
+        entry = record.table(lines, screen.now())
+        screen.timeline.show(record)
+        screen.timeline.begin_with(entry.serial)
+        screen.say_hint("read", "PgUp, PgDn scroll; any other key goes back")
 
     # Searching ---------------------------------------------------------------------------------------------
 

@@ -170,8 +170,9 @@ class Painter:
     @staticmethod
     def _crowd(entry: Entry) -> str:
         parts = []
-        for event, words in (("join", "joined"), ("back", "came back"), ("leave", "left")):
+        for event, words in (("here", ""), ("join", "joined"), ("back", "came back"), ("leave", "left")):
             names = [nick for what, nick in entry.people if what == event]
+            words = words or ("is here" if len(names) == 1 else "are here")
             if names:
                 more = f" and {len(names) - _FEW} others" if len(names) > _FEW else ""
                 parts.append(f"{', '.join(names[:_FEW])}{more} {words}")

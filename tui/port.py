@@ -83,6 +83,9 @@ class ScreenRoom(Protocol):
     async def kick(self, nick: str) -> None:
         """Removes a person."""
 
+    async def name_owner(self, nick: str) -> None:
+        """Lets another person remove people."""
+
     async def rotate(self) -> str:
         """Another code."""
 

@@ -191,18 +191,19 @@ class Record:
         """Somebody came or went, or took another nick: one entry for many."""
         if notice.event not in ("join", "leave") or notice.nick is None:
             return self.add(Entry("notice", float(notice.ts), notice.text))
+        event = "here" if notice.event == "join" and notice.text == f"{notice.nick} is here" else notice.event
         last = self._entries[-1] if self.end > self.first else None
         if last is not None and last.people and len(last.people) < _GROUPED and day(last.ts) == day(notice.ts):
             pair = ("leave" if notice.event == "join" else "join", notice.nick)
             if notice.event == "join" and pair in last.people:
                 last.people = (*(each for each in last.people if each != pair), ("back", notice.nick))
             else:
-                last.people = (*last.people, (notice.event, notice.nick))
+                last.people = (*last.people, (event, notice.nick))
             last.ts = float(notice.ts)
             last.version += 1
             self.version += 1
             return last
-        return self.add(Entry("notice", float(notice.ts), people=((notice.event, notice.nick),)))
+        return self.add(Entry("notice", float(notice.ts), people=((event, notice.nick),)))
 
     def say(self, kind: str, text: str, ts: float) -> Entry:
         """A line of the screen's own: note, warn or bad."""

@@ -238,7 +238,8 @@ class Tab:
             case Warned():
                 self.record.say("bad" if event.kind in ALARMING else "warn", event.text, now)
             case RoomCreated():
-                self.record.say("note", f"the room's code is {event.code}; others join with", now)
+                self.record.say("note", f"the room's code is {event.code}", now)
+                self.record.say("note", "others join with this line:", now)
                 self.record.say("note", self._join_line(event.code), now)
             case CodeChanged():
                 self._code_changed(event, now)
@@ -272,7 +273,9 @@ class Tab:
             self._screen.heard(self, entry)
 
     def _noticed(self, notice: Notice) -> None:
-        self.record.notice(notice)
+        own = self.room is not None and (notice.from_, notice.nick) == (self.room.fingerprint, self.room.nick)
+        if not own or notice.event not in ("join", "leave"):  # the others saw one go, as with Ctrl+Z, and come back
+            self.record.notice(notice)
         if notice.event in ("join", "leave", "nick"):
             self.members_due = min(self.members_due, asyncio.get_running_loop().time() + SCREEN_MEMBERS_SETTLE_S)
         if notice.nick:

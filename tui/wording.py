@@ -2,11 +2,63 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from typing import Final
 
 from sandpiper.peer.events import Held
 
 GOES_ON: Final = "what was held up is being stored again"
+
+
+_ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("j", "server", "connect", "channel"), ("join",)),
+    **dict.fromkeys(("part", "close", "leave", "wc", "detach"), ("leave", "quit")),
+    **dict.fromkeys(("exit", "q", "bye", "signoff", "disconnect", "logout"), ("quit",)),
+    **dict.fromkeys(("names", "whois", "users", "members", "w"), ("who",)),
+    **dict.fromkeys(("list", "channels", "ls"), ("rooms",)),
+    **dict.fromkeys(("query", "m", "tell", "whisper", "dm", "notice", "pm"), ("msg",)),
+    **dict.fromkeys(("action", "emote", "describe"), ("me",)),
+    **dict.fromkeys(("invite", "share"), ("code",)),
+    **dict.fromkeys(("ban", "remove", "kickban"), ("kick",)),
+    **dict.fromkeys(("op", "admin", "mod"), ("owner",)),
+    **dict.fromkeys(("mute", "unignore", "block", "squelch"), ("ignore",)),
+    **dict.fromkeys(("lastlog", "grep", "find"), ("search",)),
+    **dict.fromkeys(("log", "save"), ("export",)),
+    **dict.fromkeys(("h", "?", "commands"), ("help",)),
+    **dict.fromkeys(("name", "rename"), ("nick",)),
+    **dict.fromkeys(("ping", "lag", "trace"), ("path", "who")),
+    **dict.fromkeys(("cls",), ("clear",)),
+}
+"""Commands of irssi, weechat and others, and ours."""
+_OTHERWISE: Final = {
+    **dict.fromkeys(("window", "win", "buffer", "b"), "Alt+Up and Alt+Down go from room to room"),
+    **dict.fromkeys(("set", "config", "option"), "`sandpiper config` in a shell sets things"),
+    "topic": "a room has no topic",
+    "mode": "a room has no modes",
+    "away": "nobody is marked as away here",
+    "say": "what does not begin with a slash is said",
+}
+
+
+def unknown_command(word: str, names: Collection[str]) -> str:
+    """That there is no such command; what stands for it here, if another program has it, else the nearest."""
+    there = next((name for name in _ELSEWHERE.get(word, ()) if name in names), None)
+    if there is not None:
+        hint = f"here that is /{there}"
+    elif word in _OTHERWISE:
+        hint = _OTHERWISE[word]
+    else:
+        near = difflib.get_close_matches(word, names, 1)
+        hint = f"did you mean /{near[0]}?" if near else "/help lists them"
+    return f"no command /{word}; {hint} (//{word} sends it as text)"
+
+
+def farewell(name: str, alone: bool, come_back: str) -> str:
+    """What becomes of a room between peers that one has left."""
+    if alone:
+        return f"nobody else was in {name}: what was said there is gone"
+    return f"{name} lives on while others are in it; to come back: {come_back}"
 
 
 def held_up(event: Held) -> str:

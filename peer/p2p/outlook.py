@@ -38,7 +38,7 @@ class Outlook:
             return "connecting", "reaching the others"
         if not paths:
             if any(peer.state is State.EXPECTED for peer in core.peers.values()):
-                return "connecting", "reaching the others"
+                return "connecting", "looking for a way to the others; what you write waits for them"
             trouble = self.trouble(core, now)
             return ("none", trouble) if trouble else ("alone", "nobody else is here")
         words = [text for path, text in _WORDS.items() if path in paths]

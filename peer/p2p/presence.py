@@ -242,7 +242,8 @@ class Presence:
         if peer.announced or peer.quiet or not peer.here:
             return
         peer.announced = True
-        self._tell(peer, "join", "joined")
+        # Who was there before us has not come in because we have.
+        self._tell(peer, "join", "joined" if peer.known_at > self._member.entered_at else "is here")
         same = [
             other
             for other in self.peers.values()

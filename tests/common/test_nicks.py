@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import NICK_CHARS
-from sandpiper.common.nicks import ANON, COLOURS, colour, fold, look_alike, nick, skeleton
+from sandpiper.common.nicks import ANON, COLOURS, chosen, colour, fold, look_alike, nick, skeleton
 from sandpiper.common.sanitise import printable
 
 
@@ -132,3 +132,11 @@ def test_a_colour_belongs_to_the_name(text: str) -> None:
 def test_colours_are_the_same_everywhere() -> None:
     assert [colour(name) for name in ("alice", "bob", "Carol")] == [9, 10, 4]
     assert len({colour(f"nick{n}") for n in range(200)}) == COLOURS
+
+
+def test_a_nick_that_somebody_types_is_composed() -> None:
+    assert chosen("Rene\u0301") == "Ren\u00e9"
+    with pytest.raises(Refusal, match="NFC"):
+        nick("Rene\u0301")
+    with pytest.raises(Refusal, match="a mark of the screen's"):
+        chosen("a*")

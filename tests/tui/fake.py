@@ -143,6 +143,11 @@ class FakeRoom:
             raise Refusal(Code.INVALID, "who runs it says who may come in")
         self.asked.append(("kick", nick))
 
+    async def name_owner(self, nick: str) -> None:
+        if self.code is None:
+            raise Refusal(Code.INVALID, "who runs it says who may come in")
+        self.asked.append(("owner", nick))
+
     async def rotate(self) -> str:
         if self.code is None:
             raise Refusal(Code.INVALID, "a broker's room has no codes")

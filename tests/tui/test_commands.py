@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.errors import Refusal
+from sandpiper.common.messages import Notice
 from sandpiper.common.original import RoomCreated
 from sandpiper.peer.events import Warned
 from sandpiper.tui.commands import COMMANDS, find
 from sandpiper.tui.port import RoomRequest
-from tests.tui.fake import FakeRoom, House
+from tests.tui.fake import OWN, START, FakeRoom, House, key
 from tests.tui.stage import Stage, play
 
 LINK = f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}"
@@ -18,9 +19,9 @@ LINK = f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}"
 
 def test_there_is_a_row_for_each_command() -> None:
     wanted = (
-        "help nick who msg me join create leave rooms code verify path ignore kick search export notify clear theme"
+        "help nick who msg me join create leave rooms code verify path ignore kick owner search export notify clear"
     )
-    assert [command.name for command in COMMANDS] == [*wanted.split(), "quit"]
+    assert [command.name for command in COMMANDS] == [*wanted.split(), "theme", "quit"]
     assert all(command.help for command in COMMANDS)
 
 
@@ -432,11 +433,95 @@ def test_alarms_are_shown_where_one_looks() -> None:
     play(scene, house=House(FakeRoom()))
 
 
+@pytest.mark.parametrize("pressed", ["escape", "f1", "enter", "ctrl+c", "x"])
+def test_help_goes_away_and_leaves_the_conversation_as_it_was(pressed: str) -> None:
+    async def scene(stage: Stage) -> None:
+        for number in range(60):
+            stage.room.says("bob", f"line {number}.")
+        await stage.shows("line 59.")
+        await stage.press("pageup")
+        await stage.settle()
+        rows, count = [row[27:] for row in stage.rows[:-3]], len(stage.app.current.record)
+        await stage.press("f1")
+        await stage.shows("/help [COMMAND]")
+        await stage.press("pagedown", "up", "down")
+        stage.room.says("bob", "meanwhile")
+        await stage.until(lambda: len(stage.app.current.record) == count + 1)
+        await stage.press(pressed)
+        await stage.hides("/help [COMMAND]")
+        await stage.settle()
+        assert [row[27:] for row in stage.rows[:-3]] == rows
+        assert stage.app.composer.text == ("x" if pressed == "x" else "")
+        assert not stage.app.leaving
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("/part", "here that is /leave"),
+        ("/close", "here that is /leave"),
+        ("/j ops", "here that is /join"),
+        ("/names", "here that is /who"),
+        ("/whois bob", "here that is /who"),
+        ("/query bob", "here that is /msg"),
+        ("/op bob", "here that is /owner"),
+        ("/topic", "a room has no topic"),
+        ("/window 2", "Alt+Up and Alt+Down"),
+        ("/set", "sandpiper config"),
+        ("/nik", "did you mean /nick?"),
+        ("/zzzzzz", "/help lists them"),
+    ],
+)
+def test_commands_of_other_programs_are_answered_with_ours(typed: str, answer: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.enters(typed)
+        await stage.shows(f"no command {typed.split()[0]}; ", answer)
+
+    play(scene, size=(120, 30))
+
+
+def test_owner() -> None:
+    room = FakeRoom("pine-ocean-42", code="pine-ocean-42")
+
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/owner")
+        await stage.shows("whom? /owner NICK")
+        await stage.enters("/owner bob")
+        await stage.shows("bob may remove people now")
+        assert room.asked == [("owner", "bob")]
+
+    play(scene, house=House(room), request=RoomRequest("pine-ocean-42", nick="anna"))
+
+
+def test_who_was_there_before_is_here_and_of_oneself_nothing_is_said() -> None:
+    async def scene(stage: Stage) -> None:
+        for nick, how in (("bob", "is here"), ("cleo", "is here"), ("dan", "joined")):
+            stage.room.happens(Notice(f"{nick} {how}", START, "lobby", "join", nick, None, key(nick)))
+        stage.room.happens(Notice("anna left", START, "lobby", "leave", "anna", None, OWN))
+        stage.room.happens(Notice("anna joined", START, "lobby", "join", "anna", None, OWN))
+        stage.room.says("bob", "hello")
+        await stage.shows("bob, cleo are here · dan joined", "hello")
+        assert "anna left" not in stage.text
+        assert "anna joined" not in stage.text
+
+    play(scene)
+
+
+def test_a_nick_is_what_it_looks_like() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/nick Rene\u0301")
+        await stage.shows("you are Ren\u00e9 now")
+
+    play(scene)
+
+
 def test_help_that_is_longer_than_the_screen_is_shown_from_its_start() -> None:
     async def scene(stage: Stage) -> None:
         await stage.enters("/help")
-        await stage.shows("/help [COMMAND]")
-        await stage.press("escape")
+        await stage.shows("/help [COMMAND]", "any other key goes back")
+        await stage.press("ctrl+end")
         await stage.shows("Ctrl+C, Ctrl+D")
 
     play(scene, size=(80, 24))

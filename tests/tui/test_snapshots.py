@@ -41,10 +41,12 @@ def test_help_and_completion() -> None:
     async def scene(stage: Stage) -> None:
         await stage.enters("/help")
         await stage.shows("/help [COMMAND]")
+        await stage.settle()
+        await compare(stage, "help")
         await stage.types("/")
         await stage.press("tab")
         await stage.settle()
-        await compare(stage, "help")
+        await compare(stage, "completion")
 
     play(scene, size=(80, 24))
 
