@@ -13,6 +13,9 @@ _ERASED_WITHIN: Final = 13
 _WIDE_LETTERS: Final = (range(0x1100, 0x1160), range(0x2E80, 0xA4D0), range(0xAC00, 0xD7A4), range(0xFF00, 0xFFE7))
 """What is two cells wide for all terminals alike. Of emoji, and of what is put together, each has its own opinion."""
 
+_ICONS: Final = (range(0xE000, 0xF900), range(0x1F000, 0x20000), range(0xF0000, 0x110000))
+"""Narrow by our table: pictures, of which the newest are wide for some, and what fonts have of their own."""
+
 
 class Ink(NamedTuple):
     """How a cell is written, in the terminal's own numbers; None for what makes no difference, as on a blank."""
@@ -94,7 +97,7 @@ class Pen:
                 x += stretch
                 continue
             wide = x + 1 < end and row.texts[x + 1] == ""
-            if len(text) > 1 or (wide and not _is_wide_letter(text)):
+            if is_doubtful(text, wide=wide):
                 # A terminal that thinks it narrower leaves what was there before; and then its pen is elsewhere.
                 out.append(" " * (1 + wide) + f"\x1b[{x + 1}G" + text)
                 x += 1 + wide
@@ -140,6 +143,13 @@ class Pen:
             self._link = ink.link
             link = f"\x1b]8;{ink.link or ';'}\x1b\\"
         return link + (f"\x1b[{';'.join(codes)}m" if codes else "")
+
+
+def is_doubtful(text: str, *, wide: bool) -> bool:
+    """Whether terminals may differ in how many cells it takes: what follows it is to be placed by its column."""
+    if len(text) != 1:
+        return len(text) > 1
+    return not _is_wide_letter(text) if wide else not text.isascii() and any(ord(text) in each for each in _ICONS)
 
 
 def _is_wide_letter(text: str) -> bool:

@@ -15,7 +15,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from sandpiper.tui.pen import BLANK, SIMPLE, Ink, Pen, Row
+from sandpiper.tui.pen import BLANK, SIMPLE, Ink, Pen, Row, is_doubtful
 
 _GAP: Final = 6
 """Cells that are as they should be, but cheaper to write again than to jump over."""
@@ -211,6 +211,11 @@ def _runs(new: Row, old: Row) -> list[tuple[int, int]]:
             else:
                 runs.append((x, x + 1))
     wide: list[tuple[int, int]] = []
+    for at, (start, end) in enumerate(runs):
+        if _holds_doubtful(new, start, end) or _holds_doubtful(old, start, end):
+            # One that takes it for wider has written over what follows, up to the end of the row.
+            runs[at:] = [(start, len(new.texts))]
+            break
     for start, end in runs:
         # Half of what is two cells wide cannot be written, nor written over.
         while start and (new.texts[start] == "" or old.texts[start] == ""):
@@ -222,6 +227,14 @@ def _runs(new: Row, old: Row) -> list[tuple[int, int]]:
         else:
             wide.append((start, end))
     return wide
+
+
+def _holds_doubtful(row: Row, start: int, end: int) -> bool:
+    texts = row.texts
+    return any(
+        text is not None and not text.isascii() and is_doubtful(text, wide=texts[x : x + 1] == [""])
+        for x, text in enumerate(texts[start:end], start + 1)
+    )
 
 
 def _key(row: Row, left: int, right: int) -> str | None:

@@ -27,6 +27,19 @@ STYLES = (
 )
 WORDS = ("a", "bc", "     ", " " * 14, "─│", "日本", "é", "long words", " x ", "日", "✓")
 
+DOUBTFUL = (
+    "❤\ufe0f",
+    "👩\u200d👩\u200d👧",
+    "🏳\ufe0f\u200d🌈",
+    "1\ufe0f\u20e3",
+    "e\u0301",
+    "🩷",
+    "\U0001f1e9\U0001f1ea",
+    "ab",
+    "x" * 9,
+    "   ",
+)
+
 spans = st.tuples(st.sampled_from(WORDS), st.sampled_from(STYLES))
 rows = st.lists(spans, max_size=8)
 pictures = st.lists(rows, min_size=HEIGHT, max_size=HEIGHT)
@@ -86,6 +99,20 @@ def test_rows_that_wander_are_the_same_afterwards(before: Drawn, come: Drawn, up
     paper.draw(before)
     paper.draw([*moved, *last])
     fresh.draw([*moved, *last])
+    assert paper.cells() == fresh.cells()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from(DOUBTFUL), st.just(None)), max_size=8), min_size=2, max_size=5),
+    st.booleans(),
+)
+def test_a_terminal_that_counts_otherwise_shows_no_ghosts(rows: Drawn, erases: bool) -> None:
+    """To this one each of what is joined is as wide as it is alone, and a selector changes nothing."""
+    paper, fresh = Paper(erases=erases), Paper(erases=erases)
+    for row in rows:
+        paper.draw([row])
+    fresh.draw([rows[-1]])
     assert paper.cells() == fresh.cells()
 
 
