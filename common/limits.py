@@ -520,6 +520,8 @@ SCREEN_RTT_SHARE: Final = 0.25
 """A round trip that has changed by less than either is shown as it was: each of its digits would be painted again."""
 SCREEN_CLOSING_S: Final = 1.0
 """A window that has been closed leaves this long to hand over what is unsent; then it is kept as a draft."""
+OLDER_MESSAGES: Final = 200
+"""Fetched at once by who scrolls back: a few screens; of the longest messages 11 MiB."""
 SCREEN_TAKEN_S: Final = 0.5
 """A terminal that takes nothing is waited for this long, up to three times, before it is left as it is."""
 SCREEN_WORDS_CHARS: Final = 256 * 1024

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.messages import Draft, Member, RoomInfo
+from sandpiper.common.limits import OLDER_MESSAGES
+from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.common.target import Target
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Event
@@ -145,6 +146,24 @@ class Brokered:
     async def kick(self, nick: str) -> None:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
+
+    async def older(self, before: int) -> list[Message]:
+        """See Engine."""
+        found: list[Message] = []
+        after = max(0, before - 1 - OLDER_MESSAGES)
+        while after < before - 1:  # a page of long messages is a short one
+            reply = await self.keeper.request(
+                control.Replay(r=0, room=self._wish.room, after=after, limit=before - 1 - after)
+            )
+            if not isinstance(reply, control.Page) or reply.run != self.run:
+                break
+            page = self.session.read(reply)
+            seqs = [each.seq for each in page if each.seq > after]
+            if not seqs:
+                break
+            found += [each for each in page if after < each.seq < before]
+            after = max(seqs)
+        return found
 
     async def name_owner(self, nick: str) -> None:
         """See Engine."""

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.messages import Draft, Member, RoomInfo
+from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.peer.events import Event
 
 
@@ -153,6 +153,9 @@ class Engine(Protocol):
 
     async def kick(self, nick: str) -> None:
         """Removes a person for good."""
+
+    async def older(self, before: int) -> list[Message]:
+        """Stored messages of the run from before that seq, oldest first, without holes; none if there are none."""
 
     async def name_owner(self, nick: str) -> None:
         """Lets another person remove people too."""

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from sandpiper.common.errors import Code, Refusal, Rejected, RoomClosed, SandpiperError, Unreachable, UsageError
 from sandpiper.common.io.tasks import to_its_end
 from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, QUIT_S
-from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, MsgDraft, RoomInfo
+from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, Message, MsgDraft, RoomInfo
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.pieces import check_text
 from sandpiper.common.target import FORM, Target, parse_broker
@@ -346,6 +346,13 @@ class Room:
     async def rotate(self) -> str:
         """Gives the room another code, which it returns. Raises Refusal."""
         return await self._asked(self._live.rotate())
+
+    async def older(self, before: int) -> list[Message]:
+        """Stored messages of this run from before that seq, oldest first; none if nobody has any. Raises Refusal.
+
+        Some hundred at most: ask again with the first one's seq.
+        """
+        return await self._asked(self._live.older(before))
 
     async def paths(self) -> list[PathInfo]:
         """How each member is reached. Raises Refusal."""

@@ -309,10 +309,7 @@ class Session:
         if self._unread:
             self._unread = False
             self.events.append(Warned("storage", "what was said before can be fetched again"))
-        entries: list[tuple[int, int, Message]] = []
-        for block in reply.blocks:
-            with suppress(Refusal):  # what cannot be read is lost, and said to be
-                entries += [(each.seq, each.seq, each) for each in batch.decode(block) if not isinstance(each, Notice)]
+        entries = [(each.seq, each.seq, each) for each in self.read(reply)]
         first = max(after + 1, reply.start)
         entries = [entry for entry in entries if entry[0] >= first]
         # Of a page that has something, but nothing that this version can read, only the first is given up.
@@ -325,6 +322,15 @@ class Session:
         if repaired.lost:
             self.events.append(Lost(self.wish.room, None, repaired.lost))
         self._fetch()
+
+    @staticmethod
+    def read(page: control.Page) -> list[Message]:
+        """The messages of a page."""
+        found: list[Message] = []
+        for block in page.blocks:
+            with suppress(Refusal):  # what cannot be read is lost, and said to be
+                found += [each for each in batch.decode(block) if not isinstance(each, Notice)]
+        return found
 
     # Publishing --------------------------------------------------------------------------------------------
 

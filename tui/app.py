@@ -279,6 +279,11 @@ class ChatApp(Actions):
         """It was scrolled."""
         self.show_around()
 
+    def on_timeline_reached(self, reached: Timeline.Reached) -> None:
+        """Older messages are wanted."""
+        if not self.modes or self.modes.mode == "find":
+            self.later(self.current, self.load_older(self.current))
+
     def on_sidebar_room_chosen(self, chosen: Sidebar.RoomChosen) -> None:
         """A click on a room."""
         self.action_room_number(chosen.index + 1)

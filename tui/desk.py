@@ -238,6 +238,13 @@ class Desk(App[int]):
                 self.faces.alike(member.nick)
             self.changed()
 
+    async def load_older(self, tab: Tab) -> int:
+        """Fetches older messages of a room and shows them above the others; how many."""
+        count = await tab.load_older()
+        if count:
+            self.changed()
+        return count
+
     # What the rooms tell -----------------------------------------------------------------------------------
 
     def heard(self, tab: Tab, entry: Entry) -> None:

@@ -157,13 +157,39 @@ class Modes:
         record = screen.current.record
         start = record.end - 1 if self._found is None else self._found + step
         found = screen.timeline.seek(pattern, start, step)
-        if found is None:
-            what = "nothing" if self._found is None else "nothing older" if step < 0 else "nothing newer"
-            screen.say_hint("find", f"Search: {what} found. Esc ends", "warn")
+        if found is None and step < 0:
+            screen.say_hint("find", "Search: looking further back …")
+            screen.later(screen.current, self._find_older(pattern, start))
             return
+        if found is None:
+            self._say_none("nothing newer")
+            return
+        self._reveal(found)
+
+    async def _find_older(self, pattern: re.Pattern[str], start: int) -> None:
+        """Goes on where there are no more messages here: with those that the log has, page by page."""
+        screen, tab = self._screen, self._screen.current
+        while True:
+            first = tab.record.oldest
+            count = await screen.load_older(tab)
+            wanted = _pattern(screen.composer.text) if self.mode == "find" and screen.current is tab else None
+            if wanted is None or wanted.pattern != pattern.pattern:
+                return
+            if not count:
+                self._say_none("nothing" if self._found is None else "nothing older")
+                return
+            found = screen.timeline.seek(pattern, min(start, first - 1), -1)
+            if found is not None:
+                self._reveal(found)
+                return
+
+    def _say_none(self, what: str) -> None:
+        self._screen.say_hint("find", f"Search: {what} found. Esc ends", "warn")
+
+    def _reveal(self, found: int) -> None:
         self._found = found
         self._say_how()
-        screen.timeline.reveal(found)
+        self._screen.timeline.reveal(found)
 
     # What was sent before ----------------------------------------------------------------------------------
 

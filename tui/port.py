@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from sandpiper.common.messages import Member, RoomInfo
+from sandpiper.common.messages import Member, Message, RoomInfo
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Event
 
@@ -58,6 +58,13 @@ class ScreenRoom(Protocol):
     @property
     def broker(self) -> str:
         """The fingerprint of the broker's key; empty without one."""
+
+    @property
+    def run(self) -> str:
+        """The run of the log that one's messages go to."""
+
+    async def older(self, before: int) -> list[Message]:
+        """Stored messages of the run from before that seq, oldest first; none if there are none."""
 
     async def post(self, text: str, *, kind: str = "msg") -> Posted:
         """Queues a line."""

@@ -155,6 +155,9 @@ class Record:
         return self._spoken(message, own=own, old=old)
 
     def _spoken(self, message: Message, *, own: bool, old: bool) -> Entry:
+        return self.add(self._made(message, own=own, old=old))
+
+    def _made(self, message: Message, *, own: bool, old: bool) -> Entry:
         entry = Entry(
             "data" if isinstance(message, Data) else "me" if isinstance(message, Me) else "msg",
             float(message.ts),
@@ -170,7 +173,44 @@ class Record:
         entry.hidden = self.ignored.hides(message)
         if self._me is not None and not own and not entry.hidden and entry.kind != "data":
             entry.mentioned = self._me.search(entry.text, 0, SHOWN_CHARS) is not None
-        return self.add(entry)
+        return entry
+
+    def prepend(self, messages: Iterable[Message], own: str) -> int:
+        """Older ones, as far as there is room; how many. `own` is the reader's fingerprint."""
+        room = self._most - len(self._entries)
+        older = list(messages)[-room:] if room > 0 else []
+        entries = [self._made(each, own=bool(own) and each.from_ == own, old=True) for each in older]
+        size = sum(entry.size for entry in entries)
+        if not entries or self._bytes + size > self._most_bytes * 3 // 4:
+            return 0
+        last, day = self._last, self._day
+        was, self._last, self._day = self._entries[:1], None, ""
+        for entry in entries:
+            self._place(entry)
+        for entry in was:  # which was the first until now
+            self._place(entry)
+            entry.version += 1
+        if len(self._entries) > 1 or not was:
+            self._last, self._day = last or self._last, day or self._day
+        whole = self.first == self.oldest
+        self.oldest -= len(entries)
+        self._entries[:0] = entries
+        for serial, entry in enumerate(entries, self.oldest):
+            entry.serial = serial
+        self._mentions[:0] = [entry.serial for entry in entries if entry.mentioned]
+        if whole:
+            self.first = self.oldest
+        self._bytes += size
+        self.version += 1
+        return len(entries)
+
+    @property
+    def begins(self) -> tuple[str, int] | None:
+        """The run and the seq of its oldest stored message; None without any."""
+        for entry in self._entries:
+            if entry.message is not None and not isinstance(entry.message, Whisper):
+                return entry.message.run, entry.message.seq
+        return None
 
     def stored(self, messages: Iterable[Message], own: str) -> None:
         """What the history file had, before anything else is said; `own` is the reader's fingerprint."""

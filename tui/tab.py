@@ -84,6 +84,7 @@ class Tab:
         self._outgoing: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
         self._sending: tuple[str, str, str] | None = None
         self._posts = 0
+        self._loading = False
         self._task: asyncio.Task[None] | None = None
         self._nicks: dict[str, None] = {}
         self._rtt_ms: float | None = None
@@ -307,6 +308,17 @@ class Tab:
         self._nicks[nick] = None
         if len(self._nicks) > 500:
             del self._nicks[next(iter(self._nicks))]
+
+    async def load_older(self) -> int:
+        """Fetches what was said before the first message that is here; how many. Raises Refusal."""
+        room, begins = self.room, self.record.begins
+        if self._loading or room is None or begins is None or begins[0] != room.run or begins[1] <= 1:
+            return 0
+        self._loading = True
+        try:
+            return self.record.prepend(await room.older(begins[1]), room.fingerprint)
+        finally:
+            self._loading = False
 
     # Sending -----------------------------------------------------------------------------------------------
 

@@ -44,6 +44,9 @@ class Timeline(Widget, can_focus=False):
     class Moved(Message):
         """It was scrolled, or is at the end again."""
 
+    class Reached(Message):
+        """One is at the first entry that there is, and looks for older ones."""
+
     def __init__(self, painter: Painter, record: Record, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
         self.painter = painter
@@ -112,6 +115,8 @@ class Timeline(Widget, can_focus=False):
         """Scrolls by rows, down if positive."""
         rows = self._layout()
         top = next((each[0] for each in rows if each is not None), None)
+        if count < 0 and (top is None or self._up(top, -count) == (self.record.oldest, 0)):
+            self.post_message(self.Reached())
         if top is None or rows[0] is None:
             return  # nothing is out of sight
         if self._anchor is None:

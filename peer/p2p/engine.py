@@ -22,7 +22,7 @@ from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import terminated, to_its_end
 from sandpiper.common.limits import CLOSE_S, INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
-from sandpiper.common.messages import Draft, Member, RoomInfo
+from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.common.original import Peer as PeerAt
 from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.packets import Card
@@ -624,6 +624,10 @@ class P2PEngine:
         code = self.core.rule.rotate()
         self.turn()
         return code
+
+    async def older(self, before: int) -> list[Message]:
+        """See Engine: what a member has of the others' logs, it has shown."""
+        return []
 
     async def paths(self) -> list[PathInfo]:
         """See Engine."""

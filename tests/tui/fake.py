@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.messages import Data, Me, Member, Msg, Notice, RoomInfo
+from sandpiper.common.messages import Data, Me, Member, Message, Msg, Notice, RoomInfo
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Received
 from sandpiper.tui.port import RoomRequest
@@ -46,6 +46,9 @@ class FakeRoom:
         self.asked: list[tuple[str, ...]] = []
         self.unflushed: list[tuple[str, str, str]] = []
         self.posted: list[str] = []
+        self.run = "run"
+        self.log: list[Message] = []
+        self.pages = 0
         self.closed = False
         self.stored = asyncio.Event()
         self._queue: asyncio.Queue[Event | SandpiperError | None] = asyncio.Queue()
@@ -142,6 +145,10 @@ class FakeRoom:
         if self.code is None:
             raise Refusal(Code.INVALID, "who runs it says who may come in")
         self.asked.append(("kick", nick))
+
+    async def older(self, before: int) -> list[Message]:
+        self.pages += 1
+        return [each for each in self.log if before - 50 <= each.seq < before]
 
     async def name_owner(self, nick: str) -> None:
         if self.code is None:
