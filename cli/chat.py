@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from sandpiper.cli.dial import Dialer
 from sandpiper.cli.render import Renderer
 from sandpiper.cli.stdio import Input, Output, output, say, status
-from sandpiper.cli.terminal import coloured, interactive
+from sandpiper.cli.terminal import coloured, echoed, interactive
 from sandpiper.cli.text import Share, Text, is_command
 from sandpiper.cli.visit import Go, Source, Tongue, Visit
 from sandpiper.common.limits import ENDING_S, INPUT_LINE_BYTES, QUIT_S
@@ -96,7 +96,7 @@ def _tongue(out: Output, manner: Manner) -> Tongue:
 
         return JsonLines(out)
     # Colours where a person reads, but what is typed is not redrawn.
-    return Text(Pipe(out), Renderer(colours=coloured()), share=manner.share)
+    return Text(Pipe(out), Renderer(colours=coloured()), share=manner.share, echoed=echoed())
 
 
 async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, manner: Manner) -> None:

@@ -44,6 +44,11 @@ def columns() -> int:
     return shutil.get_terminal_size().columns
 
 
+def echoed() -> bool:
+    """Whether what is typed stands where the answers do."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def interactive() -> bool:
     """Whether a person sits at both ends, with a terminal that can move its cursor."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

@@ -17,7 +17,7 @@ from sandpiper.cli.visit import Go, too_long
 from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
 from sandpiper.common.limits import NAMES_SEEN, QUIT_S, TEXT_BYTES
 from sandpiper.common.lines import TooLong
-from sandpiper.common.messages import Notice
+from sandpiper.common.messages import Msg, Notice
 from sandpiper.common.original import RoomCreated
 from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, Held, PathChanged, Received, Resumed
@@ -72,16 +72,26 @@ def is_command(text: str) -> bool:
 
 
 class Text:
-    """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion."""
+    """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion.
+
+    `echoed` is whether a terminal shows what is typed.
+    """
 
     def __init__(
-        self, view: View, renderer: Renderer, nicks: set[str] | None = None, *, share: Share | None = None
+        self,
+        view: View,
+        renderer: Renderer,
+        nicks: set[str] | None = None,
+        *,
+        share: Share | None = None,
+        echoed: bool = False,
     ) -> None:
         self.view = view
         self.renderer = renderer
         self.nicks = set() if nicks is None else nicks
         self.ignored = Ignored()
         self._share = share
+        self._echoed = echoed
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""
@@ -138,6 +148,8 @@ class Text:
             room.nick,
         ):
             return  # as the others saw it, while one was stopped
+        if self._echoed and isinstance(event, Received) and _is_fresh(event):
+            return  # it stands there as it was typed
         line = self.renderer.event(event)
         if line is not None:
             await self.view.show(line)
@@ -201,3 +213,8 @@ class Text:
         except asyncio.TimeoutError:
             self.view.status(self.renderer.error(f"/{command.name}: no answer; try again"))
             return None
+
+
+def _is_fresh(event: Received) -> bool:
+    """Whether somebody has just typed it here."""
+    return event.own and not event.backlog and isinstance(event.message, Msg)

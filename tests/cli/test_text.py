@@ -45,13 +45,28 @@ class Shown:
         self.pending.discard(name)
 
 
-def visit(room: Any, *lines: bytes | TooLong) -> tuple[Go, Shown]:
+def visit(room: Any, *lines: bytes | TooLong, echoed: bool = False) -> tuple[Go, Shown]:
     view = Shown()
 
     async def run() -> Go:
-        return await asyncio.wait_for(Visit(room, Text(view, Renderer()), Typed(*lines)).run(), 10)
+        return await asyncio.wait_for(Visit(room, Text(view, Renderer(), echoed=echoed), Typed(*lines)).run(), 10)
 
     return asyncio.run(run()), view
+
+
+def test_on_a_terminal_ones_own_line_stands_there_once() -> None:
+    _, view = visit(ScriptedRoom(), b"hello", echoed=True)
+    assert not [line for line in view.lines if "hello" in line]
+    assert not view.pending
+
+
+def test_one_is_not_told_of_ones_own_leaving() -> None:
+    room = ScriptedRoom()
+    own = Notice("anna left", 0, "lobby", "leave", room.nick, None, room.fingerprint)
+    view = Shown()
+    asyncio.run(Text(view, Renderer()).hear(room, own))  # type: ignore[arg-type]  # as `visit` does
+    asyncio.run(Text(view, Renderer()).hear(room, Notice("bo left", 0, "lobby", "leave", "bo", None, "b" * 24)))  # type: ignore[arg-type]
+    assert [line for line in view.lines if "left" in line] == [line for line in view.lines if "bo left" in line] != []
 
 
 def test_lines_are_sent_and_shown_when_they_come_back_before_it_ends() -> None:

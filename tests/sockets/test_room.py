@@ -97,6 +97,23 @@ def test_two_events_own_and_backlog(broker: RunningBroker) -> None:
     play(scene)
 
 
+def test_what_is_older_comes_without_holes(broker: RunningBroker) -> None:
+    async def scene() -> None:
+        async with enter(broker, "alice", "old") as alice:
+            for number in range(300):
+                await alice.post("x" * 50_000 if number % 10 == 0 else str(number))
+            await alice.flush()
+            async with enter(broker, "late", "old", backlog=5) as late:
+                first = 296
+                while found := await late.older(first):
+                    assert [each.seq for each in found] == list(range(found[0].seq, first))
+                    assert len(found) <= 200
+                    first = found[0].seq
+                assert first == 1
+
+    play(scene)
+
+
 def test_a_nick_belongs_to_a_key(broker: RunningBroker) -> None:
     async def scene() -> None:
         mine = Profile.ephemeral()
