@@ -31,7 +31,7 @@ from sandpiper.tui.completion import Known
 from sandpiper.tui.composer import Composer, Secret, clean
 from sandpiper.tui.history import History
 from sandpiper.tui.offering import Offering
-from sandpiper.tui.pasting import Pasting, TooMuch
+from sandpiper.tui.pasting import Pasting, TooMuch, fits
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.sidebar import Sidebar
 from sandpiper.tui.statusline import Hint, StatusLine
@@ -217,6 +217,9 @@ class ChatApp(Actions):
             self.say_hint(
                 "passing", f"Not in {tab.name} yet: Enter on an empty line tries again, /join goes elsewhere", "bad"
             )
+            return False
+        if not fits(text):
+            self.pasting.offer(text)
             return False
         self.sent.add(text)
         tab.record.unread_from = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.events import Paste
 
-from sandpiper.common.limits import DRAFT_CHARS, PASTE_CHARS, PASTE_LINES
+from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS, PASTE_LINES
 from sandpiper.tui.pieces import pieces
 
 if TYPE_CHECKING:
@@ -39,12 +39,23 @@ class Pasting:
         shown = whole.rstrip("\n")
         if len(whole) > PASTE_CHARS:
             self.refuse(len(whole))
-        elif len(screen.composer.text) + len(shown) > DRAFT_CHARS:
+        elif not fits(screen.composer.text + shown):
             self._ask_for_pieces(shown, whole)
         elif waits or shown.count("\n") >= PASTE_LINES:
             self._ask(f"Paste {_size(shown)}?", lambda: screen.composer.put(shown), whole)
         elif shown:
             screen.composer.put(shown)
+
+    def offer(self, text: str) -> None:
+        """What has been written is too long for one message, as a draft of what could not be sent may be."""
+        parts = pieces(text)
+
+        def send() -> None:
+            self._screen.composer.load_text("")
+            self._send(parts)
+
+        question = f"{_size(text)}. More than one message holds. Send it in {len(parts)} messages?"
+        self._screen.modes.ask(question, send)
 
     def refuse(self, chars: int) -> None:
         """More than can be kept."""
@@ -70,6 +81,11 @@ class Pasting:
     def _ask(self, question: str, answer: Callable[[], object], whole: str) -> None:
         self._screen.modes.ask(question, answer)
         self._waiting, self._answer = whole, answer
+
+
+def fits(text: str) -> bool:
+    """Whether one message holds it."""
+    return len(text) <= DRAFT_CHARS and len(text.encode("utf-8", "replace")) <= DRAFT_BYTES
 
 
 def _size(text: str) -> str:

@@ -33,6 +33,26 @@ def test_a_paste_that_is_longer_than_a_message_is_sent_in_pieces() -> None:
     play(scene)
 
 
+def test_what_is_too_long_in_octets_is_offered_in_pieces_too() -> None:
+    async def scene(stage: Stage) -> None:
+        text = "\U0001f600" * 15_000
+        stage.app.composer.post_message(Paste(text))
+        await stage.shows("1 line, 15,000 characters", "More than one message holds")
+        await stage.press("escape")
+        stage.app.composer.take_over(text)
+        await stage.press("enter")
+        await stage.shows("More than one message holds")
+        await stage.press("escape")
+        assert stage.app.composer.text == text
+        await stage.press("enter")
+        await stage.shows("More than one message holds")
+        await stage.press("enter")
+        await stage.until(lambda: "".join(stage.room.posted) == text)
+        assert stage.app.composer.text == ""
+
+    play(scene)
+
+
 @pytest.mark.parametrize("no", ["ctrl+c", "ctrl+d", "escape", "x"])
 def test_a_paste_that_is_not_wanted_is_gone_and_one_is_still_there(no: str) -> None:
     async def scene(stage: Stage) -> None:

@@ -35,6 +35,7 @@ def test_two_talk() -> None:
     assert bob.texts == ["hello", "hi"]
     assert alice.delivered == bob.delivered == [1]
     assert [event.text for event in alice.events if isinstance(event, Notice)] == ["bob joined"]
+    assert [event.text for event in bob.events if isinstance(event, Notice)] == ["alice is here"]
     message = bob.heard[0]
     assert (message.nick, message.seq, message.room, message.verified) == ("alice", 1, str(CODE), True)
     assert message.from_ == alice.member.keyring.fingerprint
