@@ -107,7 +107,10 @@ async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, m
             go = await Visit(room, heard, source).run()
             nick = room.nick
             if go.room is None and room.code is not None and isinstance(source, (Input, Typed)):
-                status(farewell_to(room, manner.share))
+                if not manner.as_json:
+                    status(farewell_to(room, manner.share))
+                elif room.alone:  # to a program no code is quoted
+                    status(farewell("the room", True, ""))
 
 
 def farewell_to(room: Room, share: Share | None) -> str:
