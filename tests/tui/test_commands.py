@@ -198,7 +198,7 @@ def test_the_lines_for_others_ask_for_a_password_where_there_is_one() -> None:
         stage.room.happens(RoomCreated("pine-ocean-42", 0))
         await stage.shows("join pine-ocean-42 True")
         await stage.enters("/code")
-        await stage.shows("others join with join pine-ocean-42 True")
+        await stage.shows("/code new makes it useless", "join pine-ocean-42 True")
         await stage.enters("/code link")
         await stage.shows("link True")
 
