@@ -24,12 +24,13 @@ from sandpiper.common.io.reasons import reason
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import CONNECT_S, CONNECT_STAGGER_S, LINE_BYTES, VERSION
 from sandpiper.common.lines import encode_line
-from sandpiper.common.messages import Hello, Welcome
+from sandpiper.common.messages import Error, Hello, Welcome
+from sandpiper.common.sanitise import clip, printable
 from sandpiper.common.target import Target, on_wire
 from sandpiper.common.trust import Verdict, judge
 from sandpiper.peer.profile import Profile
 
-_welcome = msgspec.json.Decoder(Welcome)
+_answer = msgspec.json.Decoder(Welcome | Error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Kind:
 
 
 BROKER: Final = Kind("broker", "sandpiper broker")
+_QUOTED_COLUMNS: Final = 160
 DISCOVERY: Final = Kind("discovery service", "sandpiper discovery")
 
 
@@ -106,7 +108,9 @@ async def _meet(target: Target, at: Target, kind: Kind) -> Greeting:
     address = target.address
     line = await _exchange(target, at, kind)
     try:
-        welcome = _welcome.decode(line)
+        welcome = _answer.decode(line)
+        if isinstance(welcome, Error):
+            raise _turned_away(target, kind, welcome.text)
         key = z85.decode(welcome.key.encode())
         if len(key) != 32:
             raise ValueError
@@ -121,6 +125,11 @@ async def _meet(target: Target, at: Target, kind: Kind) -> Greeting:
         text = f"what answers at {address} is a {met.name}, not a {kind.name}; check the port"
         raise _Unmet(f"a {met.name}", Unreachable(text))
     return Greeting(welcome, key, at)
+
+
+def _turned_away(target: Target, kind: Kind, words: str) -> _Unmet:
+    said = clip(printable(words), _QUOTED_COLUMNS)
+    return _Unmet(said, Unreachable(f"the {kind.name} at {target.address} takes no newcomers: {said}"))
 
 
 def _stranger(target: Target, kind: Kind, what: str = "the address") -> _Unmet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Final
 
 from textual.binding import Binding, BindingType
@@ -11,6 +13,16 @@ from sandpiper.tui.composer import Secret
 from sandpiper.tui.desk import Desk
 
 _INTERRUPTED: Final = 130
+
+
+def _in_front() -> bool:
+    """Whether our process group is the one that the terminal is for."""
+    try:
+        return os.name == "posix" and os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # no terminal, or not the one that we belong to
+        return False
+
+
 KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "ctrl+c": ("interrupt", ()),
     "ctrl+q": ("nothing", ()),
@@ -47,6 +59,16 @@ BINDINGS: Final[list[BindingType]] = [
 
 class Actions(Desk):
     """One method for each action of KEYS."""
+
+    def action_suspend_process(self) -> None:
+        """Ctrl+Z: the whole job stops, as the terminal itself would have it. A `make` or a script that waits for this
+        program would keep the shell from its prompt otherwise.
+        """
+        if _in_front():
+            self._suspend_signal()
+            os.killpg(0, signal.SIGTSTP)
+        else:
+            super().action_suspend_process()
 
     def action_interrupt(self) -> None:
         """Ctrl+C: copies what is selected, else ends a search or a choice, else leaves; a second one does not wait."""

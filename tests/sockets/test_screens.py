@@ -98,3 +98,20 @@ def terminal_words(terminal: Terminal, name: str, other: str) -> str:
     """The six words that `/verify` shows."""
     terminal.types(name, f"/verify {other}")
     return terminal.shows(name, r"the same:\s+(\w+ \w+ \w+ \w+ \w+ \w+)")[1]
+
+
+def test_what_waits_for_a_screen_stops_with_it(terminal: Terminal, tmp_path: Path) -> None:
+    """A script or a `make` around it would keep the shell from its prompt."""
+    wrapper = tmp_path / "wrapper"
+    words = " ".join([*PROGRAM, "create", "--local", "--nick", "alice"])
+    wrapper.write_text(f"SANDPIPER_HOME={tmp_path / 'home'} TERM=xterm-256color {words}; echo ended $?\n")
+    terminal("new-session", "-d", "-s", "shell", "-x", "100", "-y", "30", "bash --norc -i")
+    terminal.types("shell", f"sh {wrapper}")
+    terminal.shows("shell", r"Write to \S+ as alice")
+    terminal("send-keys", "-t", "shell", "C-z")
+    terminal.types("shell", "echo prompt number $((40 + 2))")
+    terminal.shows("shell", r"prompt number 42")
+    terminal.types("shell", "fg")
+    terminal.shows("shell", r"Write to \S+ as alice")
+    terminal.types("shell", "/quit")
+    terminal.shows("shell", r"ended 0")
