@@ -31,6 +31,8 @@ _GROUPED: Final = 40
 _MENTIONS: Final = 1000
 _TRIM: Final = 500
 _EARLY: Final = 1000
+_UNSHARED: Final = 10_000
+"""Own messages that nobody else has yet, and whose mark changes when somebody does."""
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class Record:
         self._day = ""
         self._stored: set[tuple[str, int, str | None]] = set()
         self._early: set[str] = set()
+        self._unshared: dict[str, Entry] = {}
         self._me: re.Pattern[str] | None = None
         self._nick = ""
 
@@ -142,8 +145,10 @@ class Record:
             self._trim()
         return entry
 
-    def message(self, message: Message, *, own: bool = False, old: bool = False) -> Entry | None:
-        """A stored message; None for one that is here already."""
+    def message(self, message: Message, *, own: bool = False, old: bool = False, alone: bool = False) -> Entry | None:
+        """A message that has its place; None for one that is here already. Who is `alone` has it alone, until
+        somebody comes to whom it is delivered.
+        """
         name = (message.run, message.seq, message.from_)
         if old and name in self._stored:
             self._stored.discard(name)
@@ -152,7 +157,13 @@ class Record:
             if len(self._early) >= _EARLY:
                 self._early.clear()
             self._early.add(message.id)  # it came back before one knew its name
-        return self._spoken(message, own=own, old=old)
+        entry = self._spoken(message, own=own, old=old)
+        if own and alone and not old:
+            entry.mark = "…"
+            self._unshared[message.id] = entry
+            if len(self._unshared) > _UNSHARED:
+                del self._unshared[next(iter(self._unshared))]
+        return entry
 
     def _spoken(self, message: Message, *, own: bool, old: bool) -> Entry:
         return self.add(self._made(message, own=own, old=old))
@@ -273,13 +284,13 @@ class Record:
 
     def delivered(self, name: str, seq: int) -> None:
         """It is stored; without a `seq` it will not come back with its place, so this is it."""
-        entry = self.pending.get(name)
+        entry = self.pending.get(name) or self._unshared.pop(name, None)
         if entry is None:
             return
         entry.mark = "✓"
         entry.version += 1
         self.version += 1
-        if seq == 0:
+        if seq == 0 and name in self.pending:
             del self.pending[name]
             self.add(entry)
 

@@ -258,7 +258,8 @@ class Tab:
 
     def _received(self, event: Received) -> None:
         message = event.message
-        entry = self.record.message(message, own=event.own, old=event.backlog)
+        alone = event.own and self.room is not None and self.room.path == "alone"
+        entry = self.record.message(message, own=event.own, old=event.backlog, alone=alone)
         history = self._screen.history
         if history is not None:
             history.add(self.key, message)

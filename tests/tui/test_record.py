@@ -152,3 +152,14 @@ def test_faces() -> None:
         faces.alike(f"user{number}x")
     assert len(faces._first) <= 1000
     assert len(faces._alike) <= 500
+
+
+def test_what_nobody_else_has_is_not_called_delivered() -> None:
+    record = Record()
+    message = ROOM.message("anna", "is anybody there?")
+    entry = record.message(message, own=True, alone=True)
+    assert entry is not None
+    assert entry.mark == "…"
+    record.delivered(message.id, message.seq)
+    assert entry.mark == "✓"
+    assert record.message(ROOM.message("anna", "now you are"), own=True).mark == "✓"  # type: ignore[union-attr]
