@@ -11,7 +11,7 @@ from typing import Any, Final
 from textual.app import App
 from textual.content import Content
 
-from sandpiper.common.errors import AccessDenied, Refusal, SandpiperError
+from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.code import Span
@@ -33,6 +33,7 @@ from sandpiper.tui.wording import counted
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
+_EITHER: Final = "An access code or a password"
 
 
 class Desk(App[int]):
@@ -269,7 +270,7 @@ class Desk(App[int]):
     def failed(self, tab: Tab, error: SandpiperError) -> None:
         """The room could not be opened, or has broken off."""
         if isinstance(error, AccessDenied):
-            self._ask_secret(tab)
+            self._ask_secret(tab, "The room's password" if isinstance(error, PasswordNeeded) else _EITHER)
         else:
             self._give_up(tab)
 
@@ -278,15 +279,12 @@ class Desk(App[int]):
         if self.tabs == [self.first] == [tab] and not (tab.entered or self.begun or self.composer.text):
             self.quit(0)
 
-    def _ask_secret(self, tab: Tab) -> None:
+    def _ask_secret(self, tab: Tab, what: str) -> None:
         if tab is not self.current or self.leaving:
             return
         self.modes.end()
         self.secret_for = tab
-        self.say_hint(
-            "secret",
-            "An access code or a password goes here; it is shown to nobody and kept nowhere. Enter tries, Esc gives up",
-        )
+        self.say_hint("secret", f"{what} goes here; it is shown to nobody and kept nowhere. Enter tries, Esc gives up")
         self.composer.display = False
         secret = self.secret
         secret.display = True

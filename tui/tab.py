@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Final, Protocol
 
-from sandpiper.common.errors import Refusal, Rejected, SandpiperError
+from sandpiper.common.errors import PasswordNeeded, Refusal, Rejected, SandpiperError
 from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
 from sandpiper.common.messages import Lost, Member, Notice, Trimmed, Whisper
 from sandpiper.common.original import RoomCreated
@@ -28,7 +28,7 @@ from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words, steady
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
 from sandpiper.tui.record import Entry, Record
-from sandpiper.tui.wording import GOES_ON, counted, held_up
+from sandpiper.tui.wording import ASKS_FOR_IT, GOES_ON, counted, held_up
 
 _BREATH: Final = 200
 """Events taken from a room before others get their turn."""
@@ -190,8 +190,9 @@ class Tab:
         self._screen.changed()
 
     def _fail(self, error: SandpiperError) -> None:
-        self.state, self.error, self.words = "failed", error, str(error)
-        self.record.say("bad", str(error), self._screen.now())
+        words = ASKS_FOR_IT if isinstance(error, PasswordNeeded) else str(error)  # it is asked for right here
+        self.state, self.error, self.words = "failed", error, words
+        self.record.say("bad", words, self._screen.now())
         self._screen.failed(self, error)
 
     # What happens ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Final
 from sandpiper.peer.events import Held
 
 GOES_ON: Final = "what was held up is being stored again"
-
+ASKS_FOR_IT: Final = "this room has a password: type it below"
 
 _ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("j", "server", "connect", "channel"), ("join",)),
