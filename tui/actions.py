@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Final
 
 from textual.binding import Binding, BindingType
 
+from sandpiper.common.io.job import in_front, stop_job
 from sandpiper.tui.commands import obey
 from sandpiper.tui.composer import Secret
 from sandpiper.tui.desk import Desk
 
 _INTERRUPTED: Final = 130
-
-
-def _in_front() -> bool:
-    """Whether our process group is the one that the terminal is for."""
-    try:
-        return os.name == "posix" and os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:  # no terminal, or not the one that we belong to
-        return False
-
-
 KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "ctrl+c": ("interrupt", ()),
     "ctrl+q": ("nothing", ()),
@@ -61,12 +50,10 @@ class Actions(Desk):
     """One method for each action of KEYS."""
 
     def action_suspend_process(self) -> None:
-        """Ctrl+Z: the whole job stops, as the terminal itself would have it. A `make` or a script that waits for this
-        program would keep the shell from its prompt otherwise.
-        """
-        if _in_front():
+        """Ctrl+Z: the whole job stops, as the terminal itself would have it."""
+        if in_front():
             self._suspend_signal()
-            os.killpg(0, signal.SIGTSTP)
+            stop_job()
         else:
             super().action_suspend_process()
 
