@@ -43,11 +43,10 @@ asyncio.run(main(sys.argv[1], sys.argv[2], eval(sys.argv[3])))
 
 
 class Resident:
-    """A process in a room. `heard` counts the lines, or pieces of screen, that it has printed."""
+    """A process in a room. `first` is the beginning of what it has printed; all of it is read."""
 
     def __init__(self, folder: Path, nick: str, argv: list[str], *, screen: bool = False) -> None:
         self.nick = nick
-        self.heard = 0
         home = folder / nick
         home.mkdir()
         environment = {**os.environ, "SANDPIPER_HOME": str(home), "TERM": "xterm-256color"}
@@ -76,7 +75,6 @@ class Resident:
         with contextlib.suppress(OSError):  # a terminal's end
             while read := os.read(out, 65536):
                 self.first = (self.first + read)[:8192]
-                self.heard += read.count(b"\n") or 1
                 self._first.set()
 
     def started(self) -> bytes:
@@ -126,7 +124,6 @@ class LineClient:
 
     def __init__(self, door: str, nick: str) -> None:
         self._door, self.nick = door, nick
-        self.heard = 0
 
     async def open(self) -> LineClient:
         """Connects and says its name."""
@@ -138,7 +135,7 @@ class LineClient:
 
     async def _read(self) -> None:
         while await self._reader.readline():
-            self.heard += 1
+            pass
 
     def say(self, text: str) -> None:
         """One line."""
@@ -169,15 +166,11 @@ class Tool:
         body = msgspec.msgpack.encode({"type": "msg", "nick": "tool", "text": text})
         self._pub.send(b"lobby/msg\0" + body)
 
-    def heard(self) -> int:
-        """How many frames have come since the last call."""
-        count = 0
-        try:
+    def listen(self) -> None:
+        """Takes what has come."""
+        with contextlib.suppress(zmq.Again):
             while True:
                 self._sub.recv(zmq.NOBLOCK)
-                count += 1
-        except zmq.Again:
-            return count
 
     def close(self) -> None:
         """Ends it."""

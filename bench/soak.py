@@ -146,7 +146,7 @@ async def _between_peers(life: Life, number: int) -> None:
     from sandpiper.peer import join
     from sandpiper.peer.profile import Profile
 
-    ways = {"discovery": [life.meeting], "local": True, "profile": Profile.ephemeral()}
+    ways: dict[str, Any] = {"discovery": [life.meeting], "local": True, "profile": Profile.ephemeral()}
     async with join(life.code, nick=f"guest{number}", **ways) as room:
         await room.post(f"guest {number} was here")
         await room.flush()
@@ -184,7 +184,7 @@ async def live(life: Life, number: int, count: int) -> None:
         speakers[number % 4].say(f"burst {number}.{at}")
     await guests(life, count)
     await killed(life, number)
-    ways = {"discovery": [life.meeting], "local": True, "profile": Profile.ephemeral()}
+    ways: dict[str, Any] = {"discovery": [life.meeting], "local": True, "profile": Profile.ephemeral()}
     async with connect(f"{life.ready['door']}/room{number % 20}", nick="visitor", profile=Profile.ephemeral()) as room:
         await room.send("a room for an hour")
     async with create(nick="visitor", **ways):
@@ -195,7 +195,7 @@ async def live(life: Life, number: int, count: int) -> None:
     sleeper.sleep()
     await asyncio.sleep(12.0)
     sleeper.wake()
-    life.tool.heard()
+    life.tool.listen()
 
 
 async def look(life: Life, began: float) -> Sample:

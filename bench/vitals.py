@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.process import cpu_s, resident_bytes
+from bench.idle import Counts, count
+from bench.process import resident_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +23,17 @@ class Vitals:
 
 async def vitals(pids: dict[str, int], seconds: float) -> dict[str, Vitals]:
     """Of each of these, over a span in which nobody gives them work. Raises OSError when one has ended."""
-    before = {name: (_switches(pid), cpu_s(pid)) for name, pid in pids.items()}
+    before = {name: count(pid) for name, pid in pids.items()}
     await asyncio.sleep(seconds)
-    return {
-        name: Vitals(
-            descriptors=len(os.listdir(f"/proc/{pid}/fd")),
-            threads=len(os.listdir(f"/proc/{pid}/task")),
-            resident=resident_bytes(pid),
-            wakeups=(_switches(pid) - before[name][0]) / seconds,
-            cpu=(cpu_s(pid) - before[name][1]) / seconds,
-        )
-        for name, pid in pids.items()
-    }
+    return {name: _since(before[name], pid, seconds) for name, pid in pids.items()}
 
 
-def _switches(pid: int) -> int:
-    """How often its threads have gone to sleep and come back: each is one wake-up."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for line in (task / "status").read_text().splitlines():
-            if line.startswith("voluntary_ctxt_switches"):
-                total += int(line.split()[1])
-    return total
+def _since(before: Counts, pid: int, seconds: float) -> Vitals:
+    now = count(pid)
+    return Vitals(
+        descriptors=len(os.listdir(f"/proc/{pid}/fd")),
+        threads=len(os.listdir(f"/proc/{pid}/task")),
+        resident=resident_bytes(pid),
+        wakeups=(sum(now.waked.values()) - sum(before.waked.values())) / seconds,
+        cpu=(now.cpu_s - before.cpu_s) / seconds,
+    )
