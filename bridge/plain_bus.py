@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import zmq
 
+from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.connections import Connections
+from sandpiper.common.io.descriptor_guard import Porter
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.drain import Drain
-from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import serving
 from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, SUBSCRIPTIONS_PER_CONNECTION
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from sandpiper.bridge.port import Guest, Port
-from sandpiper.bridge.tongue import INVALID_NICK, INVALID_TYPE, Misspoken, Said, named, parse
+from sandpiper.bridge.requests import INVALID_NICK, INVALID_TYPE, Misspoken, Said, named, parse
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, Items, bounded_line
 from sandpiper.common.limits import BACKLOG_MOST, LINE_BYTES, PAGE_BYTES, REPLAY_ENTRIES, VERSION

@@ -13,9 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandpiper.broker.session import Session
-from sandpiper.broker.store import Store, StoreError
+from sandpiper.broker.store.store import Store, StoreError
 from sandpiper.common.buckets import Bucket, Meter
-from sandpiper.common.callers import Tickets
 from sandpiper.common.control import Enrol, Enrolled, Pake, PakeReply
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import enrolment_holds, fingerprint, publisher
@@ -29,8 +28,9 @@ from sandpiper.common.limits import (
     UNFINISHED_S,
     VERSION,
 )
-from sandpiper.common.paces import Paces
 from sandpiper.common.pake import Proof, Prover
+from sandpiper.common.rate_limits import Paces
+from sandpiper.common.tickets import Tickets
 
 CAPS = ["msg", "me", "data", "whisper", "replay", "sealed"]
 RELAY_CAPS = ["sealed"]

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from sandpiper.broker.issue import Issue
-from sandpiper.broker.wanted import Wanted
+from sandpiper.broker.fanout import Issue
+from sandpiper.broker.subscriptions import Wanted
 from sandpiper.common import batch
 from sandpiper.common.frame import topic
+from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.bind_addresses import joined
 from sandpiper.common.io.connections import Connections
+from sandpiper.common.io.descriptor_guard import Porter
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.drain import Drain
-from sandpiper.common.io.hosts import joined
 from sandpiper.common.io.pacer import Pacer
-from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
 from sandpiper.common.lead import CURVE_OVERHEAD, LONG, SHORT
 from sandpiper.common.limits import (

@@ -10,16 +10,16 @@ from typing import Any
 
 import zmq
 
-from sandpiper.broker.clerk import Clerk
 from sandpiper.broker.core import Broker
+from sandpiper.broker.request_handlers import Clerk
 from sandpiper.broker.session import Session
 from sandpiper.common import control
-from sandpiper.common.callers import Caller
 from sandpiper.common.errors import Code
-from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import CONTROL_HWM
+from sandpiper.common.tickets import Caller
 
 log = logging.getLogger("sandpiper.broker")
 DOMAIN = "control"

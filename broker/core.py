@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandpiper.broker.dedup import Dedup
-from sandpiper.broker.intake import Intake
+from sandpiper.broker.ingress import Intake
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
-from sandpiper.broker.press import Press
 from sandpiper.broker.relay import Relay
 from sandpiper.broker.room import Room
+from sandpiper.broker.sequencer import Press
 from sandpiper.broker.session import Seat, Session
-from sandpiper.broker.store import Store, StoreError
+from sandpiper.broker.store.store import Store, StoreError
 from sandpiper.broker.whispers import Whispers
 from sandpiper.common import batch
 from sandpiper.common.buckets import Meter

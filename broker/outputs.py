@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sandpiper.bridge.port import Guest
-from sandpiper.broker.issue import Issue
+from sandpiper.broker.fanout import Issue
 from sandpiper.broker.session import Session
 from sandpiper.common.control import Event, Reply
 from sandpiper.common.items import Item

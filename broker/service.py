@@ -19,28 +19,28 @@ from zmq.utils import z85
 from sandpiper.bridge.client import JsonLines
 from sandpiper.broker.access import same_code
 from sandpiper.broker.admission import Admission
-from sandpiper.broker.boot import boot_id
 from sandpiper.broker.bus import DOMAIN as BUS_DOMAIN
 from sandpiper.broker.bus import Pair
-from sandpiper.broker.clerk import Clerk
 from sandpiper.broker.control import DOMAIN as CONTROL_DOMAIN
 from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
-from sandpiper.broker.desk import Desk
-from sandpiper.broker.guard import Guard
+from sandpiper.broker.line_port import Desk
+from sandpiper.broker.memory_guard import Guard
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
-from sandpiper.broker.store import Store, StoreError
+from sandpiper.broker.request_handlers import Clerk
+from sandpiper.broker.store.boot_id import boot_id
+from sandpiper.broker.store.store import Store, StoreError
 from sandpiper.broker.wallclock import WallClock
 from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.arrivals import Arrivals
+from sandpiper.common.io.bind_addresses import Hosts, own
+from sandpiper.common.io.connection_events import Arrivals
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
-from sandpiper.common.io.door import FrontDoor
-from sandpiper.common.io.hosts import Hosts, own
-from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.front_door import FrontDoor
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.io.keyfile import curve_keys
-from sandpiper.common.io.reasons import reason
+from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap

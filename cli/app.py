@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sandpiper.cli import settings
+from sandpiper.cli.options import settings
 from sandpiper.cli.version import VERSION
 from sandpiper.common.errors import UsageError
 
@@ -46,12 +46,12 @@ class _Lazy(click.Group):
         entry = _COMMANDS.get(name)
         if entry is None:
             return None
-        command: click.Command = import_module(f"sandpiper.cli.{entry[0]}").command
+        command: click.Command = import_module(f"sandpiper.cli.commands.{entry[0]}").command
         for parameter in command.params:
             if parameter.envvar is None and parameter.name in _PARAMETERS:
                 parameter.envvar = f"SANDPIPER_{name}_{_PARAMETERS[parameter.name]}".upper()
         if COMPLETING in os.environ:
-            from sandpiper.cli.completion import teach
+            from sandpiper.cli.commands.completion import teach
 
             teach(command)
         return command

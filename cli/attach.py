@@ -21,19 +21,19 @@ import zmq
 from sandpiper.bridge.client import JsonLines
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.bridge.port import Guest
-from sandpiper.cli.visit import Go, Tongue
+from sandpiper.cli.chat.loop import Go, Tongue
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.io.descriptors import Descriptors, file_limit
-from sandpiper.common.io.door import FrontDoor
-from sandpiper.common.io.inner import LINES, LOCAL, socket_folder
+from sandpiper.common.io.front_door import FrontDoor
+from sandpiper.common.io.inner_endpoint import LINES, LOCAL, socket_folder
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import end, terminated
 from sandpiper.common.limits import FULL_PAUSE_S, LOCAL_DESCRIPTORS, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Ack
 from sandpiper.peer import Room
+from sandpiper.peer.attach.tool_port import Desk, Wire
 from sandpiper.peer.events import Entered, Event, Warned
-from sandpiper.peer.p2p.desk import Desk, Wire
 
 _LOOPBACK: Final = "127.0.0.1"
 _GOODBYE: Final = "the member that these doors belong to is leaving"

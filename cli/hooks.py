@@ -23,7 +23,7 @@ import click
 import msgspec
 
 from sandpiper.cli.filters import kind_of, text_of
-from sandpiper.cli.settings import HOME
+from sandpiper.cli.options.settings import HOME
 from sandpiper.cli.stdio import status
 from sandpiper.common.errors import SandpiperError, UsageError
 from sandpiper.common.limits import HOOK_END_S, HOOK_JOBS_MOST

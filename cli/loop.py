@@ -14,7 +14,7 @@ from click.exceptions import Exit
 from sandpiper.cli.terminal import put_right
 from sandpiper.cli.unread import UNREAD
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.ending import SIGNALS, before_the_end, deadline, heeding
+from sandpiper.common.io.exit_deadline import SIGNALS, before_the_end, deadline, heeding
 from sandpiper.common.limits import ENDING_S, STARVED_SAID_S
 
 Result = TypeVar("Result")

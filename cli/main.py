@@ -42,7 +42,7 @@ def script() -> None:
     """The process: `main`, and an end that waits for no thread."""
     code = main()
     if "threading" in sys.modules:  # no thread has been started without
-        from sandpiper.common.io.ending import deadline
+        from sandpiper.common.io.exit_deadline import deadline
         from sandpiper.common.limits import ENDING_S
 
         deadline.by(ENDING_S, code)
@@ -57,7 +57,7 @@ def _run(arguments: Sequence[str]) -> int:
     from sandpiper.common.errors import Code, Refusal, SandpiperError
 
     if COMPLETING in os.environ:  # a shell asks
-        from sandpiper.cli.completion import answer
+        from sandpiper.cli.commands.completion import answer
 
         answer()
     try:

@@ -14,12 +14,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from sandpiper.cli.settings import folders
+from sandpiper.cli.options.settings import folders
 from sandpiper.cli.unread import forget
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.ending import heeding
+from sandpiper.common.io.bind_addresses import EVERYWHERE, LOCALHOST, checked
+from sandpiper.common.io.exit_deadline import heeding
 from sandpiper.common.io.files import private_folder
-from sandpiper.common.io.hosts import EVERYWHERE, LOCALHOST, checked
 from sandpiper.common.limits import ENDING_SERVICE_S
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

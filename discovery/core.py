@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandpiper.common import rendezvous
-from sandpiper.common.callers import Caller, Tickets
 from sandpiper.common.control import request_number
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
@@ -25,6 +24,7 @@ from sandpiper.common.limits import (
     VERSION,
 )
 from sandpiper.common.rendezvous import BrokerAt, Event, Reply
+from sandpiper.common.tickets import Caller, Tickets
 from sandpiper.discovery.chance import Chance
 from sandpiper.discovery.guesses import Guesses, slow_down
 from sandpiper.discovery.leases import Group, Leases

@@ -17,7 +17,7 @@ from sandpiper.common.limits import (
     LOOKUPS_PER_S_AND_ADDRESS,
     LOOKUPS_PER_S_AND_NAMEPLATE,
 )
-from sandpiper.common.paces import Paces
+from sandpiper.common.rate_limits import Paces
 
 
 class Guesses:

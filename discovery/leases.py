@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandpiper.common.census import household
+from sandpiper.common.connection_limits import household
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
     DISCOVERY_LOOPBACK,

@@ -9,8 +9,8 @@ import msgspec
 
 from sandpiper.common.io.line_side import LineWriter
 from sandpiper.common.messages import Welcome
+from sandpiper.discovery.legacy_rooms import Originals
 from sandpiper.discovery.lines import Session
-from sandpiper.discovery.originals import Originals
 
 
 class JsonLines:

@@ -10,12 +10,12 @@ import msgspec
 
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.legacy import CreateRoom, LookupRoom, RegisterPeer
 from sandpiper.common.limits import LINE_BYTES, ORIGINAL_LINES_BURST, ORIGINAL_LINES_PER_S, VERSION
 from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.messages import Error, Hello, Ping, Pong, Welcome
-from sandpiper.common.original import CreateRoom, LookupRoom, RegisterPeer
 from sandpiper.common.sanitise import complaint
-from sandpiper.discovery.originals import Guest, Originals
+from sandpiper.discovery.legacy_rooms import Guest, Originals
 
 Said: TypeAlias = Hello | Ping | CreateRoom | RegisterPeer | LookupRoom
 

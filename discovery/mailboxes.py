@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sandpiper.common.buckets import Bucket, Meter
-from sandpiper.common.callers import Caller
 from sandpiper.common.limits import (
     LETTER_BYTES_PER_S,
     LETTERS_BURST_S,
@@ -16,6 +15,7 @@ from sandpiper.common.limits import (
     RENDEZVOUS_REQUESTS_BURST,
     RENDEZVOUS_REQUESTS_PER_S,
 )
+from sandpiper.common.tickets import Caller
 from sandpiper.discovery.chance import Chance
 
 

@@ -16,15 +16,14 @@ import msgspec
 from zmq.utils import z85
 
 from sandpiper.common import rendezvous
-from sandpiper.common.callers import Caller, Tickets
 from sandpiper.common.control import request_number
 from sandpiper.common.errors import Code, SandpiperError
+from sandpiper.common.io.bind_addresses import Hosts, own
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
-from sandpiper.common.io.door import FrontDoor
-from sandpiper.common.io.hosts import Hosts, own
-from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.front_door import FrontDoor
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.io.keyfile import curve_keys
-from sandpiper.common.io.reasons import reason
+from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import terminated
@@ -43,10 +42,11 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rendezvous import BrokerAt, Reply
+from sandpiper.common.tickets import Caller, Tickets
 from sandpiper.common.words import WORDS
 from sandpiper.discovery.core import Rendezvous
+from sandpiper.discovery.legacy_rooms import Originals
 from sandpiper.discovery.line_client import JsonLines
-from sandpiper.discovery.originals import Originals
 
 log = logging.getLogger("sandpiper.discovery")
 _DOMAIN = "rendezvous"

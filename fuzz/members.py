@@ -17,12 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fuzz.decoders import PIECES, attempt
-from sandpiper.common import deeds, envelope, knock, packets, rendezvous
-from sandpiper.common.envelope import DEEDS, TALK
-from sandpiper.common.sealing import seal
-from sandpiper.peer.p2p import entries
-from sandpiper.peer.p2p.peers import Way
-from tests.peer.p2p.town import Citizen, Town
+from sandpiper.common import rendezvous
+from sandpiper.common.p2p import admission, envelope, membership, packets
+from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p.sealing import seal
+from sandpiper.peer.p2p.replication import entries
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.simnet import Citizen, Town
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 
@@ -83,7 +84,8 @@ class Fuzz:
         """One input; what it was."""
         dice, bob = self.dice, self.bob
         raw = wound(dice, dice.choice(self.corpus))
-        for decoder in (envelope.parse, deeds.decode, entries.decode, knock.decode_letter, rendezvous.decode_answer):
+        letters = (admission.decode_letter, rendezvous.decode_answer)
+        for decoder in (envelope.parse, membership.decode, entries.decode, *letters):
             attempt(decoder, raw)
         bob.member.letter(dice.randbytes(16), raw, self.town.now)
         for packet in (raw, self._to_room(raw), self._to_one(bob, raw), self._signed(raw)):

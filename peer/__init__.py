@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandpiper.peer.pending import Pending
+from sandpiper.peer.receipt import Pending
 from sandpiper.peer.room import Room, connect
 
 if TYPE_CHECKING:
-    from sandpiper.peer.p2p.front import create, join
+    from sandpiper.peer.p2p.api import create, join
 
 __all__ = ["Pending", "Room", "connect", "create", "join"]
 
@@ -16,7 +16,7 @@ __all__ = ["Pending", "Room", "connect", "create", "join"]
 def __getattr__(name: str) -> Any:
     # What rooms between peers need (word lists, SPAKE2) is loaded by those who have one.
     if name in ("create", "join"):
-        from sandpiper.peer.p2p import front
+        from sandpiper.peer.p2p import api
 
-        return getattr(front, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

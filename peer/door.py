@@ -9,7 +9,7 @@ from sandpiper.common.errors import AccessDenied
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.messages import Welcome
 from sandpiper.common.target import Target
-from sandpiper.peer import doorstep
+from sandpiper.peer import hello as doorstep
 from sandpiper.peer.profile import Profile
 
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from sandpiper.common.legacy import PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
-from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
 
 __all__ = [
     "CodeChanged", "Delivered", "Entered", "Event", "Failed", "Held", "Lost", "Message", "Notice", "PathChanged",

@@ -15,10 +15,10 @@ from typing import Any
 import zmq
 
 from sandpiper.common import batch
-from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, KEPT_BYTES, PUB_HWM
-from sandpiper.peer.dealer import Dealer
+from sandpiper.peer.dealer_client import Dealer
 
 _UP = 1
 

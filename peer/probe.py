@@ -21,7 +21,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.common import messages
 from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.io.reasons import reason
+from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import terminated
 from sandpiper.common.keys import fingerprint
@@ -37,10 +37,10 @@ from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.common.target import Target
-from sandpiper.peer import doorstep
-from sandpiper.peer.doorstep import BROKER, DISCOVERY, Kind
+from sandpiper.peer import hello as doorstep
 from sandpiper.peer.events import PathChanged
-from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.hello import BROKER, DISCOVERY, Kind
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.room import Room
 

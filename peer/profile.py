@@ -17,7 +17,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.plaintext import NotText, decoded
+from sandpiper.common.text_files import NotText, decoded
 from sandpiper.common.trust import KnownBrokers, format_known, parse_known
 
 log = logging.getLogger("sandpiper.peer")

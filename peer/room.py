@@ -28,8 +28,8 @@ from sandpiper.common.target import FORM, Target, parse_broker
 from sandpiper.peer.brokered import Brokered
 from sandpiper.peer.engine import Engine, PathInfo, Verification
 from sandpiper.peer.events import Delivered, Event, Failed
-from sandpiper.peer.pending import Pending
 from sandpiper.peer.profile import Profile
+from sandpiper.peer.receipt import Pending
 from sandpiper.peer.session import Wish
 
 _POSTED_MOST = 500

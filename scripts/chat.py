@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from sandpiper.cli.settings import folders
+from sandpiper.cli.options.settings import folders
 
 HOST: Final = "127.0.0.1"
 FIRST_PORT: Final = 5000

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from sandpiper.broker import service as broker
-from sandpiper.cli import config, findings, identity, objects
 from sandpiper.cli.attach import AttachReady
-from sandpiper.common import messages, original
+from sandpiper.cli.chat import objects
+from sandpiper.cli.commands import config, identity
+from sandpiper.cli.doctor import findings
+from sandpiper.common import legacy, messages
 from sandpiper.discovery import service as discovery
 
 FILE = Path(__file__).parents[1] / "docs" / "schema" / "sandpiper.json"
@@ -24,7 +26,7 @@ PRINTED: list[type[msgspec.Struct]] = [
     messages.Joined, messages.Members, messages.Rooms, messages.Ack, messages.Error, messages.NickSet, messages.Pong,
     objects.Held, objects.Resumed,
     objects.Caution, objects.CodeNow, objects.TheCode, objects.Verified, objects.Done, objects.Paths,
-    original.RoomCreated, original.PeerJoined, original.PeerLeft,
+    legacy.RoomCreated, legacy.PeerJoined, legacy.PeerLeft,
     AttachReady, broker.Ready, discovery.Ready, findings.Report, config.Settings, identity.Identity,
 ]  # fmt: skip
 """What commands print with --json."""

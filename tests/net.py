@@ -16,13 +16,13 @@ from itertools import count
 from nacl.signing import SigningKey
 
 from sandpiper.broker.admission import Admission
-from sandpiper.broker.clerk import Clerk
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
-from sandpiper.broker.store import Store
+from sandpiper.broker.request_handlers import Clerk
+from sandpiper.broker.store.store import Store
 from sandpiper.common import control
-from sandpiper.common.callers import Caller
 from sandpiper.common.messages import DataDraft, Message, MsgDraft
+from sandpiper.common.tickets import Caller
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.events import Event, Received
 from sandpiper.peer.session import Session, State, Wish

@@ -6,10 +6,10 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
-from sandpiper.common.io.job import in_front, stop_job
+from sandpiper.common.io.process_group import in_front, stop_job
 from sandpiper.tui.commands import obey
 from sandpiper.tui.composer import Secret
-from sandpiper.tui.desk import Desk
+from sandpiper.tui.workspace import Desk
 
 _INTERRUPTED: Final = 130
 KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {

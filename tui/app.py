@@ -22,15 +22,15 @@ from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.ending import deadline, heeding
+from sandpiper.common.io.exit_deadline import deadline, heeding
 from sandpiper.common.limits import ENDING_S, QUIT_S, SCREEN_CLOSING_S
 from sandpiper.tui import keyboard
 from sandpiper.tui.actions import BINDINGS, KEYS, Actions
 from sandpiper.tui.commands import COMMANDS, obey
 from sandpiper.tui.completion import Known
+from sandpiper.tui.completion_popup import Offering
 from sandpiper.tui.composer import Composer, Secret, clean
 from sandpiper.tui.history import History
-from sandpiper.tui.offering import Offering
 from sandpiper.tui.pasting import Pasting, TooMuch, fits
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.sidebar import Sidebar
@@ -60,7 +60,7 @@ def _patience(number: int) -> float:
 def _driver() -> type[Driver] | None:
     if sys.platform == "win32":
         return None
-    from sandpiper.tui.terminal import Terminal
+    from sandpiper.tui.driver import Terminal
 
     return Terminal
 

@@ -23,8 +23,8 @@ from sandpiper.tui.themes import PALETTES
 from sandpiper.tui.wording import counted, unknown_command
 
 if TYPE_CHECKING:
-    from sandpiper.tui.desk import Desk
     from sandpiper.tui.tab import Tab
+    from sandpiper.tui.workspace import Desk
 
 _CODE: Final = re.compile(
     r"[a-z]+(?:[ -]+[a-z]+)*[ -]+\d+", re.IGNORECASE

@@ -20,8 +20,8 @@ from textual.widgets import Static, TextArea
 
 from sandpiper.common.limits import DRAFT_CHARS, TYPED_LINES
 from sandpiper.common.sanitise import printable, stand_ins
+from sandpiper.tui.input_text import Manuscript, Painted
 from sandpiper.tui.keyboard import text_of
-from sandpiper.tui.manuscript import Manuscript, Painted
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WORD: Final = re.compile(r"\s*\w+")

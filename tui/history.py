@@ -27,7 +27,7 @@ from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import open_private, private_folder, write_private
 from sandpiper.common.limits import HISTORY_AGAIN_S, HISTORY_BATCH, HISTORY_MESSAGES, HISTORY_WAL_BYTES
 from sandpiper.common.messages import Data, Me, Message, Msg
-from sandpiper.common.plaintext import NotText, decoded
+from sandpiper.common.text_files import NotText, decoded
 
 KEY: Final = "history.key"
 FILE: Final = "history.db"

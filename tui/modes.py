@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.record import Record
+from sandpiper.tui.timeline_model import Record
 
 if TYPE_CHECKING:
     from sandpiper.tui.code import Span
-    from sandpiper.tui.desk import Desk
+    from sandpiper.tui.workspace import Desk
 
 
 class Modes:

@@ -11,7 +11,7 @@ from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS, PASTE
 from sandpiper.tui.pieces import pieces
 
 if TYPE_CHECKING:
-    from sandpiper.tui.desk import Desk
+    from sandpiper.tui.workspace import Desk
 
 
 class TooMuch(Paste):

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from sandpiper.common.errors import PasswordNeeded, Refusal, Rejected, SandpiperError
+from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
 from sandpiper.common.messages import Lost, Member, Notice, Trimmed, Whisper
-from sandpiper.common.original import RoomCreated
 from sandpiper.peer.events import (
     CodeChanged,
     Delivered,
@@ -27,7 +27,7 @@ from sandpiper.peer.events import (
 from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words, steady
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
-from sandpiper.tui.record import Entry, Record
+from sandpiper.tui.timeline_model import Entry, Record
 from sandpiper.tui.wording import ASKS_FOR_IT, GOES_ON, counted, held_up
 
 _BREATH: Final = 200

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sandpiper.common.limits import SCREEN_PAINT_S, SHOWN_CHARS
-from sandpiper.tui.painter import Line, Painter
-from sandpiper.tui.record import Entry, Record
+from sandpiper.tui.renderer import Line, Painter
+from sandpiper.tui.timeline_model import Entry, Record
 
 _KEPT: Final = 200
 """Entries whose rows are remembered."""

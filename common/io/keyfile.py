@@ -7,7 +7,7 @@ from pathlib import Path
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import private_folder, write_private
 from sandpiper.common.io.sockets import CurveKeys
-from sandpiper.common.plaintext import decoded
+from sandpiper.common.text_files import decoded
 
 
 def curve_keys(path: Path) -> CurveKeys:

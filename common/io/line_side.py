@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from sandpiper.common.io.valve import Deadline, Valve
+from sandpiper.common.io.flow_control import Deadline, Valve
 from sandpiper.common.limits import BRIDGE_BACKLOG_BYTES, DOOR_WRITE_BYTES, HALF_CLOSE_S, UNFINISHED_S
 
 

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.descriptors import EXHAUSTED, Spare, dismiss
-from sandpiper.common.io.reasons import reason
+from sandpiper.common.io.os_errors import reason
 from sandpiper.common.limits import DOOR_AGAIN_S, METRICS_REQUEST_S, METRICS_REQUESTS
 
 log = logging.getLogger("sandpiper.metrics")

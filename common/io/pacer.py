@@ -15,7 +15,7 @@ from typing import Final
 
 import zmq
 
-from sandpiper.common.census import household
+from sandpiper.common.connection_limits import household
 from sandpiper.common.handshakes import Handshakes
 from sandpiper.common.io.connections import borrowed, ends_of, unread
 from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S, HANDSHAKES, HANDSHAKES_PER_S

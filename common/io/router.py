@@ -9,12 +9,12 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.callers import Caller
-from sandpiper.common.io.drain import Drain
-from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.io.sockets import CurveKeys, serving
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.limits import CONTROL_BEHIND_BYTES
+from sandpiper.common.tickets import Caller
 
 _BATCH = 100
 

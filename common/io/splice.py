@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sandpiper.common.io.inner import Inner
-from sandpiper.common.io.valve import Deadline, Valve
+from sandpiper.common.io.flow_control import Deadline, Valve
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.lead import FRAME_LEAST, Lead
 from sandpiper.common.limits import (
     DOOR_READ_BYTES,

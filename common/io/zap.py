@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.batch_reader import Drain
 
 ENDPOINT = "inproc://zeromq.zap.01"
 _PARTS = 9  # a ROUTER's route, the delimiter, and the request: version, id, domain, address, identity, mechanism, key

@@ -15,32 +15,32 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError
 from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import terminated, to_its_end
+from sandpiper.common.legacy import Peer as PeerAt
+from sandpiper.common.legacy import PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.limits import CLOSE_S, INTERFACES_S, MEMBER_DESCRIPTORS, RELAY_AFTER_S
 from sandpiper.common.messages import Draft, Member, Message, RoomInfo
-from sandpiper.common.original import Peer as PeerAt
-from sandpiper.common.original import PeerJoined, PeerLeft, RoomCreated
-from sandpiper.common.packets import Card
+from sandpiper.common.p2p import packets
+from sandpiper.common.p2p.packets import Card
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Entered, Event, Received, Warned
-from sandpiper.peer.p2p.admit import Admission
-from sandpiper.peer.p2p.entry import Statute, enter_room, found_room
-from sandpiper.peer.p2p.keyring import SessionKeys
+from sandpiper.peer.known_people import People
+from sandpiper.peer.p2p.admission.driver import Admission
+from sandpiper.peer.p2p.bootstrap import Statute, enter_room, found_room
+from sandpiper.peer.p2p.connectivity import Outlook, milliseconds
 from sandpiper.peer.p2p.member import Member as Core
-from sandpiper.peer.p2p.outlook import Outlook, milliseconds
-from sandpiper.peer.p2p.outputs import Came, Drop, NewCard, NewEpoch, Reach, Settings
-from sandpiper.peer.p2p.peers import Peer, State, Way
-from sandpiper.peer.p2p.people import People
-from sandpiper.peer.p2p.points import Points
-from sandpiper.peer.p2p.rendezvous import Rendezvous
-from sandpiper.peer.p2p.ways import Ways, WaysHeard
-from sandpiper.peer.p2p.wish import How, P2PWish
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.services import Points
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+from sandpiper.peer.p2p.state.options import How, P2PWish
+from sandpiper.peer.p2p.state.outputs import Came, Drop, NewCard, NewEpoch, Reach, Settings
+from sandpiper.peer.p2p.state.peer import Peer, State, Way
+from sandpiper.peer.p2p.transport import Ways, WaysHeard
 
 log = logging.getLogger("sandpiper.peer")
 _PATHS_S: Final = 0.5

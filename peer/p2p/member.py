@@ -11,28 +11,28 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sandpiper.common import knock, packets
 from sandpiper.common.codes import RoomCode
-from sandpiper.common.deeds import Admit, Miss
-from sandpiper.common.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.limits import BACKLOG_S, EPOCH_ASKED, EVENTS_WAITING, PAGE_LEAST
-from sandpiper.common.packets import Carded, Frontier, Shout, Signed
+from sandpiper.common.p2p import admission, packets
+from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
+from sandpiper.common.p2p.membership import Admit, Miss
+from sandpiper.common.p2p.packets import Carded, Frontier, Shout, Signed
 from sandpiper.peer.events import Event
-from sandpiper.peer.p2p.chronicle import Chronicle
-from sandpiper.peer.p2p.gossip import Gossip
-from sandpiper.peer.p2p.keyring import Keyring
-from sandpiper.peer.p2p.ledger import Ledger
-from sandpiper.peer.p2p.outputs import Command, NewEpoch, Out, Settings
-from sandpiper.peer.p2p.peers import Peer, Way
-from sandpiper.peer.p2p.presence import Presence
-from sandpiper.peer.p2p.replica import Replica
-from sandpiper.peer.p2p.reunion import Reunion
-from sandpiper.peer.p2p.rule import Rule
-from sandpiper.peer.p2p.sponsor import Knows, Missed, Sponsor
-from sandpiper.peer.p2p.talk import Talk
-from sandpiper.peer.p2p.welcome import make_welcome
-from sandpiper.peer.p2p.whispering import Whispering
+from sandpiper.peer.p2p.admission.handover import make_welcome
+from sandpiper.peer.p2p.admission.sponsor import Knows, Missed, Sponsor
+from sandpiper.peer.p2p.membership.deed_log import Chronicle
+from sandpiper.peer.p2p.membership.governance import Rule
+from sandpiper.peer.p2p.membership.reunion import Reunion
+from sandpiper.peer.p2p.presence.gossip import Gossip
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.presence.whispers import Whispering
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.message_log import Talk
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.keyring import Keyring
+from sandpiper.peer.p2p.state.outputs import Command, NewEpoch, Out, Settings
+from sandpiper.peer.p2p.state.peer import Peer, Way
 
 _UNKNOWN_EPOCH_S = 1.0
 
@@ -104,7 +104,7 @@ class Member:
         """The other sessions."""
         return self.presence.peers
 
-    def expect(self, present: set[bytes], heads: Iterable[knock.Head], now: float, backlog: int | None) -> None:
+    def expect(self, present: set[bytes], heads: Iterable[admission.Head], now: float, backlog: int | None) -> None:
         """Who is here, as the sponsor says, and the history to wait for before anything is shown."""
         stands = [Frontier(head.session, head.stream, head.head, b"") for head in heads]
         for stand in stands:
@@ -271,7 +271,7 @@ class Member:
             self.reunion.receive(body, now)
             return
         try:
-            letter = knock.decode_letter(body)
+            letter = admission.decode_letter(body)
         except Refusal:
             self.strangers += 1
             return

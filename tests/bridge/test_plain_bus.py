@@ -14,7 +14,7 @@ import zmq.asyncio
 
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.inner import LOCAL
+from sandpiper.common.io.inner_endpoint import LOCAL
 from sandpiper.common.io.sockets import context
 from sandpiper.common.limits import FRAME_BYTES
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.broker.house import House
+from tests.broker.fixture import House
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import sign_enrolment
 from sandpiper.common.limits import ACCESS_FAILURES, PAKE_PER_S_AND_ADDRESS, UNFINISHED_S
 from sandpiper.common.pake import Prover
-from tests.broker.house import BROKER_KEY, FullStore, House, identity, session_key
+from tests.broker.fixture import BROKER_KEY, FullStore, House, identity, session_key
 
 KEY = session_key("alice/")
 
@@ -87,7 +87,7 @@ def test_another_version_is_refused_by_name(closed: House) -> None:
 
 
 def test_a_full_store_keeps_nobody_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sandpiper.broker.store import StoreFull
+    from sandpiper.broker.store.store import StoreFull
 
     def refuse(*_: object) -> None:
         raise StoreFull("no space")
@@ -210,7 +210,7 @@ def test_exchanges_are_paced_by_address(closed: House) -> None:
 
 
 def test_buckets_are_bounded(closed: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.common.paces.PACES_MOST", 3)
+    monkeypatch.setattr("sandpiper.common.rate_limits.PACES_MOST", 3)
     for number in range(10):
         closed.ask(KEY, control.Pake(r=1, v=1, message=b"x"), f"192.0.2.{number}")
     assert len(closed.admission._paces) <= 3

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from sandpiper.broker import core as module
-from sandpiper.broker import intake
+from sandpiper.broker import ingress
 from sandpiper.broker.outputs import ToSession
-from sandpiper.broker.store import Batch, Block, Store, StoreFull
+from sandpiper.broker.store.store import Batch, Block, Store, StoreFull
 from sandpiper.common import control, frame
 from sandpiper.common.control import Acked, Entered, Refused, Subscribed
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, LINGER_S, NICK_GRACE_S, SILENT_S
 from sandpiper.common.messages import Ack, DataDraft, MsgDraft, NickSet, Notice
-from tests.broker.house import WALL, FullStore, House, events, identity, notices, on_bus
+from tests.broker.fixture import WALL, FullStore, House, events, identity, notices, on_bus
 
 
 def members(house: House, room: str = "lobby") -> list[str]:
@@ -341,7 +341,7 @@ def test_malformed_frames_are_dropped_and_counted(house: House) -> None:
 
 
 def test_topics_known_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "ROOMS", 3)
+    monkeypatch.setattr(ingress, "ROOMS", 3)
     monkeypatch.setattr(module, "ROOMS", 3)
     for number in range(50):
         house.broker.intake.frame(house.broker.tools, b"r%d/msg\0\x81\xa4text\xa1x" % number, house.now)

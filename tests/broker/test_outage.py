@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pytest
 
 from sandpiper.broker.outputs import Output, ToTools
-from sandpiper.broker.store import StoreFull
+from sandpiper.broker.store.store import StoreFull
 from sandpiper.common import control, frame
 from sandpiper.common.control import Turned
 from sandpiper.common.limits import STORE_CALM_S
 from sandpiper.common.messages import Error, MsgDraft, Notice
-from tests.broker.house import FullStore, House, events
+from tests.broker.fixture import FullStore, House, events
 
 PATH = "/srv/secret/place"
 

@@ -25,7 +25,7 @@ from sandpiper.common.limits import (
     SILENT_S,
     VERSION,
 )
-from tests.broker.house import BROKER_KEY, WALL, House, events, identity, session_key
+from tests.broker.fixture import BROKER_KEY, WALL, House, events, identity, session_key
 
 ROOM = SigningKey(hashlib.sha256(b"epoch 1").digest())
 TAG = relay_tag(bytes(ROOM.verify_key))

@@ -6,7 +6,7 @@ import pytest
 
 from sandpiper.common.control import SendWhisper
 from sandpiper.common.limits import LINGER_S, NICK_GRACE_S, SILENT_S, TICK_REST_S, WHISPER_S
-from tests.broker.house import House
+from tests.broker.fixture import House
 
 
 def test_nobody_is_nothing_to_wait_for(house: House) -> None:

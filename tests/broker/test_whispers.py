@@ -8,7 +8,7 @@ from sandpiper.common.control import Done, Received, Refused, SendWhisper, Whisp
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import BODY_BYTES, ID_CHARS, WHISPER_S
 from sandpiper.common.messages import Ack, Error, Whisper
-from tests.broker.house import House, events
+from tests.broker.fixture import House, events
 
 
 def whisper(to: str, text: str = "psst", name: str = "w1", r: int = 7, room: str = "lobby") -> SendWhisper:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.cli import settings
+from sandpiper.cli.options import settings
 
 
 @pytest.fixture(autouse=True)

@@ -13,23 +13,23 @@ import click
 import pytest
 
 from sandpiper.cli.attach import Tee
-from sandpiper.cli.dial import Dialer
-from sandpiper.cli.ignoring import Ignored
-from sandpiper.cli.json_lines import JsonLines
-from sandpiper.cli.network import Network, join_line, network_options
-from sandpiper.cli.options import Caller
-from sandpiper.cli.render import Renderer
-from sandpiper.cli.text import Share, Text
-from sandpiper.cli.visit import Go, Visit
+from sandpiper.cli.chat.dial import Dialer
+from sandpiper.cli.chat.ignoring import Ignored
+from sandpiper.cli.chat.json_lines import JsonLines
+from sandpiper.cli.chat.loop import Go, Visit
+from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.text import Share, Text
+from sandpiper.cli.options.common import Caller
+from sandpiper.cli.options.network import Network, join_line, network_options
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import PasswordNeeded, UsageError
+from sandpiper.common.legacy import Peer, PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.messages import Member, Whisper
-from sandpiper.common.original import Peer, PeerJoined, PeerLeft, RoomCreated
 from sandpiper.peer import create
 from sandpiper.peer.events import CodeChanged, Event, Received, Warned
+from tests.cli.chat.test_json_lines import Written
+from tests.cli.chat.test_text import Shown, visit
 from tests.cli.scripted import OWN, ScriptedRoom, Typed, msg
-from tests.cli.test_json_lines import Written
-from tests.cli.test_text import Shown, visit
 
 CODE = "pine-ocean-42"
 
@@ -324,7 +324,7 @@ def test_what_goes_wrong_in_printing_is_not_kept_quiet() -> None:
 
 
 def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.cli.text.columns", lambda: 10)
+    monkeypatch.setattr("sandpiper.cli.chat.text.columns", lambda: 10)
     share = Share(lambda code, password: f"join {code}", lambda code, password: f"sandpiper://join#{code}", qr=True)
     view = Shown()
 
@@ -367,8 +367,8 @@ def test_a_terminal_is_asked_for_the_password_that_is_needed(
         yield ScriptedRoom(code=CODE)
 
     monkeypatch.setattr("sandpiper.peer.join", join)
-    monkeypatch.setattr("sandpiper.cli.dial.terminal", lambda: True)
-    monkeypatch.setattr("sandpiper.cli.dial.ask_password", lambda prompt: "open sesame")
+    monkeypatch.setattr("sandpiper.cli.chat.dial.terminal", lambda: True)
+    monkeypatch.setattr("sandpiper.cli.chat.dial.ask_password", lambda prompt: "open sesame")
 
     async def run() -> None:
         dialer = Dialer(Caller("anna", None, tmp_path), asks=asks)

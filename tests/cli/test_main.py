@@ -28,7 +28,7 @@ HEAVY = (
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sandpiper.cli import settings
+    from sandpiper.cli.options import settings
 
     monkeypatch.setenv("SANDPIPER_HOME", str(tmp_path))
     settings.folders.cache_clear()
@@ -149,7 +149,7 @@ def test_a_fault_of_our_own_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys:
     def fault(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("sandpiper.cli.config._file", fault)
+    monkeypatch.setattr("sandpiper.cli.commands.config._file", fault)
     assert main(["config", "path"]) == 1
     assert capsys.readouterr().err.startswith("sandpiper: a fault of its own: ZeroDivisionError: by zero; ")
     monkeypatch.setenv("SANDPIPER_DEBUG", "1")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from sandpiper.cli.options.settings import folders
 from sandpiper.cli.services import data_folder, reached_at
-from sandpiper.cli.settings import folders
 from sandpiper.common.target import is_loopback
 
 

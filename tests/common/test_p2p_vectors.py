@@ -14,13 +14,14 @@ import msgpack  # type: ignore[import-untyped]
 from nacl import bindings
 from nacl.signing import SigningKey, VerifyKey
 
-from sandpiper.common import batch, codes, deeds, envelope, knock, packets
-from sandpiper.common.deeds import AnyDeed, Keys, bond_text, vouch_text
-from sandpiper.common.envelope import DEEDS, NO_HASH, TALK
+from sandpiper.common import batch, codes
 from sandpiper.common.messages import DataDraft, MeDraft, MsgDraft
-from sandpiper.common.packets import Card, Carded, Echo, Frontier, Signed
-from sandpiper.common.sealing import Epoch, box_pair, derive, digest, pair_key, short, topic
-from sandpiper.peer.p2p import entries
+from sandpiper.common.p2p import admission, envelope, membership, packets
+from sandpiper.common.p2p.envelope import DEEDS, NO_HASH, TALK
+from sandpiper.common.p2p.membership import AnyDeed, Keys, bond_text, vouch_text
+from sandpiper.common.p2p.packets import Card, Carded, Echo, Frontier, Signed
+from sandpiper.common.p2p.sealing import Epoch, box_pair, derive, digest, pair_key, short, topic
+from sandpiper.peer.p2p.replication import entries
 
 PATH = Path(__file__).parent.parent / "vectors" / "p2p.json"
 IDENTITY, SIGNING = SigningKey(b"I" * 32), SigningKey(b"S" * 32)
@@ -55,32 +56,34 @@ def sign(stream: int, first: int, count: int, prev: bytes, body: bytes) -> envel
 
 
 def all_deeds() -> list[AnyDeed]:
-    gone = deeds.Gone(bytes(OTHER.verify_key), 12, 3)
+    gone = membership.Gone(bytes(OTHER.verify_key), 12, 3)
     return [
-        deeds.Found(keys(), EPOCH.id, 64, 2, False, "epoch"),
-        deeds.Admit(keys()),
-        deeds.Miss(1),
-        deeds.Rotate(2),
-        deeds.Own(bytes(OTHER.verify_key)),
-        deeds.Rekey(EPOCH.id, b"newepoch", [bytes(OTHER.verify_key)], [gone], b"h" * 32, {short(SESSION): b"copy"}, 3),
-        deeds.Cheat(b"one", b"other"),
+        membership.Found(keys(), EPOCH.id, 64, 2, False, "epoch"),
+        membership.Admit(keys()),
+        membership.Miss(1),
+        membership.Rotate(2),
+        membership.Own(bytes(OTHER.verify_key)),
+        membership.Rekey(
+            EPOCH.id, b"newepoch", [bytes(OTHER.verify_key)], [gone], b"h" * 32, {short(SESSION): b"copy"}, 3
+        ),
+        membership.Cheat(b"one", b"other"),
     ]
 
 
 def all_letters() -> list[Any]:
-    head = knock.Head(SESSION, TALK, 1, 9)
+    head = admission.Head(SESSION, TALK, 1, 9)
     return [
-        knock.Knock(b"A" * 16, 1, b"k" * 32),
-        knock.Answer(b"A" * 16, 1, b"s" * 32, 1, ROOM),
-        knock.Busy(b"A" * 16, 250),
-        knock.Half(b"A" * 16, b"m" * 33),
-        knock.Proof(b"A" * 16, b"c" * 32, b"sealed"),
-        knock.Denied(b"A" * 16, "wrong code"),
-        knock.Handover(b"A" * 16, b"c" * 32, b"sealed"),
-        knock.Rest(b"A" * 16, b"sealed"),
-        knock.Application(keys(), signed(Carded(0, card()))),
-        knock.Welcome(ROOM, EPOCH.key, [b"envelope"], [], [head], [SESSION], SESSION, 42, 1),
-        knock.More(0, [b"envelope"], [head]),
+        admission.Knock(b"A" * 16, 1, b"k" * 32),
+        admission.Answer(b"A" * 16, 1, b"s" * 32, 1, ROOM),
+        admission.Busy(b"A" * 16, 250),
+        admission.Half(b"A" * 16, b"m" * 33),
+        admission.Proof(b"A" * 16, b"c" * 32, b"sealed"),
+        admission.Denied(b"A" * 16, "wrong code"),
+        admission.Handover(b"A" * 16, b"c" * 32, b"sealed"),
+        admission.Rest(b"A" * 16, b"sealed"),
+        admission.Application(keys(), signed(Carded(0, card()))),
+        admission.Welcome(ROOM, EPOCH.key, [b"envelope"], [], [head], [SESSION], SESSION, 42, 1),
+        admission.More(0, [b"envelope"], [head]),
     ]
 
 
@@ -115,7 +118,7 @@ def make() -> dict[str, Any]:
     tool = entries.encode(MsgDraft(text="21.4 C", id="x1"), "alice/thermo", 1735812345, tool=True)
     first = sign(TALK, 1, 3, NO_HASH, batch.pack(bodies))
     second = sign(TALK, 4, 1, first.hash, batch.pack([tool]))
-    third = sign(DEEDS, 1, 7, NO_HASH, deeds.encode_all(all_deeds()))
+    third = sign(DEEDS, 1, 7, NO_HASH, membership.encode_all(all_deeds()))
     other = bytes(OTHER.verify_key)
     shared = pair_key(BOX_SECRET, OTHER_BOX, SESSION, other)
     return {
@@ -133,8 +136,8 @@ def make() -> dict[str, Any]:
             "words of generation 2": list(codes.derive_words(derive(EPOCH.key, "words"), 2, 2)),
         },
         "envelopes": [each.raw.hex() for each in (first, second, third)],
-        "deeds": [deeds.encode_all([deed]).hex() for deed in all_deeds()],
-        "letters": [knock.encode(letter).hex() for letter in all_letters()],
+        "deeds": [membership.encode_all([deed]).hex() for deed in all_deeds()],
+        "letters": [admission.encode(letter).hex() for letter in all_letters()],
         "to the room": [packets.to_room(EPOCH, NONCE, said).hex() for said in all_said()],
         "to one": [packets.to_one(shared, short(SESSION), other, NONCE, said).hex() for said in all_pairs()],
         "card on a lease": packets.seal_card(EPOCH, NONCE, signed(Carded(6, card()))).hex(),
@@ -190,7 +193,7 @@ def test_packets_are_opened_by_the_description_alone() -> None:
 
 def test_every_kind_has_a_vector() -> None:
     assert {type(deed) for deed in all_deeds()} == set(get_args(AnyDeed))
-    assert set(get_args(knock.AnyLetter)) <= {type(letter) for letter in all_letters()}
+    assert set(get_args(admission.AnyLetter)) <= {type(letter) for letter in all_letters()}
     assert {type(said) for said in all_pairs()} == set(get_args(packets.AnyPair))
     owns = {type(packets.decode_own(said.body)) for said in all_said() if isinstance(said, Signed)}
     assert owns == set(get_args(packets.AnyOwn))

@@ -10,7 +10,7 @@ from sandpiper.common.limits import BODY_BYTES, TEXT_BYTES
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import MeDraft, MsgDraft
 from sandpiper.common.pieces import CONTINUED, Piece, PieceReader, check_text
-from sandpiper.peer.p2p import entries
+from sandpiper.peer.p2p.replication import entries
 
 
 def read(reader: PieceReader, *chunks: bytes) -> list[Piece | TooLong]:

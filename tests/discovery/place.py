@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from nacl.signing import SigningKey
 
 from sandpiper.common import rendezvous
-from sandpiper.common.callers import Caller, Tickets
 from sandpiper.common.limits import VERSION
 from sandpiper.common.rendezvous import BrokerAt, Event, sign_lease
+from sandpiper.common.tickets import Caller, Tickets
 from sandpiper.discovery.core import Rendezvous
 
 KEY = b"D" * 32

@@ -12,7 +12,7 @@ import pytest
 
 from sandpiper.common import rendezvous
 from sandpiper.discovery.embed import embed
-from sandpiper.peer.p2p.wish import Embed
+from sandpiper.peer.p2p.state.options import Embed
 
 DEADLINE_S = 10.0
 HERE = "127.0.0.1"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sandpiper.common.limits import LINE_BYTES, ORIGINAL_LINES_BURST, VERSION
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rendezvous import SERVER
+from sandpiper.discovery.legacy_rooms import Originals
 from sandpiper.discovery.lines import Session
-from sandpiper.discovery.originals import Originals
 
 WORDS = ["pine", "ocean", "bright", "river"]
 TS = 1_700_000_000

@@ -10,7 +10,7 @@ import pytest
 from sandpiper.common.errors import UsageError
 from sandpiper.discovery.embed import Embedded, embed
 from sandpiper.peer import connect, create, join
-from sandpiper.peer.p2p.wish import P2PWish
+from sandpiper.peer.p2p.state.options import P2PWish
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.room import Room
 

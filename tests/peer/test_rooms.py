@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from nacl.signing import SigningKey
 
-from sandpiper.broker.store import Store
+from sandpiper.broker.store.store import Store
 from sandpiper.common import batch, control
 from sandpiper.common.messages import Lost, Notice, Trimmed
 from sandpiper.peer.events import Delivered, Failed

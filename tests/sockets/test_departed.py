@@ -14,11 +14,13 @@ import pytest
 
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.peer import Room, create
-from sandpiper.peer.p2p import peers, presence, route
 from sandpiper.peer.p2p.engine import P2PEngine
-from sandpiper.peer.p2p.line import Address, Line, dial
-from sandpiper.peer.p2p.mesh import Candidate
-from sandpiper.peer.p2p.peers import State
+from sandpiper.peer.p2p.mesh import dialer
+from sandpiper.peer.p2p.mesh.connection import Address, Line, dial
+from sandpiper.peer.p2p.mesh.mesh import Candidate
+from sandpiper.peer.p2p.presence import presence
+from sandpiper.peer.p2p.state import peer as peers
+from sandpiper.peer.p2p.state.peer import State
 from sandpiper.peer.profile import Profile
 from tests.peer.p2p.nodes import Node
 from tests.sockets.members import Cast, MemberProcess
@@ -45,7 +47,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[Address]:
         found.append(address)
         return await dial(loop, address, make, made)
 
-    monkeypatch.setattr(route, "dial", counted)
+    monkeypatch.setattr(dialer, "dial", counted)
     return found
 
 
@@ -55,7 +57,7 @@ def engine_of(room: Room) -> P2PEngine:
     return engine
 
 
-def routes(room: Room) -> list[route.Route]:
+def routes(room: Room) -> list[dialer.Route]:
     return [peer.hears for peer in engine_of(room)._ways._mesh._peers.values()]
 
 

@@ -20,17 +20,17 @@ import pytest
 import zmq
 
 from sandpiper.bridge.plain_bus import PlainBus
-from sandpiper.broker import guard, service
+from sandpiper.broker import memory_guard, service
 from sandpiper.broker.service import Config, Service
 from sandpiper.cli import attach
 from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io import descriptors, inner
+from sandpiper.common.io import descriptors, inner_endpoint
 from sandpiper.common.io.connections import borrowed, ends_of, peer_of, port_of, shut, traffic
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.io.metrics import MetricsServer
+from sandpiper.common.io.monitor import Watch
 from sandpiper.common.io.sockets import context
-from sandpiper.common.io.watch import Watch
 from sandpiper.common.limits import METRICS_REQUESTS
 from tests.peer.p2p.nodes import Node
 from tests.sockets.attack import until
@@ -138,8 +138,8 @@ async def serving(data: Path) -> AsyncIterator[Service]:
 def test_a_broker_that_has_grown_looks_around_without_leaving_descriptors_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "GUARD_MARGIN_BYTES", -(1 << 40))  # as if many quiet clients had made it grow
-    monkeypatch.setattr(guard, "GUARD_STEP_BYTES", -(1 << 40))
+    monkeypatch.setattr(memory_guard, "GUARD_MARGIN_BYTES", -(1 << 40))  # as if many quiet clients had made it grow
+    monkeypatch.setattr(memory_guard, "GUARD_STEP_BYTES", -(1 << 40))
     monkeypatch.setattr(service, "GUARD_S", 3600.0)  # it is asked by the test alone
 
     async def run() -> None:
@@ -336,14 +336,14 @@ def test_too_few_to_begin_with_is_said_in_one_line(tmp_path: Path, words: tuple[
 
 
 def test_with_few_the_inner_door_is_none_at_which_libzmq_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inner, "file_limit", lambda: 1024)
+    monkeypatch.setattr(inner_endpoint, "file_limit", lambda: 1024)
     made = Inner()
     assert made.endpoint.startswith("tcp://127.0.0.1:")
     made.close()
 
 
 def test_the_inner_door_takes_nobody_in_once_descriptors_are_to_be_spared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inner, "file_limit", lambda: 4096)
+    monkeypatch.setattr(inner_endpoint, "file_limit", lambda: 4096)
 
     async def run() -> None:
         made = Inner()
@@ -354,7 +354,7 @@ def test_the_inner_door_takes_nobody_in_once_descriptors_are_to_be_spared(monkey
         finally:
             made.close()
 
-    if inner.LOCAL:
+    if inner_endpoint.LOCAL:
         asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
 
 

@@ -28,7 +28,7 @@ from sandpiper.common.io.sockets import CurveKeys, calling, context
 from sandpiper.common.limits import CARD_BYTES, LETTER_BYTES, VERSION
 from sandpiper.common.rendezvous import BrokerAt, PeerCard, sign_lease
 from sandpiper.discovery.service import Config, Service
-from sandpiper.peer.p2p.rendezvous import Rendezvous
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
 from sandpiper.peer.profile import Profile
 from tests.sockets.attack import CURVE_GREETING, MIB, RawCurve, Wire, modest, until
 from tests.sockets.running import DEADLINE_S, Lines, RunningDiscovery, running

@@ -20,14 +20,14 @@ import zmq
 import zmq.asyncio
 
 from sandpiper.bridge.client import JsonLines
-from sandpiper.common import census
-from sandpiper.common.io import door as door_module
-from sandpiper.common.io import inner as inner_module
+from sandpiper.common import connection_limits
+from sandpiper.common.io import front_door as door_module
+from sandpiper.common.io import inner_endpoint as inner_module
 from sandpiper.common.io import line_side, splice
+from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.door import FrontDoor
-from sandpiper.common.io.drain import Drain
-from sandpiper.common.io.inner import Inner
+from sandpiper.common.io.front_door import FrontDoor
+from sandpiper.common.io.inner_endpoint import Inner
 from sandpiper.common.io.sockets import CurveKeys, calling, context, serving
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.io.zap import Zap
@@ -516,7 +516,7 @@ def test_a_replay_is_paced_by_its_reader() -> None:
 
 def test_a_zeromq_client_that_is_refused_tries_again_and_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """A word to it would be the end: libzmq takes it for a broken greeting, and never comes back."""
-    monkeypatch.setattr(census, "DOOR_UNFINISHED_LOOPBACK", 1)
+    monkeypatch.setattr(connection_limits, "DOOR_UNFINISHED_LOOPBACK", 1)
     monkeypatch.setattr(door_module, "DOOR_LEAVE_S", 0.01)
 
     async def test(house: House) -> None:
@@ -534,7 +534,7 @@ def test_a_zeromq_client_that_is_refused_tries_again_and_comes_in(monkeypatch: p
 
 
 def test_more_refused_than_can_be_kept_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(census, "DOOR_UNFINISHED_LOOPBACK", 1)
+    monkeypatch.setattr(connection_limits, "DOOR_UNFINISHED_LOOPBACK", 1)
     monkeypatch.setattr(door_module, "DOOR_REFUSED", 1)
     monkeypatch.setattr(door_module, "SNIFF_S", 3600.0)
 
@@ -555,8 +555,8 @@ def test_more_refused_than_can_be_kept_are_cut_off(monkeypatch: pytest.MonkeyPat
 
 
 def test_limits_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(census, "DOOR_UNFINISHED_LOOPBACK", 2)
-    monkeypatch.setattr(census, "DOOR_CONNECTIONS", 4)
+    monkeypatch.setattr(connection_limits, "DOOR_UNFINISHED_LOOPBACK", 2)
+    monkeypatch.setattr(connection_limits, "DOOR_CONNECTIONS", 4)
 
     async def test(house: House) -> None:
         for _ in range(2):

@@ -39,7 +39,7 @@ END = """
 import asyncio, sys, zmq
 from zmq.utils import z85
 from sandpiper.common.io import sockets
-from sandpiper.common.io.drain import Drain
+from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.zap import Zap
 
 way, kind, port, key = sys.argv[1], getattr(zmq, sys.argv[2]), int(sys.argv[3]), bytes.fromhex(sys.argv[4])

@@ -14,16 +14,16 @@ import zmq
 
 from sandpiper.broker.service import Config as BrokerConfig
 from sandpiper.broker.service import Service as Broker
-from sandpiper.common.io.arrivals import Arrivals
+from sandpiper.common.io.connection_events import Arrivals
+from sandpiper.common.io.descriptor_guard import Porter
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.metrics import MetricsServer
-from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.discovery.service import Config as DiscoveryConfig
 from sandpiper.discovery.service import Service as Discovery
 from sandpiper.peer import Room, create
 from sandpiper.peer.p2p.engine import P2PEngine
-from sandpiper.peer.p2p.mesh import Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.mesh import Mesh, MeshHeard
 from sandpiper.peer.profile import Profile
 from tests.sockets.hasty import hasty_loop, wakes
 

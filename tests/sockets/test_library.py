@@ -14,7 +14,7 @@ DEADLINE_S = 40
 
 OPENS = """
 import asyncio, sys
-from sandpiper.common.original import PeerLeft
+from sandpiper.common.legacy import PeerLeft
 from sandpiper.peer import create, join
 from sandpiper.peer.events import Received
 from sandpiper.peer.profile import Profile

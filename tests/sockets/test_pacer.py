@@ -13,11 +13,11 @@ import pytest
 import zmq
 
 from sandpiper.common.io import pacer as pacer_module
+from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.connections import unread
+from sandpiper.common.io.descriptor_guard import Porter
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.drain import Drain
 from sandpiper.common.io.pacer import Pacer
-from sandpiper.common.io.porter import Porter
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, context, serving
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S

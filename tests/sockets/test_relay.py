@@ -20,7 +20,7 @@ from sandpiper.common.io.sockets import context
 from sandpiper.common.keys import relay_tag, sign_attachment
 from sandpiper.common.limits import RELAY_BEHIND_BYTES, SEALED_BYTES
 from sandpiper.common.target import parse_host
-from sandpiper.peer.p2p.relay import RelayLink
+from sandpiper.peer.p2p.relay.client import RelayLink
 from sandpiper.peer.profile import Profile
 from tests.sockets.attack import MIB, Caller, Tool, stopped, texts
 from tests.sockets.running import DEADLINE_S, RunningBroker, running

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.errors import Refusal
+from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.messages import Notice
-from sandpiper.common.original import RoomCreated
 from sandpiper.peer.events import Warned
 from sandpiper.tui.commands import COMMANDS, find
 from sandpiper.tui.port import RoomRequest

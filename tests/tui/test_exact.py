@@ -8,7 +8,7 @@ from textual.events import Key, Paste
 
 from sandpiper.common.sanitise import stand_ins
 from sandpiper.tui import keyboard
-from sandpiper.tui.manuscript import Manuscript
+from sandpiper.tui.input_text import Manuscript
 from tests.tui.stage import Stage, play
 
 EMOJI = (

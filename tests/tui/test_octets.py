@@ -7,7 +7,7 @@ from random import Random
 
 from rich.color import ColorSystem
 
-from sandpiper.tui.picture import Part, Picture
+from sandpiper.tui.framebuffer import Part, Picture
 from tests.tui.fake import FakeRoom
 from tests.tui.stage import Stage, play
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandpiper.peer.events import Received
-from sandpiper.tui.record import Record
+from sandpiper.tui.timeline_model import Record
 from tests.tui.fake import FakeRoom
 from tests.tui.stage import Stage, play
 

@@ -8,7 +8,7 @@ import pytest
 from textual.events import Paste
 
 from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS
-from sandpiper.tui.intake import Intake, Pasted
+from sandpiper.tui.input_parser import Intake, Pasted
 from sandpiper.tui.pasting import TooMuch
 from sandpiper.tui.pieces import pieces
 from tests.tui.stage import Stage, play

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.peer.p2p.doors import Doors
-from sandpiper.peer.p2p.mesh import Candidate, Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.ports import Doors
 
 DEADLINE_S = 20.0
 LOCAL = ("127.0.0.1", "::1")

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.peer.p2p.mesh import Candidate, Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshHeard
 
 TOPIC = b"the whole room's"
 

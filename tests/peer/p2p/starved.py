@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from sandpiper.common import packets
 from sandpiper.common.codes import RoomCode
 from sandpiper.common.limits import BATCH_HWM, LEASE_S, RENEW_S
+from sandpiper.common.p2p import packets
 from sandpiper.peer.events import CodeChanged
-from sandpiper.peer.p2p.entry import enter_room
-from sandpiper.peer.p2p.joiner import Joiner
-from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.outputs import NewCard, NewEpoch, Settings
-from sandpiper.peer.p2p.peers import Way
-from tests.peer.p2p.town import CODE, Citizen, Town, Weather
+from sandpiper.peer.p2p.admission.joiner import Joiner
+from sandpiper.peer.p2p.bootstrap import enter_room
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+from sandpiper.peer.p2p.state.outputs import NewCard, NewEpoch, Settings
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.simnet import CODE, Citizen, Town, Weather
 
 LOST_INBOX = BATCH_HWM
 """Packets that wait for a frozen host; what is over it is lost, as at a queue's high-water mark."""
@@ -247,8 +247,8 @@ class StarvedTown(Town):
         self._go_on(host)
 
     def _apply(self, keys: SessionKeys, nick: str, room: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        from sandpiper.common.knock import Application
-        from sandpiper.common.packets import Card, Carded, Signed
+        from sandpiper.common.p2p.admission import Application
+        from sandpiper.common.p2p.packets import Card, Carded, Signed
 
         card = Card(keys.session, 0, nick, hosts=["192.0.2.1"], pub=1, sub=2)
         body = packets.encode(Carded(0, card))

@@ -8,7 +8,7 @@ import pytest
 
 from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.messages import Lost
-from tests.peer.p2p.town import Citizen, Town, Weather
+from tests.peer.p2p.simnet import Citizen, Town, Weather
 
 STEPS = 60
 

@@ -13,9 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandpiper.common import batch, packets
-from sandpiper.common.deeds import Admit
-from sandpiper.common.envelope import NO_HASH, TALK, sign
+from sandpiper.common import batch
 from sandpiper.common.limits import (
     CARDS_AWAY,
     EXPECTED_S,
@@ -26,12 +24,15 @@ from sandpiper.common.limits import (
     STANDS_S,
 )
 from sandpiper.common.messages import MsgDraft, Notice
-from sandpiper.common.packets import Beacon, Bye, Card, Carded, Frontier, Shout
-from sandpiper.peer.p2p import entries
-from sandpiper.peer.p2p.keyring import Keyring
-from sandpiper.peer.p2p.outputs import Reach
-from sandpiper.peer.p2p.peers import State, Way
-from tests.peer.p2p.town import WALL, Citizen, Town
+from sandpiper.common.p2p import packets
+from sandpiper.common.p2p.envelope import NO_HASH, TALK, sign
+from sandpiper.common.p2p.membership import Admit
+from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded, Frontier, Shout
+from sandpiper.peer.p2p.replication import entries
+from sandpiper.peer.p2p.state.keyring import Keyring
+from sandpiper.peer.p2p.state.outputs import Reach
+from sandpiper.peer.p2p.state.peer import State, Way
+from tests.peer.p2p.simnet import WALL, Citizen, Town
 
 GUESTS = 1000
 WINDOW_S = 8.0

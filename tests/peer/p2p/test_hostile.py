@@ -7,21 +7,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from sandpiper.common import batch, deeds, envelope, knock, packets
-from sandpiper.common.deeds import Admit, Rekey, Rotate
-from sandpiper.common.envelope import DEEDS, TALK, Envelope
+from sandpiper.common import batch
 from sandpiper.common.errors import AccessDenied, Refusal, SandpiperError
 from sandpiper.common.limits import HELD_BYTES
 from sandpiper.common.messages import MsgDraft, Notice
-from sandpiper.common.packets import Bye, Carded, Frontier, Have, Shout, Signed
-from sandpiper.peer.p2p import entries
-from sandpiper.peer.p2p.attempt import Attempt, shared_secret
-from sandpiper.peer.p2p.entry import enter_room
-from sandpiper.peer.p2p.joiner import Box, Joiner
-from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.outputs import Settings
-from sandpiper.peer.p2p.peers import Way
-from tests.peer.p2p.town import CODE, Citizen, Town
+from sandpiper.common.p2p import admission, envelope, membership, packets
+from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
+from sandpiper.common.p2p.membership import Admit, Rekey, Rotate
+from sandpiper.common.p2p.packets import Bye, Carded, Frontier, Have, Shout, Signed
+from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
+from sandpiper.peer.p2p.admission.joiner import Box, Joiner
+from sandpiper.peer.p2p.bootstrap import enter_room
+from sandpiper.peer.p2p.replication import entries
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+from sandpiper.peer.p2p.state.outputs import Settings
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.simnet import CODE, Citizen, Town
 
 
 def three() -> tuple[Town, Citizen, Citizen, Citizen]:
@@ -129,7 +130,7 @@ def test_nobody_is_framed_by_a_proof_that_is_none() -> None:
     assert true is not None
     false = forged(town, mallory, alice, "two")
     for pair in ((true.raw, false.raw), (true.raw, true.raw), (b"", b"rubbish")):
-        mallory.member.chronicle.write(deeds.Cheat(*pair))
+        mallory.member.chronicle.write(membership.Cheat(*pair))
         town.collect(mallory)
     town.settle(3)
     assert "cheat" not in bob.warned
@@ -208,7 +209,9 @@ def test_deeds_that_one_may_not_do_have_no_effect() -> None:
     town, alice, bob, mallory = three()
     ledger = bob.member.ledger
     before, epoch = ledger.state.generation, ledger.state.epoch
-    mallory.member.chronicle.write(deeds.Own(mallory.member.keyring.keys.vouched(alice.member.keyring.room).identity))
+    mallory.member.chronicle.write(
+        membership.Own(mallory.member.keyring.keys.vouched(alice.member.keyring.room).identity)
+    )
     mallory.member.chronicle.write(
         Rekey(epoch, b"00000000", [alice.member.ledger.founding.keys.identity], [], b"", {}, 1 << 60)
     )
@@ -277,27 +280,28 @@ def test_a_service_in_the_middle_has_one_guess_and_is_noticed() -> None:
     town.found("alice")
     joiner, _ = town.joiner("bob")
     (box, body), *_ = _posted(town, joiner)
-    first = knock.decode_letter(body)
-    assert isinstance(first, knock.Knock)
+    first = admission.decode_letter(body)
+    assert isinstance(first, admission.Knock)
     mine = town.random.randbytes(32)
     room = town.random.randbytes(16)
-    joiner.letter(box, knock.encode(knock.Answer(first.attempt, 1, mine, 1, room)), town.now)
+    joiner.letter(box, admission.encode(admission.Answer(first.attempt, 1, mine, 1, room)), town.now)
     (_, half_body), *_ = _posted(town, joiner)
-    half = knock.decode_letter(half_body)
-    assert isinstance(half, knock.Half)
+    half = admission.decode_letter(half_body)
+    assert isinstance(half, admission.Half)
     attempt = Attempt(
         joiner=False, secret=shared_secret("pine-river", None), nameplate=CODE.nameplate, generation=1, room=room,
         attempt=first.attempt, joiner_key=first.key, sponsor_key=mine, entropy=town.random.randbytes,
     )  # fmt: skip
     attempt.finish(half.message)
-    joiner.letter(box, knock.encode(knock.Half(first.attempt, attempt.message)), town.now)
+    joiner.letter(box, admission.encode(admission.Half(first.attempt, attempt.message)), town.now)
     (_, proof_body), *_ = _posted(town, joiner)
-    proof = knock.decode_letter(proof_body)
-    assert isinstance(proof, knock.Proof)
+    proof = admission.decode_letter(proof_body)
+    assert isinstance(proof, admission.Proof)
     assert not attempt.proves(proof.confirm)
     with pytest.raises(Refusal):
         attempt.unseal(proof.sealed)
-    joiner.letter(box, knock.encode(knock.Handover(first.attempt, attempt.confirmation, proof.sealed)), town.now)
+    handover = admission.Handover(first.attempt, attempt.confirmation, proof.sealed)
+    joiner.letter(box, admission.encode(handover), town.now)
     assert isinstance(joiner.error, AccessDenied)
     assert "in between" in str(joiner.error)
 
@@ -336,7 +340,7 @@ def test_replayed_and_truncated_letters_get_nobody_in() -> None:
 def test_a_joiner_that_dies_half_way_costs_a_guess_and_holds_nobody_up_for_long() -> None:
     town = Town()
     alice = town.found("alice")
-    town.tamper = lambda mailbox, body: None if isinstance(knock.decode_letter(body), knock.Proof) else body
+    town.tamper = lambda mailbox, body: None if isinstance(admission.decode_letter(body), admission.Proof) else body
     joiner, _ = town.joiner("bob")
     town.attempt(joiner, 1)
     town.tamper = lambda mailbox, body: body
@@ -402,7 +406,7 @@ def test_deeds_log_of_a_member_stays_bounded() -> None:
     town, _alice, bob, mallory = three()
     log = bob.member.replica.log(mallory.keys.session, DEEDS)
     room = mallory.member.keyring.room
-    body = deeds.encode_all([Rotate(1)] * 500)
+    body = membership.encode_all([Rotate(1)] * 500)
     first, prev = log.head + 1, log.hash
     for _ in range(60):
         made = envelope.sign(

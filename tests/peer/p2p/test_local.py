@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from sandpiper.common.packets import Card
-from sandpiper.peer.p2p.mesh import Candidate
-from sandpiper.peer.p2p.peers import State
-from sandpiper.peer.p2p.relays import Relays
-from sandpiper.peer.p2p.ways import Ways
+from sandpiper.common.p2p.packets import Card
+from sandpiper.peer.p2p.mesh.mesh import Candidate
+from sandpiper.peer.p2p.relay.pool import Relays
+from sandpiper.peer.p2p.state.peer import State
+from sandpiper.peer.p2p.transport import Ways
 
 NOBODY: Any = None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.common.envelope import DEEDS, TALK
 from sandpiper.common.limits import GONE_S, KEY_WAIT_S, LOST_AFTER_S, LOST_ALONE_S, LOST_ORPHAN_S
 from sandpiper.common.messages import Lost
-from sandpiper.common.packets import Frontier, Page
-from sandpiper.peer.p2p.peers import Way
-from tests.peer.p2p.town import Citizen, Town, Weather
+from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p.packets import Frontier, Page
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.simnet import Citizen, Town, Weather
 
 HEALED_S = 30.0
 NOBODY, ALL = Weather(drop=1.0), Weather()

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from sandpiper.common.io.sockets import CurveKeys
-from sandpiper.peer.p2p import guard
-from sandpiper.peer.p2p.mesh import Candidate
+from sandpiper.peer.p2p.mesh import flood_guard
+from sandpiper.peer.p2p.mesh.mesh import Candidate
 from tests.peer.p2p.nodes import TOPIC, Node, acquainted
 from tests.sockets.attack import RawCurve, RawServer
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard reads
 @pytest.mark.parametrize(("door", "size"), [("sub", 500_000), ("pub", 400)])
 def test_at_our_doors(monkeypatch: pytest.MonkeyPatch, door: str, size: int) -> None:
     if door == "pub":  # by hand it takes long to send much in small parts
-        monkeypatch.setattr(guard, "GUARD_MARGIN_BYTES", MIB)
-        monkeypatch.setattr(guard, "MESH_UNFINISHED_BYTES", 4 * MIB)
+        monkeypatch.setattr(flood_guard, "GUARD_MARGIN_BYTES", MIB)
+        monkeypatch.setattr(flood_guard, "MESH_UNFINISHED_BYTES", 4 * MIB)
 
     async def run() -> None:
         alice, bob = Node().bind(), Node().bind()
@@ -94,7 +94,7 @@ def test_on_our_line() -> None:
 
 
 def test_a_mesh_that_has_grown_lets_honest_members_send_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "GUARD_MARGIN_BYTES", -(1 << 40))
+    monkeypatch.setattr(flood_guard, "GUARD_MARGIN_BYTES", -(1 << 40))
 
     async def run() -> None:
         alice, bob = Node().bind(), Node()

@@ -16,7 +16,7 @@ import pytest
 
 from sandpiper.common.io import sockets
 from sandpiper.common.io.sockets import CurveKeys
-from sandpiper.peer.p2p.mesh import Candidate
+from sandpiper.peer.p2p.mesh.mesh import Candidate
 from tests.peer.p2p.nodes import DEADLINE_S, Node
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -9,22 +9,23 @@ from collections.abc import Callable
 import pytest
 from nacl.signing import SigningKey
 
-from sandpiper.common import batch, deeds, knock
-from sandpiper.common.deeds import Admit, AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
-from sandpiper.common.envelope import DEEDS, TALK, sign
+from sandpiper.common import batch
 from sandpiper.common.errors import AccessDenied, Refusal, Rejected
 from sandpiper.common.limits import GENERATIONS, JOIN_GUESSES, LETTER_BYTES, PAGE_LEAST, PAGES_BURST
 from sandpiper.common.messages import Lost, MsgDraft, Whisper
-from sandpiper.common.packets import Frontier, Have, Hush, Page, Pull
-from sandpiper.common.sealing import Epoch, seal, short
-from sandpiper.peer.p2p import entries
-from sandpiper.peer.p2p.attempt import Attempt
-from sandpiper.peer.p2p.joiner import Joiner
-from sandpiper.peer.p2p.keyring import SessionKeys
-from sandpiper.peer.p2p.ledger import Ledger
-from sandpiper.peer.p2p.peers import Way
+from sandpiper.common.p2p import admission, membership
+from sandpiper.common.p2p.envelope import DEEDS, TALK, sign
+from sandpiper.common.p2p.membership import Admit, AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
+from sandpiper.common.p2p.packets import Frontier, Have, Hush, Page, Pull
+from sandpiper.common.p2p.sealing import Epoch, seal, short
+from sandpiper.peer.p2p.admission.handshake import Attempt
+from sandpiper.peer.p2p.admission.joiner import Joiner
+from sandpiper.peer.p2p.replication import entries
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.simnet import CODE, Citizen, Town
 from tests.peer.p2p.test_hostile import forged, shout, still_works, three
-from tests.peer.p2p.town import CODE, Citizen, Town
 
 
 def rests(citizen: Citizen, now: float) -> bool:
@@ -102,8 +103,8 @@ def test_a_copy_that_is_no_key_is_refused(key: bytes) -> None:
 
 
 def test_a_handover_whose_key_is_none_is_refused() -> None:
-    from sandpiper.peer.p2p.entry import enter_room
-    from sandpiper.peer.p2p.outputs import Settings
+    from sandpiper.peer.p2p.bootstrap import enter_room
+    from sandpiper.peer.p2p.state.outputs import Settings
 
     town = Town()
     town.found("alice")
@@ -129,30 +130,30 @@ class Service:
         self.joiner = joiner
         self.proofs = 0
 
-    def run(self, answer: Callable[[knock.AnyLetter], knock.AnyLetter | None]) -> None:
+    def run(self, answer: Callable[[admission.AnyLetter], admission.AnyLetter | None]) -> None:
         end = self.town.now + 200
         while not self.joiner.done and self.town.now < end:
             letters, self.joiner.letters = self.joiner.letters, []
             for box, body in letters:
-                letter = knock.decode_letter(body)
-                self.proofs += isinstance(letter, knock.Proof)
+                letter = admission.decode_letter(body)
+                self.proofs += isinstance(letter, admission.Proof)
                 said = answer(letter)
                 if said is not None:
-                    self.joiner.letter(box, knock.encode(said), self.town.now)
+                    self.joiner.letter(box, admission.encode(said), self.town.now)
             if not self.joiner.letters:
                 self.town.now = max(self.town.now, self.joiner.get_timer() or end)
                 self.joiner.handle_timer(self.town.now)
 
-    def sponsor(self, letter: knock.AnyLetter, generation: int = 1) -> knock.AnyLetter | None:
+    def sponsor(self, letter: admission.AnyLetter, generation: int = 1) -> admission.AnyLetter | None:
         match letter:
-            case knock.Knock():
-                return knock.Answer(letter.attempt, 1, bytes(32), generation, bytes(16))
-            case knock.Half():
+            case admission.Knock():
+                return admission.Answer(letter.attempt, 1, bytes(32), generation, bytes(16))
+            case admission.Half():
                 other = Attempt(
                     joiner=False, secret=b"guess", nameplate=42, generation=1, room=bytes(16), attempt=letter.attempt,
                     joiner_key=bytes(32), sponsor_key=bytes(32), entropy=self.town.random.randbytes,
                 )  # fmt: skip
-                return knock.Half(letter.attempt, other.message)
+                return admission.Half(letter.attempt, other.message)
         return None
 
 
@@ -163,9 +164,9 @@ def test_a_joiner_gives_a_service_three_guesses_whatever_it_says(after: str) -> 
     joiner, _ = town.joiner("bob")
     service = Service(town, joiner)
 
-    def answer(letter: knock.AnyLetter) -> knock.AnyLetter | None:
-        if isinstance(letter, knock.Proof):
-            return knock.Busy(letter.attempt, 1) if after == "busy" else None
+    def answer(letter: admission.AnyLetter) -> admission.AnyLetter | None:
+        if isinstance(letter, admission.Proof):
+            return admission.Busy(letter.attempt, 1) if after == "busy" else None
         return service.sponsor(letter)
 
     service.run(answer)
@@ -189,7 +190,7 @@ def held_open(town: Town, joiner: Joiner) -> bytes:
     kept: list[bytes] = []
 
     def keep(mailbox: bytes, body: bytes) -> bytes | None:
-        if isinstance(knock.decode_letter(body), knock.Proof):
+        if isinstance(admission.decode_letter(body), admission.Proof):
             kept.append(body)
             return None
         return body
@@ -218,8 +219,8 @@ def test_an_attempt_that_was_begun_with_the_old_code_lets_nobody_in(how: str) ->
     alice.member.letter(opened.mailbox, proof, town.now)
     town.collect(alice)
     assert keys.session not in alice.member.ledger.state.members
-    answers = [knock.decode_letter(body) for _, body in alice.member.sponsor.letters]
-    assert not any(isinstance(each, knock.Handover) for each in answers)
+    answers = [admission.decode_letter(body) for _, body in alice.member.sponsor.letters]
+    assert not any(isinstance(each, admission.Handover) for each in answers)
 
 
 def test_an_attempt_that_ran_out_is_counted_though_the_next_knock_comes_first() -> None:
@@ -227,8 +228,8 @@ def test_an_attempt_that_ran_out_is_counted_though_the_next_knock_comes_first() 
     alice = town.found("alice")
     joiner, _ = town.joiner("eve")
     held_open(town, joiner)
-    letter = knock.Knock(bytes(16), 1, bytes(32))
-    alice.member.letter(b"m" * 16, knock.encode(letter), town.now + 60)
+    letter = admission.Knock(bytes(16), 1, bytes(32))
+    alice.member.letter(b"m" * 16, admission.encode(letter), town.now + 60)
     assert alice.member.ledger.state.missed == 1
 
 
@@ -239,10 +240,10 @@ def test_halves_that_are_none_do_not_keep_a_sponsor_busy() -> None:
     answers = 0
     for number in range(200):
         name = number.to_bytes(16, "big")
-        alice.member.letter(b"m" * 16, knock.encode(knock.Knock(name, 1, bytes(32))), town.now)
-        alice.member.letter(b"m" * 16, knock.encode(knock.Half(name, b"rubbish")), town.now)
+        alice.member.letter(b"m" * 16, admission.encode(admission.Knock(name, 1, bytes(32))), town.now)
+        alice.member.letter(b"m" * 16, admission.encode(admission.Half(name, b"rubbish")), town.now)
         letters, alice.member.sponsor.letters = alice.member.sponsor.letters, []
-        answers += sum(isinstance(knock.decode_letter(body), knock.Answer) for _, body in letters)
+        answers += sum(isinstance(admission.decode_letter(body), admission.Answer) for _, body in letters)
     assert answers == 1
     town.settle(5)
     town.join("bob")
@@ -267,14 +268,14 @@ def test_who_applies_shows_that_it_holds_the_session_it_names() -> None:
     stolen = SessionKeys(mallory.keys.identity, bob.keys.signing, mallory.keys.box_public, b"", bytes(32))
     keys = stolen.vouched(alice.member.keyring.room)
     forged_card = mallory.member.gossip.signed_card()
-    joiner._apply = lambda room: knock.Application(keys, forged_card)
+    joiner._apply = lambda room: admission.Application(keys, forged_card)
     town.attempt(joiner)
     assert joiner.welcome is None
     still_works(town, alice, bob)
 
 
 def test_who_has_let_in_its_share_leaves_the_door_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.ledger.ADMITS_MOST", 2)
+    monkeypatch.setattr("sandpiper.peer.p2p.replication.ledger.ADMITS_MOST", 2)
     town = Town()
     alice = town.found("alice")
     bob = town.join("bob")
@@ -285,8 +286,8 @@ def test_who_has_let_in_its_share_leaves_the_door_to_the_next(monkeypatch: pytes
 
 
 def test_where_many_have_come_and_gone_one_can_still_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.welcome.HANDOVER_BYTES", 3000)
-    monkeypatch.setattr("sandpiper.peer.p2p.welcome.HANDOVER_HEADS", 3)
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 3000)
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_HEADS", 3)
     town = Town()
     alice = town.found("alice", history="all")
     for number in range(20):
@@ -305,14 +306,14 @@ def test_where_many_have_come_and_gone_one_can_still_come_in(monkeypatch: pytest
 
 
 def test_a_handover_that_is_lost_half_way_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.welcome.HANDOVER_BYTES", 500)
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 500)
     town = Town()
     alice = town.found("alice")
     town.join("bob")
     lost: list[bytes] = []
 
     def lose(mailbox: bytes, body: bytes) -> bytes | None:
-        if isinstance(knock.decode_letter(body), knock.Rest) and not lost:
+        if isinstance(admission.decode_letter(body), admission.Rest) and not lost:
             lost.append(body)
             return None
         return body
@@ -386,7 +387,7 @@ def test_what_fits_no_letter_keeps_nobody_out() -> None:
     town, alice, bob, mallory = three()
     room = mallory.member.keyring.room
     log = mallory.member.replica.log(mallory.keys.session, DEEDS)
-    body = deeds.encode_all([Own(b"x" * 190_000)])
+    body = membership.encode_all([Own(b"x" * 190_000)])
     made = sign(mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, log.hash, body)
     shout(town, mallory, made)
     mallory.member.gossip.set_card(hosts=["x" * 190_000])
@@ -411,7 +412,7 @@ def test_nobody_can_say_that_anothers_session_is_theirs() -> None:
     town, alice, bob, mallory = three()
     room = alice.member.keyring.room
     own = mallory.keys.vouched(room)
-    text = deeds.vouch_text(room, alice.keys.session, own.box, own.curve)
+    text = membership.vouch_text(room, alice.keys.session, own.box, own.curve)
     stolen = Keys(
         own.identity, alice.keys.session, own.box, own.curve, mallory.keys.identity.sign(text).signature, own.bond
     )
@@ -442,7 +443,7 @@ def test_the_same_deeds_mean_the_same_in_any_order(seed: int) -> None:
         SessionKeys(people[1].identity, people[2].signing, people[2].box_public, b"", dice.randbytes(32))
     )  # one session with two sets of keys
     keys = [each.vouched(bytes(16)) for each in people]
-    found = deeds.Found(keys[0], b"epoch..0", 64, 2, False, "all")
+    found = membership.Found(keys[0], b"epoch..0", 64, 2, False, "all")
     epochs = [b"epoch..0", *(b"epoch%03d" % number for number in range(6))]
     logs: dict[bytes, list[AnyDeed]] = {each.session: [] for each in keys}
     logs[keys[0].session].append(found)
@@ -607,7 +608,7 @@ def test_two_histories_of_deeds_count_for_nobody() -> None:
     made = [
         sign(
             mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, bytes(32),
-            deeds.encode_all([Admit(guest.vouched(room))]),
+            membership.encode_all([Admit(guest.vouched(room))]),
         )
         for guest in guests
     ]  # fmt: skip
@@ -630,7 +631,7 @@ def test_whom_a_cheat_had_let_in_is_in_for_everybody() -> None:
     one, other = forged(town, mallory, mallory, "one"), forged(town, mallory, mallory, "other")
     admit = sign(
         mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, bytes(32),
-        deeds.encode_all([Admit(guest.vouched(room))]),
+        membership.encode_all([Admit(guest.vouched(room))]),
     )  # fmt: skip
     shout(town, mallory, admit, to=[alice])
     shout(town, mallory, one, to=[bob])
@@ -747,7 +748,7 @@ def test_what_is_said_to_be_had_is_the_end_of_an_envelope() -> None:
 
 
 def test_a_reader_that_never_comes_back_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.talk.UNSHOWN_BYTES", 20_000)
+    monkeypatch.setattr("sandpiper.peer.p2p.replication.message_log.UNSHOWN_BYTES", 20_000)
     town, alice, bob, _ = three()
     bob.member.hold(True)
     for _ in range(10):

@@ -7,12 +7,12 @@ from collections import Counter
 
 import pytest
 
-from sandpiper.common.envelope import TALK
 from sandpiper.common.errors import Refusal
 from sandpiper.common.messages import Lost
-from sandpiper.peer.p2p.peers import Way
+from sandpiper.common.p2p.envelope import TALK
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.simnet import Citizen, Weather
 from tests.peer.p2p.starved import Host, StarvedTown
-from tests.peer.p2p.town import Citizen, Weather
 
 HEALED_S = 30.0
 

@@ -1,0 +1,188 @@
+"""A chat, in whichever form it is wanted: on a screen, in a pipe, in JSON lines, or with nobody at the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from sandpiper.cli.chat.dial import Dialer
+from sandpiper.cli.chat.loop import Go, Source, Tongue, Visit
+from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.text import Share, Text, is_command
+from sandpiper.cli.stdio import Input, Output, output, say, status
+from sandpiper.cli.terminal import coloured, echoed, interactive
+from sandpiper.common.limits import ENDING_S, INPUT_LINE_BYTES, QUIT_S
+from sandpiper.common.lines import LineReader, TooLong
+from sandpiper.common.pieces import Piece, PieceReader
+from sandpiper.common.target import Target
+from sandpiper.peer import Room
+from sandpiper.tui.wording import farewell
+
+Opener: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[Room]]
+"""Opens the room of that name, under that nick; for an empty name the one that the command line says."""
+
+
+_HEADLESS_END_S: Final = 2 * QUIT_S + ENDING_S
+"""What has been said is stored before, and shown."""
+
+
+class Attach(Enum):
+    """Doors for tools: none, in the file system, or on loopback."""
+
+    NO = "no"
+    YES = "yes"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the command line says of the screen: its theme, what rings, whether a history is kept."""
+
+    theme: str = ""
+    notify: str = "mentions"
+    history: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a chat is held. `share` words how others join by a code."""
+
+    as_json: bool = False
+    plain: bool = False
+    headless: bool = False
+    attach: Attach = Attach.NO
+    share: Share | None = None
+    looks: Looks = Looks()
+
+
+async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target | None = None) -> None:
+    """One room after another, or on a screen several at once, until one leaves. Raises SandpiperError.
+
+    `home` is the broker whose rooms can be named without it.
+    """
+    nick = dialer.caller.nick
+    if manner.as_json or manner.headless:
+        await _lines(open_room, nick, manner)
+    elif interactive() and not manner.plain:
+        from sandpiper.cli.chat.fullscreen import Rooms, fullscreen  # Textual takes 200 ms
+
+        await fullscreen(Rooms(dialer, open_room, home, manner), manner)
+    else:
+        await _lines(open_room, nick, manner)
+
+
+async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
+    async with output(lasting=manner.headless) as out:
+        tongue = _tongue(out, manner)
+        if not manner.headless:
+            source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else Typed()
+            await visits(open_room, nick, tongue, source, manner)
+            return
+        from sandpiper.cli.services import stopping_on_signals
+
+        stop = asyncio.Event()
+        with stopping_on_signals(stop, _HEADLESS_END_S):
+            await visits(open_room, nick, tongue, Signals(stop), manner)
+
+
+def _tongue(out: Output, manner: Manner) -> Tongue:
+    if manner.as_json:
+        from sandpiper.cli.chat.json_lines import JsonLines
+
+        return JsonLines(out)
+    # Colours where a person reads, but what is typed is not redrawn.
+    return Text(Pipe(out), Renderer(colours=coloured()), share=manner.share, echoed=echoed())
+
+
+async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, manner: Manner) -> None:
+    """One room after another, under the nick that one has by then. Raises SandpiperError."""
+    go = Go("")
+    while go.room is not None:
+        async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard:
+            go = await Visit(room, heard, source).run()
+            nick = room.nick
+            if go.room is None and room.code is not None and isinstance(source, (Input, Typed)):
+                if not manner.as_json:
+                    status(farewell_to(room, manner.share))
+                elif room.alone:  # to a program no code is quoted
+                    status(farewell("the room", True, ""))
+
+
+def farewell_to(room: Room, share: Share | None) -> str:
+    """What becomes of a room between peers that one leaves: in the shell nothing of it would be left to see."""
+    code = room.code or ""
+    come_back = f"sandpiper join {code}" if share is None else share.line(code, room.password_needed)
+    return farewell(code, room.alone, come_back)
+
+
+@contextlib.asynccontextmanager
+async def _attached(room: Room, tongue: Tongue, manner: Manner) -> AsyncIterator[Tongue]:
+    if manner.attach is Attach.NO:
+        yield tongue
+        return
+    from sandpiper.cli.attach import Tee, attached
+
+    async with attached(room, tcp=manner.attach is Attach.TCP) as doors:
+        tee = Tee(room, doors.desk, tongue, lambda: tongue.ready(doors.ready))
+        try:
+            yield tee
+        finally:
+            await tee.close()
+
+
+class Pipe:
+    """A View on stdout for whatever reads it; own lines show when they come back stored."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+
+    async def show(self, line: str) -> None:
+        """A line of the room, on stdout."""
+        await self._out.ready()
+        self._out.write(f"{line}\n".encode("utf-8", "replace"))
+
+    def status(self, line: str) -> None:
+        """On stderr."""
+        status(line)
+
+    def sent(self, name: str, line: str) -> None:
+        """Nothing: what has been written cannot be taken back."""
+
+    def settled(self, name: str) -> None:
+        """Nothing."""
+
+    def paste(self, line: str) -> None:
+        """A line of its own, on stderr."""
+        say(f"    {line}\n")
+
+    def clear(self) -> None:
+        """Nothing, for the same reason."""
+
+
+class Typed:
+    """A Source of what people type or pipe: what does not fit a message comes in pieces, but a command never does."""
+
+    def __init__(self) -> None:
+        self._input = Input(PieceReader(is_command))
+
+    async def read(self) -> bytes | TooLong | None:
+        """See Source."""
+        piece = await self._input.read()
+        return piece.text.encode() if isinstance(piece, Piece) else piece
+
+
+class Signals:
+    """A Source without lines: it ends when the process is told to."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    async def read(self) -> bytes | None:
+        """Waits for SIGINT or SIGTERM."""
+        await self._stop.wait()
+        return None

@@ -1,0 +1,99 @@
+"""The objects that `--json` adds to those of the wire (common/messages.py, common/legacy.py)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sandpiper.peer.engine import PathInfo, Verification
+
+
+class Caution(msgspec.Struct, tag_field="type", tag="warning"):
+    """Something that a person should know of; `kind` is for programs (see peer.events.Warned)."""
+
+    kind: str
+    text: str
+    ts: int
+
+
+class Held(msgspec.Struct, tag_field="type", tag="held"):
+    """What was sent is turned away for now, and why; it is kept and sent again, until `resumed` (see peer.events)."""
+
+    room: str
+    code: str
+    text: str
+    ts: int
+
+
+class Resumed(msgspec.Struct, tag_field="type", tag="resumed"):
+    """What had been held up is being stored again."""
+
+    room: str
+    ts: int
+
+
+class CodeNow(msgspec.Struct, tag_field="type", tag="code_changed", omit_defaults=True):
+    """The room has another code, and another password if there is one here."""
+
+    code: str
+    password: str | None = None
+
+
+class Verify(msgspec.Struct, tag_field="type", tag="verify"):
+    """Asks for the words to compare."""
+
+    nick: str
+    room: str | None = None
+
+
+class Verified(msgspec.Struct, tag_field="type", tag="verified"):
+    """The words, for each person of that nick."""
+
+    room: str
+    persons: list[Verification]
+
+
+class Kick(msgspec.Struct, tag_field="type", tag="kick"):
+    """Removes a person; answered by `done`, after which the code changes."""
+
+    nick: str
+    room: str | None = None
+
+
+class Owner(msgspec.Struct, tag_field="type", tag="owner"):
+    """Lets another person remove people too; answered by `done`."""
+
+    nick: str
+    room: str | None = None
+
+
+class Done(msgspec.Struct, tag_field="type", tag="done"):
+    """Carried out: the request's type."""
+
+    request: str
+    room: str
+
+
+class AskCode(msgspec.Struct, tag_field="type", tag="code"):
+    """Asks for the room's code; `new` gives it another one first."""
+
+    new: bool = False
+    room: str | None = None
+
+
+class TheCode(msgspec.Struct, tag_field="type", tag="code"):
+    """The room's code; null for a broker's room, which has none."""
+
+    code: str | None
+
+
+class AskPaths(msgspec.Struct, tag_field="type", tag="paths"):
+    """Asks how each member is reached."""
+
+    room: str | None = None
+
+
+class Paths(msgspec.Struct, tag_field="type", tag="paths"):
+    """How each member is reached."""
+
+    room: str
+    paths: list[PathInfo]

@@ -1,0 +1,136 @@
+"""Events as lines for people. Everything from others goes through the sanitiser here, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from sandpiper.common.limits import DATA_COLUMNS, NAMES_SEEN
+from sandpiper.common.lines import encode_line
+from sandpiper.common.messages import Data, Lost, Me, Member, Message, Notice, Trimmed, Whisper
+from sandpiper.common.nicks import colour, look_alike
+from sandpiper.common.sanitise import clip, printable
+from sandpiper.peer.events import Event, Received, Warned
+from sandpiper.tui.timestamps import clock
+from sandpiper.tui.wording import counted
+
+_RESET: Final = "\x1b[0m"
+_DIM: Final = "\x1b[2m"
+_RED: Final = "\x1b[31m"
+_BOLD_RED: Final = "\x1b[1;31m"
+# Of the 256 colours twelve that can be read on black and on white.
+_NICKS: Final = (160, 166, 136, 70, 35, 37, 32, 63, 99, 134, 168, 102)
+_CONTINUED: Final = "\n      | "
+
+
+class Renderer:
+    """Lines for one reader. `screen`: with a mark for what is delivered, dates, and texts over several lines."""
+
+    def __init__(self, *, colours: bool = False, screen: bool = False) -> None:
+        self._colours = colours
+        self._screen = screen
+        self._seen: dict[str, str] = {}  # as it was first seen -> what it looks like, or nothing
+        self._day: tuple[int, ...] = ()
+
+    def know(self, nicks: Iterable[str]) -> None:
+        """These are here, so that who comes with a similar one is marked and not they."""
+        for nick in nicks:
+            self._looks(nick)
+
+    def event(self, event: Event) -> str | None:
+        """What to show of an event in the room; None for nothing."""
+        match event:
+            case Received(message=message):
+                line = self._message(message)
+                if self._screen and event.own:
+                    line += self.dim(" ✓")
+                return self._dated(message.ts, self.dim(line) if event.backlog else line)
+            case Notice():
+                return self._dated(event.ts, self.dim(f"{clock(event.ts)} -- {printable(event.text)}"))
+            case Whisper():
+                who = self.nick(event.nick, verified=event.verified)
+                return f"{clock(event.ts)} @{who} whispers to you: {self._text(event.text)}"  # in no nick is an @
+            case Lost():
+                return self._red(f"-- {counted(event.count, 'message')} lost: nobody has them any more")
+            case Warned():
+                return self.warning(event.text)
+            case Trimmed():
+                return self.dim(f"-- the log begins at {event.start}: what was older has been removed")
+        return None
+
+    def whispered(self, to: str, text: str, ts: float) -> str:
+        """What one has whispered oneself."""
+        return f"{clock(ts)} you whisper to @{self.nick(to, verified=True)}: {self._text(text)}"
+
+    def pending(self, nick: str, text: str, ts: float) -> str:
+        """An own line under way."""
+        return f"{clock(ts)} {printable(nick)}: {printable(text)} …"
+
+    def member(self, member: Member) -> str:
+        """One line of `/who`: nick, fingerprint, path, round trip."""
+        who = self.nick(member.nick, verified=member.verified)
+        rtt = "" if member.rtt_ms is None else f"{member.rtt_ms:.1f} ms"
+        return f"{who}  {member.from_ or '-'}  {printable(member.path)}  {rtt}".rstrip()
+
+    def nick(self, nick: str, *, verified: bool) -> str:
+        """A nick: `~` for one that no key owns, and what it looks like if that is another's."""
+        name = printable(nick)
+        if self._colours:
+            name = f"\x1b[38;5;{_NICKS[colour(nick) % len(_NICKS)]}m{name}{_RESET}"
+        alike = self._looks(nick)
+        mark = self._red(f" [looks like {printable(alike)}]") if alike else ""
+        return ("" if verified else "~") + name + mark
+
+    def dim(self, text: str) -> str:
+        """Of less weight."""
+        return f"{_DIM}{text.replace(_RESET, _RESET + _DIM)}{_RESET}" if self._colours else text
+
+    def plain(self, text: str) -> str:
+        """Somebody's words, made harmless."""
+        return printable(text)
+
+    def warning(self, text: str) -> str:
+        """What must not be overlooked."""
+        return f"{_BOLD_RED}!! {printable(text)}{_RESET}" if self._colours else f"!! {printable(text)}"
+
+    def error(self, text: str) -> str:
+        """What did not go well."""
+        return self._red(printable(text))
+
+    def _message(self, message: Message) -> str:
+        who = self.nick(message.nick, verified=message.verified)
+        if isinstance(message, Data):
+            value = encode_line(message.value).decode().rstrip("\n")
+            return f"{clock(message.ts)} {who}: [data] {clip(printable(value), DATA_COLUMNS)}"
+        if isinstance(message, Me):
+            return f"{clock(message.ts)} * {who} {self._text(message.text)}"
+        return f"{clock(message.ts)} {who}: {self._text(message.text)}"
+
+    def _text(self, text: str) -> str:
+        # The bar keeps a second line from looking like another message.
+        return printable(text, newlines=True).replace("\n", _CONTINUED) if self._screen else printable(text)
+
+    def _dated(self, ts: float, line: str) -> str:
+        """On a screen, a line of its own before the first message of another day."""
+        if not self._screen:
+            return line
+        try:
+            then = time.localtime(ts)
+        except (OverflowError, ValueError, OSError):
+            return line
+        day = then[:3]
+        known, self._day = self._day or time.localtime()[:3], day
+        return line if day == known else f"{self.dim(time.strftime('-- %A %d %B %Y', then))}\n{line}"
+
+    def _red(self, text: str) -> str:
+        return f"{_RED}{text}{_RESET}" if self._colours else text
+
+    def _looks(self, nick: str) -> str:
+        alike = self._seen.get(nick)
+        if alike is None:
+            alike = (look_alike(nick, self._seen) or "") if self._seen else ""
+            if len(self._seen) >= NAMES_SEEN:
+                del self._seen[next(iter(self._seen))]
+            self._seen[nick] = alike
+        return alike

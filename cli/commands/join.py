@@ -1,0 +1,28 @@
+"""`sandpiper join`: a room between peers, by its code."""
+
+from __future__ import annotations
+
+import click
+
+from sandpiper.cli.chat.chat import Manner
+from sandpiper.cli.options.common import Caller
+from sandpiper.cli.options.peer import Peering, backlog_option, hold, manner_options, peer_options
+from sandpiper.cli.options.secrets import code_options
+
+
+@click.command("join")
+@click.argument("code", nargs=-1, metavar="[CODE]")
+@code_options
+@backlog_option
+@manner_options
+@peer_options
+def command(caller: Caller, peering: Peering, manner: Manner) -> None:
+    """Join the room CODE, such as pine-ocean-42, or an invite link. /help lists what one can do there.
+
+    Without CODE it comes from SANDPIPER_CODE, from a file, or is asked for. A room that is not there is not made.
+
+    \b
+    sandpiper join pine-ocean-42
+    sandpiper join --code-file code.txt --json
+    """  # noqa: D301  # click means the character
+    hold(caller, peering, manner, peering.code)

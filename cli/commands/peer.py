@@ -1,0 +1,45 @@
+"""`sandpiper peer`: the general form of `create` and `join`, and the doors for tools."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from sandpiper.cli.chat.chat import Attach, Manner
+from sandpiper.cli.options.common import Caller
+from sandpiper.cli.options.peer import (
+    Peering,
+    backlog_option,
+    hold,
+    join_line_option,
+    manner_options,
+    peer_options,
+    statute_options,
+)
+from sandpiper.cli.options.secrets import code_options
+
+
+@click.command("peer")
+@click.option("--room", "code", metavar="CODE", help="The room, such as pine-ocean-42, or an invite link.")
+@code_options
+@click.option("--headless", is_flag=True, help="No stdin and no screen: stay until a signal comes.")
+@click.option("--attach", is_flag=True, help="Open doors for tools: ZeroMQ (XSUB, XPUB) and JSON lines, for you alone.")
+@click.option("--attach-tcp", is_flag=True, help="The same on loopback ports, for every user of this machine.")
+@statute_options
+@backlog_option
+@manner_options
+@join_line_option
+@peer_options
+def command(caller: Caller, peering: Peering, manner: Manner, headless: bool, attach: bool, attach_tcp: bool) -> None:
+    """Join the room --room CODE, or open it when nobody is there, and say so.
+
+    Of several who do that at once one opens it and the others join. With --attach tools on this machine come in as
+    through a broker's plain doors, and what they say goes out as yours: alice/thermo.
+
+    \b
+    sandpiper peer --room pine-ocean-42
+    sandpiper peer --room pine-ocean-42 --attach --headless --json
+    """  # noqa: D301  # click means the character
+    doors = Attach.TCP if attach_tcp else Attach.YES if attach else Attach.NO
+    hold(caller, peering, replace(manner, headless=headless, attach=doors), peering.code, open_if_missing=True)

@@ -1,0 +1,42 @@
+"""`sandpiper who`: who is in a room."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sandpiper.cli.chat.dial import Aim, Dialer
+from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.loop import run
+from sandpiper.cli.options.common import Caller
+from sandpiper.cli.options.peer import Peering, target_options
+from sandpiper.cli.terminal import coloured
+from sandpiper.common.lines import encode_line
+from sandpiper.common.messages import Members
+
+
+@click.command("who")
+@click.option("--json", "as_json", is_flag=True, help="Print the members object.")
+@target_options
+def command(caller: Caller, aim: Aim, peering: Peering, as_json: bool) -> None:
+    """List who is in the room TARGET: nick, fingerprint, path, round trip.
+
+    TARGET is HOST[:PORT][/ROOM], a room code or an invite link; `@` is the code of SANDPIPER_CODE or --code-file.
+    `~` marks a nick that no key owns. Nobody is told that you ask.
+
+    \b
+    sandpiper who localhost:5000/lobby
+    sandpiper who pine-ocean-42 --json
+    """  # noqa: D301  # click means the character
+    sys.stdout.buffer.write(run(_who(peering.dialer(caller), aim, as_json=as_json)))
+
+
+async def _who(dialer: Dialer, aim: Aim, *, as_json: bool) -> bytes:
+    async with dialer.reach(aim) as room:
+        members = await room.members()
+        name = room.name
+    if as_json:
+        return encode_line(Members(name, members))
+    renderer = Renderer(colours=coloured())
+    return "".join(f"{renderer.member(member)}\n" for member in members).encode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""What `sandpiper doctor` checks, and how it tells what it found."""

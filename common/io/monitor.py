@@ -1,0 +1,50 @@
+"""The watch: what libzmq does behind a socket, told by its monitor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.sockets import Socket
+from sandpiper.common.limits import BATCH_MESSAGES
+
+Heard = Callable[[int, int, str], None]
+
+
+class Watch:
+    """Calls `heard` with each of `events`, its value and its endpoint. Raises zmq.ZMQError, holding nothing then."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, events: int, heard: Heard) -> None:
+        self._socket = socket
+        self._heard = heard
+        endpoint = f"inproc://watch-{int(socket.getsockopt(zmq.FD))}"
+        socket.monitor(endpoint, events)
+        try:
+            self._told: Socket = socket.context.socket(zmq.PAIR)
+            self._told.setsockopt(zmq.LINGER, 0)
+            # Were the queue bounded, libzmq's thread would wait for us in a flood, and we for it when we close.
+            self._told.setsockopt(zmq.RCVHWM, 0)
+            self._told.connect(endpoint)
+            self._drain = Drain(loop, self._told, self._tell, parts=2, most=BATCH_MESSAGES)
+        except zmq.ZMQError:
+            socket.monitor(None, 0)
+            raise
+
+    def catch_up(self) -> None:
+        """Hears at once what has been told already, such as what a `bind` has just told."""
+        self._drain.read()
+
+    def close(self) -> None:
+        """Hears no more; to be closed before its socket."""
+        self._drain.close()
+        self._socket.monitor(None, 0)
+        self._told.close()
+
+    def _tell(self, batch: list[list[zmq.Frame]]) -> None:
+        for parts in batch:
+            event = parse_monitor_message([part.bytes for part in parts])
+            self._heard(event["event"], event["value"], event["endpoint"].decode("utf-8", "replace"))

@@ -1,0 +1,1 @@
+"""What the members of a room between peers sign, seal and send: shapes and codecs, pure."""

@@ -1,0 +1,161 @@
+"""Knocking: what a joiner and a sponsor say through a discovery mailbox (docs/protocol.md, "P2P: admission").
+
+    joiner                                         sponsor
+      Knock {key}                          →
+                                           ←       Answer {key, generation, room} or Busy
+      Half {message}                       →
+                                           ←       Half {message}
+      Proof {confirm, sealed Application}  →                                     a wrong one is a guess spent
+                                           ←       Handover {confirm, sealed Welcome}   or Denied
+                                           ←       Rest {sealed More}, as often as the Welcome says
+
+Keys come first, then SPAKE2 (as PyPI `spake2` has it) whose identities are the hash of all that was said before; the
+joiner confirms first, so a wrong guess learns nothing but that it was wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.packets import Signed
+from sandpiper.common.sanitise import complaint
+
+
+class Letter(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
+    """One letter. `attempt` names the attempt, chosen by the joiner: 16 random bytes."""
+
+    attempt: bytes
+
+
+class Knock(Letter):
+    """May I try? `key` is made for this attempt alone."""
+
+    v: int
+    key: bytes
+
+
+class Answer(Letter):
+    """Try. The code is in its `generation`-th form; `room` is the room's id, for the joiner's identity to vouch in.
+
+    `password` says that there is one: who has none need not try.
+    """
+
+    v: int
+    key: bytes
+    generation: int
+    room: bytes
+    password: bool = False
+
+
+class Busy(Letter):
+    """Not now: another attempt is under way here, or there were too many. `full` says that the room is."""
+
+    retry_ms: int
+    full: str = ""
+
+
+class Half(Letter):
+    """One side's SPAKE2 message."""
+
+    message: bytes
+
+
+class Proof(Letter):
+    """The joiner's confirmation, and its application sealed with what both now share."""
+
+    confirm: bytes
+    sealed: bytes
+
+
+class Denied(Letter):
+    """The confirmation was wrong. `text` is for the person."""
+
+    text: str
+    code: str = Code.ACCESS.value
+
+
+class Handover(Letter):
+    """The sponsor's confirmation, and the room."""
+
+    confirm: bytes
+    sealed: bytes
+
+
+class Rest(Letter):
+    """What did not fit the handover."""
+
+    sealed: bytes
+
+
+class Application(msgspec.Struct):
+    """Who wants in: its keys, vouched for in this room, and its first card, which proves that it holds them."""
+
+    keys: Keys
+    card: Signed
+
+
+class Head(msgspec.Struct, array_like=True):
+    """Where a log stands at the sponsor."""
+
+    session: bytes
+    stream: int
+    start: int
+    head: int
+
+
+class Welcome(msgspec.Struct):
+    """The room: its id, the key of its epoch, and the founder, whose first deed roots everything.
+
+    `deeds` are all deeds, the joiner's own admission included; `cards` as they were signed; `heads` where the talk
+    stands that the joiner may read; `present` who is there now. So many letters with `more` deeds and heads follow.
+    """
+
+    room: bytes
+    epoch: bytes
+    deeds: list[bytes]
+    cards: list[Signed]
+    heads: list[Head]
+    present: list[bytes]
+    sponsor: bytes
+    nameplate: int
+    more: int = 0
+
+
+class More(msgspec.Struct):
+    """Further deeds and heads: the `index`-th such letter, from 0."""
+
+    index: int
+    deeds: list[bytes]
+    heads: list[Head]
+
+
+AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Handover | Rest
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_letters: Final = msgspec.msgpack.Decoder(AnyLetter)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Plain bytes of anything here."""
+    return _encoder.encode(message)
+
+
+def decode_letter(body: bytes) -> AnyLetter:
+    """One letter. Raises Refusal."""
+    return _decode(_letters, body)  # type: ignore[no-any-return]
+
+
+def decode(kind: type[Any], body: bytes) -> Any:
+    """What a letter sealed. Raises Refusal."""
+    return _decode(msgspec.msgpack.Decoder(kind), body)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[Any], body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.INVALID, f"not a letter: {complaint(error)}") from None

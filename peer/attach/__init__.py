@@ -1,0 +1,1 @@
+"""`--attach`: doors at a member of a room, for the tools on its machine."""

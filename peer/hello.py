@@ -1,0 +1,185 @@
+"""At any front door: saying hello, and judging the key that it shows.
+
+A name is looked up once, and its addresses are raced for the whole greeting: one may refuse, swallow everything, or
+belong to another program that takes a connection and says nothing. Whoever goes on goes to the address that answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import msgspec
+from zmq.utils import z85
+
+from sandpiper.common import rendezvous
+from sandpiper.common.errors import SandpiperError, TrustError, Unreachable
+from sandpiper.common.io import resolver
+from sandpiper.common.io.happy_eyeballs import AllFailed, race
+from sandpiper.common.io.os_errors import reason
+from sandpiper.common.keys import fingerprint
+from sandpiper.common.limits import CONNECT_S, CONNECT_STAGGER_S, LINE_BYTES, VERSION
+from sandpiper.common.lines import encode_line
+from sandpiper.common.messages import Error, Hello, Welcome
+from sandpiper.common.sanitise import clip, printable
+from sandpiper.common.target import Target, on_wire
+from sandpiper.common.trust import Verdict, judge
+from sandpiper.peer.profile import Profile
+
+_answer = msgspec.json.Decoder(Welcome | Error)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Whom somebody hopes to meet: what it is called, and the command that starts one."""
+
+    name: str
+    command: str
+
+
+BROKER: Final = Kind("broker", "sandpiper broker")
+_QUOTED_COLUMNS: Final = 160
+DISCOVERY: Final = Kind("discovery service", "sandpiper discovery")
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What the door answered to hello: `at` is the target by the numeric address that did, `key` 32 bytes of CURVE."""
+
+    welcome: Welcome
+    key: bytes
+    at: Target
+
+
+class _Unmet(Exception):
+    """One address is not it: why in a clause, `cause`, and as the `error` that it is if there is no other address."""
+
+    def __init__(self, cause: str, error: SandpiperError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.error = error
+
+
+async def greet(target: Target, kind: Kind, slow: Callable[[str], None] | None = None) -> Greeting:
+    """Says hello at every address of the target until one answers as it should.
+
+    `slow` hears of a look-up that takes long. Raises Unreachable, SandpiperError.
+    """
+    try:
+        hosts = await resolver.numeric(target.host, slow)
+    except resolver.Late as error:
+        text = f"cannot reach {target.address}: {error}; check this machine's DNS, or name the address by its numbers"
+        raise Unreachable(text) from None
+    except OSError as error:
+        raise _unreachable(target, kind, reason(error)) from None
+    if on_wire(target.host):
+        text = f"cannot reach {target.address}: such an address needs its interface too; try [{target.host}%eth0]"
+        raise Unreachable(f"{text}:{target.port}, by the interface's name on this machine")
+    ends = [replace(target, host=host) for host in hosts]
+    try:
+        return await race([partial(_meet, target, end, kind) for end in ends], CONNECT_STAGGER_S)
+    except AllFailed as failed:
+        raise _nobody(target, kind, ends, failed.errors) from None
+
+
+def _nobody(target: Target, kind: Kind, ends: list[Target], errors: Sequence[Exception]) -> Exception:
+    """Of several addresses each has its own cause, unless all have the same."""
+    met = [each for each in errors if isinstance(each, _Unmet)]
+    if len(met) < len(errors):
+        return next(each for each in errors if not isinstance(each, _Unmet))  # no memory, or a mistake of ours
+    if len({each.cause for each in met}) == 1:
+        return met[0].error
+    causes = ", ".join(f"{end.host}: {each.cause}" for end, each in zip(ends, met, strict=True))
+    return _unreachable(target, kind, causes)
+
+
+def _unreachable(target: Target, kind: Kind, why: str) -> Unreachable:
+    return Unreachable(
+        f"cannot reach {target.address}: {why}; is a {kind.name} running there? `{kind.command}` starts one"
+    )
+
+
+async def _meet(target: Target, at: Target, kind: Kind) -> Greeting:
+    """At one address. Raises _Unmet."""
+    address = target.address
+    line = await _exchange(target, at, kind)
+    try:
+        welcome = _answer.decode(line)
+        if isinstance(welcome, Error):
+            raise _turned_away(target, kind, welcome.text)
+        key = z85.decode(welcome.key.encode())
+        if len(key) != 32:
+            raise ValueError
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, KeyError, RecursionError):
+        raise _stranger(target, kind, "the address and the port") from None
+    if welcome.v != VERSION:
+        cause = f"speaks version {welcome.v} of the protocol, this program {VERSION}"
+        text = f"the {kind.name} at {address} {cause}; upgrade the older one"
+        raise _Unmet(cause, SandpiperError(text))
+    met = DISCOVERY if welcome.server == rendezvous.SERVER else BROKER
+    if met is not kind:
+        text = f"what answers at {address} is a {met.name}, not a {kind.name}; check the port"
+        raise _Unmet(f"a {met.name}", Unreachable(text))
+    return Greeting(welcome, key, at)
+
+
+def _turned_away(target: Target, kind: Kind, words: str) -> _Unmet:
+    said = clip(printable(words), _QUOTED_COLUMNS)
+    return _Unmet(said, Unreachable(f"the {kind.name} at {target.address} takes no newcomers: {said}"))
+
+
+def _stranger(target: Target, kind: Kind, what: str = "the address") -> _Unmet:
+    text = f"what answers at {target.address} is not a sandpiper {kind.name}; check {what}"
+    return _Unmet(f"not a sandpiper {kind.name}", Unreachable(text))
+
+
+def check(target: Target, key: bytes, profile: Profile, kind: Kind) -> bool:
+    """Judges the key; whether it is new, and so to be pinned once it has proved itself. Raises TrustError."""
+    address, name = target.address, fingerprint(key)
+    verdict = judge(
+        profile.pinned(address),
+        z85.encode(key).decode(),
+        expected_fingerprint=target.fingerprint,
+        fingerprint_of_seen=name,
+    )
+    if verdict is Verdict.CHANGED:
+        raise TrustError(
+            f"the key of {address} has changed (it is {name} now): somebody may be in between. "
+            f"If the {kind.name} really was set up anew, remove its line from {profile.known_file}"
+        )
+    if verdict is Verdict.NOT_EXPECTED:
+        raise TrustError(f"the key of {address} is {name}, not {target.fingerprint}: somebody may be in between")
+    return verdict is Verdict.NEW
+
+
+async def _exchange(target: Target, at: Target, kind: Kind) -> bytes:
+    address = target.address
+    try:
+        return await asyncio.wait_for(_say_hello(at), CONNECT_S)
+    except asyncio.TimeoutError:
+        silence = f"no answer from {address} within {CONNECT_S:.0f} s; is a {kind.name} running there?"
+        raise _Unmet(f"no answer within {CONNECT_S:.0f} s", Unreachable(silence)) from None
+    except asyncio.IncompleteReadError as error:
+        if not error.partial:
+            text = f"{address} hung up without a word; if a {kind.name} is starting there, try again"
+            raise _Unmet("hung up without a word", Unreachable(text)) from None
+        raise _stranger(target, kind) from None
+    except asyncio.LimitOverrunError:
+        raise _stranger(target, kind) from None
+    except OSError as error:
+        raise _Unmet(reason(error), _unreachable(target, kind, reason(error))) from None
+
+
+async def _say_hello(at: Target) -> bytes:
+    reader, writer = await asyncio.open_connection(at.host, at.port, limit=LINE_BYTES)
+    try:
+        writer.write(encode_line(Hello()))
+        return await reader.readuntil(b"\n")
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

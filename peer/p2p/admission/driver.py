@@ -1,0 +1,81 @@
+"""Being let in: drives the joiner over the meeting points' mailboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+
+from sandpiper.common.codes import RoomCode
+from sandpiper.common.p2p import packets
+from sandpiper.common.p2p.admission import Application, Welcome
+from sandpiper.common.p2p.packets import Card, Carded, Signed
+from sandpiper.peer.p2p.admission.joiner import Box, Joiner
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+
+
+class Admission:
+    """One session's. `run` ends with the room, or raises what stood in the way."""
+
+    def __init__(
+        self,
+        keys: SessionKeys,
+        code: RoomCode,
+        password: str | None,
+        card: Card,
+        groups: Sequence[Sequence[Box]],
+    ) -> None:
+        self._keys = keys
+        self._card = card
+        self._moved = asyncio.Event()
+        self._joiner = Joiner(
+            groups,
+            nameplate=code.nameplate,
+            words=code.secret,
+            password=password,
+            apply=self._apply,
+            entropy=os.urandom,
+            now=time.monotonic(),
+        )
+
+    def _apply(self, room: bytes) -> Application:
+        """The keys, vouched for in that room, and a first card that proves that we hold them and says where we are."""
+        keys = self._keys
+        body = packets.encode(Carded(0, self._card))
+        signature = keys.signing.sign(packets.own_text(room, body)).signature
+        return Application(keys.vouched(room), Signed(keys.session, body, signature))
+
+    def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
+        """A letter has come."""
+        self._joiner.letter((point, sender), body, time.monotonic())
+        self._moved.set()
+
+    async def run(self) -> Welcome:
+        """Raises AccessDenied, NoSuchRoom, Rejected, SandpiperError."""
+        joiner = self._joiner
+        while not joiner.done:
+            self._post()
+            self._moved.clear()
+            due = joiner.get_timer()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), None if due is None else max(due - time.monotonic(), 0.0))
+            joiner.handle_timer(time.monotonic())
+        self._post()
+        if joiner.error is not None:
+            raise joiner.error
+        assert joiner.welcome is not None
+        return joiner.welcome
+
+    def _post(self) -> None:
+        letters, self._joiner.letters = self._joiner.letters, []
+        for box, body in letters:
+            point, mailbox = box
+            assert isinstance(point, Rendezvous)
+            point.post(mailbox, body, lambda refusal, box=box: self._gone(box))  # type: ignore[misc]
+
+    def _gone(self, box: Box) -> None:
+        self._joiner.gone(box, time.monotonic())
+        self._moved.set()

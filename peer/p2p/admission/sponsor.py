@@ -1,0 +1,195 @@
+"""The sponsor: a member that lets others in who know the code.
+
+One attempt at a time. From its own half on, anything but the right confirmation within ATTEMPT_S is a wrong guess,
+also silence: what has been shown could be tested against one guess. Guesses are deeds, so all members count together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import ATTEMPT_S, PAUSE_MOST_S, VERSION
+from sandpiper.common.p2p import admission
+from sandpiper.common.p2p.admission import AnyLetter, Application
+from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The code as it is now: its generation, what must be known, how often it was forced to change.
+
+    `spent`: this member has let in as many as one may.
+    """
+
+    generation: int
+    words: str = field(repr=False)
+    password: str | None = field(repr=False)
+    forced: int
+    spent: bool = False
+
+    @property
+    def asked(self) -> tuple[int, str, str | None]:
+        """What an attempt depends on."""
+        return self.generation, self.words, self.password
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A guess against this generation was wrong."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Knows:
+    """Somebody knows the code: to be let in by `Sponsor.admit`, or `Sponsor.deny`."""
+
+    mailbox: bytes
+    application: Application
+
+
+@dataclass(slots=True)
+class _Open:
+    mailbox: bytes
+    name: bytes
+    form: Form
+    attempt: Attempt
+    until: float
+    shown: bool = False
+    spoiled: bool = False
+    proven: bool = False
+
+
+class Sponsor:
+    """`form` gives the code as it is now. Take `letters` (mailbox, body) after each call."""
+
+    def __init__(self, room: bytes, nameplate: int, form: Callable[[], Form], entropy: Callable[[int], bytes]) -> None:
+        self.room = room
+        self.nameplate = nameplate
+        self.letters: list[tuple[bytes, bytes]] = []
+        self._form = form
+        self._entropy = entropy
+        self._open: _Open | None = None
+        self._not_before = 0.0
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return self._open.until if self._open is not None else None
+
+    def handle_timer(self, now: float) -> Missed | None:
+        """An attempt that was left open."""
+        if self._open is None or now < self._open.until:
+            return None
+        gave_up, self._open = self._open, None
+        return self._miss(gave_up.form.generation, now) if gave_up.shown and not gave_up.proven else None
+
+    def letter(self, mailbox: bytes, letter: AnyLetter, now: float, full: str) -> Missed | Knows | None:
+        """One letter of somebody who wants in; `full` says why nobody can, if so."""
+        match letter:
+            case admission.Knock():
+                self._knock(mailbox, letter, now, full)
+            case admission.Half() if self._is_open(mailbox, letter):
+                return self._half(letter, now)
+            case admission.Proof() if self._is_open(mailbox, letter):
+                return self._proof(letter, now)
+        return None
+
+    def _is_open(self, mailbox: bytes, letter: AnyLetter) -> bool:
+        return self._open is not None and (self._open.mailbox, self._open.name) == (mailbox, letter.attempt)
+
+    def _knock(self, mailbox: bytes, letter: admission.Knock, now: float, full: str) -> None:
+        if letter.v != VERSION:
+            text = f"this room speaks version {VERSION} of the protocol, you {letter.v}; upgrade the older one"
+            return self._say(mailbox, admission.Denied(letter.attempt, text, Code.VERSION.value))
+        if full:
+            return self._say(mailbox, admission.Busy(letter.attempt, 0, full))
+        if len(letter.key) != 32 or len(letter.attempt) != 16:
+            return None
+        wait = self._not_before - now
+        if self._open is not None and not self._open.shown and now < self._open.until:
+            wait = max(wait, 0.25)
+        elif self._open is not None:
+            wait = max(wait, min(self._open.until - now, 0.5))
+        if wait > 0:
+            return self._say(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
+        form = self._form()
+        if form.spent:
+            return self._say(mailbox, admission.Busy(letter.attempt, 1000))
+        key = self._entropy(32)
+        attempt = Attempt(
+            joiner=False,
+            secret=shared_secret(form.words, form.password),
+            nameplate=self.nameplate,
+            generation=form.generation,
+            room=self.room,
+            attempt=letter.attempt,
+            joiner_key=letter.key,
+            sponsor_key=key,
+            entropy=self._entropy,
+        )
+        # A knock shows nothing, so it may not hold the door for long.
+        self._open = _Open(mailbox, letter.attempt, form, attempt, now + 2.0)
+        needed = form.password is not None
+        return self._say(mailbox, admission.Answer(letter.attempt, VERSION, key, form.generation, self.room, needed))
+
+    def _half(self, letter: admission.Half, now: float) -> Missed | None:
+        opened = self._open
+        assert opened is not None
+        if opened.shown or opened.spoiled:
+            return None
+        try:
+            opened.attempt.finish(letter.message)
+        except Refusal:
+            opened.spoiled = True  # nothing was shown; but the next attempt, which costs milliseconds, has to wait
+            return None
+        opened.shown, opened.until = True, now + ATTEMPT_S
+        self._say(opened.mailbox, admission.Half(letter.attempt, opened.attempt.message))
+        return None
+
+    def _proof(self, letter: admission.Proof, now: float) -> Missed | Knows | None:
+        opened = self._open
+        assert opened is not None
+        if not opened.shown or opened.proven:
+            return None
+        if not opened.attempt.proves(letter.confirm):
+            self._open = None
+            self._say(opened.mailbox, admission.Denied(letter.attempt, "wrong code"))
+            return self._miss(opened.form.generation, now)
+        opened.proven = True
+        if self._form().asked != opened.form.asked:
+            # Who is being removed knows the code that was: it may not come back by an attempt begun before.
+            self.deny(Refusal(Code.ACCESS, "the code has just changed"))
+            return None
+        try:
+            application: Application = admission.decode(Application, opened.attempt.unseal(letter.sealed))
+        except Refusal as refusal:
+            self.deny(refusal)
+            return None
+        return Knows(opened.mailbox, application)
+
+    def admit(self, welcome: admission.Welcome, more: Iterable[admission.More] = ()) -> None:
+        """The answer to Knows: the room, and what of it did not fit the first letter."""
+        opened, self._open = self._open, None
+        assert opened is not None
+        opened_confirm = opened.attempt.confirmation
+        sealed = opened.attempt.seal(admission.encode(welcome))
+        self._say(opened.mailbox, admission.Handover(opened.name, opened_confirm, sealed))
+        for each in more:
+            self._say(opened.mailbox, admission.Rest(opened.name, opened.attempt.seal(admission.encode(each))))
+
+    def deny(self, refusal: Refusal) -> None:
+        """The answer to Knows: no, for another reason than the code."""
+        opened, self._open = self._open, None
+        assert opened is not None
+        self._say(opened.mailbox, admission.Denied(opened.name, refusal.text, refusal.code.value))
+
+    def _miss(self, generation: int, now: float) -> Missed:
+        forced = self._form().forced
+        if forced:
+            self._not_before = now + min(2.0 ** min(forced - 1, 32), PAUSE_MOST_S)
+        return Missed(generation)
+
+    def _say(self, mailbox: bytes, letter: AnyLetter) -> None:
+        self.letters.append((mailbox, admission.encode(letter)))

@@ -1,0 +1,135 @@
+"""Rooms between peers, for programs: `create` and `join`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sandpiper.common.codes import RoomCode, parse_code
+from sandpiper.common.errors import UsageError
+from sandpiper.common.limits import CAPACITY, CAPACITY_MOST, CODE_WORDS
+from sandpiper.common.nicks import ANON
+from sandpiper.common.target import check_local
+from sandpiper.peer.engine import Engine
+from sandpiper.peer.p2p.state.options import Embed, How, P2PWish
+from sandpiper.peer.profile import Profile
+from sandpiper.peer.room import Room, chosen_nick
+
+PATHS = ("auto", "direct", "relay")
+HISTORIES = ("epoch", "all", "none")
+
+
+def create(
+    *,
+    nick: str = "",
+    password: str | None = None,
+    words: int = CODE_WORDS,
+    capacity: int = CAPACITY,
+    history: str = "epoch",
+    discovery: str | Sequence[str] = (),
+    broker: str | Sequence[str] = (),
+    access_code: str | None = None,
+    path: str = "auto",
+    lan: bool = True,
+    local: bool = False,
+    listen: str | None = None,
+    advertise: str | Sequence[str] = (),
+    quiet: bool = False,
+    embed: Embed | None = None,
+    profile: Profile | None = None,
+) -> Room:
+    """A new room between peers, to be entered with `async with`; `room.code` is then what the others join by.
+
+    Without `discovery` (HOST:PORT, one or several) a service on this machine is used; where there is none it is made in
+    this process, by `embed` if one is given. `history` is how far back a joiner sees: to the last new key (`epoch`),
+    `all`, or `none`. Entering raises Unreachable, TrustError, Rejected; what is no nick is a UsageError here already.
+    """
+    return _room(
+        How.CREATE, None, nick=nick, password=password, words=words, capacity=capacity, history=history,
+        discovery=discovery, broker=broker, access_code=access_code, path=path, lan=lan, local=local, listen=listen,
+        advertise=advertise, quiet=quiet, backlog=None, embed=embed, profile=profile,
+    )  # fmt: skip
+
+
+def join(
+    code: str | RoomCode,
+    *,
+    nick: str = "",
+    password: str | None = None,
+    open_if_missing: bool = False,
+    words: int = CODE_WORDS,
+    capacity: int = CAPACITY,
+    history: str = "epoch",
+    discovery: str | Sequence[str] = (),
+    broker: str | Sequence[str] = (),
+    access_code: str | None = None,
+    path: str = "auto",
+    lan: bool = True,
+    local: bool = False,
+    listen: str | None = None,
+    advertise: str | Sequence[str] = (),
+    quiet: bool = False,
+    backlog: int | None = None,
+    embed: Embed | None = None,
+    profile: Profile | None = None,
+) -> Room:
+    """The room of that code, to be entered with `async with`.
+
+    `quiet` enters unannounced; of the messages that are there the newest `backlog` come before what else is heard, or
+    all. With `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable,
+    TrustError, Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
+    """
+    if not isinstance(code, (str, RoomCode)):
+        raise UsageError(f"code is a text such as pine-ocean-42, and not {type(code).__name__}")
+    parsed = parse_code(code) if isinstance(code, str) else code
+    return _room(
+        How.EITHER if open_if_missing else How.JOIN, parsed, nick=nick, password=password, words=words,
+        capacity=capacity, history=history, discovery=discovery, broker=broker, access_code=access_code, path=path,
+        lan=lan, local=local, listen=listen, advertise=advertise, quiet=quiet, backlog=backlog, embed=embed,
+        profile=profile,
+    )  # fmt: skip
+
+
+def _room(
+    how: How, code: RoomCode | None, *, nick: str, password: str | None, words: int, capacity: int, history: str,
+    discovery: str | Sequence[str], broker: str | Sequence[str], access_code: str | None, path: str, lan: bool,
+    local: bool, listen: str | None, advertise: str | Sequence[str], quiet: bool, backlog: int | None,
+    embed: Embed | None, profile: Profile | None,
+) -> Room:  # fmt: skip
+    for what, given, known in (("path", path, PATHS), ("history", history, HISTORIES)):
+        if given not in known:
+            raise UsageError(f"{what} is one of {', '.join(known)}, not {given!r}")
+    for what, number, least, most in (("words", words, 2, 8), ("capacity", capacity, 2, CAPACITY_MOST)):
+        if not isinstance(number, int) or not least <= number <= most:
+            raise UsageError(f"{what} is a number from {least} to {most}, not {number!r}")
+    if backlog is not None and (not isinstance(backlog, int) or backlog < 0):
+        raise UsageError(f"backlog is a number of messages, or None for all, not {backlog!r}")
+    if local:
+        check_local(_several(discovery), _several(broker), listen)
+    called = chosen_nick(nick) or ANON
+
+    def engine(turned: Callable[[], None]) -> Engine:
+        from sandpiper.peer.p2p.engine import P2PEngine
+
+        wish = P2PWish(
+            how, code, called, profile or Profile.default(), password, words, capacity, history,
+            _several(discovery), _several(broker), access_code, path, lan and not local, local, listen,
+            _several(advertise), quiet, backlog, embed or _embed(),
+        )  # fmt: skip
+        return P2PEngine(wish, turned)
+
+    return Room(engine)
+
+
+def _embed() -> Embed:
+    # Composed here for the same reason that the commands are composed in `cli`: this is where a program begins, and one
+    # that imports nothing else is to find others as they do. What is behind the front still knows the wire only.
+    from sandpiper.discovery.embed import embed
+
+    return embed
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    # A string is a sequence too, of its letters.
+    if isinstance(given, str):
+        return (given,) if given else ()
+    return tuple(given)

@@ -1,0 +1,112 @@
+"""The outlook: how each member is reached, and why not, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from sandpiper.peer.engine import PathInfo
+from sandpiper.peer.events import PathChanged
+from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.mesh.mesh import Link
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.state.peer import NEVER, Peer, State
+from sandpiper.peer.p2p.transport import Ways
+
+_WORDS: Final = {
+    "direct": "direct",
+    "lan": "on this network",
+    "relay": "by relay",
+    "via": "through others",
+    "none": "not reached",
+}
+_NAMED: Final = 3
+
+
+class Outlook:
+    """One session's. `leased` are the sessions that hold a lease at each discovery service, as it last said."""
+
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+        self._last = ("", "")
+        self.leased: dict[Rendezvous, set[bytes]] = {}
+
+    def summary(self, core: Member, now: float) -> tuple[str, str]:
+        """The worst of the paths, and all of them in words; `alone` without anybody."""
+        paths = [_path(peer, core, now) for peer in core.peers.values() if peer.here and not peer.quiet]
+        if paths and set(paths) == {"none"}:
+            return "connecting", "reaching the others"
+        if not paths:
+            if any(peer.state is State.EXPECTED for peer in core.peers.values()):
+                return "connecting", "looking for a way to the others; what you write waits for them"
+            trouble = self.trouble(core, now)
+            return ("none", trouble) if trouble else ("alone", "nobody else is here")
+        words = [text for path, text in _WORDS.items() if path in paths]
+        return max(paths, key=list(_WORDS).index), "connected: " + ", ".join(words)
+
+    def changed(self, core: Member, now: float) -> PathChanged | None:
+        """The summary, if it is another than last time; why somebody is not reached may change all the time."""
+        path, text = self.summary(core, now)
+        known, self._last = self._last, (path, "" if path == "none" else text)
+        return None if self._last == known else PathChanged(path, text)
+
+    def holds_until(self, core: Member, now: float) -> float:
+        """How long the last summary is true if nobody's line, lease or state moves; `now` for who knows."""
+        if self._last[0] == "none" or any(peer.state is State.EXPECTED for peer in core.peers.values()):
+            return now
+        return min((peer.direct_until(now) for peer in core.peers.values() if peer.here), default=math.inf)
+
+    def there(self) -> set[bytes]:
+        """The sessions that the services which are up say to be there."""
+        return set().union(*(sessions for point, sessions in self.leased.items() if point.up))
+
+    def unreached(self, core: Member) -> list[Peer]:
+        """Members that a discovery service knows to be there, and of whom we have never heard a word."""
+        leased = self.there()
+        return [
+            peer
+            for session, peer in core.peers.items()
+            if session in leased and peer.state in (State.EXPECTED, State.GONE) and peer.heard_at == NEVER
+        ]
+
+    def trouble(self, core: Member, now: float) -> str:
+        """Why these are not reached; empty without any."""
+        links = self._ways.links()
+        errors = [(peer.nick, self._error(peer, links, now)) for peer in self.unreached(core)[:_NAMED]]
+        return "; ".join(f"{nick} is not reached: {error or 'no answer'}" for nick, error in errors)
+
+    def paths(self, core: Member, now: float) -> list[PathInfo]:
+        """How each is reached."""
+        unreached, links = self.unreached(core), self._ways.links()
+        return [
+            PathInfo(
+                peer.nick,
+                peer.fingerprint,
+                _path(peer, core, now),
+                milliseconds(peer.rtt_s),
+                self._error(peer, links, now),
+            )
+            for peer in core.peers.values()
+            if not peer.quiet and (peer.here or peer.state is State.EXPECTED or peer in unreached)
+        ]
+
+    def _error(self, peer: Peer, links: dict[bytes, Link], now: float) -> str:
+        """Why it is not reached, or not directly; empty if it is."""
+        link = links.get(peer.keys.curve)
+        error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
+        if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
+            error = f"{error}; {trouble}" if error else trouble
+        return error
+
+
+def _path(peer: Peer, core: Member, now: float) -> str:
+    """See Peer.path; through others only where there is another one to go through."""
+    path = peer.path(now)
+    if path == "via" and not any(other.here for other in core.peers.values() if other is not peer):
+        return "none"
+    return path
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    """As people and JSON are told."""
+    return None if seconds is None else round(seconds * 1000, 3)

@@ -1,0 +1,1 @@
+"""Who is a member, who is an owner, and which key is current."""

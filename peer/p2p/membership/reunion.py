@@ -1,0 +1,102 @@
+"""Reunion: members that do not know each other come together.
+
+Whoever lets somebody in writes that down and tells everyone. If it ends before any other has heard of it, because its
+cable was out, or half of the room cut off, then the newcomer is a member and nobody knows: every door refuses it, and
+what it says is a stranger's. What it lets in knows only its half, and one room is two.
+
+Both halves have their leases in one group of a discovery service, as the room's key says, and so each sees a card of
+somebody of whom it never hears a word. To that mailbox it sends the deeds by which it is a member itself. They are a
+packet like any other, which comes as a letter for once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandpiper.common.errors import Refusal
+from sandpiper.common.limits import BEACON_S, HANDOVER_LETTERS, REUNITE_AT_ONCE, REUNITE_S, REUNITE_TRIES
+from sandpiper.common.p2p.envelope import DEEDS
+from sandpiper.common.p2p.packets import Shout
+from sandpiper.peer.p2p.admission.handover import lineage, portions
+
+if TYPE_CHECKING:
+    from sandpiper.peer.p2p.member import Member
+
+
+@dataclass(slots=True)
+class _Unheard:
+    """Who has a mailbox and was not heard yet."""
+
+    session: bytes
+    due: float
+    tries: int = 0
+
+
+class Reunion:
+    """One member's. Take `letters` (discovery service, mailbox, packet) after each call."""
+
+    def __init__(self, member: Member) -> None:
+        self.letters: list[tuple[object, bytes, bytes]] = []
+        self._member = member
+        self._unheard: dict[Hashable, dict[bytes, _Unheard]] = {}
+
+    def leased(self, service: Hashable, sessions: Mapping[bytes, bytes], now: float) -> None:
+        """Who else has a lease of the room at a discovery service: mailbox → session, all of them."""
+        before = self._unheard.pop(service, {})
+        after = {
+            mailbox: before[mailbox] if mailbox in before else _Unheard(session, now + REUNITE_S)
+            for mailbox, session in sessions.items()
+            if self._strange(session)
+        }
+        if after:
+            self._unheard[service] = after
+
+    def _strange(self, session: bytes) -> bool:
+        """Whether it may not know of us, or we not of it: it has never said anything to us."""
+        member = self._member
+        if member.presence.knows(session):
+            return not member.presence.met(session)
+        return bool(session) and session != member.session and session not in member.ledger.state.gone
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return min((each.due for found in self._unheard.values() for each in found.values()), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Writes to those who are still unheard, a few at a time: one of them will tell the others."""
+        written = 0
+        for service, found in list(self._unheard.items()):
+            for mailbox, each in list(found.items()):
+                if each.due > now:
+                    continue
+                if each.tries == REUNITE_TRIES or not self._strange(each.session):
+                    del found[mailbox]
+                    continue
+                if written == REUNITE_AT_ONCE:
+                    each.due = now + BEACON_S
+                    continue
+                written += 1
+                each.tries += 1
+                each.due = now + REUNITE_S * 2**each.tries
+                self.letters += [(service, mailbox, packet) for packet in self._packets()]
+            if not found:
+                del self._unheard[service]
+
+    def _packets(self) -> list[bytes]:
+        """The deeds by which one is a member: from the founder's on, those of whoever let in the next."""
+        member = self._member
+        deeds = [each.raw for session in lineage(member) for each in member.replica.log(session, DEEDS).all()]
+        return [member.keyring.to_room(Shout(some)) for some in portions(deeds)[:HANDOVER_LETTERS]]
+
+    def receive(self, packet: bytes, now: float) -> None:
+        """Such a letter. What else might come that way is passed over."""
+        try:
+            _, said = self._member.keyring.open(packet)
+        except Refusal:
+            self._member.strangers += 1
+            return
+        if isinstance(said, Shout):
+            self._member.take_in(said, now)
+            self._member.settle(now)

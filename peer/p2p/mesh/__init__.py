@@ -1,0 +1,1 @@
+"""Direct connections: our publications, and a connection to everybody else's."""

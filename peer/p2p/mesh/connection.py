@@ -1,0 +1,229 @@
+"""A line: one connection to one door of one peer, from the first packet until it breaks.
+
+First a plain TCP connection is tried, for libzmq does not tell why one fails; then libzmq makes its own, and its
+monitor tells how the handshake ends. A line that broke is thrown away with its socket: a refused one would never try
+again, and the next one may go to another address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket as sockets
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import zmq
+
+from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.monitor import Watch
+from sandpiper.common.io.sockets import Socket
+from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
+from sandpiper.peer.p2p.mesh.flood_guard import Flow
+
+Receive = Callable[[list[list[zmq.Frame]]], None]
+
+_LOST = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
+_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+_REASONS: Final = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.EHOSTUNREACH: "no route to that host",
+    errno.ENETUNREACH: "no route to that network",
+    errno.ETIMEDOUT: f"no answer within {MESH_CONNECT_S:g} s",
+}
+_UP: Final = ""
+_REFUSED: Final = "refused: it does not know us as a member"
+_OTHERS: Final = "the handshake failed: somebody else answers there"
+
+
+class Address(NamedTuple):
+    """Where a door is: a numeric IPv4 or IPv6 host and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def usable(self) -> bool:
+        """Whether anybody could be there. Names are not looked up: an address book of somebody else's making."""
+        try:
+            host = ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        wire = "%" not in self.host or (host.version == 6 and host.is_link_local)
+        return 0 < self.port < 65536 and wire and not host.is_multicast and not host.is_unspecified
+
+
+class NoLine(Exception):
+    """Why there is none, in words for a person. `refused`: the other end is there, and would not have us; `nobody`:
+    that machine is there, and the other end is not.
+    """
+
+    def __init__(self, text: str, *, refused: bool = False, nobody: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
+        self.nobody = nobody
+
+
+class Line:
+    """Connects `socket`, which is its own from here on, and hands what comes in to `receive`.
+
+    `connected` gets the connection's descriptor. `ended` is called once, with the reason, unless it is closed before.
+    Raises zmq.ZMQError, and has closed the socket then.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: Socket,
+        address: Address,
+        receive: Receive,
+        connected: Callable[[int], None],
+    ) -> None:
+        self._loop = loop
+        self._socket = socket
+        self._receive = receive
+        self._connected = connected
+        self._failure = ""
+        self._topics: set[bytes] = set()
+        self._closed = False
+        self.over = False
+        self.address = address
+        self.from_host = ""
+        self.rtt_ms = 0.0
+        self.fd = -1
+        self.since = loop.time()
+        self.settled: asyncio.Future[str] = loop.create_future()
+        self.ended: Callable[[str], None] | None = None
+        events = _LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
+        try:
+            self._watch = Watch(loop, socket, events, self._watched)
+        except zmq.ZMQError:
+            socket.close(linger=0)
+            raise
+        self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+        try:
+            socket.connect(f"tcp://{address}")
+        except zmq.ZMQError:
+            self.close()
+            raise
+
+    def send(self, frame: bytes) -> None:
+        """One frame, dropped if the other end is too far behind."""
+        if not self._closed:
+            self._socket.send(frame, zmq.NOBLOCK)
+            self._drain.look()
+
+    def tune(self, topics: set[bytes]) -> None:
+        """Of a SUB: hears these topics. The new ones are asked for before the old ones are given up."""
+        for topic in topics - self._topics:
+            self._socket.setsockopt(zmq.SUBSCRIBE, topic)
+        for topic in self._topics - topics:
+            self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
+        self._topics = set(topics)
+        self._drain.look()
+
+    def hold(self, on: bool) -> None:
+        """Whether what comes in is to wait; what goes beyond KEPT_BYTES is repaired later."""
+        self._drain.hold(on)
+
+    @property
+    def flow(self) -> Flow:
+        """For the guard."""
+        return Flow(self.fd, self._drain.messages, self._drain.empties)
+
+    def fail(self, reason: str) -> None:
+        """Has it end for this reason."""
+        if self.ended is not None:
+            self.ended(reason)
+
+    def close(self) -> None:
+        """Ends it. What a publisher has queued gets a moment to leave."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watch.close()
+        self._drain.close()
+        self._socket.close(linger=0 if self._socket.getsockopt(zmq.TYPE) == zmq.SUB else int(MESH_LINGER_S * 1000))
+        self.settled.cancel()
+
+    def _received(self, batch: list[list[zmq.Frame]]) -> None:
+        if not self._closed:
+            self._receive(batch)
+
+    def _watched(self, event: int, value: int, endpoint: str) -> None:
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._settle(_UP)
+        elif event == zmq.EVENT_CONNECTED:
+            self.fd = value
+            self._connected(value)
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            self._failure = _REFUSED
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            self._failure = _OTHERS
+        elif event & _LOST and not self.over:
+            self.over = True
+            self._drain.look()  # what came in before the end, a goodbye perhaps
+            self._loop.call_soon(self._lost)
+
+    def _settle(self, outcome: str) -> None:
+        if not self.settled.done():
+            self.since = self._loop.time()
+            self.settled.set_result(outcome)
+
+    def _lost(self) -> None:
+        if self._closed:
+            return
+        self._settle(self._failure or "closed in the handshake: somebody else answers there")
+        if self.ended is not None:
+            self.ended("the connection was lost")
+
+
+async def dial(
+    loop: asyncio.AbstractEventLoop, address: Address, make: Callable[[Address], Line], made: set[Line]
+) -> Line:
+    """A line that stands. It is in `made` until then, so that it can be closed at once. Raises NoLine."""
+    rtt_s, from_host = await _probe(loop, address)
+    try:
+        line = make(address)
+    except zmq.ZMQError as error:
+        raise NoLine(str(error)) from None
+    line.rtt_ms, line.from_host = rtt_s * 1000, from_host
+    made.add(line)
+    outcome = None
+    try:
+        await asyncio.wait({line.settled}, timeout=MESH_HANDSHAKE_S)
+        outcome = line.settled.result() if line.settled.done() else "connected, but no answer to the handshake"
+        if outcome == _UP and line.over:
+            outcome = "the connection was lost at once"
+    finally:
+        made.discard(line)
+        if outcome != _UP:
+            line.close()
+    if outcome != _UP:
+        raise NoLine(outcome, refused=outcome == _REFUSED, nobody=outcome == _OTHERS)
+    return line
+
+
+async def _probe(loop: asyncio.AbstractEventLoop, address: Address) -> tuple[float, str]:
+    """How long a TCP connection takes, in seconds, and from which address of ours it goes. Raises NoLine."""
+    family = sockets.AF_INET6 if ":" in address.host else sockets.AF_INET
+    started = loop.time()
+    try:
+        with sockets.socket(family, sockets.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            await asyncio.wait_for(loop.sock_connect(probe, tuple(address)), MESH_CONNECT_S)
+            from_host: str = probe.getsockname()[0]
+            if probe.getsockname()[:2] == probe.getpeername()[:2]:
+                raise NoLine(_REASONS[errno.ECONNREFUSED], nobody=True)  # met itself on a port of the ephemeral range
+    except asyncio.TimeoutError:
+        raise NoLine(_REASONS[errno.ETIMEDOUT]) from None
+    except OSError as error:
+        number = error.errno or 0
+        text = _REASONS.get(number, os.strerror(number))
+        raise NoLine(text, nobody=number == errno.ECONNREFUSED) from None
+    return loop.time() - started, from_host

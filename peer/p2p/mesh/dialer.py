@@ -1,0 +1,243 @@
+"""A route: keeps one line to one peer standing, by whichever of its addresses.
+
+Happy eyeballs (RFC 8305): the addresses are tried in order, the next one when the last has failed or is late, and the
+first whose handshake completes wins. Each keeps trying by itself with a pause of its own, so that one that never
+answers holds up none that refuses now and admits us in a moment. A line that broke is made anew at once, unless it
+did not last; for as long as the route is wanted. Of a peer that is sought, for it has fallen silent, the pauses grow
+longer, and once nothing listens at any of its addresses it is deserted: nobody is dialled any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from sandpiper.common.limits import (
+    DESERTED,
+    MESH_ADDRESSES,
+    MESH_OVERLAP_S,
+    MESH_REFUSED_S,
+    MESH_STAGGER_S,
+    MESH_STEADY_S,
+    RECONNECT_LEAST_S,
+    RECONNECT_MOST_S,
+    SOUGHT_PAUSE_S,
+)
+from sandpiper.common.target import is_loopback
+from sandpiper.peer.p2p.mesh.connection import Address, Line, NoLine, dial
+
+_PENDING: Final = "no answer yet"
+
+
+class Route:
+    """`make` opens a line to an address; `turned` is called when the line stands or broke, or the error is another;
+    `deserted` when a sought peer is no more.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make: Callable[[Address], Line],
+        turned: Callable[[], None],
+        deserted: Callable[[], None] = lambda: None,
+        tasks: set[asyncio.Task[None]] | None = None,
+    ) -> None:
+        self._loop = loop
+        self._make = make
+        self._turned = turned
+        self._deserted = deserted
+        self._sought = False
+        self._given_up = False
+        self._nobody: Counter[Address] = Counter()
+        self._addresses: list[Address] = []
+        self._seekers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = tasks if tasks is not None else set()  # also those that are ending
+        self._made: set[Line] = set()
+        self._leaving: set[Line] = set()
+        self._naps: set[asyncio.Future[None]] = set()
+        self._restart: asyncio.TimerHandle | None = None
+        self._restart_s = 0.0
+        self._errors: dict[Address, str] = {}
+        self._broke = ""
+        self._said = ""
+        self._closed = False
+        self.line: Line | None = None
+
+    @property
+    def error(self) -> str:
+        """Why there is no line: each address with its reason; empty while there is one."""
+        if self.line is not None:
+            return ""
+        if not self._addresses:
+            return "no address is known"
+        if not self._errors:
+            return self._broke or "not tried yet"
+        # Our own loopback refuses at once, while an address elsewhere takes its time: the true ones stand first.
+        ordered = sorted(self._addresses, key=lambda address: is_loopback(address.host))
+        return "; ".join(f"{address}: {self._errors.get(address, _PENDING)}" for address in ordered)
+
+    def aim(self, addresses: Sequence[Address]) -> None:
+        """These from now on. A line to another address is kept until a new one has taken over."""
+        usable = [address for address in dict.fromkeys(addresses) if address.usable][:MESH_ADDRESSES]
+        if usable == self._addresses:
+            if self._given_up:
+                self._seek()
+            return
+        self._addresses = usable
+        self._nobody.clear()
+        self._errors = {address: text for address, text in self._errors.items() if address in usable}
+        if self.line is None or self.line.address not in usable:
+            self._seek()
+        else:
+            self._rest()
+
+    def seek(self, on: bool) -> None:
+        """Whether the peer is sought only: it has fallen silent."""
+        self._sought = on
+        if on:
+            self._judge()
+        else:
+            self.hint()
+
+    def hurry(self, gone: Collection[str]) -> None:
+        """Something has changed: tries everything anew, now. A line from a host address that is gone is given up."""
+        self._restart_s = 0.0
+        if self.line is not None and self.line.from_host in gone:
+            self._broken(self.line, "this machine's address changed")
+        if self.line is None or self.line.address not in self._addresses:
+            self._seek()
+
+    def hint(self) -> None:
+        """The peer shows signs of life: those who pause try again."""
+        for nap in self._naps:
+            if not nap.done():
+                nap.set_result(None)
+
+    def close(self) -> None:
+        """Ends it, at once."""
+        self._closed = True
+        self._rest()
+        for line in list(self._leaving):
+            self._leave(line)
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+
+    # Seeking -----------------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Stops seeking."""
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart = None
+        for seeker in self._seekers:
+            seeker.cancel()
+        for line in self._made:
+            line.close()
+        self._seekers, self._made = set(), set()
+
+    def _seek(self) -> None:
+        self._rest()
+        self._given_up = False
+        turn = asyncio.Event()
+        turn.set()
+        for address in self._addresses:
+            following = asyncio.Event()
+            seeker = self._loop.create_task(self._pursue(address, self._made, turn, following))
+            for kept in (self._seekers, self._tasks):
+                kept.add(seeker)
+                seeker.add_done_callback(kept.discard)
+            turn = following
+
+    async def _pursue(self, address: Address, made: set[Line], turn: asyncio.Event, following: asyncio.Event) -> None:
+        await turn.wait()
+        late = self._loop.call_later(MESH_STAGGER_S, following.set)
+        pause = RECONNECT_LEAST_S
+        try:
+            while True:
+                started = self._loop.time()
+                refused = False
+                try:
+                    line = await dial(self._loop, address, self._make, made)
+                except NoLine as error:
+                    refused = error.refused
+                    self._failed(address, str(error), nobody=error.nobody)
+                else:
+                    self._stands(line)
+                    return
+                following.set()
+                spent = self._loop.time() - started
+                await self._nap(max(pause * random.uniform(0.75, 1.25) - spent, RECONNECT_LEAST_S))
+                longest = SOUGHT_PAUSE_S if self._sought else RECONNECT_MOST_S
+                pause = min(pause * 2, MESH_REFUSED_S if refused else longest)
+        finally:
+            late.cancel()
+
+    async def _nap(self, seconds: float) -> None:
+        """Pauses, or until there is a hint; but not too short, for else a peer's hints could set the pace."""
+        nap: asyncio.Future[None] = self._loop.create_future()
+        self._naps.add(nap)
+        try:
+            await asyncio.sleep(RECONNECT_LEAST_S)
+            await asyncio.wait({nap}, timeout=max(seconds - RECONNECT_LEAST_S, 0.0))
+        finally:
+            self._naps.discard(nap)
+
+    # What becomes of it ------------------------------------------------------------------------------------
+
+    def _stands(self, line: Line) -> None:
+        if self._closed:
+            line.close()
+            return
+        self._rest()
+        old, self.line = self.line, line
+        if old is not None:
+            old.ended = None
+            self._leaving.add(old)
+            self._loop.call_later(MESH_OVERLAP_S, self._leave, old)
+        line.ended = lambda reason: self._broken(line, reason)
+        self._errors.clear()
+        self._nobody.clear()
+        self._addresses.sort(key=line.address.__ne__)  # the one that was good is the first next time
+        self._said = ""
+        self._turned()
+
+    def _leave(self, line: Line) -> None:
+        line.close()
+        self._leaving.discard(line)
+
+    def _failed(self, address: Address, text: str, *, nobody: bool) -> None:
+        self._errors[address] = text
+        self._nobody[address] = self._nobody[address] + 1 if nobody else 0
+        if self.line is None and self.error != self._said:
+            self._said = self.error
+            self._turned()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Gives a peer up that is sought, and has ended."""
+        if not self._sought or self._given_up or self.line is not None or not self._addresses:
+            return
+        if all(self._nobody[address] >= DESERTED for address in self._addresses):
+            self._rest()
+            self._given_up = True
+            self._deserted()
+
+    def _broken(self, line: Line, reason: str) -> None:
+        line.close()
+        if self.line is not line:
+            return
+        self.line = None
+        self._broke = reason
+        if self._loop.time() - line.since >= MESH_STEADY_S:
+            self._restart_s = 0.0
+        else:
+            self._restart_s = min(max(self._restart_s * 2, RECONNECT_LEAST_S), RECONNECT_MOST_S)
+        self._said = self.error
+        self._turned()
+        if not self._closed and self.line is None:
+            self._rest()
+            self._restart = self._loop.call_later(self._restart_s * random.uniform(0.5, 1.0), self._seek)

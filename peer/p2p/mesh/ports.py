@@ -1,0 +1,127 @@
+"""The doors: where the others connect to. Two ports side by side, on every address or on loopback alone.
+
+The ports are below the ephemeral range, for a connection out of it could meet itself. libzmq cannot cut a single
+connection, but a door that is closed and opened again has cut them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import random
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import zmq
+
+from sandpiper.common.errors import SandpiperError, UsageError
+from sandpiper.common.io.sockets import Socket
+from sandpiper.common.limits import MESH_REBIND_S
+from sandpiper.peer.p2p.mesh.connection import Address
+
+_LOWEST, _HIGHEST = 20_000, 32_000  # as the broker's
+_TRIES: Final = 200
+_EVERY_V4, _EVERY_V6 = "0.0.0.0", "::"  # noqa: S104 the mesh is for others, and CURVE guards it
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV, errno.EINVAL)
+
+
+class Doors(NamedTuple):
+    """The two ports: others hear us at `pub`, and those who can only connect outward are heard at `sub`."""
+
+    pub: int
+    sub: int
+
+
+class DoorPair:
+    """Binds two sockets of its owner's, and again when they are to be rid of their connections."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pub: Socket, sub: Socket) -> None:
+        self._loop = loop
+        self._pub = pub
+        self._sub = sub
+        self._bound: list[tuple[Socket, str]] = []
+        self._shut: list[tuple[Socket, str]] = []
+        self._retry: asyncio.TimerHandle | None = None
+
+    def bind(self, hosts: Sequence[str], port: int | None) -> Doors:
+        """Opens them at `port` and the next, or where there is room. Raises SandpiperError."""
+        hosts = _hosts(hosts)
+        if port is not None:
+            if not 0 < port < 65535:
+                raise UsageError(f"no two ports from {port} on; name one from 1 to 65534")
+            if not self._try(hosts, port):
+                raise SandpiperError(f"port {port} or {port + 1} is in use; name another, or none for any that is free")
+            return Doors(port, port + 1)
+        for _ in range(_TRIES):
+            port = random.randrange(_LOWEST, _HIGHEST, 2)
+            if self._try(hosts, port):
+                return Doors(port, port + 1)
+        raise SandpiperError(f"no two free ports between {_LOWEST} and {_HIGHEST}; name one with --listen")
+
+    def rebind(self) -> None:
+        """Cuts all connections; whoever is admitted is back in a moment."""
+        for socket, endpoint in self._bound:
+            if (socket, endpoint) not in self._shut:
+                socket.unbind(endpoint)
+        self._shut = list(self._bound)
+        if self._retry is not None:
+            self._retry.cancel()
+        self._reopen()
+
+    def close(self) -> None:
+        """Tries no more. The sockets stay their owner's."""
+        self._bound = []
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _reopen(self) -> None:
+        """A listener is closed when libzmq's own thread gets to it: until then its port is in use."""
+        self._shut = [(socket, endpoint) for socket, endpoint in self._shut if not _bind(socket, endpoint)]
+        self._retry = self._loop.call_later(MESH_REBIND_S, self._reopen) if self._shut else None
+
+    def _try(self, hosts: Sequence[str], port: int) -> bool:
+        """Whether both ports were free at every host that there is."""
+        bound: list[tuple[Socket, str]] = []
+        missing = ""
+        for host in hosts:
+            for socket, number in ((self._pub, port), (self._sub, port + 1)):
+                try:
+                    socket.bind(f"tcp://{Address(host, number)}")
+                except zmq.ZMQError as error:
+                    if error.errno in _NO_SUCH_ADDRESS:
+                        missing = host
+                        break  # IPv6 may be off; the other family will do
+                    for taken, endpoint in bound:
+                        taken.unbind(endpoint)
+                    if error.errno == errno.EADDRINUSE:
+                        return False
+                    raise SandpiperError(f"cannot listen at {Address(host, number)}: {error.strerror}") from None
+                bound.append((socket, socket.getsockopt_string(zmq.LAST_ENDPOINT)))
+        if not bound and missing == _EVERY_V6:
+            return self._try([_EVERY_V4], port)
+        if not bound:
+            raise SandpiperError(f"this machine has no address {missing}")
+        self._bound = bound
+        return True
+
+
+def _hosts(hosts: Sequence[str]) -> list[str]:
+    """Those to bind: every address is IPv6's wildcard, which takes IPv4 in too. Raises UsageError."""
+    for host in hosts:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise UsageError(f"not an address of this machine: {host!r}; name one by its numbers") from None
+    if _EVERY_V6 in hosts or _EVERY_V4 in hosts:
+        return [_EVERY_V6]  # where there is none, `_try` takes IPv4's
+    return list(dict.fromkeys(hosts))
+
+
+def _bind(socket: Socket, endpoint: str) -> bool:
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Which sessions are here: beacons, cards, goodbyes, whispers."""

@@ -1,0 +1,80 @@
+"""Members that are not here: a row each, found by name, that nobody looks at until there is a sign of life.
+
+Whoever was admitted is a member until it is removed, and most will never come again: they must cost nothing but this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandpiper.common.limits import CARDS_AWAY
+from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.packets import Card, Signed
+
+
+@dataclass(slots=True)
+class Row:
+    """One. `said` is the number of the last that it said of itself: nothing older counts. `left`: it said goodbye."""
+
+    keys: Keys
+    said: int = 0
+    nick: str = ""
+    card: Card | None = None
+    carded: Signed | None = None
+    announced: bool = False
+    left: bool = False
+
+
+class Away:
+    """One member's view of them, by session, in the order in which they went."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, Row] = {}
+        self._carded: dict[bytes, None] = {}
+
+    def __contains__(self, session: bytes) -> bool:
+        return session in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, session: bytes) -> Row | None:
+        """One's."""
+        return self._rows.get(session)
+
+    def add(self, row: Row) -> None:
+        """This one is not here, from now on."""
+        self._rows[row.keys.session] = row
+        self.keep_card(row, row.card, row.carded)
+
+    def keep_card(self, row: Row, card: Card | None, carded: Signed | None) -> None:
+        """How it is reached; of those that went long ago it is not kept."""
+        session = row.keys.session
+        self._carded.pop(session, None)
+        row.card, row.carded = (None, None) if row.left else (card, carded)
+        if row.card is None:
+            return
+        row.nick = row.card.nick
+        self._carded[session] = None
+        if len(self._carded) > CARDS_AWAY:
+            oldest = next(iter(self._carded))
+            self._rows[oldest].card = self._rows[oldest].carded = None
+            del self._carded[oldest]
+
+    def remove(self, session: bytes) -> Row | None:
+        """It is here again, or no member any more."""
+        self._carded.pop(session, None)
+        return self._rows.pop(session, None)
+
+    def latest(self) -> Iterator[Row]:
+        """Who fell silent, the last first."""
+        return (row for row in reversed(self._rows.values()) if not row.left)
+
+    def at_relay(self, address: bytes) -> list[bytes]:
+        """The sessions that a relay knows by this address."""
+        return [
+            session
+            for session in self._carded
+            if (card := self._rows[session].card) is not None and address in card.relays.values()
+        ]

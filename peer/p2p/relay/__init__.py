@@ -1,0 +1,1 @@
+"""Connections to brokers that pass sealed packets on, for pairs without a direct path."""

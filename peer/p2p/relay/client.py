@@ -1,0 +1,290 @@
+"""The relay link: keeps one P2P room's connection to a broker that passes its sealed bodies on.
+
+It has an identity and a CURVE key of its own, made for it, so that the broker can tell neither who it is nor which of
+its links belong to one person. The broker's word on who a body comes from is just that: bodies prove themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from typing import Any, Final, Protocol
+
+import zmq
+from nacl.signing import SigningKey
+
+from sandpiper.common import control
+from sandpiper.common.errors import Rejected, SandpiperError, Unreachable
+from sandpiper.common.io.sockets import CurveKeys
+from sandpiper.common.io.tasks import end
+from sandpiper.common.limits import CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S, RELAY_AGAIN_S, RELAY_HWM
+from sandpiper.common.target import Target
+from sandpiper.peer import door
+from sandpiper.peer.credentials import Credentials
+from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, State
+from sandpiper.peer.profile import Profile
+
+_BYE_MS: Final = 200
+_LOST: Final = "the connection to the broker was lost"
+
+
+class RelayHeard(Protocol):
+    """Whom the link calls."""
+
+    def received(self, sender: bytes, body: bytes) -> None:
+        """A body, and the relay address that the broker says it is from."""
+
+    def presence(self, address: bytes, present: bool) -> None:
+        """Another session of the room can be reached here, or not any more."""
+
+    def up(self) -> None:
+        """Bodies travel from now on; who is present has been told."""
+
+    def down(self, text: str) -> None:
+        """They do not, and nobody is present. The link goes on trying; who is there will be told anew."""
+
+
+class RelayLink:
+    """One room's link to one broker, made on a running loop. `address` is what the others see of it.
+
+    With `pin` the broker's key is remembered, as for a broker that a person has named.
+    """
+
+    def __init__(
+        self,
+        ctx: zmq.Context[Any],
+        target: Target,
+        access_code: str | None,
+        profile: Profile,
+        *,
+        heard: RelayHeard,
+        pin: bool,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = ctx
+        self._target = target
+        self._code = access_code
+        self._profile = profile
+        self._heard = heard
+        self._pin = pin
+        self._keys = CurveKeys.make()
+        self._credentials = Credentials(SigningKey.generate(), self._keys.public, access_code, os.urandom, CAPS)
+        self._session = RelaySession(self._credentials, self._keys.public)
+        self._dealer: Dealer | None = None
+        self._moved = asyncio.Event()
+        self._down = asyncio.Event()
+        self._was_up = False
+        self._turning = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._keeper: asyncio.Task[None] | None = None
+        self.address = self._session.address
+        self._text = "not connected yet"
+
+    # Life --------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connects for the first time, and from then on keeps connected.
+
+        Raises Unreachable, AccessDenied, TrustError, Rejected; then it is closed.
+        """
+        try:
+            await self._attempt()
+        except BaseException:
+            self._drop("closed")
+            raise
+        self._keeper = self._loop.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Says goodbye and lets go of everything; nobody is called any more."""
+        self._was_up = False
+        await end(self._keeper)
+        if self._dealer is not None and self._session.state is State.ENROLLED:
+            self._dealer.say(control.encode(control.Bye(r=0)))
+        self._session.events.clear()
+        self._drop("closed", linger_ms=_BYE_MS)
+
+    @property
+    def up(self) -> bool:
+        """Whether bodies travel; `text` says why not."""
+        return self._session.up
+
+    @property
+    def text(self) -> str:
+        """Why bodies do not travel, in one line; empty when they do."""
+        if self._session.up:
+            return ""
+        if self._session.state is State.ENROLLED:
+            return self._session.trouble or "not attached to a tag"
+        return self._text
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """The last round trip to the broker."""
+        return None if self._session.rtt_s is None else self._session.rtt_s * 1000
+
+    @property
+    def dropped(self) -> int:
+        """How many bodies were given up here."""
+        return self._session.queue.dropped
+
+    # Tags and bodies ---------------------------------------------------------------------------------------
+
+    async def attach(self, seed: bytes) -> None:
+        """From now on bodies travel at the tag of this seed (32 bytes); those before it are kept for receiving, and
+        for whoever is only there, until `detach`.
+
+        Returns once that is so, or without a connection at once: then it comes with the next one. Raises Rejected,
+        and goes on trying.
+        """
+        self._session.attach(seed)
+        self._turn()
+        while self._session.state is State.ENROLLED and not self._session.attached(seed):
+            refusal = self._session.refusal(seed)
+            if refusal is not None:
+                raise refusal
+            self._moved.clear()
+            await self._moved.wait()
+
+    def detach(self, seed: bytes) -> None:
+        """The tag of this seed is done with."""
+        self._session.detach(seed)
+        self._turn()
+
+    def send(self, to: list[bytes], body: bytes) -> None:
+        """Queues a body for the addresses `to`, or for everyone present.
+
+        It waits for the broker's rate, and over a broken connection; over the bound the oldest are dropped, and so is
+        what has waited for RELAY_QUEUED_S. Raises Refusal: TOO_LARGE, TOO_MANY.
+        """
+        self._session.send(to, body, time.monotonic())
+        if not self._turning:  # however many are sent in one turn of the loop
+            self._turning = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._turning = False
+        self._session.flush(time.monotonic())
+        self._turn()
+
+    # Connecting --------------------------------------------------------------------------------------------
+
+    async def _attempt(self) -> None:
+        """One connection, up to its enrolment. Raises SandpiperError."""
+        found = await door.ask(self._target, self._profile, self._code)
+        self._credentials.broker_key, self._credentials.ticket = found.key, found.welcome.ticket
+        self._credentials.asked = found.welcome.access
+        self._down.clear()
+        self._dealer = Dealer(
+            self._loop,
+            self._context,
+            self._keys,
+            found.key,
+            f"tcp://{found.at.address}",
+            heard=self._on_frame,
+            down=lambda: self._on_down(_LOST),
+            hwm=RELAY_HWM,
+        )
+        self._session.connected(time.monotonic())
+        self._turn()
+        await self._until_enrolled()
+        if found.new and self._pin:
+            self._profile.pin(self._target.address, found.welcome.key)
+
+    async def _until_enrolled(self) -> None:
+        deadline = self._loop.time() + 2 * CONNECT_S
+        while self._session.state is not State.ENROLLED and self._session.broken is None:
+            self._moved.clear()
+            try:
+                await asyncio.wait_for(self._moved.wait(), deadline - self._loop.time())
+            except asyncio.TimeoutError:
+                raise Unreachable(f"{self._target.address} opens its door, but does not answer further") from None
+            if self._down.is_set():
+                raise Unreachable(f"{self._target.address}: {self._text}")
+        if self._session.broken is not None:
+            raise self._session.broken
+
+    async def _keep(self) -> None:
+        """Connects again whenever the connection has broken."""
+        while True:
+            await self._down.wait()
+            self._drop(self._text)
+            pause = RECONNECT_LEAST_S
+            while True:
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                try:
+                    await self._attempt()
+                    break
+                except (Unreachable, Rejected) as error:
+                    self._drop(str(error))
+                    pause = min(pause * 2, RECONNECT_MOST_S)
+                except SandpiperError as error:
+                    self._drop(str(error))
+                    pause = RELAY_AGAIN_S
+
+    def _drop(self, text: str, linger_ms: int = 0) -> None:
+        self._text = text
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, float("inf")
+        if self._dealer is not None:
+            self._dealer.close(linger_ms)
+            self._dealer = None
+            self._session.disconnected()
+        self._moved.set()
+        if self._was_up:
+            self._was_up = False
+            self._heard.down(text)
+
+    # What happens ------------------------------------------------------------------------------------------
+
+    def _on_frame(self, frame: bytes) -> None:
+        self._session.receive(frame, time.monotonic())
+        self._turn()
+
+    def _on_down(self, text: str) -> None:
+        self._text = text
+        self._down.set()
+        self._moved.set()
+
+    def _turn(self) -> None:
+        """Sends what the session wants sent, passes on what it has heard, sets the clock."""
+        session = self._session
+        if self._dealer is not None:
+            requests, session.requests = session.requests, []
+            for request in requests:
+                self._dealer.say(control.encode(request))
+        while session.events:
+            self._tell(session.events.popleft())
+        self._set_clock()
+        self._moved.set()
+
+    def _tell(self, event: object) -> None:
+        if isinstance(event, RelayReceived):
+            self._heard.received(event.sender, event.body)
+        elif isinstance(event, RelayPresent):
+            self._heard.presence(event.address, event.present)
+        else:
+            self._was_up = True
+            self._heard.up()
+
+    def _set_clock(self) -> None:
+        due = self._session.get_timer()
+        if due is None or due >= self._timer_at:
+            return  # one that rings too early finds nothing due, and is set anew: cheaper than to move it each time
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_later(max(due - time.monotonic(), 0.0), self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        now = time.monotonic()
+        self._session.handle_timer(now)
+        stale = self._session.stale(now)
+        if stale is not None:
+            self._on_down(stale)
+        self._turn()

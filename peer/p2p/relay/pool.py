@@ -1,0 +1,158 @@
+"""The relays: a room's links to brokers that pass its sealed packets on, for pairs that have no direct path."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from sandpiper.common.errors import Refusal, SandpiperError
+from sandpiper.common.io.tasks import end
+from sandpiper.common.limits import RELAY_OLD_TAG_S, RELAY_RETRY_S
+from sandpiper.common.p2p.packets import Card
+from sandpiper.common.target import Target, is_loopback, parse_host
+from sandpiper.peer.p2p.relay.client import RelayLink
+from sandpiper.peer.profile import Profile
+
+_MOST = 2
+
+
+class _Ear:
+    """One link's."""
+
+    def __init__(self, relays: Relays) -> None:
+        self.present: set[bytes] = set()
+        self._relays = relays
+
+    def received(self, sender: bytes, body: bytes) -> None:
+        """See RelayHeard."""
+        self._relays.received(body)
+
+    def presence(self, address: bytes, present: bool) -> None:
+        """See RelayHeard."""
+        (self.present.add if present else self.present.discard)(address)
+        if present:
+            self._relays.there(address)
+
+    def up(self) -> None:
+        """See RelayHeard."""
+        self._relays.moved()
+
+    def down(self, text: str) -> None:
+        """See RelayHeard."""
+        self.present.clear()
+        self._relays.moved()
+
+
+class Relays:
+    """One room's. `received` gets packets; `moved` is called when the addresses by which we are reached change, `there`
+    when somebody comes to a relay. With `local` a broker beyond this machine is none.
+    """
+
+    def __init__(
+        self,
+        ctx: zmq.Context[Any],
+        profile: Profile,
+        received: Callable[[bytes], None],
+        moved: Callable[[], None],
+        there: Callable[[bytes], None],
+        *,
+        local: bool = False,
+    ) -> None:
+        self.received = received
+        self.there = there
+        self.moved = moved
+        self.trouble: dict[str, str] = {}
+        self._context = ctx
+        self._profile = profile
+        self._local = local
+        self._links: dict[str, tuple[RelayLink, _Ear]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._seed = b""
+        self._old: set[asyncio.TimerHandle] = set()
+
+    @property
+    def addresses(self) -> dict[str, bytes]:
+        """By which we are reached: broker → address."""
+        return {name: link.address for name, (link, _) in self._links.items() if link.up}
+
+    @property
+    def up(self) -> bool:
+        """Whether there is any."""
+        return any(link.up for link, _ in self._links.values())
+
+    def use(self, broker: str, access_code: str | None, *, pin: bool) -> None:
+        """From now on that broker is used too, as soon and as long as it can be reached."""
+        if broker in self._tasks or len(self._tasks) >= _MOST:
+            return
+        try:
+            target = parse_host(broker)
+        except SandpiperError as error:
+            self.trouble[broker] = str(error)
+            return
+        if self._local and not is_loopback(target.host):
+            return  # a service on this machine may tell of one that is elsewhere
+        self._tasks[broker] = asyncio.create_task(self._keep(broker, target, access_code, pin=pin))
+
+    async def _keep(self, broker: str, target: Target, access_code: str | None, *, pin: bool) -> None:
+        while True:
+            ear = _Ear(self)
+            link = RelayLink(self._context, target, access_code, self._profile, heard=ear, pin=pin)
+            try:
+                await link.open()
+                self._links[broker] = (link, ear)
+                self.trouble.pop(broker, None)
+                await link.attach(self._seed)
+                self.moved()
+                return
+            except (SandpiperError, Refusal) as error:
+                self.trouble[broker] = str(error)
+                if broker in self._links:
+                    return  # it goes on trying by itself
+                self.moved()
+            await asyncio.sleep(RELAY_RETRY_S)
+
+    def attach(self, seed: bytes) -> None:
+        """The room's tag follows from this seed from now on; the one before it is kept a while for the late."""
+        old, self._seed = self._seed, seed
+        if old == seed:
+            return
+        for link, _ in self._links.values():
+            task = asyncio.ensure_future(link.attach(seed))
+            task.add_done_callback(lambda done: done.exception() if not done.cancelled() else None)
+            if old:
+                self._old.add(asyncio.get_running_loop().call_later(RELAY_OLD_TAG_S, self._detach, link, old))
+
+    def _detach(self, link: RelayLink, seed: bytes) -> None:
+        if seed != self._seed:  # of two owners' new keys the first may come back
+            link.detach(seed)
+
+    def reaches(self, card: Card) -> bool:
+        """Whether a member is at a relay where we are."""
+        there = set(card.relays.values())
+        return any(link.up and not there.isdisjoint(ear.present) for link, ear in self._links.values())
+
+    def send(self, cards: list[Card], packet: bytes) -> bool:
+        """A packet for those members; whether there is a way to all of them."""
+        reached = 0
+        left = [(card, set(card.relays.values())) for card in cards if card.relays]
+        for link, ear in self._links.values():
+            if not link.up or not left:
+                continue
+            to = [address for _, addresses in left for address in addresses if address in ear.present]
+            if to:
+                with contextlib.suppress(Refusal):
+                    link.send(to, packet)
+                    reached += len(to)
+            left = [(card, addresses) for card, addresses in left if addresses.isdisjoint(ear.present)]
+        return reached >= len(cards)
+
+    async def close(self) -> None:
+        """Ends all."""
+        for handle in self._old:
+            handle.cancel()
+        await end(*self._tasks.values())
+        await asyncio.gather(*(link.close() for link, _ in self._links.values()), return_exceptions=True)

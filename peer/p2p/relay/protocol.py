@@ -1,0 +1,363 @@
+"""A member's session at a relay, as a pure machine: answers, bodies and `now` in, requests and events out.
+
+    OFFLINE --connected--> ENROLLING --admitted--> ENROLLED --(Challenge, Attach: for each tag)--> up
+       ^                                              |
+       '----------------disconnected------------------'
+
+A tag is proven by an Ed25519 seed that the room's members derive from their epoch key. While the epoch changes there
+are two: whoever is at the newer one is reached there, the others at the older. The session outlives its connections;
+its key, and with it its relay address, stays the same, but who is present is told anew after each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, TypeAlias
+
+from nacl.signing import SigningKey
+
+from sandpiper.common import control
+from sandpiper.common.buckets import Meter
+from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError
+from sandpiper.common.keys import relay_address, relay_tag, sign_attachment
+from sandpiper.common.limits import (
+    BURST_S,
+    PING_S,
+    RECONNECT_MOST_S,
+    RELAY_PER_TAG,
+    RELAY_TAGS_PER_SESSION,
+    SEALED_BYTES,
+    SILENT_S,
+)
+from sandpiper.peer.credentials import Credentials
+from sandpiper.peer.enrolling import Answered, Enrolling, failure
+from sandpiper.peer.p2p.relay.send_queue import RelayQueue, Waiting
+
+CAPS: Final = ["sealed"]
+"""What the session's credentials are to say: it relays, and does nothing else."""
+_PACE: Final = 0.98
+"""A little below the broker's rate, so that its bucket never runs dry before ours."""
+
+
+class State(Enum):
+    """Where the session stands with its broker."""
+
+    OFFLINE = "offline"
+    ENROLLING = "enrolling"
+    ENROLLED = "enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayUp:
+    """Bodies can travel now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayReceived:
+    """A body from the session with this relay address."""
+
+    sender: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPresent:
+    """A session has come to one of our tags, or is at none any more."""
+
+    address: bytes
+    present: bool
+
+
+RelayEvent: TypeAlias = RelayUp | RelayReceived | RelayPresent
+
+
+@dataclass(slots=True)
+class _Tag:
+    """One that is to be attached. `refused` is why it could not be, the last time."""
+
+    key: SigningKey
+    tag: bytes
+    attached: bool = False
+    present: set[bytes] = field(default_factory=set)
+    refused: SandpiperError | None = None
+
+
+class RelaySession:
+    """One room's. Take `requests` and `events` after each call; `broken` says that this connection is no use."""
+
+    def __init__(self, credentials: Credentials, session_key: bytes) -> None:
+        self.state = State.OFFLINE
+        self.requests: list[control.Request] = []
+        self.events: deque[RelayEvent] = deque()
+        self.address = relay_address(session_key)
+        self.broken: SandpiperError | None = None
+        self.rtt_s: float | None = None
+        self.queue = RelayQueue()
+        self._session_key = session_key
+        self._credentials = credentials
+        self._enrolling = Enrolling(
+            credentials, self.ask, admitted=self._admitted, refused=self._refused, denied=self._give_up
+        )
+        self._tags: dict[bytes, _Tag] = {}  # the newest last
+        self._under_way: bytes | None = None
+        self._attach_at: float | None = None
+        self._number = 0
+        self._answers: dict[int, Answered] = {}
+        self._ping_at = self._heard_at = 0.0
+        self._forgotten = False
+
+    # Connection --------------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        """Whether bodies can travel."""
+        return any(each.attached for each in self._tags.values())
+
+    def connected(self, now: float) -> None:
+        """Control can be reached: prove and enrol."""
+        self._heard_at, self._ping_at = now, now + PING_S
+        self._forgotten, self.broken = False, None
+        self.state = State.ENROLLING
+        self._enrolling.begin()
+
+    def disconnected(self) -> None:
+        """The connection has gone, and everybody behind it; what was not sent waits for the next one."""
+        self.state = State.OFFLINE
+        self.requests.clear()
+        self._answers.clear()
+        self._under_way = self._attach_at = None
+        self.queue.shut()
+        for each in self._tags.values():
+            each.attached = False
+            each.present.clear()
+
+    def ask(self, request: control.Request, answered: Answered) -> None:
+        """Sends a request; `answered` gets the reply."""
+        self._answers[self._say(request)] = answered
+
+    def _say(self, request: control.Request) -> int:
+        self._number += 1
+        request.r = self._number
+        self.requests.append(request)
+        return self._number
+
+    def _admitted(self, reply: control.Enrolled) -> None:
+        if CAPS[0] not in reply.caps:
+            self._give_up(Rejected("this broker is of a version that does not relay; name another one, or upgrade it"))
+            return
+        self.state = State.ENROLLED
+        meter = Meter(reply.messages_per_s * _PACE, reply.bytes_per_s * _PACE, BURST_S)
+        self.queue.open(meter, self._heard_at)
+        self._attach_next()
+
+    def _refused(self, reply: control.Refused) -> None:
+        self._give_up(failure(reply))
+
+    def _give_up(self, error: SandpiperError) -> None:
+        self.broken = error
+
+    # Tags --------------------------------------------------------------------------------------------------
+
+    def attach(self, seed: bytes) -> None:
+        """The tag of this seed (32 bytes) is the newest from now on. Of too many the oldest is let go."""
+        known = self._tags.pop(seed, None)
+        if known is None:
+            key = SigningKey(seed)
+            known = _Tag(key, relay_tag(bytes(key.verify_key)))
+        known.refused = None
+        self._tags[seed] = known
+        if len(self._tags) > RELAY_TAGS_PER_SESSION:
+            self.detach(next(iter(self._tags)))
+        self._attach_next()
+
+    def detach(self, seed: bytes) -> None:
+        """The tag is done with."""
+        gone = self._tags.pop(seed, None)
+        if gone is None:
+            return
+        if gone.attached:
+            self.ask(control.Detach(r=0, tag=gone.tag), lambda reply: None)
+        for address in gone.present:
+            self._tell_gone(address)
+
+    def attached(self, seed: bytes) -> bool:
+        """Whether bodies travel at this seed's tag."""
+        return seed in self._tags and self._tags[seed].attached
+
+    def refusal(self, seed: bytes) -> SandpiperError | None:
+        """Why they do not, if the broker has refused. It is asked again in a while."""
+        return self._tags[seed].refused if seed in self._tags else None
+
+    @property
+    def trouble(self) -> str:
+        """Why the newest tag that the broker refused was."""
+        return next((str(each.refused) for each in reversed(self._tags.values()) if each.refused), "")
+
+    def _attach_next(self) -> None:
+        """One after the other, the newest first: a challenge is for one attachment."""
+        if self.state is not State.ENROLLED or self._under_way is not None:
+            return
+        for seed, each in reversed(self._tags.items()):
+            if not each.attached and each.refused is None:
+                self._under_way = seed
+                self.ask(control.Challenge(r=0), self._challenged)
+                return
+
+    def _challenged(self, reply: control.Reply) -> None:
+        tag = self._tags.get(self._under_way or b"")
+        if isinstance(reply, control.Challenged) and tag is not None:
+            signature = sign_attachment(tag.key, self._credentials.broker_key, self._session_key, reply.nonce)
+            request = control.Attach(r=0, tag_key=bytes(tag.key.verify_key), signature=signature)
+            self.ask(request, self._attached)
+        else:
+            self._attached(reply)
+
+    def _attached(self, reply: control.Reply) -> None:
+        seed, self._under_way = self._under_way, None
+        tag = self._tags.get(seed or b"")
+        if isinstance(reply, control.Refused):
+            self._attach_at = self._heard_at + max(reply.retry_ms / 1000, RECONNECT_MOST_S)
+            if tag is not None:
+                tag.refused = failure(reply)
+        elif isinstance(reply, control.Attached) and tag is None:
+            self.ask(control.Detach(r=0, tag=reply.tag), lambda reply: None)  # let go of meanwhile
+        elif isinstance(reply, control.Attached) and tag is not None:
+            was_up = self.up
+            tag.attached, tag.refused = True, None
+            for address in reply.present:
+                self._see(tag, address)
+            if not was_up:
+                self.events.append(RelayUp())
+        self._attach_next()
+
+    def _see(self, tag: _Tag, address: bytes) -> None:
+        known = any(address in each.present for each in self._tags.values())
+        tag.present.add(address)
+        if not known:
+            self.events.append(RelayPresent(address, True))
+
+    def _tell_gone(self, address: bytes) -> None:
+        if not any(address in each.present for each in self._tags.values()):
+            self.events.append(RelayPresent(address, False))
+
+    # What comes in -----------------------------------------------------------------------------------------
+
+    def receive(self, encoded: bytes, now: float) -> None:
+        """One control frame from the broker. What is not understood is passed over."""
+        try:
+            answer = control.decode_answer(encoded)
+        except Refusal:
+            return
+        self._heard_at = now
+        if isinstance(answer, control.Sealed):
+            if any(each.attached and each.tag == answer.tag for each in self._tags.values()):
+                self.events.append(RelayReceived(answer.sender, answer.body))
+        elif isinstance(answer, control.RelayPresence):
+            self._present(answer)
+        elif isinstance(answer, control.Reply):
+            answered = self._answers.pop(answer.r, None)
+            if answered is not None:
+                answered(answer)
+            elif isinstance(answer, control.Refused):
+                self._unsent(answer, now)
+            self._send(now)
+
+    def _present(self, event: control.RelayPresence) -> None:
+        for each in self._tags.values():
+            if each.tag == event.tag and each.attached:
+                if event.present:
+                    self._see(each, event.address)
+                elif event.address in each.present:
+                    each.present.remove(event.address)
+                    self._tell_gone(event.address)
+
+    def _unsent(self, reply: control.Refused, now: float) -> None:
+        """A body was not passed on."""
+        if reply.code in (Code.ACCESS.value, Code.NOT_JOINED.value):
+            self._forgotten = True
+        again = reply.code == Code.RATE.value
+        self.queue.refused(reply.r, reply.retry_ms / 1000 if again else None, now)
+
+    # Sending -----------------------------------------------------------------------------------------------
+
+    def send(self, to: list[bytes], body: bytes, now: float) -> None:
+        """Queues a body for the addresses `to`, or for everyone. Raises Refusal: TOO_LARGE, TOO_MANY."""
+        if len(body) > SEALED_BYTES:
+            raise Refusal(Code.TOO_LARGE, f"a sealed body has at most {SEALED_BYTES} bytes, this one {len(body)}")
+        if len(to) > RELAY_PER_TAG:
+            raise Refusal(Code.TOO_MANY, f"a sealed body has at most {RELAY_PER_TAG} addressees, this one {len(to)}")
+        self.queue.add(to, body, now)
+
+    def flush(self, now: float) -> None:
+        """To be called after sending: what may go, goes."""
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        while self.up and (waiting := self.queue.take(now)) is not None:
+            for tag, to in self._ways(waiting.to):
+                number = self._say(control.SendSealed(r=0, tag=tag, to=to, body=waiting.body))
+                self.queue.sent(number, Waiting(to, waiting.body, waiting.since))
+            if self.queue.unsure:
+                self._ping(now)
+
+    def _ways(self, to: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
+        """Each tag to send at, and for whom there: everyone once, at the newest tag where they are."""
+        newest, *older = [each for each in reversed(self._tags.values()) if each.attached]
+        if not older:
+            return [(newest.tag, to)]
+        left = set(to) if to else set().union(*(each.present for each in older))
+        left -= newest.present
+        ways: list[tuple[bytes, list[bytes]]] = []
+        for each in older:
+            there = left & each.present
+            left -= there
+            if there:
+                ways.append((each.tag, sorted(there)))
+        if not to:
+            return [(newest.tag, []), *ways]
+        # Whoever is at no tag that we know of may have come to the newest just now.
+        here = [address for address in to if address in newest.present or address in left]
+        return [(newest.tag, here), *ways] if here else ways
+
+    # Time --------------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        if self.state is State.OFFLINE:
+            return None
+        timers = [self._ping_at, self._attach_at, self.queue.get_timer() if self.up else None]
+        return min(timer for timer in timers if timer is not None)
+
+    def handle_timer(self, now: float) -> None:
+        """Pings, attaches, sends: whatever is due."""
+        if self._attach_at is not None and now >= self._attach_at:
+            self._attach_at = None
+            for each in self._tags.values():
+                each.refused = None
+            self._attach_next()
+        if now >= self._ping_at:
+            self._ping_at = now + PING_S
+            if self.state is State.ENROLLED:
+                self._ping(now)
+        self._send(now)
+
+    def stale(self, now: float) -> str | None:
+        """Why this connection is no good any more, if so: the broker is silent, or took us for dead."""
+        if self._forgotten:
+            return "the broker has forgotten this session"
+        if self.state is not State.OFFLINE and now - self._heard_at > SILENT_S:
+            return "the broker does not answer"
+        return None
+
+    def _ping(self, now: float) -> None:
+        self.queue.asked()
+        self.ask(control.Ping(r=0), lambda reply: self._ponged(reply, now))
+
+    def _ponged(self, reply: control.Reply, asked_at: float) -> None:
+        if isinstance(reply, control.Pong):
+            self.rtt_s = self._heard_at - asked_at
+            self.queue.confirmed(reply.r)
+        else:
+            self._forgotten = True

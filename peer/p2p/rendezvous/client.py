@@ -1,0 +1,387 @@
+"""The rendezvous link: a member's connection to one discovery service, which keeps itself up and its lease alive.
+
+What to renew and when is `tenancy.py`'s affair; here are the door, the socket, the clock, and patience. The CURVE key
+is this object's own, so that the service cannot tell who it is, nor that two of them are one person's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import zmq
+from nacl.signing import SigningKey
+from zmq.utils import z85
+
+from sandpiper.common import rendezvous
+from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, TrustError, Unreachable
+from sandpiper.common.io.sockets import CurveKeys
+from sandpiper.common.io.tasks import end
+from sandpiper.common.limits import (
+    ANSWER_S,
+    CONNECT_S,
+    CONTROL_HWM,
+    LETTERS_WAITING,
+    RECONNECT_LEAST_S,
+    RECONNECT_MOST_S,
+    RENEW_S,
+    VERSION,
+)
+from sandpiper.common.rendezvous import BrokerAt, Found, Greeted, Leased, PeerCard, Refused, Reply
+from sandpiper.common.target import DISCOVERY_PORT, parse_host
+from sandpiper.peer import hello
+from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.p2p.rendezvous.lease import Tenancy
+from sandpiper.peer.profile import Profile
+
+_BYE_S: Final = 1.0
+_LOST: Final = "the connection to the discovery service was lost"
+_SILENT: Final = "the discovery service does not answer"
+
+Then = Callable[[Reply], None]
+Bounced = Callable[[Refusal], None]
+
+
+class RendezvousHeard(Protocol):
+    """Whom the link calls."""
+
+    def letter(self, sender: bytes, body: bytes) -> None:
+        """A letter for our mailbox, and the mailbox that the service says it is from."""
+
+    def peers(self, cards: list[PeerCard]) -> None:
+        """The other members' cards, all of them, as they are now."""
+
+    def up(self) -> None:
+        """Connected, the first time too. The mailbox, the address seen and the brokers may be others than before."""
+
+    def down(self, text: str) -> None:
+        """Not connected, for this reason. The link goes on trying; who cannot be trusted any more is another reason."""
+
+
+class Rendezvous:
+    """One service at `address` (HOST:PORT, perhaps #FINGERPRINT), made on a running loop.
+
+    With `pin` its key is remembered and must stay the same, as for a service that a person has named; `distrusted` says
+    that it did not when it was last asked.
+    """
+
+    def __init__(
+        self, ctx: zmq.Context[Any], address: str, profile: Profile, *, pin: bool, heard: RendezvousHeard
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._context = ctx
+        self._target = parse_host(address, DISCOVERY_PORT)
+        self._profile = profile
+        self._pin = pin
+        self._heard = heard
+        self._keys = CurveKeys.make()
+        self._tenancy = Tenancy(self._keys.public)
+        self._dealer: Dealer | None = None
+        self._asked: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
+        self._count = 0
+        self._down = asyncio.Event()
+        self._down_text = ""
+        self._told = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._spoken_at = 0.0
+        self._resending: dict[asyncio.TimerHandle, Bounced | None] = {}
+        self._stayer: asyncio.Task[None] | None = None
+        self.address = self._target.address
+        self.key = b""
+        self.mailbox = b""
+        self.observed = ""
+        self.brokers: list[BrokerAt] = []
+        self.up = False
+        self.distrusted = False
+
+    # Life --------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connects, and from then on keeps connected. One attempt. Raises Unreachable, TrustError, SandpiperError."""
+        try:
+            await self._attempt()
+        except BaseException:
+            self._drop("closed")
+            raise
+        self._stayer = self._loop.create_task(self._stay())
+
+    async def close(self) -> None:
+        """Gives up the lease and lets go of everything."""
+        await end(self._stayer)
+        self._stayer = None
+        if self.up:
+            with contextlib.suppress(Refusal, asyncio.TimeoutError):
+                await asyncio.wait_for(self._request(rendezvous.Bye(r=0)), _BYE_S)
+        self._drop("closed")
+
+    # Requests ----------------------------------------------------------------------------------------------
+
+    async def claim(self, nameplate: int, registration: SigningKey, blob: bytes, *, fresh: bool) -> Leased:
+        """A lease, in place of the one that was held; it is renewed from then on. Raises Refusal.
+
+        `fresh` opens a room (nameplate 0: the service proposes one), else one is joined.
+        """
+        self._check_up()
+        claim = self._tenancy.claim(nameplate, registration, blob, fresh=fresh)
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+
+        def then(reply: Reply) -> None:
+            if isinstance(reply, Leased) and not self._tenancy.hold(claim, registration, reply, time.monotonic()):
+                reply = _odd(reply.r)
+            elif isinstance(reply, Leased):
+                self._heard.peers(self._tenancy.peers)
+            if not answer.done():
+                answer.set_result(reply)
+            self._set_clock()
+
+        self._ask(claim, then)
+        reply = await answer
+        if not isinstance(reply, Leased):
+            raise _refusal(reply)
+        return reply
+
+    def want(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
+        """A claim failed that is to be made again, until it is granted."""
+        self._tenancy.want(nameplate, registration, blob, time.monotonic())
+        self._set_clock()
+
+    def update(self, blob: bytes) -> None:
+        """Our card is this from now on."""
+        self._tenancy.update(blob, time.monotonic())
+        self._set_clock()
+
+    def set_registration(self, registration: SigningKey, blob: bytes) -> None:
+        """The group's key has rotated: a lease under the new one, then the old one is released."""
+        self._tenancy.rotate(registration, blob, time.monotonic())
+        self._set_clock()
+
+    def release(self) -> None:
+        """Gives up the lease, and stays connected."""
+        for request in self._tenancy.leave():
+            if self.up:
+                self._ask(request, lambda reply: None)
+
+    async def lookup(self, nameplate: int) -> Found:
+        """Some mailboxes of those who have a room there. Raises Refusal: NO_ROOM, NOT_YET, RATE, CLOSING."""
+        self._check_up()
+        reply = await self._request(rendezvous.Lookup(r=0, nameplate=nameplate))
+        if not isinstance(reply, Found):
+            raise _refusal(reply)
+        return reply
+
+    def post(self, mailbox: bytes, body: bytes, bounced: Bounced | None = None) -> None:
+        """A letter. One that comes too fast is sent again a little later; `bounced` hears of one that is lost."""
+
+        def then(reply: Reply) -> None:
+            if isinstance(reply, rendezvous.Done):
+                return
+            refusal = _refusal(reply)
+            if refusal.code is Code.RATE and self.up and len(self._resending) < LETTERS_WAITING:
+                self._resend(refusal.retry_ms / 1000, mailbox, body, bounced)
+            else:
+                _bounce(bounced, refusal)
+
+        if self.up:
+            self._ask(rendezvous.Post(r=0, mailbox=mailbox, body=body), then)
+        else:
+            _bounce(bounced, _closing(self._down_text))
+
+    def _resend(self, seconds: float, mailbox: bytes, body: bytes, bounced: Bounced | None) -> None:
+        def now() -> None:
+            del self._resending[timer]
+            self.post(mailbox, body, bounced)
+
+        timer = self._loop.call_later(min(max(seconds, RECONNECT_LEAST_S), ANSWER_S), now)
+        self._resending[timer] = bounced
+
+    def _check_up(self) -> None:
+        if not self.up:
+            raise _closing(self._down_text)
+
+    async def _request(self, request: rendezvous.Request) -> Reply:
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._ask(request, lambda reply: None if answer.done() else answer.set_result(reply))
+        return await answer
+
+    def _ask(self, request: rendezvous.Request, then: Then) -> None:
+        """`then` hears the reply, or that there is none."""
+        if self._dealer is None:
+            then(_lost(0, self._down_text))
+            return
+        self._count += 1
+        request.r = self._count
+        unanswered = self._loop.call_later(ANSWER_S, self._on_down, _SILENT)
+        self._asked[request.r] = (then, unanswered)
+        self._spoken_at = time.monotonic()
+        self._dealer.say(rendezvous.encode(request))
+
+    # Connecting --------------------------------------------------------------------------------------------
+
+    async def _attempt(self) -> None:
+        target = self._target
+        self._down.clear()
+        met = await hello.greet(target, hello.DISCOVERY)
+        key = met.key
+        new = False
+        if self._pin or target.fingerprint:
+            new = hello.check(target, key, self._profile, hello.DISCOVERY)
+        self._dealer = Dealer(
+            self._loop,
+            self._context,
+            self._keys,
+            key,
+            f"tcp://{met.at.address}",
+            heard=self._on_frame,
+            down=lambda: self._on_down(_LOST),
+            hwm=CONTROL_HWM,
+        )
+        greeted = await self._greet(met.welcome.ticket)
+        if new and self._pin:
+            self._profile.pin(self.address, z85.encode(key).decode())
+        self.key, self.mailbox, self.observed = key, greeted.mailbox, greeted.observed
+        self.brokers = greeted.brokers
+        self.up, self.distrusted, self._told = True, False, ""
+        self._tenancy.connected(key, time.monotonic())
+        self._ring()
+        self._heard.up()
+
+    async def _greet(self, ticket: str) -> Greeted:
+        greet = rendezvous.Greet(r=0, v=VERSION, ticket=ticket)
+        try:
+            reply = await asyncio.wait_for(self._request(greet), CONNECT_S)
+        except asyncio.TimeoutError:
+            raise Unreachable(f"{self.address} lets nothing but its door through; try again later") from None
+        if isinstance(reply, Greeted):
+            return reply
+        refusal = _refusal(reply)
+        if refusal.code is Code.CLOSING:
+            raise Unreachable(f"{self.address}: {refusal.text}; try again later")
+        raise Rejected(f"the discovery service at {self.address} refuses: {refusal.text}")
+
+    async def _stay(self) -> None:
+        while True:
+            await self._down.wait()
+            pause = RECONNECT_LEAST_S
+            while True:
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                try:
+                    await self._attempt()
+                    break
+                except SandpiperError as error:
+                    self.distrusted = isinstance(error, TrustError)
+                    self._drop(str(error))
+                pause = min(pause * 2, RECONNECT_MOST_S)
+
+    def _drop(self, text: str) -> None:
+        """Lets the connection go; whoever waits for an answer hears that there is none."""
+        self.up, self._down_text = False, text
+        self._tenancy.disconnected()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        dealer, self._dealer = self._dealer, None
+        if dealer is not None:
+            dealer.close()
+        asked, self._asked = self._asked, {}
+        for number, (then, unanswered) in asked.items():
+            unanswered.cancel()
+            then(_lost(number, text))
+        resending, self._resending = self._resending, {}
+        for timer, bounced in resending.items():
+            timer.cancel()
+            _bounce(bounced, _closing(text))
+        if self._stayer is not None and text != self._told:
+            self._told = text
+            self._heard.down(text)
+
+    def _on_down(self, text: str) -> None:
+        self._drop(text)
+        self._down.set()
+
+    # What the service says ---------------------------------------------------------------------------------
+
+    def _on_frame(self, frame: bytes) -> None:
+        try:
+            answer = rendezvous.decode_answer(frame)
+        except Refusal:
+            return  # not one of ours; an answer that is missing will be noticed
+        if isinstance(answer, Reply):
+            then, unanswered = self._asked.pop(answer.r, (None, None))
+            if then is not None and unanswered is not None:
+                unanswered.cancel()
+                then(answer)
+        elif isinstance(answer, rendezvous.Letter):
+            self._heard.letter(answer.sender, answer.body)
+        elif isinstance(answer, rendezvous.Changed):
+            if self._tenancy.changed(answer, time.monotonic()):
+                self._heard.peers(self._tenancy.peers)
+            self._set_clock()
+        else:
+            self._on_down(answer.text)
+
+    # The clock ---------------------------------------------------------------------------------------------
+
+    def _set_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.up:
+            due, ping = self._tenancy.get_timer(), self._spoken_at + RENEW_S
+            self._timer = self._loop.call_later(
+                max(min(ping, due if due is not None else ping) - time.monotonic(), 0.0), self._ring
+            )
+
+    def _ring(self) -> None:
+        self._timer = None
+        if not self.up:
+            return
+        now = time.monotonic()
+        claim = self._tenancy.handle_timer(now)
+        if claim is not None:
+            self._ask(claim, self._renewed)
+        elif now >= self._spoken_at + RENEW_S:
+            self._ask(rendezvous.Ping(r=0), lambda reply: None)
+        self._set_clock()
+
+    def _renewed(self, reply: Reply) -> None:
+        if not self.up:
+            return  # there is no answer; the next connection claims again
+        moved, requests = self._tenancy.renewed(reply, time.monotonic())
+        for request in requests:
+            self._ask(request, lambda reply: None)
+        if moved:
+            self._heard.peers(self._tenancy.peers)
+        self._set_clock()
+
+
+def _refusal(reply: Reply) -> Refusal:
+    if not isinstance(reply, Refused):
+        reply = _odd(reply.r)
+    try:
+        code = Code(reply.code)
+    except ValueError:  # of a later version
+        code = Code.INVALID
+    return Refusal(code, reply.text, retry_ms=reply.retry_ms)
+
+
+def _odd(number: int) -> Refused:
+    return Refused(
+        r=number, code=Code.INVALID.value, text="the discovery service answers something else than was asked"
+    )
+
+
+def _lost(number: int, text: str) -> Refused:
+    return Refused(r=number, code=Code.CLOSING.value, text=text or _LOST)
+
+
+def _closing(text: str) -> Refusal:
+    return Refusal(Code.CLOSING, text or _LOST)
+
+
+def _bounce(bounced: Bounced | None, refusal: Refusal) -> None:
+    if bounced is not None:
+        bounced(refusal)

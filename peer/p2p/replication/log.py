@@ -1,0 +1,80 @@
+"""One session's log, as a member holds it: envelopes in order, whole, as they were signed."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from sandpiper.common.p2p.envelope import NO_HASH, Envelope
+
+_COMPACT_AT = 1024
+
+
+class Log:
+    """`start` is the first seq that has not been let go, `head` the last; `hash` the last envelope's."""
+
+    __slots__ = ("_envelopes", "_firsts", "_gone", "bytes", "hash", "head", "start")
+
+    def __init__(self, start: int = 1) -> None:
+        self.start = start
+        self.head = start - 1
+        self.hash = NO_HASH
+        self.bytes = 0
+        self._envelopes: list[Envelope] = []
+        self._firsts: list[int] = []
+        self._gone = 0  # at the front, removed from the lists now and then
+
+    @property
+    def last(self) -> Envelope | None:
+        """The newest."""
+        return self._envelopes[-1] if len(self._envelopes) > self._gone else None
+
+    def append(self, envelope: Envelope) -> None:
+        """The next one; its place has been checked."""
+        self._envelopes.append(envelope)
+        self._firsts.append(envelope.first)
+        self.head, self.hash = envelope.last, envelope.hash
+        self.bytes += len(envelope.raw)
+
+    def holding(self, seq: int) -> Envelope | None:
+        """The envelope that has the entry `seq`."""
+        index = bisect_right(self._firsts, seq) - 1
+        if index < self._gone or index < 0:
+            return None
+        envelope = self._envelopes[index]
+        return envelope if envelope.first <= seq <= envelope.last else None
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The hash of the envelope that ends at `seq`; None where none does, or it is gone."""
+        envelope = self.holding(seq)
+        return envelope.hash if envelope is not None and envelope.last == seq else None
+
+    def after(self, seq: int, most_bytes: int) -> list[Envelope]:
+        """Envelopes that hold entries above `seq`, oldest first, at least one if there is any."""
+        index = max(bisect_right(self._firsts, seq) - 1, self._gone)
+        found: list[Envelope] = []
+        size = 0
+        for envelope in self._envelopes[index:]:
+            if envelope.last <= seq:
+                continue
+            size += len(envelope.raw)
+            if found and size > most_bytes:
+                break
+            found.append(envelope)
+        return found
+
+    def all(self) -> list[Envelope]:
+        """Everything that is still held, oldest first."""
+        return self._envelopes[self._gone :]
+
+    def trim(self, most_entries: int, most_bytes: int) -> None:
+        """Lets the oldest go past either bound; the newest stays in any case."""
+        while len(self._envelopes) - self._gone > 1:
+            if self.head - self.start < most_entries and self.bytes <= most_bytes:
+                break
+            envelope = self._envelopes[self._gone]
+            self._gone += 1
+            self.bytes -= len(envelope.raw)
+            self.start = envelope.last + 1
+        if self._gone > _COMPACT_AT:
+            del self._envelopes[: self._gone], self._firsts[: self._gone]
+            self._gone = 0

@@ -1,0 +1,243 @@
+"""Talk: what this session says, until another member has it; and what it has heard, in the order of showing."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+from sandpiper.common import batch
+from sandpiper.common.errors import Refusal
+from sandpiper.common.keys import publisher
+from sandpiper.common.limits import (
+    BATCH_BYTES,
+    CLOCK_AHEAD_S,
+    CLOCK_HEARD_MOST,
+    ENVELOPE_ENTRIES,
+    SPEAKERS_KNOWN,
+    UNSHOWN_BYTES,
+    WINDOW_BYTES,
+    WINDOW_MESSAGES,
+)
+from sandpiper.common.messages import Draft, Lost, Message
+from sandpiper.common.p2p.envelope import TALK, Envelope, sign
+from sandpiper.peer.events import Delivered, Event, Received
+from sandpiper.peer.p2p.replication import entries
+from sandpiper.peer.p2p.replication.entries import STAMPED
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.keyring import Keyring
+
+
+class Talk:
+    """One session's. `events` is where Received and Delivered go; `called` says what a session that calls itself so is
+    to be called, and whether that is its own name; `last` is the seq of what was posted last, `stored`
+    of the last that somebody else is known to have.
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        replica: Replica,
+        run: bytes,
+        events: deque[Event],
+        called: Callable[[bytes, str], tuple[str, bool]],
+        now: float,
+    ) -> None:
+        self.run = run
+        self.clock = 0
+        self.last = 0
+        self.stored = 0
+        self.progressed_at = now
+        self.backlog_most: int | None = None
+        self._keyring = keyring
+        self._replica = replica
+        self._events = events
+        self._called = called
+        self._queue: list[bytes] = []
+        self._queued_bytes = 0
+        self._name = publisher(keyring.session)
+        self._unshown: deque[Envelope] = deque()
+        self._unshown_bytes = 0
+        self._dropped: Counter[bytes] = Counter()
+        self._prevs: dict[bytes, dict[type, int]] = {}
+        self._names: dict[bytes, tuple[str, str]] = {}
+
+    # Saying ------------------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """How many messages nobody else is known to have."""
+        return self.last - self.stored
+
+    @property
+    def full(self) -> bool:
+        """Whether more has to wait."""
+        return self.last - self.stored >= WINDOW_MESSAGES or self._queued_bytes >= WINDOW_BYTES
+
+    def id(self, seq: int) -> str:
+        """The id of one's own message `seq`."""
+        return f"{self._name}-{seq}"
+
+    def post(self, draft: Draft, nick: str, ts: int, now: float, *, tool: bool = False) -> str:
+        """Queues a message; its id. Raises Refusal: TOO_LARGE, INVALID."""
+        body = entries.encode(draft, nick, ts, tool=tool)
+        if self.last == self.stored:
+            self.progressed_at = now
+        self._queue.append(body)
+        self._queued_bytes += len(body)
+        self.last += 1
+        return self.id(self.last)
+
+    def take(self) -> list[Envelope]:
+        """Signs what is queued, as few envelopes as hold it, and enters them in one's own log."""
+        made: list[Envelope] = []
+        for some in _portions(self._queue):
+            made.append(self._sign(some))
+        self._queue.clear()
+        self._queued_bytes = 0
+        return made
+
+    def _sign(self, bodies: list[bytes]) -> Envelope:
+        keyring = self._keyring
+        log = self._replica.log(keyring.session, TALK)
+        envelope = sign(
+            keyring.keys.signing,
+            keyring.session,
+            keyring.room,
+            self.run,
+            TALK,
+            log.head + 1,
+            len(bodies),
+            self.clock + 1,
+            log.hash,
+            batch.pack(bodies),
+        )
+        self.clock += len(bodies)
+        self._replica.write(envelope)
+        self._unshown.append(envelope)
+        self._unshown_bytes += len(envelope.raw)
+        return envelope
+
+    def acked(self, seq: int, hash_: bytes, now: float) -> bool:
+        """A present member has everything up to `seq`. False if it has something else under that number."""
+        log = self._replica.log(self._keyring.session, TALK)
+        if seq <= self.stored or seq > log.head:
+            return seq <= log.head
+        known = log.hash_at(seq)
+        if known != hash_ and seq >= log.start:
+            return False
+        name = self._name
+        self._events.extend([Delivered(f"{name}-{each}", each) for each in range(self.stored + 1, seq + 1)])
+        self.stored = seq
+        self.progressed_at = now
+        return True
+
+    # Hearing -----------------------------------------------------------------------------------------------
+
+    def heard(self, envelope: Envelope) -> None:
+        """The next of somebody's log, to be shown."""
+        self.clock = max(self.clock, min(envelope.clock + envelope.count - 1, CLOCK_HEARD_MOST))
+        self._unshown.append(envelope)
+        self._unshown_bytes += len(envelope.raw)
+        while self._unshown_bytes > UNSHOWN_BYTES and len(self._unshown) > 1:  # a reader that never comes back
+            dropped = self._next()
+            self._dropped[dropped.session] += dropped.count
+
+    def _next(self) -> Envelope:
+        envelope = self._unshown.popleft()
+        self._unshown_bytes -= len(envelope.raw)
+        return envelope
+
+    def show(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int, backlog: bool) -> None:
+        """Turns what has been heard into events, until `most` wait; `backlog`: all of it, sorted, as history."""
+        for session, count in self._dropped.items():
+            self._events.append(Lost(room, fingerprint(session), count))
+        self._dropped.clear()
+        if backlog:
+            self._show_history(room, fingerprint, wall)
+            return
+        while self._unshown and len(self._events) < most:
+            envelope = self._next()
+            own = envelope.session == self._keyring.session
+            self._events.extend(
+                [Received(message, own, False) for message in self._messages(envelope, room, fingerprint, wall)]
+            )
+
+    def show_own(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
+        """What one has just said; all else that was heard still waits."""
+        own: deque[Envelope] = deque()
+        while self._unshown and self._unshown[-1].session == self._keyring.session:
+            own.appendleft(self._unshown.pop())
+        for envelope in own:
+            self._unshown_bytes -= len(envelope.raw)
+            found = self._messages(envelope, room, fingerprint, wall)
+            self._events.extend([Received(message, True, False) for message in found])
+
+    def _show_history(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
+        """In the order of Lamport time, then session: the same for everyone. What one has said meanwhile follows."""
+        found: list[tuple[int, bytes, Message]] = []
+        own: list[Message] = []
+        while self._unshown:
+            envelope = self._next()
+            if envelope.session == self._keyring.session:
+                own += self._messages(envelope, room, fingerprint, wall)
+                continue
+            for message in self._messages(envelope, room, fingerprint, wall):
+                found.append((envelope.clock + message.seq - envelope.first, envelope.session, message))
+        found.sort(key=lambda each: each[:2])
+        if self.backlog_most is not None:
+            found = found[len(found) - min(len(found), self.backlog_most) :]
+        self._events.extend([Received(message, False, True) for _, _, message in found])
+        self._events.extend([Received(message, True, False) for message in own])
+
+    def _messages(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:
+        try:
+            found = entries.decode(envelope.body)
+        except Refusal:
+            return []
+        session, run, latest = envelope.session, envelope.run.hex(), wall + CLOCK_AHEAD_S
+        names = self._names.get(session)
+        if names is None:
+            names = self._names[session] = (publisher(session), fingerprint(session))
+        (name, person), called = names, _Called(self._called, session)
+        prevs = self._prevs[session] = self._prevs.pop(session, {})
+        if len(self._prevs) > SPEAKERS_KNOWN:
+            silent = next(iter(self._prevs))
+            del self._prevs[silent]
+            self._names.pop(silent, None)
+        shown: list[Message] = []
+        for seq, entry in enumerate(found[: envelope.count], envelope.first):
+            if entry is None:
+                continue
+            nick, owned = (entry.nick, False) if entry.tool else called[entry.nick]
+            ts = entry.ts if 0 <= entry.ts <= latest else wall
+            kind = type(entry)
+            prev, prevs[kind] = prevs.get(kind, 0), seq
+            known = entry.id or f"{name}-{seq}"
+            shown.append(STAMPED[kind](nick, entry.said, ts, room, seq, prev, run, known, person, owned))
+        return shown
+
+
+class _Called(dict[str, tuple[str, bool]]):
+    """What a session that calls itself so is to be called, looked up once."""
+
+    def __init__(self, called: Callable[[bytes, str], tuple[str, bool]], session: bytes) -> None:
+        self._called, self._session = called, session
+
+    def __missing__(self, nick: str) -> tuple[str, bool]:
+        found = self[nick] = self._called(self._session, nick)
+        return found
+
+
+def _portions(bodies: list[bytes]) -> list[list[bytes]]:
+    found: list[list[bytes]] = []
+    some: list[bytes] = []
+    size = 0
+    for body in bodies:
+        size += len(body)
+        if some and (size > BATCH_BYTES or len(some) == ENVELOPE_ENTRIES):
+            found.append(some)
+            some, size = [], len(body)
+        some.append(body)
+    if some:
+        found.append(some)
+    return found

@@ -1,0 +1,100 @@
+"""A track: one log and how it is followed; and a hole in it that nobody can fill, and how long that has been so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from sandpiper.common.frontier import Frontier
+from sandpiper.common.limits import LOST_LOOK_S
+from sandpiper.common.p2p.envelope import Envelope
+from sandpiper.common.repair import Repair
+from sandpiper.peer.p2p.replication.log import Log
+
+FOR_EVER: Final = 1 << 62
+
+
+@dataclass(slots=True)
+class Hole:
+    """`waited_s` is for how long there has been nobody to ask for what comes next, as far as the process has run."""
+
+    waited_s: float = 0.0
+    _seen_at: float | None = None
+    _asked: set[bytes] = field(default_factory=set)
+    _twice: bool = False
+
+    def look(self, now: float, *, waits: bool) -> None:
+        """It is still there. A process that was stopped meanwhile has not waited."""
+        if self._seen_at is not None:
+            self.waited_s += min(now - self._seen_at, LOST_LOOK_S)
+        self._seen_at = now
+        if not waits:
+            self.waited_s = 0.0
+
+    def pause(self) -> None:
+        """There is somebody to ask."""
+        self._seen_at = None
+
+    def call(self, here: list[bytes], patience_s: float) -> list[bytes]:
+        """Who is to be asked now: whoever was not yet, and all once more before it is given up."""
+        late = self.waited_s >= patience_s - LOST_LOOK_S
+        asked = here if late and not self._twice else [each for each in here if each not in self._asked]
+        self._twice = self._twice or late
+        self._asked.update(asked)
+        if asked:
+            self.waited_s = min(self.waited_s, max(patience_s - LOST_LOOK_S, 0.0))  # for the answer
+        return asked
+
+    def over(self, patience_s: float) -> bool:
+        """Whether to wait no longer."""
+        return self.waited_s >= patience_s
+
+
+@dataclass(slots=True)
+class Track:
+    """`claims`: who says to have more of it than we do, up to where.
+
+    `ends`: where it may go to, by a removal; `forks`: by a proof that there are two of it.
+
+    `marks` are where it stood at moments after which it moved on (see `Replica.moment`).
+
+    `lacking` are those asked in vain for what comes next, each with the first seq that it can give (0: it has not
+    answered). `gave_up_at` is when an earlier hole was given up.
+    """
+
+    log: Log
+    repair: Repair[Envelope]
+    claims: dict[bytes, int] = field(default_factory=dict)
+    lacking: dict[bytes, int] = field(default_factory=dict)
+    asked: bytes = b""
+    ends: int = FOR_EVER
+    forks: int = FOR_EVER
+    stopped: bool = False
+    marks: list[tuple[int, int]] = field(default_factory=list)
+    held_bytes: int = 0
+    hole: Hole = field(default_factory=Hole)
+    gave_up_at: float = float("-inf")
+
+    @classmethod
+    def beginning(cls, start: int) -> Track:
+        """One of which nothing is here yet, and nothing before `start` is wanted."""
+        return cls(Log(start), Repair(Frontier(start - 1)))
+
+    @property
+    def limit(self) -> int:
+        """Its last entry that may count."""
+        return min(self.ends, self.forks)
+
+    def cap(self) -> None:
+        """What lies beyond the limit is not waited for, nor held."""
+        self.repair.frontier.cap(self.limit)
+
+    def append(self, envelope: Envelope, moment: int) -> None:
+        """The next of the log; where it stood until now is kept, if nothing has moved it since that moment."""
+        if not self.marks or self.marks[-1][0] < moment:
+            self.marks.append((moment, self.log.head))
+        self.log.append(envelope)
+
+    def helped(self) -> None:
+        """There is more of it, or may be."""
+        self.hole = Hole()

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sandpiper.cli.chat.commands import COMMANDS
+from sandpiper.cli.chat.loop import Go, Visit
+from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.text import Text
+from sandpiper.cli.qr import qr_lines
+from sandpiper.common.errors import Code, Refusal, Rejected, Unreachable
+from sandpiper.common.limits import NAMES_SEEN
+from sandpiper.common.lines import TooLong
+from sandpiper.common.messages import Member, Notice
+from sandpiper.peer.events import Failed, Received
+from tests.cli.scripted import ScriptedRoom, Typed, msg
+
+
+class Shown:
+    """A View that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.beside: list[str] = []
+        self.pending: set[str] = set()
+
+    async def show(self, line: str) -> None:
+        self.lines.append(line)
+
+    def status(self, line: str) -> None:
+        self.beside.append(line)
+
+    def paste(self, line: str) -> None:
+        self.beside.append(line)
+
+    def clear(self) -> None:
+        self.lines.clear()
+
+    def sent(self, name: str, line: str) -> None:
+        self.pending.add(name)
+
+    def settled(self, name: str) -> None:
+        self.pending.discard(name)
+
+
+def visit(room: Any, *lines: bytes | TooLong, echoed: bool = False) -> tuple[Go, Shown]:
+    view = Shown()
+
+    async def run() -> Go:
+        return await asyncio.wait_for(Visit(room, Text(view, Renderer(), echoed=echoed), Typed(*lines)).run(), 10)
+
+    return asyncio.run(run()), view
+
+
+def test_on_a_terminal_ones_own_line_stands_there_once() -> None:
+    _, view = visit(ScriptedRoom(), b"hello", echoed=True)
+    assert not [line for line in view.lines if "hello" in line]
+    assert not view.pending
+
+
+def test_one_is_not_told_of_ones_own_leaving() -> None:
+    room = ScriptedRoom()
+    own = Notice("anna left", 0, "lobby", "leave", room.nick, None, room.fingerprint)
+    view = Shown()
+    asyncio.run(Text(view, Renderer()).hear(room, own))  # type: ignore[arg-type]  # as `visit` does
+    asyncio.run(Text(view, Renderer()).hear(room, Notice("bo left", 0, "lobby", "leave", "bo", None, "b" * 24)))  # type: ignore[arg-type]
+    assert [line for line in view.lines if "left" in line] == [line for line in view.lines if "bo left" in line] != []
+
+
+def test_lines_are_sent_and_shown_when_they_come_back_before_it_ends() -> None:
+    room = ScriptedRoom()
+    go, view = visit(room, b"hello", b"", b"//bin/sh", b"/me waves", b"caf\xff")
+    assert go == Go()
+    assert room.posted == [("msg", "hello"), ("msg", "/bin/sh"), ("me", "waves"), ("msg", "caf\ufffd")]
+    assert [line[6:] for line in view.lines] == ["anna: hello", "anna: /bin/sh", "anna: waves", "anna: caf\ufffd"]
+    assert room.flushed
+    assert not view.pending
+    assert view.beside[0] == "in lobby as anna, localhost:5000"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"/nik bob", "did you mean /nick?"),
+        (b"/xyzzy", "/help lists them"),
+        (b"/nick a/b", "invalid nick"),
+        (b"/msg eve psst", "nobody here is called eve"),
+        (b"/msg eve", "/msg NICK TEXT"),
+        (b"/join a b", "invalid room name"),
+        (TooLong(), "too long"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_beside(line: bytes | TooLong, said: str) -> None:
+    room = ScriptedRoom()
+    _, view = visit(room, line)
+    assert said in view.beside[-1]
+    assert "\n" not in view.beside[-1]
+    assert room.posted == []
+
+
+def test_commands() -> None:
+    _, view = visit(ScriptedRoom(), b"/who", b"/rooms")
+    assert view.lines == [f"-- anna  {'f' * 24}  bus  1.2 ms", "-- lobby: 1 member, 7 messages, you are here"]
+    room = ScriptedRoom()
+    room.seq_of_lobby = 1
+    assert visit(room, b"/rooms")[1].lines == ["-- lobby: 1 member, 1 message, you are here"]
+    assert visit(ScriptedRoom(), b"/join den", b"never")[0] == Go("den")
+    assert visit(ScriptedRoom(), b"/quit", b"never")[0] == Go()
+
+
+IMPOSTOR = "\u0441arol"
+
+
+def named(room: ScriptedRoom) -> list[str]:
+    """What is shown of those who speak in it, without the time."""
+    room.queue.put_nowait(Received(msg("mine", nick=IMPOSTOR)))
+    room.queue.put_nowait(Received(msg("mine", 2, nick="carol")))
+    return [line[6:] for line in visit(room, b"end")[1].lines if ": mine" in line]
+
+
+def test_who_is_silent_is_no_look_alike_of_who_speaks_under_a_similar_nick() -> None:
+    marked = [f"{IMPOSTOR} [looks like carol]: mine", "carol: mine"]
+    room = ScriptedRoom()
+    room.people += [Member(IMPOSTOR, None, False, "bus"), Member("carol", "c" * 24, True, "bus")]
+    assert named(room) == marked
+    assert named(ScriptedRoom(Notice("carol joined", 0, "lobby", "join", "carol"))) == marked
+    assert named(ScriptedRoom(Notice("x is carol now", 0, "lobby", "nick", "carol", "x"))) == marked
+    assert named(ScriptedRoom(Notice("carol left", 0, "lobby", "leave", "carol"))) != marked
+
+
+@pytest.mark.parametrize("error", [Refusal(Code.RATE, "slow down"), Unreachable("gone"), None])
+def test_not_to_be_told_who_is_there_is_no_reason_not_to_talk(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandpiper.cli.chat.text._WHO_S", 0.01)
+
+    class Silent(ScriptedRoom):
+        async def members(self) -> list[Member]:
+            if error is not None:
+                raise error
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    room = Silent()
+    _, view = visit(room, b"hello")
+    assert [line[6:] for line in view.lines] == ["anna: hello"]
+
+
+def test_a_crowd_is_met_as_far_as_names_are_remembered() -> None:
+    room = ScriptedRoom()
+    room.people += [Member(f"m{number}", None, False, "bus") for number in range(2000)]
+    view, renderer = Shown(), Renderer()
+    asyncio.run(asyncio.wait_for(Visit(room, Text(view, renderer), Typed(b"hi")).run(), 10))  # type: ignore[arg-type]
+    assert len(renderer._seen) <= NAMES_SEEN // 2 + 1
+
+
+def test_the_way_into_a_broker_s_room() -> None:
+    _, view = visit(ScriptedRoom(), b"/code link")
+    assert view.beside[-1] == f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}"
+    _, view = visit(ScriptedRoom(), b"/code qr")
+    assert qr_lines(f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}", 80) == view.beside[1:]
+    _, view = visit(ScriptedRoom(), b"/code")
+    assert "others come by `sandpiper connect localhost:5000/lobby`" in view.beside[-1]
+
+
+def test_help_has_a_line_for_each_command() -> None:
+    _, view = visit(ScriptedRoom(), b"/help")
+    assert len(view.lines) == len(COMMANDS) + 1
+    for command, line in zip(COMMANDS, view.lines, strict=False):
+        assert command.name in line
+        assert command.help in line
+
+
+def test_what_was_refused_for_good_is_what_it_ends_with() -> None:
+    with pytest.raises(Rejected, match="too large"):
+        visit(ScriptedRoom(Failed("x", "too_large", "too large")), b"hello")

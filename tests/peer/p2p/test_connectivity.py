@@ -1,0 +1,82 @@
+"""How long what is said of the paths is true: nobody looks again before that, unless something moves."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nacl.signing import SigningKey
+
+from sandpiper.common.limits import DIRECT_S, RELAY_AFTER_S
+from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.packets import Card
+from sandpiper.peer.p2p.connectivity import Outlook
+from sandpiper.peer.p2p.state.peer import Peer, State, Way
+
+NOW = 1000.0
+
+
+def peer(state: State = State.PRESENT, **changes: Any) -> Peer:
+    def key(name: str) -> bytes:
+        return hashlib.sha256(name.encode()).digest()
+
+    identity = bytes(SigningKey(key("identity")).verify_key)
+    made = Peer(Keys(identity, key("session"), key("box"), key("curve"), b"", b""), NOW - 60)
+    made.state = state
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def holds_until(*peers: Peer) -> float:
+    core: Any = SimpleNamespace(peers={bytes([number]): each for number, each in enumerate(peers)})
+    ways: Any = SimpleNamespace(links=dict)
+    outlook = Outlook(ways)
+    outlook.changed(core, NOW)
+    return outlook.holds_until(core, NOW)
+
+
+def test_alone_it_is_true_until_somebody_comes() -> None:
+    assert holds_until() == math.inf
+    assert holds_until(peer(State.LEFT), peer(State.GONE)) == math.inf
+
+
+def test_somebody_expected_may_come_at_any_time() -> None:
+    assert holds_until(peer(State.EXPECTED)) == NOW
+
+
+def test_direct_it_is_true_until_either_direction_would_be_silent_for_too_long() -> None:
+    hears = {Way.MESH: NOW - 1}
+    assert holds_until(peer(heard=hears, hears_us_at=NOW)) == NOW - 1 + DIRECT_S
+    assert holds_until(peer(heard=hears, hears_us_at=NOW - 2)) == NOW - 2 + DIRECT_S
+    both = peer(heard=hears, hears_us_at=NOW), peer(heard=hears, hears_us_at=NOW - 2)
+    assert holds_until(*both) == NOW - 2 + DIRECT_S
+
+
+def test_somebody_new_has_a_while_to_say_that_it_hears_us() -> None:
+    assert holds_until(peer(heard={Way.MESH: NOW}, known_at=NOW - 1)) == NOW - 1 + RELAY_AFTER_S
+
+
+@pytest.mark.parametrize("way", [Way.RELAY, Way.HEARSAY])
+def test_whoever_is_not_reached_directly_may_be_so_at_any_time(way: Way) -> None:
+    assert holds_until(peer(heard={way: NOW})) == NOW
+    assert holds_until(peer(heard={Way.MESH: NOW})) == NOW
+
+
+def summary(*peers: Peer) -> tuple[str, str]:
+    core: Any = SimpleNamespace(peers={bytes([number]): each for number, each in enumerate(peers)})
+    ways: Any = SimpleNamespace(links=dict)
+    return Outlook(ways).summary(core, NOW)
+
+
+def test_in_a_room_of_two_nobody_is_reached_through_others() -> None:
+    card = Card(b"s" * 32, 1, "bo")
+    silent = peer(State.EVASIVE, heard={Way.MESH: NOW - DIRECT_S}, card=card)
+    assert silent.path(NOW) == "via"
+    assert summary(silent) == ("connecting", "reaching the others")
+    assert summary(silent, peer(State.LEFT)) == ("connecting", "reaching the others")
+    there = peer(heard={Way.MESH: NOW}, hears_us_at=NOW, card=card)
+    assert summary(silent, there) == ("via", "connected: direct, through others")

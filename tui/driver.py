@@ -1,0 +1,355 @@
+"""The terminal under the screen: Textual's driver, but one that nobody ever waits for.
+
+What is typed is read by the loop itself, and what is drawn is a Picture: whenever the terminal has taken what was
+written last, it is told what has changed since. So one that takes nothing holds nobody up, and one that is slow shows
+what is, not what was. It outlives its terminal, comes back from `fg`, and stays away when it is continued to be ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import COLOR_SYSTEMS
+from textual import constants
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual._time import get_time
+from textual._xterm_parser import XTermParser
+from textual.events import Paste, Resize
+from textual.geometry import Region, Size
+from textual.message import Message
+
+from sandpiper.common.io.exit_deadline import before_the_end, deadline
+from sandpiper.common.limits import PASTE_QUIET_S, SCREEN_TAKEN_S
+from sandpiper.tui.framebuffer import Part, Picture
+from sandpiper.tui.input_parser import Intake, Pasted
+from sandpiper.tui.pasting import TooMuch
+from sandpiper.tui.writer import Words, Writer
+
+_READ_BYTES: Final = 4096
+_SYNCED_FROM: Final = 256
+"""Characters from which a change is shown in one go, by terminals that can."""
+_KITTY_KEYS: Final = 0b11001
+"""Keys told apart: escapes disambiguated, all keys reported, with their text, as Textual's driver asks for them."""
+_PLAIN: Final = "\x1b[0m\x1b]8;;\x1b\\"
+_BROKEN_OFF: Final = "\x18"
+"""CAN: ends the sequence that a terminal may be in the middle of."""
+
+if TYPE_CHECKING or sys.platform != "win32":
+    import termios
+    import tty
+
+    from textual.drivers.linux_driver import LinuxDriver
+
+    def _erases(fd: int) -> bool:
+        """Whether the terminal gives what it erases the background that it writes with, by its own description."""
+        try:
+            import curses
+        except ImportError:
+            return False
+        try:
+            curses.setupterm(fd=fd)
+        except curses.error:  # nobody has described it
+            return False
+        return curses.tigetflag("bce") > 0
+
+    class Terminal(LinuxDriver):
+        """See above. `_active` is whether the screen has the terminal."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            signal.signal(signal.SIGTSTP, lambda *_: self._soon(self._suspend))
+            signal.signal(signal.SIGCONT, lambda *_: self._soon(self._continue))
+            out = sys.__stdout__ if sys.__stdout__ is not None and sys.__stdout__.isatty() else sys.__stderr__
+            assert out is not None
+            self._out = out.fileno()
+            self._encoding = out.encoding
+            self.picture = Picture(COLOR_SYSTEMS.get(self._app.console.color_system or ""), erases=_erases(self._out))
+            self._active = self._drawn = self._due = False
+            self._words = Words()
+            self._writer: Writer | None = None
+            self._parser: XTermParser | None = None
+            self._intake = Intake()
+            self._flush_due: asyncio.TimerHandle | None = None
+            self._unhook: Callable[[], None] = lambda: None
+
+        def _get_terminal_size(self) -> tuple[int, int]:
+            """The terminal's own word: COLUMNS, where a shell exports it, would outlive a change of the window."""
+            try:
+                columns, lines = os.get_terminal_size(self.fileno)
+            except OSError:
+                return super()._get_terminal_size()
+            return columns, lines
+
+        def _soon(self, what: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                self._loop.call_soon_threadsafe(what)
+
+        # What goes out -------------------------------------------------------------------------------------
+
+        def write(self, data: str) -> None:
+            """Something besides the picture. What a terminal that takes nothing is told is forgotten at some point."""
+            self._words.add(data)
+            self._want()
+
+        def show(self, update: CompositorUpdate, cursor: tuple[int, int], scrolls: Region) -> None:
+            """The screen has changed; and in this part of it rows wander."""
+            picture = self.picture
+            if isinstance(update, LayoutUpdate):
+                picture.resize(*update.region.bottom_right)
+                for y, strips in enumerate(update.strips, update.region.y):
+                    picture.put(update.region.x, y, chain.from_iterable(strips))
+            elif isinstance(update, ChopsUpdate):
+                for y, left, right in update.spans:
+                    for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+                        if strip is not None and x < right and end > left:  # beyond, it is what lies underneath
+                            picture.put(x, y, strip)
+            picture.cursor, picture.scrolls = cursor, Part(*scrolls)
+            self._drawn = True
+            self._want()
+
+        def redraw(self) -> None:
+            """Somebody else may have written on the terminal."""
+            self.picture.forget()
+            self._drawn = True
+            self._want()
+
+        def _want(self) -> None:
+            if not self._due and self._active:
+                self._due = True
+                self._loop.call_soon(self._say)
+
+        def _say(self) -> None:
+            """Writes what there is, if the terminal has taken what came before; if not, this is called when it has."""
+            self._due = False
+            writer = self._writer
+            if writer is None or not writer.idle or not self._active:
+                return
+            text = self._words.take()
+            if self._drawn:
+                self._drawn = False
+                changes = self.picture.changes()
+                if len(changes) >= _SYNCED_FROM and self._app._sync_available:
+                    changes = f"\x1b[?2026h{changes}\x1b[?2026l"
+                text += changes
+            if text:
+                writer.put(self._encoded(text))
+
+        def _encoded(self, text: str) -> bytes:
+            return text.encode(self._encoding, "replace")
+
+        # What comes in -------------------------------------------------------------------------------------
+
+        def _listen(self) -> None:
+            if self._parser is None:
+                self._parser = XTermParser(self._debug)
+                self._decoder = getincrementaldecoder("utf-8")("replace")
+            self._loop.add_reader(self.fileno, self._read)
+
+        def _read(self) -> None:
+            try:
+                data = os.read(self.fileno, _READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.disable_input()
+                self._app.call_later(getattr(self._app, "hung_up", self._app.exit))
+                return
+            assert self._parser is not None
+            if text := self._decoder.decode(data):
+                self._take(self._intake.feed(text))
+                self._flush_later()
+
+        def _take(self, given: list[str | Pasted]) -> None:
+            assert self._parser is not None
+            for each in given:
+                if isinstance(each, Pasted):
+                    self.process_message(Paste(each.text) if len(each.text) == each.chars else TooMuch(each.chars))
+                    continue
+                for message in self._parser.feed(each):
+                    self.process_message(message)
+            self._tick_later()
+
+        def _flush_later(self) -> None:
+            """Lines that came at once are a paste when no more follow."""
+            if self._flush_due is not None:
+                self._flush_due.cancel()
+            due = self._intake.gathering
+            self._flush_due = self._loop.call_later(PASTE_QUIET_S, self._flush) if due else None
+
+        def _flush(self) -> None:
+            self._take(self._intake.flush())
+
+        def _tick_later(self) -> None:
+            """An Escape is a key only when nothing has followed it for a while."""
+            assert self._parser is not None
+            if (due := self._parser._timeout_time) is not None:
+                self._loop.call_later(max(0.0, due - get_time()), self._tick)
+
+        def _tick(self) -> None:
+            assert self._parser is not None
+            for message in self._parser.tick():
+                self.process_message(message)
+            self._tick_later()
+
+        def send_message(self, message: Message) -> None:
+            """To the screen, whose thread this is."""
+            if isinstance(message, Resize):
+                self.redraw()  # what a terminal makes of its rows then, only it knows
+            self._app.post_message(message)
+
+        def disable_input(self) -> None:
+            """Listens no more."""
+            self._loop.remove_reader(self.fileno)
+
+        # The terminal's modes ------------------------------------------------------------------------------
+
+        def start_application_mode(self) -> None:
+            """Takes the terminal, or takes it again from whoever had it in between."""
+            if not self._in_front():
+                return
+            if self._writer is None:
+                self._writer = Writer(self._out, lambda: self._soon(self._say))
+                self._unhook = before_the_end(self._restore_in_haste)
+                self.attrs_before = self._attributes()
+            self._active = True
+            self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
+            self._resized()
+            self._listen()
+            self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")
+            if not constants.DISABLE_KITTY_KEY:
+                self.write(f"\x1b[>{_KITTY_KEYS}u")
+            self._enable_mouse_support()
+            self._make_raw()
+            self._request_terminal_sync_mode_support()
+            self._query_in_band_window_resize()
+            self._enable_bracketed_paste()
+            self._disable_line_wrap()
+            self.redraw()
+
+        def _in_front(self) -> bool:
+            """Whether the terminal is ours to use: who is continued by `bg` stops again."""
+
+            def stop_again(*_: object) -> None:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+            if not os.isatty(self.fileno):
+                return True
+            kept = signal.signal(signal.SIGTTOU, stop_again)
+            try:
+                termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
+            except termios.error:
+                return False
+            finally:
+                signal.signal(signal.SIGTTOU, kept)
+            return True
+
+        def _attributes(self) -> list[Any] | None:
+            try:
+                return termios.tcgetattr(self.fileno)
+            except termios.error:
+                return None
+
+        def _make_raw(self) -> None:
+            wanted = self._attributes()
+            if wanted is not None:
+                wanted[tty.LFLAG] = self._patch_lflag(wanted[tty.LFLAG])
+                wanted[tty.IFLAG] = self._patch_iflag(wanted[tty.IFLAG])
+                wanted[tty.CC][termios.VMIN] = 1
+                with contextlib.suppress(termios.error):
+                    termios.tcsetattr(self.fileno, termios.TCSANOW, wanted)
+
+        def _resized(self) -> None:
+            if not self._in_band_window_resize:
+                size = Size(*self._get_terminal_size())
+                self.send_message(Resize(size, size))
+
+        def stop_application_mode(self) -> None:
+            """Gives the terminal back as it was; if it takes nothing, as well as that can be done."""
+            if not self._active:
+                return
+            self._active = False
+            self.disable_input()
+            self._loop.remove_signal_handler(signal.SIGWINCH)
+            kept = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # who has been put in the background may still end
+            try:
+                self._restore_attributes()
+                self._give_back()
+            finally:
+                signal.signal(signal.SIGTTOU, kept)
+
+        def _restore_attributes(self) -> None:
+            with contextlib.suppress(termios.error):
+                termios.tcflush(self.fileno, termios.TCIFLUSH)
+                if self.attrs_before is not None:
+                    termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+
+        def _farewell(self) -> str:
+            """What undoes what `start_application_mode` says."""
+            self._words.take()
+            self._disable_bracketed_paste()
+            self._enable_line_wrap()
+            self._disable_in_band_window_resize()
+            self._disable_mouse_support()
+            return f"{_PLAIN}{self._words.take()}\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
+
+        def _give_back(self) -> None:
+            writer = self._writer
+            assert writer is not None
+            words = self._farewell()
+            if not writer.drained(SCREEN_TAKEN_S):
+                writer.drop()
+                self._drop_unread()
+                words = _BROKEN_OFF + words
+            if writer.drained(SCREEN_TAKEN_S):
+                writer.put(self._encoded(words))
+                writer.drained(SCREEN_TAKEN_S)
+
+        def _drop_unread(self) -> None:
+            """What the system holds for a terminal that does not take it: so there is room for what restores it."""
+            with contextlib.suppress(termios.error):
+                termios.tcflush(self._out, termios.TCOFLUSH)
+
+        def _restore_in_haste(self) -> None:
+            """In a thread of its own, when the process ends whatever the loop is doing."""
+            if self._active:
+                self._restore_attributes()
+                self._drop_unread()
+                with contextlib.suppress(OSError):
+                    os.write(self._out, self._encoded(_BROKEN_OFF + self._farewell()))
+
+        def close(self) -> None:
+            """Lets go of the thread."""
+            if self._writer is not None:
+                self._unhook()
+                self._writer.end()
+                self._writer = None
+
+        # Away and back -------------------------------------------------------------------------------------
+
+        def _suspend(self) -> None:
+            """Ctrl+Z, or the same from outside."""
+            if self._auto_restart:
+                self.suspend_application_mode()
+                self._must_signal_resume = True
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+        def _continue(self) -> None:
+            """`fg`. Also who was stopped unasked comes back, to a terminal that others have used meanwhile. Who is to
+            end is continued too, and must not reach for the terminal: in the background that would stop it again.
+            """
+            if deadline.due or not self._auto_restart:
+                return
+            self.resume_application_mode()
+            if self._must_signal_resume and self._active:
+                self._must_signal_resume = False
+                self.send_message(self.SignalResume())
