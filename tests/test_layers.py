@@ -36,21 +36,14 @@ SHELLS: Final = {
     "bridge/client.py",
     "bridge/plain_bus.py",
     "broker/access.py",
-    "broker/store/boot_id.py",
     "broker/bus.py",
-    "broker/store/checkpoints.py",
     "broker/control.py",
-    "broker/store/data_dir.py",
     "broker/memory_guard.py",
-    "broker/store/logs.py",
     "broker/ports.py",
-    "broker/store/retention.py",
-    "broker/store/runs.py",
-    "broker/store/schema.py",
     "broker/service.py",
-    "broker/store/store.py",
-    "broker/store/errors.py",
+    "broker/store/*.py",
     "cli/*.py",
+    "cli/*/*.py",
     "common/io/*.py",
     "discovery/embed.py",
     "discovery/line_client.py",
@@ -58,40 +51,44 @@ SHELLS: Final = {
     "peer/brokered.py",
     "peer/dealer_client.py",
     "peer/door.py",
-    "peer/hello.py",
     "peer/engine.py",
+    "peer/hello.py",
     "peer/keeper.py",
+    "peer/known_people.py",
     "peer/link.py",
     "peer/p2p/admission/driver.py",
-    "peer/p2p/mesh/ports.py",
     "peer/p2p/engine.py",
-    "peer/p2p/mesh/listeners.py",
-    "common/io/addresses.py",
-    "peer/p2p/mesh/connection.py",
-    "peer/p2p/mesh/mesh.py",
-    "peer/p2p/mesh/dialer.py",
-    "peer/known_people.py",
-    "peer/p2p/rendezvous/services.py",
+    "peer/p2p/mesh/*.py",
     "peer/p2p/relay/client.py",
     "peer/p2p/relay/pool.py",
     "peer/p2p/rendezvous/client.py",
+    "peer/p2p/rendezvous/services.py",
     "peer/p2p/transport.py",
-    "peer/receipt.py",
     "peer/probe.py",
     "peer/profile.py",
+    "peer/receipt.py",
     "peer/room.py",
     "tui/app.py",
     "tui/commands.py",
     "tui/completion.py",
-    "tui/workspace.py",
+    "tui/driver.py",
     "tui/history.py",
     "tui/tab.py",
-    "tui/driver.py",
     "tui/timeline.py",
     "tui/timestamps.py",
+    "tui/workspace.py",
     "tui/writer.py",
 }
 """What may touch the outside world. All else is pure: bytes and `now` in, events and frames out."""
+
+PURE: Final = {
+    "common/p2p",
+    "peer/p2p/membership",
+    "peer/p2p/presence",
+    "peer/p2p/replication",
+    "peer/p2p/state",
+}
+"""The folders in which no file may be a shell."""
 
 OUTSIDE: Final = {
     "asyncio",
@@ -195,3 +192,8 @@ def test_what_is_no_shell_is_pure() -> None:
 def test_every_named_shell_exists() -> None:
     files = [path.relative_to(ROOT) for path in all_sources()]
     assert [pattern for pattern in SHELLS if not any(path.match(pattern) for path in files)] == []
+
+
+@pytest.mark.parametrize("folder", sorted(PURE))
+def test_a_pure_folder_has_no_shell(folder: str) -> None:
+    assert [where(path, 1) for path in sources(folder) if is_shell(path)] == []

@@ -23,16 +23,16 @@ TALK = """
 import asyncio, os, sys
 from pathlib import Path
 from tests.tui.fake import FakeRoom, House
-from sandpiper.tui import ScreenSettings, desk, run
+from sandpiper.tui import ScreenSettings, run, workspace
 from sandpiper.tui.history import History
-desk.SCREEN_FRAME_S = 0.005
+workspace.SCREEN_FRAME_S = 0.005
 async def talk(room, told):
     while not room.seq:  # until one has said something oneself
         await asyncio.sleep(0.01)
     for number in range(int(sys.argv[3])):
         room.says("bob", f"number {number} of many, with words enough to fill a row and more than that")
         if number % 10 == 9:  # in frames of their own, a hundred of them
-            await asyncio.sleep(desk.SCREEN_FRAME_S)
+            await asyncio.sleep(workspace.SCREEN_FRAME_S)
             while room._queue.qsize():
                 await asyncio.sleep(0)
     os.write(told, b"taken")

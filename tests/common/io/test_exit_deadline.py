@@ -22,7 +22,7 @@ PRELUDE = """
 import asyncio, os, sys, threading
 from click.exceptions import Exit
 from sandpiper.cli import loop, main
-from sandpiper.common.io import ending
+from sandpiper.common.io import exit_deadline
 loop.ENDING_S = 0.2
 ever = threading.Event()
 """
@@ -92,10 +92,10 @@ loop.run(work())
 
 def test_before_the_end_there_is_a_moment_for_each_but_no_more(tmp_path: Path) -> None:
     body = f"""
-ending.before_the_end(ever.wait)
-ending.before_the_end(lambda: open({str(tmp_path / "done")!r}, "w").close())
-ending.before_the_end(lambda: os._exit(99))()
-ending.deadline.by(0.1, 7)
+exit_deadline.before_the_end(ever.wait)
+exit_deadline.before_the_end(lambda: open({str(tmp_path / "done")!r}, "w").close())
+exit_deadline.before_the_end(lambda: os._exit(99))()
+exit_deadline.deadline.by(0.1, 7)
 ever.wait()
 """
     assert ends(script(body)) == 7
@@ -104,11 +104,11 @@ ever.wait()
 
 def test_the_sooner_deadline_counts_and_one_that_is_off_does_not() -> None:
     body = """
-ending.deadline.by(0.1, 7)
-ending.deadline.off()
-ending.deadline.by(3600, 8)
-ending.deadline.by(0.1, 9)
-ending.deadline.by(3600, 10)
+exit_deadline.deadline.by(0.1, 7)
+exit_deadline.deadline.off()
+exit_deadline.deadline.by(3600, 8)
+exit_deadline.deadline.by(0.1, 9)
+exit_deadline.deadline.by(3600, 10)
 ever.wait()
 """
     assert ends(script(body)) == 9
@@ -119,7 +119,7 @@ def test_what_is_printed_at_the_end_may_wait_for_its_reader() -> None:
 async def work():
     return None
 loop.run(work())
-assert not ending.deadline.due
+assert not exit_deadline.deadline.due
 sys.exit(3)
 """
     assert ends(script(body)) == 3
@@ -153,7 +153,7 @@ def test_a_terminal_that_a_question_has_silenced_echoes_again(tmp_path: Path) ->
     body = """
 import getpass
 async def work():
-    ending.deadline.by(0.5, 7)
+    exit_deadline.deadline.by(0.5, 7)
     getpass.getpass("", sys.stdin)
 loop.run(work())
 """
