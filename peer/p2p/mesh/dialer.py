@@ -87,7 +87,6 @@ class Route:
                 self._seek()
             return
         self._addresses = usable
-        self._nobody.clear()
         self._errors = {address: text for address, text in self._errors.items() if address in usable}
         if self.line is None or self.line.address not in usable:
             self._seek()
@@ -140,8 +139,10 @@ class Route:
         self._seekers, self._made = set(), set()
 
     def _seek(self) -> None:
+        """Tries all addresses anew: that nothing listened there before counts no more."""
         self._rest()
         self._given_up = False
+        self._nobody.clear()
         turn = asyncio.Event()
         turn.set()
         for address in self._addresses:

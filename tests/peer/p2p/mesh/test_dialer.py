@@ -1,11 +1,16 @@
-"""What a route says of why there is no line."""
+"""What a route says of why there is no line, and when it gives a peer up."""
 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
-from sandpiper.peer.p2p.mesh.connection import Address
+import pytest
+
+from sandpiper.common.limits import DESERTED
+from sandpiper.peer.p2p.mesh import dialer
+from sandpiper.peer.p2p.mesh.connection import Address, NoLine
 from sandpiper.peer.p2p.mesh.dialer import Route
 
 NOBODY: Any = None
@@ -21,5 +26,48 @@ def test_addresses_elsewhere_stand_before_our_own_loopback_which_refuses_first()
         assert route.error == "10.9.3.2:7000: no answer yet; 127.0.0.1:7000: connection refused"
         route._failed(Address("10.9.3.2", 7000), "no route to that host", nobody=False)
         assert route.error == "10.9.3.2:7000: no route to that host; 127.0.0.1:7000: connection refused"
+
+    asyncio.run(run())
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("again", ["knocked", "moved"])
+def test_a_peer_that_was_given_up_is_dialled_again_when_it_knocks_or_this_machine_moves(
+    monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        turned, deserted = asyncio.Event(), asyncio.Event()
+        dialled, listens = 0, False
+
+        async def dial(_loop: Any, address: Address, _make: Any, _made: Any) -> Any:
+            nonlocal dialled
+            dialled += 1
+            if not listens:
+                raise NoLine("connection refused", nobody=True)
+            return SimpleNamespace(address=address, ended=None, since=loop.time(), from_host="", close=lambda: None)
+
+        monkeypatch.setattr(dialer, "dial", dial)
+        route = Route(loop, NOBODY, turned.set, deserted.set)
+        there = [Address("127.0.0.1", 7000)]
+        route.aim(there)
+        route.seek(True)
+        await deserted.wait()
+        assert dialled == DESERTED
+        # It is not long gone: it has been started again, and knocks.
+        listens = True
+        deserted.clear()
+        turned.clear()
+        if again == "knocked":
+            route.aim(there)
+        else:
+            route.hurry(())
+        route.seek(True)
+        while route.line is None:
+            assert not deserted.is_set()
+            await turned.wait()
+            turned.clear()
+        assert dialled == DESERTED + 1
+        route.close()
 
     asyncio.run(run())
