@@ -13,10 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.limits import BEACON_S, HANDOVER_LETTERS, REUNITE_AT_ONCE, REUNITE_S, REUNITE_TRIES
+from sandpiper.common.limits import (
+    BEACON_S,
+    HANDOVER_LETTERS,
+    LEASES_PER_GROUP,
+    REUNITE_AT_ONCE,
+    REUNITE_S,
+    REUNITE_TRIES,
+)
 from sandpiper.common.p2p.envelope import DEEDS
 from sandpiper.common.p2p.packets import Shout
 from sandpiper.peer.p2p.admission.handover import lineage, portions
@@ -27,7 +36,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Unheard:
-    """Who has a mailbox and was not heard yet."""
+    """Who has a mailbox and was not heard yet. After the last try it is due no more, but kept as long as the mailbox:
+    forgotten, it would be written to anew as soon as any lease of the group changes.
+    """
 
     session: bytes
     due: float
@@ -47,7 +58,7 @@ class Reunion:
         before = self._unheard.pop(service, {})
         after = {
             mailbox: before[mailbox] if mailbox in before else _Unheard(session, now + REUNITE_S)
-            for mailbox, session in sessions.items()
+            for mailbox, session in islice(sessions.items(), LEASES_PER_GROUP)
             if self._strange(session)
         }
         if after:
@@ -62,7 +73,8 @@ class Reunion:
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return min((each.due for found in self._unheard.values() for each in found.values()), default=None)
+        due = min((each.due for found in self._unheard.values() for each in found.values()), default=inf)
+        return due if due < inf else None
 
     def handle_timer(self, now: float) -> None:
         """Writes to those who are still unheard, a few at a time: one of them will tell the others."""
@@ -71,7 +83,7 @@ class Reunion:
             for mailbox, each in list(found.items()):
                 if each.due > now:
                     continue
-                if each.tries == REUNITE_TRIES or not self._strange(each.session):
+                if not self._strange(each.session):
                     del found[mailbox]
                     continue
                 if written == REUNITE_AT_ONCE:
@@ -79,7 +91,7 @@ class Reunion:
                     continue
                 written += 1
                 each.tries += 1
-                each.due = now + REUNITE_S * 2**each.tries
+                each.due = now + REUNITE_S * 2**each.tries if each.tries < REUNITE_TRIES else inf
                 self.letters += [(service, mailbox, packet) for packet in self._packets()]
             if not found:
                 del self._unheard[service]

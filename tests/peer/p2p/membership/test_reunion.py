@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sandpiper.common.limits import HANDOVER_BYTES, LETTER_BYTES, REUNITE_AT_ONCE, REUNITE_S, REUNITE_TRIES
+from sandpiper.common.limits import (
+    HANDOVER_BYTES,
+    LEASES_PER_GROUP,
+    LETTER_BYTES,
+    REUNITE_AT_ONCE,
+    REUNITE_S,
+    REUNITE_TRIES,
+)
 from sandpiper.common.p2p import packets
 from sandpiper.peer.p2p.state.peer import NEVER
 from tests.peer.p2p.simnet import Citizen, Town
@@ -97,6 +104,30 @@ def test_a_mailbox_that_never_answers_is_written_to_a_few_times() -> None:
     letters, bob.member.reunion.letters = bob.member.reunion.letters, []
     assert len(letters) == REUNITE_TRIES
     assert bob.member.reunion.get_timer() is None
+
+
+def test_a_mailbox_that_never_answers_is_written_to_no_more_often_because_other_leases_change() -> None:
+    town, bob, carol = orphaned()
+    carol.dead = True
+    written = 0
+    for _ in range(60):  # an hour, in which somebody comes or goes each minute: all leases are told of again
+        see_leases(town, bob, carol)
+        town.settle(60.0)
+        written += len(bob.member.reunion.letters)
+        bob.member.reunion.letters.clear()
+    assert written == REUNITE_TRIES
+    bob.member.reunion.leased(SERVICE, {}, town.now)
+    assert bob.member.reunion._unheard == {}, "with its mailbox it is forgotten"
+    see_leases(town, bob, carol)
+    town.settle(REUNITE_S + 1)
+    assert len(bob.member.reunion.letters) == 1, "who comes back is written to"
+
+
+def test_no_more_rows_are_kept_than_a_group_has_leases() -> None:
+    town, bob, _ = orphaned()
+    leased = {number.to_bytes(16, "big"): number.to_bytes(32, "big") for number in range(1, 2 * LEASES_PER_GROUP)}
+    bob.member.reunion.leased(SERVICE, leased, town.now)
+    assert len(bob.member.reunion._unheard[SERVICE]) == LEASES_PER_GROUP
 
 
 def test_of_many_who_are_unheard_a_few_are_written_to_each_second() -> None:
