@@ -1,4 +1,4 @@
-"""Which test files are the core suite: those that touch neither sockets nor processes nor terminals nor files of ours."""
+"""Which test files are the core suite: those that touch no sockets, processes, terminals or files of ours."""
 
 from __future__ import annotations
 
