@@ -1,4 +1,4 @@
-"""A TARGET on the command line: a room at a broker, a room code, or an invite link that holds either."""
+"""A room at a broker as people write it: `HOST[:PORT][/ROOM][#FINGERPRINT]`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.rooms import LOBBY, room_name
 from sandpiper.common.sanitise import clip, printable
-
-if TYPE_CHECKING:
-    from sandpiper.common.codes import RoomCode
-    from sandpiper.common.invite import Invite
 
 PORT: Final = 5000
 """A broker's door, unless told otherwise."""
@@ -24,7 +20,8 @@ FORM: Final = "HOST[:PORT][/ROOM][#FINGERPRINT]"
 LINK: Final = "sandpiper://"
 """An invite link begins so."""
 
-_QUOTED_COLUMNS: Final = 60  # of the user's own words in an error
+QUOTED_COLUMNS: Final = 60
+"""Of the user's own words in an error."""
 _SHAPE: Final = re.compile(
     r"(?:tcp://)?"
     r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:/#\[\]]*))"
@@ -33,7 +30,7 @@ _SHAPE: Final = re.compile(
     r"(?:#(?P<fingerprint>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
-_HOST: Final = re.compile(r"[^\W_](?:[\w.-]*[\w.])?")
+HOST_NAME: Final = re.compile(r"[^\W_](?:[\w.-]*[\w.])?")
 _FINGERPRINT: Final = re.compile(r"[a-z2-7]{24}")  # common/keys.py makes them
 
 
@@ -58,45 +55,6 @@ class Target:
         return f"{self.address}/{self.room}" + (f"#{self.fingerprint}" if self.fingerprint else "")
 
 
-def parse_target(text: str) -> Target | RoomCode | Invite:
-    """What a TARGET means. Raises UsageError, which quotes of a room code at most a word that is in no list."""
-    # Not at the top: invites hold targets, and to name a broker takes no word list.
-    from sandpiper.common.codes import is_code_like, known_words, parse_code
-    from sandpiper.common.invite import parse_invite
-
-    text = text.strip()
-    if is_link(text):
-        return parse_invite(text)
-    if _names_broker(text):
-        return parse_host(text)
-    if not is_code_like(text) and known_words(text) < 2:
-        _no_broker(text, f"{FORM}) and no room code (pine-ocean-42")
-    try:
-        return parse_code(text)
-    except UsageError as error:
-        if known_words(text) or not _HOST.fullmatch(text):
-            raise
-        raise UsageError(f"{error}; if it is a host, give {clip(text, _QUOTED_COLUMNS)}:{PORT}") from None
-
-
-def parse_broker(text: str) -> Target:
-    """The TARGET of a command that takes brokers only: a host, a bare word too, or a link to one. Raises UsageError."""
-    text = text.strip()
-    if is_link(text):
-        from sandpiper.common.invite import parse_invite
-
-        aim = parse_invite(text).aim
-        if not isinstance(aim, Target):
-            raise UsageError("that link leads to a room between peers: `sandpiper join` takes it")
-        return aim
-    if not _names_broker(text):
-        from sandpiper.common.codes import is_code_like
-
-        if is_code_like(text):
-            raise UsageError("that reads like a room code: `sandpiper join` takes it; a host needs its port then")
-    return parse_host(text)
-
-
 def is_link(text: str) -> bool:
     """Whether it is meant as an invite link, a damaged one too: it may hold a code, and is not to be quoted."""
     return text[: len(LINK) - 1].lower() == LINK[:-1]
@@ -106,7 +64,7 @@ def parse_address(text: str, port: int) -> str:
     """`HOST[:PORT][#FINGERPRINT]`, as a service is named, with `port` unless it names one. Raises UsageError."""
     target = parse_host(text, port)
     if "/" in text.strip().lower().removeprefix("tcp://").partition("#")[0]:
-        _fail(text.strip(), "names a room, and a service is meant", "give HOST[:PORT][#FINGERPRINT]")
+        fail(text.strip(), "names a room, and a service is meant", "give HOST[:PORT][#FINGERPRINT]")
     return f"{target.address}#{target.fingerprint}" if target.fingerprint else target.address
 
 
@@ -118,11 +76,11 @@ def parse_host(text: str, port: int = PORT) -> Target:
     text = text.strip()
     parts = _SHAPE.fullmatch(text)
     if "://" in text and not text.lower().startswith("tcp://"):
-        _fail(text, "is no broker's address", f"give {FORM}")
+        fail(text, "is no broker's address", f"give {FORM}")
     if parts is None:
         if text.count(":") > 1 and "[" not in text and "//" not in text:
-            _fail(text, f"is no broker ({FORM})", f"an IPv6 address goes in brackets: [::1]:{PORT}")
-        _fail(text, f"is no broker ({FORM})", f"try localhost:{PORT}")
+            fail(text, f"is no broker ({FORM})", f"an IPv6 address goes in brackets: [::1]:{PORT}")
+        fail(text, f"is no broker ({FORM})", f"try localhost:{PORT}")
     return Target(
         host=_six(text, parts["six"]) if parts["six"] is not None else _host(text, parts["host"]),
         port=port if parts["port"] is None else _port(text, parts["port"]),
@@ -162,36 +120,25 @@ def check_local(discovery: Iterable[str], broker: Iterable[str], listen: str | N
         raise UsageError(f"--local stays on this machine, and --listen {listen} does not; leave one of the two out")
 
 
-def _names_broker(text: str) -> bool:
-    bare = text.partition("#")[0]
-    return any(mark in bare for mark in ":/.[") or bare.lower() == "localhost"
-
-
-def _no_broker(text: str, forms: str) -> NoReturn:
-    named = len(text) <= _QUOTED_COLUMNS and _HOST.fullmatch(text)
-    hint = f"for a host of that name try {text}:{PORT}" if named else f"try localhost:{PORT}"
-    _fail(text, f"is no broker ({forms})", hint)
-
-
 def _six(text: str, host: str) -> str:
     try:
         return str(IPv6Address(host))
     except AddressValueError:
-        _fail(text, "has no IPv6 address in its brackets", f"try [::1]:{PORT}")
+        fail(text, "has no IPv6 address in its brackets", f"try [::1]:{PORT}")
 
 
 def _host(text: str, host: str) -> str:
     if not host:
-        _fail(text, "names no host", f"give {FORM}, such as localhost:{PORT}")
+        fail(text, "names no host", f"give {FORM}, such as localhost:{PORT}")
     host = host.lower()
-    if not _HOST.fullmatch(host) or not host.isprintable():
-        _fail(text, "has a host name with something in it that no host name has", f"give {FORM}")
+    if not HOST_NAME.fullmatch(host) or not host.isprintable():
+        fail(text, "has a host name with something in it that no host name has", f"give {FORM}")
     return host
 
 
 def _port(text: str, port: str) -> int:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
-        _fail(text, "has a port that is none", f"a port is a number from 1 to 65535, such as {PORT}")
+        fail(text, "has a port that is none", f"a port is a number from 1 to 65535, such as {PORT}")
     return int(port)
 
 
@@ -199,16 +146,17 @@ def _room(text: str, room: str) -> str:
     try:
         return room_name(room)
     except Refusal as refusal:
-        _fail(text, f"has an {refusal.text}", f"such as /{LOBBY}")
+        fail(text, f"has an {refusal.text}", f"such as /{LOBBY}")
 
 
 def _fingerprint(text: str, fingerprint: str) -> str:
     # Never let a damaged one pass for none: who gave it wants the broker checked.
     if not _FINGERPRINT.fullmatch(fingerprint.lower()):
-        _fail(text, "has a fingerprint that is none", "one is 24 letters and digits from 2 to 7")
+        fail(text, "has a fingerprint that is none", "one is 24 letters and digits from 2 to 7")
     return fingerprint.lower()
 
 
-def _fail(text: str, what: str, hint: str) -> NoReturn:
+def fail(text: str, what: str, hint: str) -> NoReturn:
+    """Refuses `text` with what is wrong with it and what to try. Raises UsageError."""
     # After a # there may be a room code: `https://…/#pine-ocean-42` is no link of ours, but the code may be good.
-    raise UsageError(f"'{clip(printable(text.partition('#')[0]), _QUOTED_COLUMNS)}' {what}; {hint}")
+    raise UsageError(f"'{clip(printable(text.partition('#')[0]), QUOTED_COLUMNS)}' {what}; {hint}")

@@ -22,7 +22,8 @@ from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.nicks import fold, look_alike, nick
 from sandpiper.common.rooms import room_name
 from sandpiper.common.sanitise import clip, printable, width
-from sandpiper.common.target import parse_broker, parse_host, parse_target
+from sandpiper.common.target import parse_host
+from sandpiper.common.target_parser import parse_broker, parse_target
 from sandpiper.common.trust import format_known, parse_known
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"

@@ -24,7 +24,7 @@ from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, QUIT_S
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, Message, MsgDraft, RoomInfo
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.pieces import check_text
-from sandpiper.common.target import FORM, Target, parse_broker
+from sandpiper.common.target import FORM, Target
 from sandpiper.peer.brokered import Brokered
 from sandpiper.peer.engine import Engine, PathInfo, Verification
 from sandpiper.peer.events import Delivered, Event, Failed
@@ -78,6 +78,8 @@ def _aim(target: str | Target) -> Target:
         return target
     if not isinstance(target, str):
         raise UsageError(f"target is a text, {FORM}, and not {type(target).__name__}")
+    from sandpiper.common.target_parser import parse_broker  # loads the word list: only for who gives a text
+
     return parse_broker(target)  # knows a room code from a host
 
 

@@ -18,7 +18,8 @@ from sandpiper.common.codes import is_code_like
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.invite import Invite
 from sandpiper.common.rooms import room_name
-from sandpiper.common.target import Target, parse_target
+from sandpiper.common.target import Target
+from sandpiper.common.target_parser import parse_target
 from sandpiper.peer import Room
 from sandpiper.peer.events import Event
 from sandpiper.tui import RoomRequest, ScreenRoom, ScreenSettings

@@ -15,7 +15,8 @@ from sandpiper.cli.options.peer import manner_options
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.limits import BACKLOG_MOST
 from sandpiper.common.rooms import room_name
-from sandpiper.common.target import FORM, PORT, Target, parse_broker
+from sandpiper.common.target import FORM, PORT, Target
+from sandpiper.common.target_parser import parse_broker
 from sandpiper.peer import Room
 
 

@@ -20,7 +20,8 @@ from sandpiper.cli.options.network import Network, invite_link, join_line, netwo
 from sandpiper.cli.options.secrets import chosen_code, code_options, password_options, resolve_password
 from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import BACKLOG_MOST, CAPACITY, CAPACITY_MOST, CODE_WORDS_LEAST, CODE_WORDS_MOST
-from sandpiper.common.target import Target, parse_target
+from sandpiper.common.target import Target
+from sandpiper.common.target_parser import parse_target
 from sandpiper.peer import Room
 
 if TYPE_CHECKING:
