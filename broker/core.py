@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandpiper.broker.dedup import Dedup
-from sandpiper.broker.ingress import Intake
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
 from sandpiper.broker.relay import Relay
 from sandpiper.broker.room import Room
@@ -82,7 +81,6 @@ class Broker:
         self._run_inherited = store.inherited
         self._outputs: list[Output] = []
         self._told: list[Output] = []
-        self.intake = Intake(self, self.press)
         self.tools = Session(self.meter(PLAIN_FACTOR), publisher=ANON, path="plain")
         self._load(now)
 

@@ -1,12 +1,11 @@
-"""The intake: what publishers send, judged frame by frame: rate first, then form, then rights; then it is staged."""
+"""The ingress: what publishers send, judged frame by frame: rate first, then form, then rights; then it is staged."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from sandpiper.broker.sequencer import AGAIN, Press
+from sandpiper.broker.core import Broker
+from sandpiper.broker.sequencer import AGAIN
 from sandpiper.broker.session import Session
 from sandpiper.common import batch, frame
 from sandpiper.common.errors import Code, Refusal
@@ -14,16 +13,13 @@ from sandpiper.common.limits import BATCH_MESSAGES, BODY_BYTES, ROOMS
 from sandpiper.common.messages import Draft
 from sandpiper.common.nicks import ANON, nick
 
-if TYPE_CHECKING:
-    from sandpiper.broker.core import Broker
 
+class Ingress:
+    """Checks what publishers send to a broker, and stages what is good."""
 
-class Intake:
-    """One per broker."""
-
-    def __init__(self, broker: Broker, press: Press) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._press = press
+        self._press = broker.press
         self._topics: dict[bytes, tuple[str, str]] = {}
 
     def frame(self, session: Session, encoded: bytes, now: float) -> None:

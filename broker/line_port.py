@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sandpiper.bridge.port import Guest
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker
+from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.session import Session
 from sandpiper.broker.store.store import StoreError
 from sandpiper.common import batch
@@ -24,6 +25,7 @@ class Desk:
     def __init__(
         self,
         broker: Broker,
+        ingress: Ingress,
         admission: Admission,
         welcome: Callable[[str], Welcome],
         clock: Callable[[], float],
@@ -31,6 +33,7 @@ class Desk:
         settle: Callable[[], None],
     ) -> None:
         self._broker = broker
+        self._ingress = ingress
         self._admission = admission
         self._clock = clock
         self._changed = changed
@@ -66,7 +69,7 @@ class Desk:
 
     def publish(self, guest: Guest, room: str, draft: Draft) -> None:
         """See Port."""
-        self._broker.intake.draft(self._session(guest), room, draft, self._clock())
+        self._ingress.draft(self._session(guest), room, draft, self._clock())
         self._changed()
 
     def whisper(self, guest: Guest, room: str, to: str, text: str, id: str | None) -> None:  # noqa: A002

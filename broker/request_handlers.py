@@ -7,6 +7,7 @@ from typing import Any
 
 from sandpiper.broker.admission import Admission, enrolled_reply
 from sandpiper.broker.core import Broker
+from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.outputs import Output
 from sandpiper.broker.session import Session
 from sandpiper.broker.store.store import StoreError
@@ -23,8 +24,9 @@ _COUNTER_MOST = 1 << 62
 class Clerk:
     """One per broker. `wall` is wall time minus `now`'s clock."""
 
-    def __init__(self, broker: Broker, admission: Admission, wall: Callable[[], float]) -> None:
+    def __init__(self, broker: Broker, ingress: Ingress, admission: Admission, wall: Callable[[], float]) -> None:
         self._broker = broker
+        self._ingress = ingress
         self._admission = admission
         self._wall = wall
 
@@ -136,7 +138,7 @@ class Clerk:
         if len(request.frames) > WINDOW_MESSAGES:
             raise Refusal(Code.TOO_MANY, f"at most {WINDOW_MESSAGES} publications are sent at once")
         for frame in request.frames:
-            self._broker.intake.frame(session, frame, now)
+            self._ingress.frame(session, frame, now)
 
     def _subscribe(self, session: Session, request: control.Subscribe, now: float) -> Reply:
         self._broker.subscribe(session, request.room)

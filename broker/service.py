@@ -24,6 +24,7 @@ from sandpiper.broker.bus import Pair
 from sandpiper.broker.control import DOMAIN as CONTROL_DOMAIN
 from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
+from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.line_port import Desk
 from sandpiper.broker.memory_guard import Guard
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
@@ -128,6 +129,7 @@ class Service:
         now = time.monotonic()
         self._wall = WallClock(time.time(), now)
         self.core = Broker(self._store, rules, now, time.time())
+        self._ingress = Ingress(self.core)
         self.admission = Admission(
             self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
         )
@@ -136,12 +138,14 @@ class Service:
             self._context,
             {BUS_DOMAIN: self.admission.enrolled.__contains__, CONTROL_DOMAIN: lambda key: True},
         )
-        clerk = Clerk(self.core, self.admission, time.time)
+        clerk = Clerk(self.core, self._ingress, self.admission, time.time)
         self._control = Control(self._loop, self._context, self.keys, self._inner, clerk, self.core, self._pump)
         self._curve = self._pair(keyed=True)
         self._plain = self._pair(keyed=False) if config.plain else None
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
-        self._desk = Desk(self.core, self.admission, self._welcome, time.monotonic, self._changed, self._pump)
+        self._desk = Desk(
+            self.core, self._ingress, self.admission, self._welcome, time.monotonic, self._changed, self._pump
+        )
         self._door = FrontDoor(
             lines=lambda address, seq: JsonLines(self._desk, address, since=seq),
             mark=lambda: self._desk.newest(LOBBY, 0),
@@ -268,7 +272,7 @@ class Service:
 
     def _published(self, batch: list[tuple[str | None, bytes]]) -> None:
         now = time.monotonic()
-        sessions, publish = self.core.sessions, self.core.intake.frame
+        sessions, publish = self.core.sessions, self._ingress.frame
         for user, frame in batch:
             session = sessions.get(self._key(user))
             if session is not None:
@@ -279,7 +283,7 @@ class Service:
     def _published_plain(self, batch: list[tuple[str | None, bytes]]) -> None:
         now = time.monotonic()
         for _, frame in batch:
-            self.core.intake.frame(self.core.tools, frame, now)
+            self._ingress.frame(self.core.tools, frame, now)
 
     def _subscribed(self, user: str | None, topic: bytes) -> None:
         if user is not None:

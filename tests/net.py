@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker, Rules
+from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.request_handlers import Clerk
 from sandpiper.broker.store.store import Store
@@ -93,7 +94,8 @@ class Net:
         """A broker takes over the store, as after kill -9: nothing else of the last one is left."""
         self.broker = Broker(self.store, self.rules, self.now, WALL + self.now)
         self.admission = Admission(self.store, BROKER_KEY, self.access_code, b"s" * 32, self.random.randbytes)
-        self.clerk = Clerk(self.broker, self.admission, lambda: WALL + self.now)
+        self.ingress = Ingress(self.broker)
+        self.clerk = Clerk(self.broker, self.ingress, self.admission, lambda: WALL + self.now)
         for client in self.clients:
             self.cut(client)
 
@@ -186,7 +188,7 @@ class Net:
     def _publish(self, client: Client, frame: bytes) -> None:
         session = self.broker.sessions.get(client.key)
         if session is not None:
-            self.broker.intake.frame(session, frame, self.now)
+            self.ingress.frame(session, frame, self.now)
 
     def _request(self, client: Client, frame: bytes) -> None:
         broker, connection = self.broker, client.connection

@@ -12,6 +12,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker, Rules
+from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.line_port import Desk
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.request_handlers import Clerk
@@ -87,9 +88,16 @@ class House:
     def restart(self) -> None:
         self.broker = Broker(self.store, self.rules, self.now, WALL + self.now)
         self.admission = Admission(self.store, BROKER_KEY, self.access_code, b"s" * 32, self.entropy)
-        self.clerk = Clerk(self.broker, self.admission, lambda: WALL + self.now)
+        self.ingress = Ingress(self.broker)
+        self.clerk = Clerk(self.broker, self.ingress, self.admission, lambda: WALL + self.now)
         self.desk = Desk(
-            self.broker, self.admission, lambda address: WELCOME, lambda: self.now, lambda: None, lambda: None
+            self.broker,
+            self.ingress,
+            self.admission,
+            lambda address: WELCOME,
+            lambda: self.now,
+            lambda: None,
+            lambda: None,
         )
 
     def entropy(self, size: int) -> bytes:
@@ -135,7 +143,7 @@ class House:
         return [each.seq for each in messages if each.seq > after][:limit]
 
     def publish_draft(self, session: Session, draft: Draft, room: str = "lobby") -> None:
-        self.broker.intake.frame(session, frame.encode(room, str(draft.__struct_config__.tag), draft), self.now)
+        self.ingress.frame(session, frame.encode(room, str(draft.__struct_config__.tag), draft), self.now)
 
     # Guests --------------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ def test_the_number_of_rooms_is_bounded(house: House, monkeypatch: pytest.Monkey
     key = alice.key or b""
     assert isinstance(house.ask(key, control.Join(r=3, room="pine")), Entered)
     assert refusal(house, key, control.Join(r=4, room="oak")) == "too_many"
-    house.broker.intake.frame(house.broker.tools, frame.encode("elm", "msg", MsgDraft(text="x")), house.now)
+    house.ingress.frame(house.broker.tools, frame.encode("elm", "msg", MsgDraft(text="x")), house.now)
     assert "elm" not in house.broker.rooms
     assert isinstance(house.ask(key, control.Leave(r=5, room="pine")), control.Done)
     assert isinstance(house.ask(key, control.Join(r=6, room="oak")), Entered)
@@ -289,7 +289,7 @@ def test_a_guest_hears_what_its_nick_is_now(house: House) -> None:
 
 def tool(house: House, draft: MsgDraft | DataDraft, room: str = "pine") -> None:
     kind = "msg" if isinstance(draft, MsgDraft) else "data"
-    house.broker.intake.frame(house.broker.tools, frame.encode(room, kind, draft), house.now)
+    house.ingress.frame(house.broker.tools, frame.encode(room, kind, draft), house.now)
 
 
 def test_tools_are_stamped_unverified(house: House) -> None:
@@ -334,7 +334,7 @@ def test_malformed_frames_are_dropped_and_counted(house: House) -> None:
         b"a b/msg\0\x81\xa4text\xa1x",
         b"\xff\0\x80",
     ):
-        house.broker.intake.frame(house.broker.tools, bad, house.now)
+        house.ingress.frame(house.broker.tools, bad, house.now)
     assert house.take() == []
     assert house.broker.press.refused[Code.INVALID] == 7
     assert house.broker.rooms == {}
@@ -344,8 +344,8 @@ def test_topics_known_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ingress, "ROOMS", 3)
     monkeypatch.setattr(module, "ROOMS", 3)
     for number in range(50):
-        house.broker.intake.frame(house.broker.tools, b"r%d/msg\0\x81\xa4text\xa1x" % number, house.now)
-    assert len(house.broker.intake._topics) <= 13
+        house.ingress.frame(house.broker.tools, b"r%d/msg\0\x81\xa4text\xa1x" % number, house.now)
+    assert len(house.ingress._topics) <= 13
 
 
 # Publishing -----------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_nothing_reaches_the_bus_or_the_store(house: House) -> None:
     assert not any(isinstance(output, ToBus) for output in outputs)
     assert {output.session for output in outputs if isinstance(output, ToSession)} == {alice, bob}
     assert list(house.store._db.iterdump()) == before
-    house.broker.intake.frame(reader, b"lobby/sealed\0\x81\xa4type\xa6sealed", house.now)
+    house.ingress.frame(reader, b"lobby/sealed\0\x81\xa4type\xa6sealed", house.now)
     outputs = house.take()
     assert not any(isinstance(output, ToBus) for output in outputs)
     assert [turned.code for turned in events(outputs, reader, control.Turned)] == ["invalid"]

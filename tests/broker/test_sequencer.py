@@ -274,7 +274,7 @@ def test_bad_frames_cost_their_rate() -> None:
     house = House(rules=Rules(messages_per_s=10, bytes_per_s=1e9))
     alice = house.join("alice")
     for _ in range(100):
-        house.broker.intake.frame(alice, b"lobby/msg\0\xc1", house.now)
+        house.ingress.frame(alice, b"lobby/msg\0\xc1", house.now)
     house.publish(alice, "x", 1)
     house.take()
     assert house.log() == []
@@ -341,7 +341,7 @@ def nested(depth: int) -> object:
 
 
 def send(house: House, session: Session, *bodies: bytes, room: str = "lobby") -> None:
-    house.broker.intake.frame(session, batch.topic(room) + b"\0" + batch.pack(bodies), house.now)
+    house.ingress.frame(session, batch.topic(room) + b"\0" + batch.pack(bodies), house.now)
 
 
 def body(text: str, n: int | None = None) -> bytes:
@@ -386,7 +386,7 @@ def test_what_is_no_batch_is_dropped(house: House, bad: bytes) -> None:
     alice = house.join("alice")
     house.take()
     for topic in (b"*/lobby/", b"*//", b"*/lobby", b"*/a b/", b"*/\xff/"):
-        house.broker.intake.frame(alice, topic + b"\0" + bad, house.now)
+        house.ingress.frame(alice, topic + b"\0" + bad, house.now)
     outputs = house.take()
     assert on_bus(outputs) == []
     assert len(events(outputs, alice, Turned)) <= 2
@@ -396,7 +396,7 @@ def test_what_is_no_batch_is_dropped(house: House, bad: bytes) -> None:
 def test_a_frame_of_many_bad_ones_is_not_gone_through(house: House, each: bytes) -> None:
     alice = house.join("alice")
     count = 60_000
-    house.broker.intake.frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
+    house.ingress.frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
     assert sum(house.broker.press.refused.values()) <= 501
 
 
@@ -418,9 +418,7 @@ def test_a_batch_that_finds_no_memory_is_not_there_in_part(house: House, monkeyp
     monkeypatch.setattr(sequencer, "_encode", starved)
     drafts: list[Draft] = [MsgDraft(text=f"t{n}", n=n) for n in range(2, 7)]
     with pytest.raises(MemoryError):
-        house.broker.intake.frame(
-            alice, batch.frames("lobby", [batch.encode_body(each) for each in drafts])[0], house.now
-        )
+        house.ingress.frame(alice, batch.frames("lobby", [batch.encode_body(each) for each in drafts])[0], house.now)
     with pytest.raises(MemoryError):
         house.publish(alice, "t2", 2)
     monkeypatch.undo()
