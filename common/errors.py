@@ -65,6 +65,12 @@ class Unreachable(SandpiperError):
     exit_code = 3
 
 
+class SocketError(Unreachable):
+    """This machine has no socket left, or the endpoint is none that libzmq would use."""
+
+    exit_code = 1
+
+
 class AccessDenied(SandpiperError):
     """A wrong code, password or access code."""
 

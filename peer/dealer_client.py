@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
 
 from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.monitor import Watch
-from sandpiper.common.io.sockets import CurveKeys, Socket, calling
+from sandpiper.common.io.sockets import CurveKeys, calling, connect
 from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
 
 
 class Dealer:
-    """Connects at once. `heard` gets each frame, `down` is called once the connection has gone."""
+    """Connects at once. `heard` gets each frame, `down` is called once the connection has gone.
+
+    Raises SocketError, holding nothing then.
+    """
 
     def __init__(
         self,
@@ -35,18 +39,14 @@ class Dealer:
         self._heard = heard
         self._down = down
         self._closed = False
-        self._socket: Socket = calling(ctx, zmq.DEALER, keys, server_key, hwm)
-        try:
+        with ExitStack() as undo:
+            self._socket = undo.enter_context(calling(ctx, zmq.DEALER, keys, server_key, hwm))
             self._watch = Watch(loop, self._socket, zmq.EVENT_DISCONNECTED, self._watched)
-        except zmq.ZMQError:
-            self._socket.close(linger=0)
-            raise
-        self._drain = Drain(loop, self._socket, self._said, parts=1, most=BATCH_MESSAGES)
-        try:
-            self._socket.connect(endpoint)
-        except zmq.ZMQError:
-            self.close()
-            raise
+            undo.callback(self._watch.close)
+            self._drain = Drain(loop, self._socket, self._said, parts=1, most=BATCH_MESSAGES)
+            undo.callback(self._drain.close)
+            connect(self._socket, endpoint)
+            undo.pop_all()
 
     def say(self, request: bytes) -> None:
         """One frame. What a full queue refuses will be asked again."""

@@ -10,19 +10,22 @@ from sandpiper.common.keys import fingerprint
 from sandpiper.common.messages import Welcome
 from sandpiper.common.target import Target
 from sandpiper.peer import hello as doorstep
+from sandpiper.peer.endpoints import at_host
 from sandpiper.peer.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """What a door said. `key` is the broker's CURVE key, 32 bytes; `new` says that it is not pinned yet; `at` is the
-    target by the numeric address that answered, where everything else of this connection goes.
+    target by the numeric address that answered, where everything else of this connection goes; `bus` is where to
+    publish and where to hear, None where that is closed.
     """
 
     welcome: Welcome
     key: bytes
     new: bool
     at: Target
+    bus: tuple[str, str] | None
 
 
 async def ask(
@@ -45,4 +48,10 @@ async def ask(
         raise AccessDenied(
             f"the broker at {address} asks for an access code; use --access-code-file or SANDPIPER_ACCESS_CODE"
         )
-    return Door(welcome, key, new, met.at)
+    return Door(welcome, key, new, met.at, _bus(welcome, met.at.host))
+
+
+def _bus(welcome: Welcome, host: str) -> tuple[str, str] | None:
+    if welcome.xsub is None or welcome.xpub is None:
+        return None
+    return at_host(welcome.xsub, host), at_host(welcome.xpub, host)

@@ -21,7 +21,6 @@ from sandpiper.common.limits import BUS_S, CONNECT_S, RECONNECT_LEAST_S, RECONNE
 from sandpiper.common.target import Target
 from sandpiper.peer import door
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.endpoints import at_host
 from sandpiper.peer.link import Heard, Link
 from sandpiper.peer.profile import Profile, ProfileError
 from sandpiper.peer.session import Session, State, Wish
@@ -148,13 +147,13 @@ class Keeper:
         self._turned()
 
     def _open_way(self, link: Link, found: door.Door) -> None:
-        xsub, xpub = found.welcome.xsub, found.welcome.xpub
-        if self._one_port or xsub is None or xpub is None:
+        if self._one_port or found.bus is None:
             self._take_one_port("as asked" if self._one_port else "the broker's bus is closed")
             return
-        link.open_bus(at_host(xsub, found.at.host))
+        xsub, xpub = found.bus
+        link.open_bus(xsub)
         if self.session.wish.listen:
-            link.subscribe(at_host(xpub, found.at.host), self.session.wish.room)
+            link.subscribe(xpub, self.session.wish.room)
         self._deciding = self._loop.call_later(BUS_S, self._take_one_port, "the bus ports do not answer")
 
     def _take_one_port(self, why: str) -> None:

@@ -16,7 +16,7 @@ import zmq
 
 from sandpiper.common import batch
 from sandpiper.common.io.batch_reader import Drain
-from sandpiper.common.io.sockets import CurveKeys, Socket, calling
+from sandpiper.common.io.sockets import CurveKeys, Socket, calling, connect
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, KEPT_BYTES, PUB_HWM
 from sandpiper.peer.dealer_client import Dealer
 
@@ -34,7 +34,7 @@ class Heard:
 
 
 class Link:
-    """Opens control at once, the bus when told."""
+    """Opens control at once, the bus when told. Raises SocketError."""
 
     def __init__(
         self,
@@ -64,23 +64,25 @@ class Link:
         return Drain(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
 
     def open_bus(self, xsub: str) -> None:
-        """Connects for publishing; `heard.bus` tells when publications will arrive."""
+        """Connects for publishing; `heard.bus` tells when publications will arrive. Raises SocketError."""
         self._pub = self._make(zmq.XPUB)
         self._pub_drain = self._read(self._pub, self._wanted)
-        self._pub.connect(xsub)
+        connect(self._pub, xsub)
 
     def subscribe(self, xpub: str, room: str) -> None:
-        """Connects for reading, to a room's batches."""
+        """Connects for reading, to a room's batches. Raises SocketError."""
         self._sub = self._make(zmq.SUB, BATCH_HWM)
         self._sub.subscribe(batch.topic(room))
         self._sub_drain = self._read(self._sub, self._published)
-        self._sub.connect(xpub)
+        connect(self._sub, xpub)
 
     def close_bus(self) -> None:
         """Gives the bus up, for the one-port way."""
-        for socket, drain in ((self._sub, self._sub_drain), (self._pub, self._pub_drain)):
-            if socket is not None and drain is not None:
+        for drain in (self._sub_drain, self._pub_drain):
+            if drain is not None:
                 drain.close()
+        for socket in (self._sub, self._pub):
+            if socket is not None:  # perhaps without a drain, where that could not be made
                 socket.close()
         self._sub = self._pub = self._sub_drain = self._pub_drain = None
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import zmq
 
-from sandpiper.common.io.sockets import Socket
+from sandpiper.common.io.sockets import Socket, explained
 
 _AHEAD: Final = 10
 """How many times as much a drain that keeps reads in a turn as it hands over: reading costs a hundredth of the work."""
@@ -31,6 +31,7 @@ class Drain:
     libzmq's own queue has no bound (see sockets.py). With `keep`, for what is repaired when it is lost, the drain is
     quicker than who receives: it reads ahead, keeps messages of so many bytes, and drops what comes on top of them,
     counted in `dropped`. `messages` counts all that came out of libzmq, `empties` how often nothing more was in it.
+    Raises SocketError, holding nothing then.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class Drain:
         self.messages = 0
         self.dropped = 0
         self.empties = 0
-        self._fd = int(socket.getsockopt(zmq.FD))
-        loop.add_reader(self._fd, self._run)
+        with explained("a socket cannot be read"):
+            self._fd = int(socket.getsockopt(zmq.FD))
+            loop.add_reader(self._fd, self._run)
         self.look()
 
     def look(self) -> None:

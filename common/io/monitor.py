@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from sandpiper.common.io.batch_reader import Drain
-from sandpiper.common.io.sockets import Socket
+from sandpiper.common.io.sockets import Socket, bare, connect, explained
 from sandpiper.common.limits import BATCH_MESSAGES
 
 Heard = Callable[[int, int, str], None]
 
 
 class Watch:
-    """Calls `heard` with each of `events`, its value and its endpoint. Raises zmq.ZMQError, holding nothing then."""
+    """Calls `heard` with each of `events`, its value and its endpoint. Raises SocketError, holding nothing then."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, events: int, heard: Heard) -> None:
         self._socket = socket
         self._heard = heard
         endpoint = f"inproc://watch-{int(socket.getsockopt(zmq.FD))}"
-        socket.monitor(endpoint, events)
-        try:
-            self._told: Socket = socket.context.socket(zmq.PAIR)
-            self._told.setsockopt(zmq.LINGER, 0)
+        with ExitStack() as undo:
+            with explained("a socket cannot be watched"):
+                socket.monitor(endpoint, events)
+            undo.callback(socket.monitor, None, 0)
+            self._told = bare(socket.context, zmq.PAIR)
+            undo.callback(self._told.close)
             # Were the queue bounded, libzmq's thread would wait for us in a flood, and we for it when we close.
             self._told.setsockopt(zmq.RCVHWM, 0)
-            self._told.connect(endpoint)
+            connect(self._told, endpoint)
             self._drain = Drain(loop, self._told, self._tell, parts=2, most=BATCH_MESSAGES)
-        except zmq.ZMQError:
-            socket.monitor(None, 0)
-            raise
+            undo.pop_all()
 
     def catch_up(self) -> None:
         """Hears at once what has been told already, such as what a `bind` has just told."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
 
-from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.descriptors import require
+from sandpiper.common.errors import SandpiperError, SocketError
+from sandpiper.common.io.descriptors import EXHAUSTED, require
 from sandpiper.common.limits import (
     CONTEXT_DESCRIPTORS,
     FRAME_BYTES,
@@ -69,8 +70,36 @@ def context(io_threads: int = 1) -> zmq.Context[Any]:
     made: zmq.Context[Any] = zmq.Context(io_threads)
     made.set(zmq.MAX_SOCKETS, 4096)
     made.set(zmq.BLOCKY, 0)
-    made.socket(zmq.PAIR).close(linger=0)  # the first one starts its threads: now, while there is room for them
+    try:
+        bare(made, zmq.PAIR).close()  # the first one starts its threads: now, while there is room for them
+    except SocketError:
+        made.term()
+        raise
     return made
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Raises an error of libzmq's or the system's within as SocketError: what cannot be done, and why."""
+    try:
+        yield
+    except (zmq.ZMQError, OSError) as error:
+        more = "; allow this process more files, such as with `ulimit -n`" if error.errno in EXHAUSTED else ""
+        raise SocketError(f"{what}: {error.strerror}{more}") from error
+
+
+def bare(ctx: zmq.Context[Any], kind: int) -> Socket:
+    """A socket without CURVE, for use inside this process; what is queued at its end is dropped. Raises SocketError."""
+    with explained("no socket can be made"):
+        socket: Socket = ctx.socket(kind)
+    socket.setsockopt(zmq.LINGER, 0)  # infinite by default: a dead peer would keep the process
+    return socket
+
+
+def connect(socket: Socket, endpoint: str) -> None:
+    """Has libzmq connect the socket, and stay connected. Raises SocketError."""
+    with explained(f"no connection can be made to {endpoint}"):
+        socket.connect(endpoint)
 
 
 def _ask_for_threads(count: int) -> None:
@@ -103,8 +132,7 @@ def _socket(ctx: zmq.Context[Any], kind: int, hwm: int) -> Socket:
     """
     if kind == zmq.ROUTER:
         _hide_numbers()
-    socket: Socket = ctx.socket(kind)
-    socket.setsockopt(zmq.LINGER, 0)  # infinite by default: a dead peer would keep the process
+    socket = bare(ctx, kind)
     # A subscription of 1 MiB would cost 50 MiB, as libzmq keeps a node for each byte.
     socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_FRAME_BYTES if kind == zmq.XPUB else FRAME_BYTES)
     socket.setsockopt(zmq.SNDHWM, hwm)
@@ -148,7 +176,7 @@ def serving(
     *,
     handshake_s: float = HANDSHAKE_S,
 ) -> Socket:
-    """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`.
+    """A socket to bind: a CURVE server under ZAP domain `domain`, or plain without `keys`. Raises SocketError.
 
     It sends no heartbeats: it answers those of whoever connects, and closes the connection when they stop.
     """
@@ -163,7 +191,7 @@ def serving(
 
 
 def calling(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int = PUB_HWM) -> Socket:
-    """A socket to connect, as a CURVE client. The options count for the connects that follow.
+    """A socket to connect, as a CURVE client. The options count for the connects that follow. Raises SocketError.
 
     A DEALER sends no heartbeats, as what it speaks has pings of its own; the others have nothing else.
     """

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
 
 from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.sockets import bare, explained
 
 ENDPOINT = "inproc://zeromq.zap.01"
 _PARTS = 9  # a ROUTER's route, the delimiter, and the request: version, id, domain, address, identity, mechanism, key
 
 
 class Zap:
-    """Answers for all CURVE sockets of a context. To be made before the first of them.
+    """Answers for all CURVE sockets of a context. To be made before the first of them. Raises SocketError.
 
     `admits` has a judge for each domain: a raw 32-byte key → whether it may connect. An unknown domain or mechanism
     is refused. `user-id` is the key in hex. With `final` a refused key gets 400: it is told so at once, and is to throw
@@ -37,11 +39,13 @@ class Zap:
     ) -> None:
         self._admits = admits
         self._refusal = b"400" if final else b"300"
-        self._socket = ctx.socket(zmq.ROUTER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.bind(ENDPOINT)
         self.refused = 0
-        self._drain = Drain(loop, self._socket, self._answer, parts=_PARTS, most=100)
+        with ExitStack() as undo:
+            self._socket = undo.enter_context(bare(ctx, zmq.ROUTER))
+            with explained("connections cannot be judged"):
+                self._socket.bind(ENDPOINT)
+            self._drain = Drain(loop, self._socket, self._answer, parts=_PARTS, most=100)
+            undo.pop_all()
 
     def close(self) -> None:
         """No more answers: from here on libzmq refuses everyone, for the domains are enforced."""

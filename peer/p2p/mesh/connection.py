@@ -13,13 +13,15 @@ import ipaddress
 import os
 import socket as sockets
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 import zmq
 
+from sandpiper.common.errors import SocketError
 from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.monitor import Watch
-from sandpiper.common.io.sockets import Socket
+from sandpiper.common.io.sockets import Socket, connect
 from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
 from sandpiper.peer.p2p.mesh.flood_guard import Flow
 
@@ -73,7 +75,7 @@ class Line:
     """Connects `socket`, which is its own from here on, and hands what comes in to `receive`.
 
     `connected` gets the connection's descriptor. `ended` is called once, with the reason, unless it is closed before.
-    Raises zmq.ZMQError, and has closed the socket then.
+    Raises SocketError, and has closed the socket then.
     """
 
     def __init__(
@@ -100,17 +102,14 @@ class Line:
         self.settled: asyncio.Future[str] = loop.create_future()
         self.ended: Callable[[str], None] | None = None
         events = _LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
-        try:
+        with ExitStack() as undo:
+            undo.enter_context(socket)
             self._watch = Watch(loop, socket, events, self._watched)
-        except zmq.ZMQError:
-            socket.close(linger=0)
-            raise
-        self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
-        try:
-            socket.connect(f"tcp://{address}")
-        except zmq.ZMQError:
-            self.close()
-            raise
+            undo.callback(self._watch.close)
+            self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+            undo.callback(self._drain.close)
+            connect(socket, f"tcp://{address}")
+            undo.pop_all()
 
     def send(self, frame: bytes) -> None:
         """One frame, dropped if the other end is too far behind."""
@@ -190,7 +189,7 @@ async def dial(
     rtt_s, from_host = await _probe(loop, address)
     try:
         line = make(address)
-    except zmq.ZMQError as error:
+    except SocketError as error:
         raise NoLine(str(error)) from None
     line.rtt_ms, line.from_host = rtt_s * 1000, from_host
     made.add(line)

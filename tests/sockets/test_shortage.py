@@ -1,0 +1,167 @@
+"""A machine without a socket left: who was connected comes back, and what could not be made leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from sandpiper.common.errors import SocketError
+from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.peer import Room, connect
+from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.events import PathChanged
+from sandpiper.peer.link import Heard, Link
+from sandpiper.peer.profile import Profile
+from tests.sockets.running import DEADLINE_S, RunningBroker, RunningDiscovery, running
+from tests.sockets.test_cancelled import descriptors
+from tests.sockets.test_discovery import Members
+from tests.sockets.test_relay import SEED, links
+
+ENDPOINT = "tcp://127.0.0.1:9"
+
+
+class Shortage:
+    """Has libzmq give no socket in place of the so-many-th one asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made = 0
+        self._fails_at = 0
+        real = zmq.Context.socket
+
+        def socket(ctx: zmq.Context[Any], *args: Any, **kwargs: Any) -> Any:
+            self.made += 1
+            if self.made == self._fails_at:
+                raise zmq.ZMQError(errno.EMFILE)
+            return real(ctx, *args, **kwargs)
+
+        monkeypatch.setattr(zmq.Context, "socket", socket)
+
+    def fail(self, at: int) -> None:
+        """From now on; the first one is number 1."""
+        self.made, self._fails_at = 0, at
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been felt."""
+        return 0 < self._fails_at <= self.made
+
+
+@pytest.fixture
+def shortage(monkeypatch: pytest.MonkeyPatch) -> Shortage:
+    return Shortage(monkeypatch)
+
+
+def play(scene: Awaitable[None]) -> None:
+    async def timed() -> None:
+        await asyncio.wait_for(scene, DEADLINE_S)
+
+    asyncio.run(timed())
+
+
+# Whoever was connected comes back -----------------------------------------------------------------------------
+
+
+async def until_path(room: Room, path: str) -> None:
+    async for event in room:
+        if isinstance(event, PathChanged) and event.path == path:
+            return
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_room_at_a_broker_comes_back(tmp_path: Path, shortage: Shortage, at: int) -> None:
+    async def scene(broker: RunningBroker) -> None:
+        profile = Profile.at(tmp_path / "profile")
+        async with connect(f"{broker.door}/r", nick="alice", profile=profile) as room:
+            await until_path(room, "bus")
+            broker.kill()
+            await until_path(room, "offline")
+            shortage.fail(at)
+            broker.restart()
+            await until_path(room, "bus")
+            assert shortage.over
+
+    with running(tmp_path / "data") as broker:
+        play(scene(broker))
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_relay_link_comes_back(tmp_path: Path, shortage: Shortage, at: int) -> None:
+    async def scene(broker: RunningBroker) -> None:
+        async with links() as made:
+            link, ear = await made.open(broker, SEED)
+            await ear.until(lambda ear: ear.ups == 1)
+            broker.kill()
+            await ear.until(lambda ear: len(ear.downs) > 0)
+            shortage.fail(at)
+            broker.restart()
+            await ear.until(lambda ear: ear.ups == 2)
+            assert shortage.over
+            assert link.up
+
+    with running(tmp_path / "data") as broker:
+        play(scene(broker))
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_lease_at_a_discovery_service_comes_back(tmp_path: Path, shortage: Shortage, at: int) -> None:
+    async def scene(service: RunningDiscovery) -> None:
+        async with Members() as members:
+            link, heard = await members.link(service.door)
+            service.kill()
+            await heard.until(lambda: not link.up)
+            shortage.fail(at)
+            service.restart()
+            await heard.until(lambda: link.up)
+            assert shortage.over
+
+    service = RunningDiscovery(tmp_path / "data")
+    try:
+        play(scene(service))
+    finally:
+        service.kill()
+
+
+# What could not be made leaves nothing ------------------------------------------------------------------------
+
+
+def nothing(*said: object) -> None:
+    """Whom nobody calls."""
+
+
+def a_dealer(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
+    Dealer(loop, ctx, CurveKeys.make(), CurveKeys.make().public, ENDPOINT, heard=nothing, down=nothing)
+
+
+def a_link(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
+    heard = Heard(nothing, nothing, nothing, nothing)
+    link = Link(loop, ctx, CurveKeys.make(), CurveKeys.make().public, ENDPOINT, heard)
+    try:
+        link.open_bus(ENDPOINT)
+        link.subscribe(ENDPOINT, "r")
+    finally:
+        link.close()
+
+
+Maker = Callable[[asyncio.AbstractEventLoop, "zmq.Context[Any]"], None]
+
+
+@pytest.mark.parametrize(("make", "sockets"), [(a_dealer, 2), (a_link, 4)])
+def test_what_could_not_be_made_leaves_nothing(shortage: Shortage, make: Maker, sockets: int) -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        for at in range(1, sockets + 1):
+            before = descriptors()
+            ctx = context()
+            shortage.fail(at)
+            with pytest.raises(SocketError, match=r"Too many open files; allow this process more"):
+                make(loop, ctx)
+            ctx.term()  # it would wait for ever for a socket that was left
+            assert descriptors() == before
+
+    play(scene())
