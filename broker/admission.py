@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sandpiper.broker.log import EnrolledKeys, StoreError
 from sandpiper.broker.session import Session
-from sandpiper.broker.store.store import Store, StoreError
 from sandpiper.common.buckets import Bucket, Meter
 from sandpiper.common.control import Enrol, Enrolled, Pake, PakeReply
 from sandpiper.common.errors import Code, Refusal
@@ -48,7 +48,7 @@ class Admission:
 
     def __init__(
         self,
-        store: Store,
+        store: EnrolledKeys,
         key: bytes,
         access_code: str | None,
         secret: bytes,

@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandpiper.broker.dedup import Dedup
+from sandpiper.broker.log import Log, StoreError
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
 from sandpiper.broker.relay import Relay
 from sandpiper.broker.room import Room
 from sandpiper.broker.sequencer import Press
 from sandpiper.broker.session import Seat, Session
-from sandpiper.broker.store.store import Store, StoreError
 from sandpiper.broker.whispers import Whispers
 from sandpiper.common import batch
 from sandpiper.common.buckets import Meter
@@ -67,7 +67,7 @@ class Place:
 class Broker:
     """All rooms of one broker, over one store."""
 
-    def __init__(self, store: Store, rules: Rules, now: float, wall: float) -> None:
+    def __init__(self, store: Log, rules: Rules, now: float, wall: float) -> None:
         self.rules = rules
         self.store = store
         self.rooms: dict[str, Room] = {}

@@ -8,8 +8,8 @@ from sandpiper.bridge.port import Guest
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker
 from sandpiper.broker.ingress import Ingress
+from sandpiper.broker.log import StoreError
 from sandpiper.broker.session import Session
-from sandpiper.broker.store.store import StoreError
 from sandpiper.common import batch
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import MEMBERS_ON_A_LINE, PAGE_BYTES

@@ -6,8 +6,8 @@ takes one batch and not the next: all that is one outage.
 
 from __future__ import annotations
 
+from sandpiper.broker.log import StoreError
 from sandpiper.broker.session import Session
-from sandpiper.broker.store.errors import StoreError
 from sandpiper.common.limits import ROOMS, STORE_CALM_S
 
 _OURS = "a fault of its own"

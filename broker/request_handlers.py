@@ -8,9 +8,9 @@ from typing import Any
 from sandpiper.broker.admission import Admission, enrolled_reply
 from sandpiper.broker.core import Broker
 from sandpiper.broker.ingress import Ingress
+from sandpiper.broker.log import StoreError
 from sandpiper.broker.outputs import Output
 from sandpiper.broker.session import Session
-from sandpiper.broker.store.store import StoreError
 from sandpiper.common import control
 from sandpiper.common.control import Reply
 from sandpiper.common.errors import Code, Refusal

@@ -13,11 +13,12 @@ import msgspec
 from sandpiper.broker.acks import Stored, answers_to_guests, answers_to_sessions
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.fanout import Issue, Said
+from sandpiper.broker.log import Log, StoreError
 from sandpiper.broker.outage import Outage
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession, ToTools
+from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.room import Room
 from sandpiper.broker.session import Session
-from sandpiper.broker.store.store import Batch, Block, Store, StoreError
 from sandpiper.common import batch
 from sandpiper.common.control import Turned
 from sandpiper.common.errors import Code, Refusal
@@ -58,7 +59,7 @@ class _Staged(Said, gc=False):
 class Press:
     """One per broker."""
 
-    def __init__(self, store: Store, dedup: Dedup) -> None:
+    def __init__(self, store: Log, dedup: Dedup) -> None:
         self._store = store
         self._dedup = dedup
         self._staged: list[_Staged] = []
@@ -209,7 +210,7 @@ class Press:
 
     def flush(self, ts: int, now: float) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
-        blocks: dict[Room, list[Block]] = {}
+        blocks: dict[Room, list[LogBlock]] = {}
         if self._staged or self._voids:
             try:
                 blocks = self._blocks(ts)
@@ -229,7 +230,7 @@ class Press:
             self._turned.clear()
             self._numbers.clear()
 
-    def _results(self, blocks: dict[Room, list[Block]]) -> list[Output]:
+    def _results(self, blocks: dict[Room, list[LogBlock]]) -> list[Output]:
         outputs, self._outputs = self._outputs, []
         for room, issue in self._issues(blocks).items():
             outputs.append(ToBus(issue))
@@ -249,7 +250,7 @@ class Press:
             by_room.setdefault(staged.room, []).append(staged)
         return by_room
 
-    def _blocks(self, ts: int) -> dict[Room, list[Block]]:
+    def _blocks(self, ts: int) -> dict[Room, list[LogBlock]]:
         return {room: _blocks_of(room, some, ts) for room, some in self._by_room().items()}
 
     def _published(self) -> dict[tuple[bytes, str], int]:
@@ -258,7 +259,7 @@ class Press:
             last[session, room] = max(event.n, last.get((session, room), 0))
         return {(session.key or b"", room.name): number for (session, room), number in last.items()}
 
-    def _issues(self, blocks: dict[Room, list[Block]]) -> dict[Room, Issue]:
+    def _issues(self, blocks: dict[Room, list[LogBlock]]) -> dict[Room, Issue]:
         """What is said in each room, notices in their places."""
         if not self._passing:
             return {
@@ -347,14 +348,14 @@ def _said(notice: Notice) -> Said:
     return Said("notice", notice, _encode(notice))
 
 
-def _blocks_of(room: Room, staged: list[_Staged], ts: int) -> list[Block]:
+def _blocks_of(room: Room, staged: list[_Staged], ts: int) -> list[LogBlock]:
     """The last of each type stands with the last block: together they are stored, or none of them."""
     first = staged[0].message.seq
     blocks = []
     portions = batch.portions([each.body for each in staged])
     for bodies in portions:
         last = dict(room.last) if bodies is portions[-1] else {}
-        blocks.append(Block(room.name, first, len(bodies), ts, last, batch.pack(bodies)))
+        blocks.append(LogBlock(room.name, first, len(bodies), ts, last, batch.pack(bodies)))
         first += len(bodies)
     return blocks
 

@@ -26,12 +26,13 @@ from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.line_port import Desk
+from sandpiper.broker.log import StoreError
 from sandpiper.broker.memory_guard import Guard
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.request_handlers import Clerk
 from sandpiper.broker.store.boot_id import boot_id
-from sandpiper.broker.store.store import Store, StoreError
+from sandpiper.broker.store.store import Store
 from sandpiper.broker.wallclock import WallClock
 from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError

@@ -81,3 +81,8 @@ def test_the_command_starts_light() -> None:
 def test_the_library_starts_without_what_only_some_rooms_need() -> None:
     assert loads("import sandpiper.peer", ["spake2", "sandpiper.common.words", "sandpiper.discovery"]) == []
     assert loads("from sandpiper.peer import create, join", ["sandpiper.discovery"]) == []
+
+
+@pytest.mark.parametrize("module", ["core", "ingress", "sequencer", "admission", "request_handlers", "line_port"])
+def test_the_broker_s_core_stands_without_its_database(module: str) -> None:
+    assert loads(f"import sandpiper.broker.{module}", ["sqlite3", "asyncio", "zmq"]) == []

@@ -90,6 +90,9 @@ PURE: Final = {
 }
 """The folders in which no file may be a shell."""
 
+IMPORTS_PURE: Final = {"bridge", "broker", "common", "discovery"}
+"""The folders in which what is pure imports only what is pure, so that it can be built without any shell."""
+
 OUTSIDE: Final = {
     "asyncio",
     "os",
@@ -185,6 +188,20 @@ def test_what_is_no_shell_is_pure() -> None:
         if not is_shell(path)
         for line, name in imports(path)
         if name.partition(".")[0] in OUTSIDE
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", sorted(IMPORTS_PURE))
+def test_pure_imports_pure(folder: str) -> None:
+    wrong = [
+        f"{where(path, line)} imports {name}"
+        for path in sources(folder)
+        if not is_shell(path)
+        for line, name in imports(path)
+        for module in (name, name.rpartition(".")[0])
+        for file in [(ROOT / module.removeprefix("sandpiper.").replace(".", "/")).with_suffix(".py")]
+        if module.startswith("sandpiper.") and file.exists() and is_shell(file)
     ]
     assert wrong == []
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from sandpiper.broker.store.errors import StoreError, StoreInUse, from_os
+from sandpiper.broker.log import StoreError
+from sandpiper.broker.store.errors import StoreInUse, from_os
 from sandpiper.common.io.files import open_private, private_folder
 
 if sys.platform == "win32":

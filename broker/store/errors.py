@@ -8,17 +8,8 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from sandpiper.common.errors import SandpiperError
+from sandpiper.broker.log import StoreError
 from sandpiper.common.limits import STORE_SPARE_BYTES
-
-
-class StoreError(SandpiperError):
-    """The data folder cannot be used, or cannot be used now.
-
-    Its own words are the operator's, and name the path; `outside` is what everybody else is told.
-    """
-
-    outside = "its disk does not work"
 
 
 class StoreFull(StoreError):

@@ -17,8 +17,8 @@ from typing import Final
 
 import msgspec
 
+from sandpiper.broker.records import LogBlock, LogPage, RoomRecord
 from sandpiper.broker.store.errors import corrupt
-from sandpiper.broker.store.records import Block, Page, RoomRow
 
 _SEQ_BITS: Final = 40
 """A row's id is its room's and its first seq: rows by id are rows by room and seq, and their blobs are no keys."""
@@ -43,7 +43,7 @@ def at(room: int, seq: int) -> int:
 # Writing -------------------------------------------------------------------------------------------------------
 
 
-def row(room: int, block: Block, published: dict[bytes, int] | None) -> BlockRow:
+def row(room: int, block: LogBlock, published: dict[bytes, int] | None) -> BlockRow:
     """The row of a block, which also keeps the numbers that its publishers have come to."""
     numbers = _pack(published) if published else None
     return at(room, block.first), block.count, block.ts, _pack(block.last), numbers, block.body
@@ -54,14 +54,14 @@ def append(db: sqlite3.Connection, rows: list[BlockRow]) -> None:
     db.executemany(_BLOCK, rows)
 
 
-def gather(db: sqlite3.Connection, room: RoomRow, numbers: Mapping[bytes, tuple[int, float]]) -> None:
+def gather(db: sqlite3.Connection, room: RoomRecord, numbers: Mapping[bytes, tuple[int, float]]) -> None:
     """Writes where a room stands and its publishers' (number, touched): all that changed since it was gathered."""
     where = (room.id, room.name, room.next_seq, room.start, room.run_start, _pack(room.last), room.created)
     db.execute(_ROOM, where)
     db.executemany(_PUBLISHER, [(key, room.id, n, touched) for key, (n, touched) in numbers.items()])
 
 
-def cut(db: sqlite3.Connection, room: RoomRow) -> None:
+def cut(db: sqlite3.Connection, room: RoomRecord) -> None:
     """Deletes the blocks that end before the room's `start`."""
     start = at(room.id, room.start)
     db.execute("DELETE FROM log WHERE id >= ? AND id < ? AND id + count <= ?", (at(room.id, 0), start, start))
@@ -95,7 +95,7 @@ def recover(db: sqlite3.Connection, path: Path) -> None:
             gather(db, room, numbers)
 
 
-def rooms(db: sqlite3.Connection, path: Path) -> dict[str, RoomRow]:
+def rooms(db: sqlite3.Connection, path: Path) -> dict[str, RoomRecord]:
     """All rooms by name, all gathered. Raises StoreCorrupt, naming `path`, where a room and its log disagree."""
     rows = {}
     for room in _rooms(db, path):
@@ -124,7 +124,7 @@ def oldest(db: sqlite3.Connection, room: int) -> int:
     return int(found[0]) if found is not None else 0
 
 
-def _rooms(db: sqlite3.Connection, path: Path) -> Iterator[RoomRow]:
+def _rooms(db: sqlite3.Connection, path: Path) -> Iterator[RoomRecord]:
     found = db.execute("SELECT id, name, next_seq, start, run_start, last, created FROM rooms").fetchall()
     for id_, name, next_seq, start, run_start, last, created in found:
         try:
@@ -133,19 +133,19 @@ def _rooms(db: sqlite3.Connection, path: Path) -> Iterator[RoomRow]:
             raise corrupt(path, f"room {name}: {error}") from None
         if not (isinstance(next_seq, int) and isinstance(start, int) and 0 < start <= next_seq < 1 << _SEQ_BITS):
             raise corrupt(path, f"room {name} goes from {start} to before {next_seq}")
-        yield RoomRow(id_, name, next_seq, run_start, lasts, created, start, 0)
+        yield RoomRecord(id_, name, next_seq, run_start, lasts, created, start, 0)
 
 
 # Reading -------------------------------------------------------------------------------------------------------
 
 
-def page(db: sqlite3.Connection, room: RoomRow, after: int, limit: int, limit_bytes: int) -> Page:
+def page(db: sqlite3.Connection, room: RoomRecord, after: int, limit: int, limit_bytes: int) -> LogPage:
     """The blocks that hold the `limit` entries above `after`, of `limit_bytes` unless the first alone is larger."""
     head = room.next_seq - 1
     wanted = max(after + 1, room.start)
     blocks: list[tuple[int, int, bytes]] = []
     if wanted > head or limit <= 0:
-        return Page(room.start, head, blocks)
+        return LogPage(room.start, head, blocks)
     size = 0
     found = db.execute(
         """SELECT id, count, body FROM log
@@ -161,11 +161,11 @@ def page(db: sqlite3.Connection, room: RoomRow, after: int, limit: int, limit_by
             blocks.append((first, count, body))
             if first + count >= wanted + limit:
                 break
-    return Page(room.start, head, blocks)
+    return LogPage(room.start, head, blocks)
 
 
 def recent(
-    db: sqlite3.Connection, rooms: Mapping[str, RoomRow], since_ts: int, limit: int
+    db: sqlite3.Connection, rooms: Mapping[str, RoomRecord], since_ts: int, limit: int
 ) -> Iterator[tuple[str, bytes]]:
     """The newest blocks of all rooms since `since_ts` that hold `limit` entries: (room, body), oldest first.
 
@@ -181,7 +181,7 @@ def recent(
         yield name, body
 
 
-def _backwards(db: sqlite3.Connection, room: RoomRow, since_ts: int) -> Iterator[tuple[int, str, int, int]]:
+def _backwards(db: sqlite3.Connection, room: RoomRecord, since_ts: int) -> Iterator[tuple[int, str, int, int]]:
     wanted = at(room.id, 0), at(room.id + 1, 0)
     found = db.execute("SELECT ts, id, count FROM log WHERE id >= ? AND id < ? ORDER BY id DESC", wanted)
     with closing(found):
@@ -191,7 +191,7 @@ def _backwards(db: sqlite3.Connection, room: RoomRow, since_ts: int) -> Iterator
             yield ts, room.name, id_, count
 
 
-def _forwards(db: sqlite3.Connection, room: RoomRow, first: int) -> Iterator[tuple[int, str, int, bytes]]:
+def _forwards(db: sqlite3.Connection, room: RoomRecord, first: int) -> Iterator[tuple[int, str, int, bytes]]:
     wanted = first, at(room.id + 1, 0)
     found = db.execute("SELECT ts, id, body FROM log WHERE id >= ? AND id < ? ORDER BY id", wanted)
     with closing(found):

@@ -6,15 +6,15 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sandpiper.broker.records import RoomRecord
 from sandpiper.broker.store.logs import at
-from sandpiper.broker.store.records import RoomRow
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """The room's log is to begin at `start`."""
 
-    room: RoomRow
+    room: RoomRecord
     start: int
 
 
@@ -25,7 +25,7 @@ class Retention:
         self._after = 0
 
     def cuts(
-        self, db: sqlite3.Connection, rooms: Iterable[RoomRow], messages: int, before: float, chunk: int
+        self, db: sqlite3.Connection, rooms: Iterable[RoomRecord], messages: int, before: float, chunk: int
     ) -> list[Cut]:
         """What is past a room's newest `messages` or older than `before`, at most `chunk` entries in all.
 
@@ -50,7 +50,7 @@ class Retention:
         return found
 
 
-def _start(db: sqlite3.Connection, room: RoomRow, messages: int, before: float, most: int) -> int:
+def _start(db: sqlite3.Connection, room: RoomRecord, messages: int, before: float, most: int) -> int:
     furthest = min(room.start + most, room.next_seq)
     by_count = max(room.next_seq - messages, room.start)
     if by_count >= furthest:

@@ -11,14 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandpiper.broker.log import StoreError
 from sandpiper.broker.store import logs
 from sandpiper.broker.store.data_dir import Folder
-from sandpiper.broker.store.errors import StoreError, corrupt
+from sandpiper.broker.store.errors import corrupt
 from sandpiper.broker.store.schema import check
 
 
 @dataclass(frozen=True, slots=True)
-class Meta:
+class Opening:
     """The database's last opening, its `opens`th: `clean` once it was closed, `synced` with fsync."""
 
     run: str
@@ -32,19 +33,19 @@ class Meta:
         return self.clean or self.synced or (self.boot == boot_id and boot_id != "")
 
 
-def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str) -> Meta:
+def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str) -> Opening:
     """Goes on with the run that was, or begins `new_run`. Reads every page after an unclean stop, and gathers the logs.
 
     Raises StoreError and sqlite3.DatabaseError.
     """
     last = None if new else read(db, folder.database)
     if last is None:
-        meta = Meta(new_run, False, fsync, boot_id, 1)
+        meta = Opening(new_run, False, fsync, boot_id, 1)
     else:
         if not last.clean:
             check(db, folder.database)
         kept = last.ends_where_it_stopped(boot_id) and folder.is_marked(last.run, last.opens)
-        meta = Meta(last.run if kept else new_run, False, fsync, boot_id, last.opens + 1)
+        meta = Opening(last.run if kept else new_run, False, fsync, boot_id, last.opens + 1)
     db.execute("BEGIN IMMEDIATE")
     logs.recover(db, folder.database)
     write(db, meta)
@@ -58,7 +59,7 @@ def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boo
     return meta
 
 
-def _take_back(db: sqlite3.Connection, last: Meta) -> None:
+def _take_back(db: sqlite3.Connection, last: Opening) -> None:
     """This opening did not come about: what is marked fits again, and the next goes on with the run that was."""
     with suppress(sqlite3.Error):  # then the next begins a run of its own
         db.execute("BEGIN IMMEDIATE")
@@ -66,7 +67,7 @@ def _take_back(db: sqlite3.Connection, last: Meta) -> None:
         db.execute("COMMIT")
 
 
-def write(db: sqlite3.Connection, meta: Meta) -> None:
+def write(db: sqlite3.Connection, meta: Opening) -> None:
     """Writes `meta`; under another run than before, every log begins anew behind its head.
 
     Needs a transaction, and all logs gathered. The folder is to be marked after it: a crash between the two leaves
@@ -84,9 +85,9 @@ def leave(db: sqlite3.Connection) -> None:
     db.execute("UPDATE meta SET clean = 1")
 
 
-def read(db: sqlite3.Connection, path: Path) -> Meta:
+def read(db: sqlite3.Connection, path: Path) -> Opening:
     """How the database was opened last. Raises StoreCorrupt and sqlite3.DatabaseError."""
     row = db.execute("SELECT run, clean, synced, boot, opens FROM meta").fetchone()
     if row is None or not isinstance(row[0], str) or not isinstance(row[4], int):
         raise corrupt(path, "it does not say which run it holds")
-    return Meta(row[0], bool(row[1]), bool(row[2]), str(row[3]), row[4])
+    return Opening(row[0], bool(row[1]), bool(row[2]), str(row[3]), row[4])

@@ -12,40 +12,13 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sandpiper.broker.records import Batch, Loaded, LogPage, NickRecord, RoomRecord
 from sandpiper.broker.store import logs, runs, schema
 from sandpiper.broker.store.checkpoints import Checkpoints
 from sandpiper.broker.store.data_dir import Folder
-from sandpiper.broker.store.errors import (
-    StoreCorrupt,
-    StoreError,
-    StoreFull,
-    StoreInUse,
-    StoreNewer,
-    StoreReadOnly,
-    corrupt,
-    from_sqlite,
-    full,
-    is_full,
-)
-from sandpiper.broker.store.records import Batch, Block, Loaded, NickRow, Page, RoomRow
+from sandpiper.broker.store.errors import corrupt, from_sqlite, full, is_full
 from sandpiper.broker.store.retention import Retention
 from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS, STORE_QUIET_S
-
-__all__ = [
-    "Batch",
-    "Block",
-    "Loaded",
-    "NickRow",
-    "Page",
-    "RoomRow",
-    "Store",
-    "StoreCorrupt",
-    "StoreError",
-    "StoreFull",
-    "StoreInUse",
-    "StoreNewer",
-    "StoreReadOnly",
-]
 
 
 @dataclass(slots=True)
@@ -64,7 +37,7 @@ class Store:
         db: sqlite3.Connection,
         folder: Folder | None,
         checkpoints: Checkpoints | None,
-        meta: runs.Meta,
+        meta: runs.Opening,
         spare_run: str,
     ) -> None:
         """Takes over an opened database."""
@@ -114,7 +87,7 @@ class Store:
     def memory(cls, run: str = "0" * 32, spare_run: str = "1" * 32) -> Store:
         """A store that ends with the process."""
         db, _ = schema.connect(None)
-        meta = runs.Meta(run, False, False, "", 1)
+        meta = runs.Opening(run, False, False, "", 1)
         runs.write(db, meta)
         return cls(db, None, None, meta, spare_run)
 
@@ -194,7 +167,7 @@ class Store:
             [replace(room, last=dict(room.last)) for room in self._rooms.values()],
             published,
             dict(enrolled),
-            [NickRow(names[room], *rest) for room, *rest in nicks if room in names],
+            [NickRecord(names[room], *rest) for room, *rest in nicks if room in names],
         )
 
     def recent(self, since_ts: int, limit: int) -> Iterator[tuple[str, bytes]]:
@@ -213,7 +186,7 @@ class Store:
         published: dict[str, dict[bytes, int]] = {}
         for (key, name), n in batch.published.items():
             published.setdefault(name, {})[key] = n
-        rooms: dict[str, RoomRow] = {}
+        rooms: dict[str, RoomRecord] = {}
         counts: dict[str, int] = {}
         rows = []
         for block in batch.blocks:
@@ -255,14 +228,14 @@ class Store:
         row = self._rooms.get(room)
         return row.start if row is not None else 1
 
-    def page(self, room: str, after: int, limit: int, limit_bytes: int) -> Page:
+    def page(self, room: str, after: int, limit: int, limit_bytes: int) -> LogPage:
         """The blocks that hold the first `limit` entries above `after` that are retained.
 
         Of `limit_bytes` at most, unless the first alone is larger. The first may begin at or before `after`.
         """
         row = self._rooms.get(room)
         if row is None:
-            return Page(1, 0, [])
+            return LogPage(1, 0, [])
         with self._said():
             return logs.page(self._db, row, after, limit, limit_bytes)
 
@@ -275,7 +248,7 @@ class Store:
             cuts = self._retention.cuts(self._db, self._rooms.values(), messages, now - age_s, chunk)
         if not cuts:
             return 0
-        rooms: dict[str, RoomRow] = {}
+        rooms: dict[str, RoomRecord] = {}
         for cut in cuts:
             self._copy(rooms, cut.room.name, now).start = cut.start
         with self._transaction():
@@ -331,7 +304,7 @@ class Store:
 
     def own_nick(self, room: str, folded: str, nick: str, identity: bytes, now: float) -> None:
         """The nick is this person's, whoever had it. Makes the room if it is not there yet."""
-        rooms: dict[str, RoomRow] = {}
+        rooms: dict[str, RoomRecord] = {}
         row = self._rooms.get(room) or self._copy(rooms, room, now)
         with self._transaction():
             self._gather(rooms.values())
@@ -349,7 +322,7 @@ class Store:
 
     # Inside ------------------------------------------------------------------------------------------------
 
-    def _copy(self, rooms: dict[str, RoomRow], name: str, now: float) -> RoomRow:
+    def _copy(self, rooms: dict[str, RoomRecord], name: str, now: float) -> RoomRecord:
         """A room to be changed, put into `rooms`; one that is not there yet gets the next id."""
         row = self._rooms.get(name)
         if row is not None:
@@ -357,11 +330,11 @@ class Store:
         else:
             # An id that a failed commit took is passed over: the number means nothing.
             self._ids += 1
-            row = RoomRow(self._ids, name, 1, 1, {}, now, 1, 0)
+            row = RoomRecord(self._ids, name, 1, 1, {}, now, 1, 0)
         rooms[name] = row
         return row
 
-    def _gather(self, rooms: Iterable[RoomRow]) -> None:
+    def _gather(self, rooms: Iterable[RoomRecord]) -> None:
         """Writes all that is known of these rooms: see `logs`."""
         for room in rooms:
             loose = self._loose.get(room.name)

@@ -15,9 +15,11 @@ from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.line_port import Desk
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
+from sandpiper.broker.records import Batch
 from sandpiper.broker.request_handlers import Clerk
 from sandpiper.broker.session import Session
-from sandpiper.broker.store.store import Batch, Store, StoreFull
+from sandpiper.broker.store.errors import StoreFull
+from sandpiper.broker.store.store import Store
 from sandpiper.common import batch, control, frame
 from sandpiper.common.items import Item
 from sandpiper.common.keys import sign_enrolment

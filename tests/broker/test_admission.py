@@ -87,7 +87,7 @@ def test_another_version_is_refused_by_name(closed: House) -> None:
 
 
 def test_a_full_store_keeps_nobody_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sandpiper.broker.store.store import StoreFull
+    from sandpiper.broker.store.errors import StoreFull
 
     def refuse(*_: object) -> None:
         raise StoreFull("no space")

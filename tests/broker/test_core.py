@@ -9,7 +9,9 @@ import pytest
 from sandpiper.broker import core as module
 from sandpiper.broker import ingress
 from sandpiper.broker.outputs import ToSession
-from sandpiper.broker.store.store import Batch, Block, Store, StoreFull
+from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.store.errors import StoreFull
+from sandpiper.broker.store.store import Store
 from sandpiper.common import control, frame
 from sandpiper.common.control import Acked, Entered, Refused, Subscribed
 from sandpiper.common.errors import Code, Refusal
@@ -405,7 +407,7 @@ def test_one_port_subscriptions_end_with_the_connection(house: House) -> None:
 def test_a_frame_that_cannot_be_read_does_not_keep_the_broker_down() -> None:
     store = Store.memory()
     ts = int(WALL + 1000)
-    blocks = [Block("lobby", 1, 1, ts, {"msg": 1}, b"\xc1"), Block("lobby", 2, 1, ts, {"vote": 2}, b"\x91\x80")]
+    blocks = [LogBlock("lobby", 1, 1, ts, {"msg": 1}, b"\xc1"), LogBlock("lobby", 2, 1, ts, {"vote": 2}, b"\x91\x80")]
     store.commit(Batch(blocks), ts)
     house = House(store)
     assert house.broker.rooms["lobby"].head == 2

@@ -71,7 +71,7 @@ def test_what_was_staged_before_entering_is_history(house: House) -> None:
 
 
 def test_a_log_that_cannot_be_read_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sandpiper.broker.store.store import StoreFull
+    from sandpiper.broker.store.errors import StoreFull
 
     def page(*_: object) -> None:
         raise StoreFull("no space")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from sandpiper.broker.outputs import Output, ToTools
-from sandpiper.broker.store.store import StoreFull
+from sandpiper.broker.store.errors import StoreFull
 from sandpiper.common import control, frame
 from sandpiper.common.control import Turned
 from sandpiper.common.limits import STORE_CALM_S

@@ -227,7 +227,7 @@ def test_bye_ends_the_session_and_its_key(house: House) -> None:
 
 
 def test_a_store_that_cannot_be_read_is_said(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sandpiper.broker.store.store import StoreFull
+    from sandpiper.broker.store.errors import StoreFull
 
     alice = house.join("alice")
 

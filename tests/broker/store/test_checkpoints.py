@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.store import checkpoints, schema
 from sandpiper.broker.store.checkpoints import Checkpoints
-from sandpiper.broker.store.records import Batch, Block
 from sandpiper.broker.store.store import Store
 from sandpiper.common.limits import STORE_QUIET_S
 
@@ -85,7 +85,7 @@ def test_the_log_of_small_commits_has_its_bound_while_others_read(tmp_path: Path
     with contextlib.closing(store), contextlib.closing(sqlite3.connect(tmp_path / "data" / "sandpiper.db")) as outside:
         for number in range(3000):
             room = f"room{number % 40}"
-            block = Block(room, number // 40 + 1, 1, 0, {"msg": number // 40 + 1}, b"x" * 300)
+            block = LogBlock(room, number // 40 + 1, 1, 0, {"msg": number // 40 + 1}, b"x" * 300)
             store.commit(Batch([block], {(bytes([number % 40]) * 32, room): number // 40 + 1}), 0.0)
             most = max(most, wal.stat().st_size)
             store.page(room, 0, 100, 1 << 20)
@@ -130,7 +130,7 @@ def test_a_store_at_rest_has_an_empty_log(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "data", fsync=False, boot_id="b", new_run="0" * 32, now=0.0)
     wal = tmp_path / "data" / "sandpiper.db-wal"
     with contextlib.closing(store):
-        store.commit(Batch([Block("room", 1, 1, 0, {"msg": 1}, b"x")], {}), 0.0)
+        store.commit(Batch([LogBlock("room", 1, 1, 0, {"msg": 1}, b"x")], {}), 0.0)
         store.rest(0.0)
         store.rest(STORE_QUIET_S - 1)
         assert wal.stat().st_size > 0
@@ -138,7 +138,7 @@ def test_a_store_at_rest_has_an_empty_log(tmp_path: Path) -> None:
         assert store._checkpoints is not None
         assert store._checkpoints._answered.wait(DEADLINE_S)
         assert wal.stat().st_size == 0
-        store.commit(Batch([Block("room", 2, 1, 0, {"msg": 2}, b"y")], {}), 0.0)
+        store.commit(Batch([LogBlock("room", 2, 1, 0, {"msg": 2}, b"y")], {}), 0.0)
         assert [body for _, _, body in store.page("room", 0, 10, 1000).blocks] == [b"x", b"y"]
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from sandpiper.broker.log import StoreError
+from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.store.data_dir import Folder
-from sandpiper.broker.store.store import Batch, Block, Store, StoreError, StoreInUse
+from sandpiper.broker.store.errors import StoreInUse
+from sandpiper.broker.store.store import Store
 
 
 def open_store(folder: Path) -> Store:
@@ -23,7 +26,7 @@ def test_all_is_for_the_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with contextlib.closing(open_store(tmp_path / "new" / "data")) as store:
-            store.commit(Batch([Block("lobby", 1, 1, 0, {"msg": 1}, b".")]), 0.0)
+            store.commit(Batch([LogBlock("lobby", 1, 1, 0, {"msg": 1}, b".")]), 0.0)
             files = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "new" / "data").iterdir()}
     finally:
         os.umask(before)

@@ -16,28 +16,30 @@ from types import SimpleNamespace
 
 import pytest
 
+from sandpiper.broker.log import StoreError
+from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.store.data_dir import DATABASE
-from sandpiper.broker.store.errors import from_os, from_sqlite
-from sandpiper.broker.store.store import (
-    Batch,
-    Block,
-    Store,
+from sandpiper.broker.store.errors import (
     StoreCorrupt,
-    StoreError,
     StoreFull,
     StoreInUse,
     StoreNewer,
     StoreReadOnly,
+    from_os,
+    from_sqlite,
 )
+from sandpiper.broker.store.store import Store
 
 
 def open_store(folder: Path) -> Store:
     return Store.open(folder, fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
 
 
-def blocks(first: int, blocks: int, size: int = 10_000) -> list[Block]:
+def blocks(first: int, blocks: int, size: int = 10_000) -> list[LogBlock]:
     """Blocks of ten."""
-    return [Block("lobby", seq, 10, 0, {"msg": seq + 9}, b"." * size) for seq in range(first, first + 10 * blocks, 10)]
+    return [
+        LogBlock("lobby", seq, 10, 0, {"msg": seq + 9}, b"." * size) for seq in range(first, first + 10 * blocks, 10)
+    ]
 
 
 def seqs(store: Store) -> list[int]:
@@ -59,7 +61,7 @@ def test_a_commit_on_a_full_disk_is_undone_whole_and_can_be_repeated(tmp_path: P
         store.commit(Batch(blocks(1, 1), {(key, "lobby"): 10}), 0.0)
         before = store.load()
         store._db.execute("PRAGMA max_page_count = 20")
-        batch = Batch([*blocks(11, 50), Block("new", 1, 1, 0, {"msg": 1}, b".")], {(key, "lobby"): 510})
+        batch = Batch([*blocks(11, 50), LogBlock("new", 1, 1, 0, {"msg": 1}, b".")], {(key, "lobby"): 510})
         for _ in range(2):
             with pytest.raises(StoreFull, match=f"no space left for {tmp_path} .*; free some space"):
                 store.commit(batch, 0.0)
@@ -75,7 +77,9 @@ ON_A_SMALL_DISK = """
 import subprocess
 import sys
 from pathlib import Path
-from sandpiper.broker.store.store import Batch, Block, Store, StoreFull
+from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.store.errors import StoreFull
+from sandpiper.broker.store.store import Store
 
 data, ballast = Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "ballast"
 
@@ -85,7 +89,8 @@ def open_store():
 def commit_until_full(store, head):
     try:
         while True:
-            blocks = [Block("lobby", head + n, 10, 0, {"msg": head + n + 9}, b"." * 10000) for n in range(1, 100, 10)]
+            firsts = range(head + 1, head + 101, 10)
+            blocks = [LogBlock("lobby", first, 10, 0, {"msg": first + 9}, b"." * 10000) for first in firsts]
             store.commit(Batch(blocks), 0.0)
             head += 100
     except StoreFull as error:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandpiper.broker.store.store import Batch, Block, Page, Store
+from sandpiper.broker.records import Batch, LogBlock, LogPage
+from sandpiper.broker.store.store import Store
 
 
-def blocks(room: str, first: int, *times: int, count: int = 1, size: int = 10) -> list[Block]:
+def blocks(room: str, first: int, *times: int, count: int = 1, size: int = 10) -> list[LogBlock]:
     return [
-        Block(room, seq, count, ts, {"msg": seq + count - 1}, b"%d" % seq + b" " * (size - len(str(seq))))
+        LogBlock(room, seq, count, ts, {"msg": seq + count - 1}, b"%d" % seq + b" " * (size - len(str(seq))))
         for seq, ts in zip(range(first, first + count * len(times), count), times, strict=True)
     ]
 
@@ -50,7 +51,7 @@ def test_a_page_of_larger_blocks_has_what_was_asked_for_within(store: Store) -> 
 def test_a_page_begins_with_the_block_that_holds_the_start(store: Store) -> None:
     store.commit(Batch(blocks("lobby", 1, 0, 0, 0, count=5)), 0.0)
     store.retain(0.0, 7, 1e9, 100)
-    assert store.page("lobby", 0, 4, 1000) == Page(9, 15, [(6, 5, b"6".ljust(10)), (11, 5, b"11".ljust(10))])
+    assert store.page("lobby", 0, 4, 1000) == LogPage(9, 15, [(6, 5, b"6".ljust(10)), (11, 5, b"11".ljust(10))])
     assert pages(store, 0, 2, 1000) == [(6, 5)]
 
 
@@ -62,7 +63,7 @@ def test_a_page_holds_one_block_however_large(store: Store) -> None:
 @pytest.mark.parametrize("after", [20, 21, 1 << 63, 1 << 200])
 def test_nothing_is_past_the_head(store: Store, after: int) -> None:
     store.commit(Batch(blocks("lobby", 1, *[0] * 20)), 0.0)
-    assert store.page("lobby", after, 10, 1000) == Page(1, 20, [])
+    assert store.page("lobby", after, 10, 1000) == LogPage(1, 20, [])
 
 
 def test_a_negative_after_is_the_beginning(store: Store) -> None:
@@ -71,7 +72,7 @@ def test_a_negative_after_is_the_beginning(store: Store) -> None:
 
 
 def test_an_unknown_room_is_empty(store: Store) -> None:
-    assert store.page("nowhere", 0, 10, 1000) == Page(1, 0, [])
+    assert store.page("nowhere", 0, 10, 1000) == LogPage(1, 0, [])
     assert store.start("nowhere") == 1
 
 

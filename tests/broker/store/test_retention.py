@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.broker.store.store import Batch, Block, Store
+from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.store.store import Store
 
 LONG = 1e9
 
@@ -21,11 +22,11 @@ def store() -> Iterator[Store]:
 
 def fill(store: Store, room: str, *times: int) -> None:
     first = store.page(room, 0, 0, 0).head + 1
-    store.commit(Batch([Block(room, seq, 1, ts, {"msg": seq}, b".") for seq, ts in enumerate(times, first)]), 0.0)
+    store.commit(Batch([LogBlock(room, seq, 1, ts, {"msg": seq}, b".") for seq, ts in enumerate(times, first)]), 0.0)
 
 
 def fill_blocks(store: Store, room: str, count: int, *times: int) -> None:
-    blocks = [Block(room, n * count + 1, count, ts, {"msg": (n + 1) * count}, b".") for n, ts in enumerate(times)]
+    blocks = [LogBlock(room, n * count + 1, count, ts, {"msg": (n + 1) * count}, b".") for n, ts in enumerate(times)]
     store.commit(Batch(blocks), 0.0)
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sandpiper.broker.log import StoreError
+from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.store.data_dir import DATABASE, Folder
-from sandpiper.broker.store.runs import Meta
-from sandpiper.broker.store.store import Batch, Block, Store, StoreError
+from sandpiper.broker.store.runs import Opening
+from sandpiper.broker.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ from sandpiper.broker.store.store import Batch, Block, Store, StoreError
     ],
 )
 def test_when_the_end_is_certain(clean: bool, synced: bool, boot: str, now: str, certain: bool) -> None:
-    assert Meta("a" * 32, clean, synced, boot, 1).ends_where_it_stopped(now) is certain
+    assert Opening("a" * 32, clean, synced, boot, 1).ends_where_it_stopped(now) is certain
 
 
 def open_store(folder: Path, new_run: str, boot: str = "one", fsync: bool = False) -> Store:
@@ -33,7 +35,7 @@ def open_store(folder: Path, new_run: str, boot: str = "one", fsync: bool = Fals
 
 
 def commit(store: Store, first: int, count: int) -> None:
-    store.commit(Batch([Block("lobby", first, count, 0, {"msg": first + count - 1}, b".")]), 0.0)
+    store.commit(Batch([LogBlock("lobby", first, count, 0, {"msg": first + count - 1}, b".")]), 0.0)
 
 
 def crash(store: Store) -> None:

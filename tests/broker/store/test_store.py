@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandpiper.broker.store.store import Batch, Block, Store
+from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.store.store import Store
 
 RUN = "a" * 32
 KEY, IDENTITY = b"k" * 32, b"i" * 32
@@ -24,8 +25,8 @@ def open_store(folder: Path, new_run: str = RUN, now: float = 0.0) -> Store:
     return Store.open(folder, fsync=False, boot_id="boot", new_run=new_run, now=now)
 
 
-def block(room: str, first: int, count: int, ts: int = 0, size: int = 0, kind: str = "msg") -> Block:
-    return Block(room, first, count, ts, {kind: first + count - 1}, f"{room}/{first} ".encode().ljust(size, b"."))
+def block(room: str, first: int, count: int, ts: int = 0, size: int = 0, kind: str = "msg") -> LogBlock:
+    return LogBlock(room, first, count, ts, {kind: first + count - 1}, f"{room}/{first} ".encode().ljust(size, b"."))
 
 
 def seqs(store: Store, room: str) -> list[int]:
@@ -60,7 +61,7 @@ def test_a_reopened_store_holds_what_was_committed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [block("lobby", 3, 1), block("lobby", 1, 1), block("lobby", 2, 0)])
-def test_a_hole_in_a_batch_is_a_mistake_and_stores_nothing(store: Store, wrong: Block) -> None:
+def test_a_hole_in_a_batch_is_a_mistake_and_stores_nothing(store: Store, wrong: LogBlock) -> None:
     with pytest.raises(ValueError, match=r"seq \d does not follow 1 in lobby"):
         store.commit(Batch([block("lobby", 1, 1), wrong]), 0.0)
     assert store.load().rooms == []
@@ -199,7 +200,8 @@ def test_numbers_that_are_not_gathered_are_touched_too(store: Store) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from sandpiper.broker.store.store import Batch, Block, Store
+from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.store.store import Store
 
 store = Store.open(Path(sys.argv[1]), fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
 seq = {room.name: room.next_seq for room in store.load().rooms}
@@ -207,7 +209,7 @@ while True:
     for room, count in (("lobby", 7), ("side", 1), ("lobby", 300)):
         first = seq.get(room, 1)
         head = first + count - 1
-        block = Block(room, first, count, 0, {"msg": head}, b"%d" % first + b"." * 500 * count)
+        block = LogBlock(room, first, count, 0, {"msg": head}, b"%d" % first + b"." * 500 * count)
         store.commit(Batch([block], {(b"k" * 32, room): head}), 0.0)
         seq[room] = first + count
         print(room, head, flush=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 
-class Block(msgspec.Struct, frozen=True, gc=False):
+class LogBlock(msgspec.Struct, frozen=True, gc=False):
     """Messages `first` to `first + count - 1` of a room: `ts` (wall, whole seconds) of the newest, the last seq of
     each type among them, and their bytes, which are nothing to the store.
 
@@ -26,12 +26,12 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 class Batch:
     """Blocks, each room's in the order of their seqs, and the last number of each (publisher's CURVE key, room)."""
 
-    blocks: list[Block]
+    blocks: list[LogBlock]
     published: dict[tuple[bytes, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """Part of a log: (first, count, body), oldest first. The log is retained from `start` on and ends at `head`.
 
     The first block may begin before what was asked for, and before `start`.
@@ -43,7 +43,7 @@ class Page:
 
 
 @dataclass(slots=True)
-class RoomRow:
+class RoomRecord:
     """A room's log: what comes next, where the run began in it, the last seq of each type.
 
     It is retained from `start` on, which is `next_seq` where nothing is; `oldest` is the ts of the first block,
@@ -61,7 +61,7 @@ class RoomRow:
 
 
 @dataclass(frozen=True, slots=True)
-class NickRow:
+class NickRecord:
     """`identity` owns `nick`, compared as `folded`, in `room`."""
 
     room: str
@@ -75,7 +75,7 @@ class NickRow:
 class Loaded:
     """What a broker keeps in memory: rooms, last numbers by (key, room), identities by CURVE key, nicks."""
 
-    rooms: list[RoomRow]
+    rooms: list[RoomRecord]
     publishers: dict[tuple[bytes, str], int]
     enrolled: dict[bytes, bytes]
-    nicks: list[NickRow]
+    nicks: list[NickRecord]
