@@ -539,6 +539,8 @@ PASTE_QUIET_S: Final = 0.1
 """Lines that came at once are all there are when nothing has come for this long; the rest of a paste does."""
 TYPED_LINES: Final = 500
 """Own lines that Up and Ctrl-R bring back."""
+TYPED_AHEAD: Final = 100
+"""Lines that have been entered and wait to be sent; past it the terminal is not read, so whoever feeds it waits."""
 NOTIFY_EVERY_S: Final = 3.0
 """One room rings this often at most."""
 HISTORY_MESSAGES: Final = 50_000

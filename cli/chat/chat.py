@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Final, TypeAlias
 from sandpiper.cli.chat.dial import Dialer
 from sandpiper.cli.chat.loop import Go, Source, Tongue, Visit
 from sandpiper.cli.chat.render import Renderer
-from sandpiper.cli.chat.text import Share, Text, is_command
+from sandpiper.cli.chat.text import Share, Text, View, is_command
 from sandpiper.cli.stdio import Input, Output, output, say, status
 from sandpiper.cli.terminal import coloured, echoed, interactive
 from sandpiper.common.limits import ENDING_S, INPUT_LINE_BYTES, QUIT_S
@@ -78,6 +79,12 @@ async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target |
 
 async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
     async with output(lasting=manner.headless) as out:
+        if interactive() and sys.platform != "win32" and not (manner.as_json or manner.headless):
+            from sandpiper.cli.chat.prompt import Prompt  # prompt_toolkit takes 100 ms
+
+            prompt = Prompt(out)
+            await visits(open_room, nick, _text(prompt, manner), prompt, manner, prompt.open)
+            return
         tongue = _tongue(out, manner)
         if not manner.headless:
             source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else Typed()
@@ -95,18 +102,31 @@ def _tongue(out: Output, manner: Manner) -> Tongue:
         from sandpiper.cli.chat.json_lines import JsonLines
 
         return JsonLines(out)
-    # Colours where a person reads, but what is typed is not redrawn.
-    return Text(Pipe(out), Renderer(colours=coloured()), share=manner.share, echoed=echoed())
+    return _text(Pipe(out), manner)
 
 
-async def visits(open_room: Opener, nick: str, tongue: Tongue, source: Source, manner: Manner) -> None:
-    """One room after another, under the nick that one has by then. Raises SandpiperError."""
+def _text(view: View, manner: Manner) -> Text:
+    return Text(view, Renderer(colours=coloured()), share=manner.share, echoed=echoed())
+
+
+async def visits(
+    open_room: Opener,
+    nick: str,
+    tongue: Tongue,
+    source: Source,
+    manner: Manner,
+    writing: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+) -> None:
+    """One room after another, under the nick that one has by then. Raises SandpiperError.
+
+    In each of them one is `writing`, and between them one may be asked for something else.
+    """
     go = Go("")
     while go.room is not None:
-        async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard:
+        async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard, writing():
             go = await Visit(room, heard, source).run()
             nick = room.nick
-            if go.room is None and room.code is not None and isinstance(source, (Input, Typed)):
+            if go.room is None and room.code is not None and not manner.headless:
                 if not manner.as_json:
                     status(farewell_to(room, manner.share))
                 elif room.alone:  # to a program no code is quoted
