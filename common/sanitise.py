@@ -38,8 +38,8 @@ SHAPING: Final = _span(
 )
 """Draws nothing and only shapes its neighbours: left out, but for the next two sets where their neighbour is."""
 
-_JOINERS: Final = frozenset("\u200c\u200d")
-"""Persian and the scripts of India spell with these: kept, one at a time, after a letter or its marks."""
+_JOINERS: Final = frozenset("\u034f\u200c\u200d")
+"""Persian, the scripts of India, pointed Hebrew spell with these: kept, one at a time, after a letter or its marks."""
 
 _SELECTORS: Final = _span((0x180B, 0x180D), (0x180F, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 """Choose a glyph for the character before: kept, one at a time. In a row they would be a hidden text."""

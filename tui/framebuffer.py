@@ -98,6 +98,11 @@ class Picture:
                     if width == 2:
                         texts.append("")
                         inks.append(ink)
+                elif texts:  # a mark on what another segment ends with
+                    at = len(texts) - (2 if texts[-1] == "" else 1)
+                    before = texts[at] or ""
+                    texts[at] = before + text[start:end]
+                    inks[at] = ink if before == " " else inks[at]
         room = self._width - x
         if len(texts) > room:
             del texts[room:], inks[room:]

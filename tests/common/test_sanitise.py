@@ -34,8 +34,8 @@ def is_safe(text: str) -> bool:
     """Draws something or is a space; what draws nothing stands alone, behind what it is for."""
     rest = re.sub("\U0001f3f4[\U000e0030-\U000e007a]+\U000e007f", "", text)
     for before, char in zip(" " + rest, rest, strict=False):
-        if char in "\u200c\u200d":
-            if before in " \u200c\u200d":
+        if char in "\u034f\u200c\u200d":
+            if before in " \u034f\u200c\u200d":
                 return False
         elif char in SELECTORS:
             if before == " " or before in SELECTORS:
@@ -91,6 +91,8 @@ def test_every_code_point_is_safe_and_visible() -> None:
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("क्\u200dष क्\u200cष", "क्\u200dष क्\u200cष"),
         ("می\u200c\u200c\u200dخ", "می\u200cخ"),
+        ("ל\u05b7\u034f\u05b4ם", "ל\u05b7\u034f\u05b4ם"),
+        ("1\u034f \u034f\u034f", "1 "),
         ("1\ufe0f\u20e3 #\ufe0f\u20e3", "1\ufe0f\u20e3 #\ufe0f\u20e3"),
         ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",) * 2,
         ("葛\U000e0100", "葛\U000e0100"),
