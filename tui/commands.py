@@ -17,7 +17,7 @@ from sandpiper.tui.code import Span
 from sandpiper.tui.export import ENDINGS, export
 from sandpiper.tui.links import way_in
 from sandpiper.tui.notify import LEVELS
-from sandpiper.tui.people import path_words
+from sandpiper.tui.people import own_place, path_words
 from sandpiper.tui.port import RoomRequest, ScreenRoom
 from sandpiper.tui.themes import PALETTES
 from sandpiper.tui.wording import counted, unknown_command
@@ -132,14 +132,16 @@ async def _who(screen: Desk, tab: Tab, rest: str) -> None:
     room = _room(tab)
     await screen.ask_members(tab)
     rows: list[list[Span]] = []
-    for member in tab.members:
+    place = own_place(tab.members, room.fingerprint, room.nick)
+    for index, member in enumerate(tab.members):
+        own = "you" if index == place else "you, another window"
         alike = screen.faces.alike(member.nick) if member.from_ != room.fingerprint else ""
         rows.append([
             (("" if member.verified else "~") + member.nick, f"nick {member.nick}"),
             (path_words(member.path), "soft"),
             ("" if member.rtt_ms is None else f"{member.rtt_ms:.1f} ms", "soft"),
             (
-                "you" if member.from_ == room.fingerprint else f"looks like {alike}" if alike else "",
+                own if member.from_ == room.fingerprint else f"looks like {alike}" if alike else "",
                 "alarm" if alike else "soft",
             ),
             (member.from_ or "no key", "faint"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -68,6 +68,13 @@ class Faces:
             del self._first[next(iter(self._first))]
         self._alike[nick] = other
         return other
+
+
+def own_place(members: Sequence[Member], fingerprint: str, nick: str) -> int:
+    """Which of them is this very session; -1 if none is. Other windows of the same person have its key too."""
+    places = [at for at, member in enumerate(members) if fingerprint and member.from_ == fingerprint]
+    ours = [at for at in places if members[at].path == "self"] or [at for at in places if members[at].nick == nick]
+    return (ours or places or [-1])[0]
 
 
 class Ignored:

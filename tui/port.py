@@ -56,6 +56,10 @@ class ScreenRoom(Protocol):
         """Whether others need a password besides the code."""
 
     @property
+    def alone(self) -> bool:
+        """Whether nobody else is in a room between peers."""
+
+    @property
     def broker(self) -> str:
         """The fingerprint of the broker's key; empty without one."""
 

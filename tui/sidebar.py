@@ -13,7 +13,7 @@ from textual.widget import Widget
 from sandpiper.common.messages import Member
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.tui.code import Span
-from sandpiper.tui.people import Faces, path_words
+from sandpiper.tui.people import Faces, own_place, path_words
 from sandpiper.tui.statusline import spans_strip
 from sandpiper.tui.themes import Styles
 
@@ -56,6 +56,7 @@ class Sidebar(Widget, can_focus=False):
         self._rooms: tuple[RoomRow, ...] = ()
         self._members: tuple[Member, ...] = ()
         self._own = ""
+        self._place = -1
         self._ignored: frozenset[str] = frozenset()
         self._top = 0  # of the members: how many are scrolled away
 
@@ -65,10 +66,11 @@ class Sidebar(Widget, can_focus=False):
             self._rooms = rooms
             self.refresh()
 
-    def show_members(self, members: tuple[Member, ...], own: str, ignored: frozenset[str]) -> None:
-        """These are here; `own` is the reader's fingerprint."""
-        if (members, own, ignored) != (self._members, self._own, self._ignored):
-            self._members, self._own, self._ignored = members, own, ignored
+    def show_members(self, members: tuple[Member, ...], own: str, nick: str, ignored: frozenset[str]) -> None:
+        """These are here; `own` and `nick` are the reader's fingerprint and nick."""
+        place = own_place(members, own, nick)
+        if (members, own, place, ignored) != (self._members, self._own, self._place, self._ignored):
+            self._members, self._own, self._place, self._ignored = members, own, place, ignored
             self._top = min(self._top, max(0, len(members) - 1))
             self.refresh()
 
@@ -101,7 +103,7 @@ class Sidebar(Widget, can_focus=False):
         index = at + self._top
         if at == room - 1 and index < len(self._members) - 1:
             return [(f"  and {len(self._members) - index} more", "faint")]
-        return self._member(self._members[index], width) if index < len(self._members) else []
+        return self._member(index, width) if index < len(self._members) else []
 
     def _room(self, number: int, row: RoomRow, width: int) -> list[Span]:
         count = (f"{row.unread}" if row.unread < 1000 else "999+") if row.unread else ""
@@ -119,7 +121,8 @@ class Sidebar(Widget, can_focus=False):
             gap = gap[2:] or " "
         return [mark, state, (name, style), (gap, ""), (count, "accent" if row.mentioned else "soft")]
 
-    def _member(self, member: Member, width: int) -> list[Span]:
+    def _member(self, index: int, width: int) -> list[Span]:
+        member = self._members[index]
         own = bool(self._own) and member.from_ == self._own
         rtt = (
             ""
@@ -128,7 +131,7 @@ class Sidebar(Widget, can_focus=False):
             if member.rtt_ms >= 10
             else f" {member.rtt_ms:.1f}"
         )
-        side = "you" if own else f"{path_words(member.path, short=True)}{rtt}"
+        side = ("you" if index == self._place else "also you") if own else f"{path_words(member.path, short=True)}{rtt}"
         side = clip(printable(side), 12)
         alike = self._faces.alike(member.nick) if not own else ""
         mark: Span = ("! ", "alarm") if alike else ("● ", "faint" if member.path in ("none", "offline") else "good")

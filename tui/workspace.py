@@ -29,7 +29,7 @@ from sandpiper.tui.tab import Tab
 from sandpiper.tui.themes import DARK, PALETTES, TERMINAL, Palette, Styles
 from sandpiper.tui.timeline import Timeline
 from sandpiper.tui.timeline_model import Entry
-from sandpiper.tui.wording import counted
+from sandpiper.tui.wording import counted, farewell
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
@@ -121,11 +121,14 @@ class Desk(App[int]):
         if len(self.tabs) == 1:
             self.quit(0)
             return
+        words = _farewell(tab)
         tab.leave()
         index = self.tabs.index(tab)
         self.tabs.remove(tab)
         if tab is self.current:
             self.go_to(self.tabs[min(index, len(self.tabs) - 1)])
+        if words:
+            self.note(self.current, words)
         self.later(self.current, tab.gone())
         if self.history is not None and tab.key:
             self.history.note(f"draft {tab.key}", tab.draft or None)
@@ -193,7 +196,7 @@ class Desk(App[int]):
         )
         own = tab.room.fingerprint if tab.room is not None else ""
         hidden = frozenset(tab.record.ignored.nicks())
-        self.side.show_members(tab.members, own, hidden)
+        self.side.show_members(tab.members, own, tab.nick, hidden)
         self.line.show(Status(tab.health, self.leaving or tab.status, self._right(tab)))
         placeholder = f"Write to {tab.name}" + (f" as {tab.nick}" if tab.nick else "")
         content = Content(printable(placeholder))
@@ -369,3 +372,13 @@ class Desk(App[int]):
         cuts = breaks(text, width)
         rows = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         self.hint.show(kind, [[(row, key)] for row in rows])
+
+
+def _farewell(tab: Tab) -> str:
+    """What becomes of a room that one leaves for another one on the screen; nothing of one that was not entered."""
+    room = tab.room
+    if room is None:
+        return ""
+    if room.code is not None:
+        return farewell(room.code, room.alone, f"/join {room.code}")
+    return f"{room.name} is left, and goes on without you; to come back: /join {room.where}/{room.name}"

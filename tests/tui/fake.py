@@ -37,6 +37,7 @@ class FakeRoom:
         self.name, self.nick, self.code = name, nick, code
         self.where = "p2p" if code else "localhost:5000"
         self.broker, self.password_needed = "" if code else "b" * 24, False
+        self.alone = False
         self.path, self.rtt_ms, self.fingerprint = ("direct" if code else "bus"), 1.2, OWN
         self.clock: Callable[[], float] = lambda: START
         self.seq = 0

@@ -7,9 +7,10 @@ import pytest
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.legacy import RoomCreated
-from sandpiper.common.messages import Notice
+from sandpiper.common.messages import Member, Notice
 from sandpiper.peer.events import Warned
 from sandpiper.tui.commands import COMMANDS, find
+from sandpiper.tui.people import own_place
 from sandpiper.tui.port import RoomRequest
 from tests.tui.fake import OWN, START, FakeRoom, House, key
 from tests.tui.stage import Stage, play
@@ -124,12 +125,53 @@ def test_join_and_leave_and_rooms() -> None:
         await stage.enters("/leave")
         await stage.until(lambda: [tab.name for tab in stage.app.tabs] == ["lobby", "ops"])
         assert stage.house.entered[-1].closed
+        await stage.shows("pine-ocean-42 is left, and goes on without you", "/join localhost:5000/pine-ocean-42")
         await stage.enters("/join a b")
         await stage.shows("invalid room name")
         await stage.enters("/join")
         await stage.shows("where to?")
 
     play(scene)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_becomes_of_a_room_that_is_left_is_said_in_the_next_one(alone: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.enters("/create")
+        await stage.shows("in pine-ocean-42 as anna")
+        stage.house.entered[-1].alone = alone
+        await stage.enters("/leave")
+        lives_on = ("pine-ocean-42 lives on while others are in it", "/join pine-ocean-42")
+        await stage.shows(*("nobody else was in pine-ocean-42: what was said",) if alone else lives_on)
+        assert stage.app.current.name == "lobby"
+
+    play(scene)
+
+
+def test_other_windows_of_the_same_person_are_told_apart() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.room.people += [Member("anna", OWN, True, "bus", 0.4), Member("builds", OWN, True, "bus", 0.4)]
+        stage.app.current.members_due = 0.0
+        await stage.enters("/who")
+        await stage.shows("you, another window", "also you")
+        assert stage.text.count("you, another window") == stage.text.count("also you") == 2
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ([], -1),
+        ([Member("anna", "x" * 24, True, "bus")], -1),
+        ([Member("bob", OWN, True, "bus"), Member("anna", OWN, True, "bus")], 1),
+        ([Member("anna", OWN, True, "lan"), Member("anna", OWN, True, "self")], 1),
+        ([Member("who", OWN, True, "bus")], 0),  # one's nick has just changed
+    ],
+)
+def test_which_member_is_this_very_window(members: list[Member], place: int) -> None:
+    assert own_place(members, OWN, "anna") == place
+    assert own_place(members, "", "anna") == -1
 
 
 def test_leaving_the_last_room_leaves_the_screen() -> None:

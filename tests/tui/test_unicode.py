@@ -23,7 +23,7 @@ from rich.segment import Segment
 from textual._xterm_parser import XTermParser
 from textual.events import Key
 
-from sandpiper.cli.render import Renderer
+from sandpiper.cli.chat.render import Renderer
 from sandpiper.common import frame
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import MsgDraft
@@ -31,10 +31,10 @@ from sandpiper.common.sanitise import BLANK, SHAPING, UNKNOWN, printable, stand_
 from sandpiper.peer.events import Received
 from sandpiper.tui import keyboard
 from sandpiper.tui.composer import clean
-from sandpiper.tui.intake import Intake, Pasted
-from sandpiper.tui.manuscript import Manuscript
+from sandpiper.tui.framebuffer import Picture
+from sandpiper.tui.input_parser import Intake, Pasted
+from sandpiper.tui.input_text import Manuscript
 from sandpiper.tui.markup import rows
-from sandpiper.tui.picture import Picture
 from tests.cli.scripted import msg
 
 FILES = Path("/usr/share/unicode")
