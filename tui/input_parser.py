@@ -1,8 +1,8 @@
 """What a terminal sends, parted into keys and pastes. Pure; Textual's own parser takes the keys.
 
 Textual's would take a paste apart where it finds an Escape in it, and type the rest, Enter and all; and what a terminal
-without bracketed paste sends is Enter upon Enter. Whoever types sends a few characters at a time: many lines in one
-read, and what follows at once, are a paste.
+without bracketed paste sends is Enter upon Enter. Whoever types sends a few characters at a time: a line and its end in
+one read may be the first of many. It waits for a moment, and with what follows at once it is a paste, if it is many.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from sandpiper.common.limits import PASTE_CHARS, PASTE_LINES
 _BEGIN: Final = "\x1b[200~"
 _END: Final = "\x1b[201~"
 _LINE_END: Final = re.compile("\r\n|\r|\n")
+_KEY: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TYPED_CHARS: Final = 2
+"""In one read, of somebody who types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Intake:
         self._pasting = False
         self._tail = ""  # what may be the beginning of a mark: in a paste it has been kept back, else the parser has it
         self._parts: list[str] = []
-        self._chars = 0
+        self._chars = self._lines = 0
+        self._open = False  # what has been gathered does not end with a line's end
 
     def feed(self, text: str) -> list[str | Pasted]:
         """What has been read; what is to be done, in order: text for the parser, and pastes."""
@@ -44,11 +48,14 @@ class Intake:
         return given
 
     def flush(self) -> list[str | Pasted]:
-        """Nothing has come for a moment: the lines that came at once are all there are."""
+        """Nothing has come for a moment: the lines that came at once are all there are. A few of them were typed."""
         if not self.gathering:
             return []
-        self.gathering = False
-        return [self._done()]
+        many = self._many
+        self.gathering = self._open = False
+        self._lines = 0
+        done = self._done()
+        return [done if many else done.text]
 
     def _outside(self, text: str, given: list[str | Pasted]) -> str:
         joined = self._tail + text
@@ -79,11 +86,19 @@ class Intake:
         return joined[at + len(_END) :]
 
     def _typed(self, text: str, given: list[str | Pasted]) -> None:
-        if self.gathering or _lines(text) > PASTE_LINES:
-            self.gathering = True
-            self._keep(text)
-        else:
+        if self.gathering and not self._many and (len(text) <= _TYPED_CHARS or _KEY.search(text)):
+            given += self.flush()
+        if not self.gathering and not (_LINE_END.search(text) and _lines(text)):
             given.append(text)
+            return
+        self.gathering = True
+        self._lines += _lines(text) - (self._open and text[0] not in "\r\n")
+        self._open = text[-1] not in "\r\n"
+        self._keep(text)
+
+    @property
+    def _many(self) -> bool:
+        return self._lines > PASTE_LINES or self._chars > PASTE_CHARS
 
     def _keep(self, text: str) -> None:
         self._chars += len(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.events import Paste
 
-from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS
+from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS, PASTE_LINES
 from sandpiper.tui.input_parser import Intake, Pasted
 from sandpiper.tui.pasting import TooMuch
 from sandpiper.tui.pieces import pieces
@@ -156,9 +156,35 @@ def test_lines_that_come_at_once_are_a_paste() -> None:
     assert intake.flush() == [Pasted(lines + "the end", len(lines) + 7)]
     assert not intake.gathering
     assert intake.flush() == []
-    assert intake.feed("hello\rthere\r") == ["hello\rthere\r"]
+    assert intake.feed("hello\rthere\r") == []
+    assert intake.flush() == ["hello\rthere\r"]
     assert intake.feed("\r" * 20) == ["\r" * 20]
     assert intake.feed("\x1b[A\r" * 20) == ["\x1b[A\r" * 20]
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_lines_that_come_in_many_reads_are_one_paste(end: str) -> None:
+    text = "".join(f"line {number}{end}" for number in range(7))
+    for size in range(8, len(text)):
+        intake = Intake()
+        assert [each for at in range(0, len(text), size) for each in intake.feed(text[at : at + size])] == []
+        assert intake.flush() == [Pasted(text, len(text))]
+    for count in range(1, PASTE_LINES + 1):
+        few = "".join(f"line {number}{end}" for number in range(count))
+        given = [each for at in range(0, len(few), 9) for each in intake.feed(few[at : at + 9])] + intake.flush()
+        assert "".join(each for each in given if isinstance(each, str)) == few
+
+
+def test_who_types_waits_for_nothing() -> None:
+    intake = Intake()
+    for keys in ("h", "i", "\r", "ab", "\x1b[A", "\x1b[A\r", "\x7f\x7f\x7f", "\x03", "grüße"):
+        assert intake.feed(keys) == [keys]
+    for keys in ("x", "\x03", "\x1b[A", "\r", "\x7f\x7f\x7f\x7f"):  # a line and its end waits, until a key comes
+        assert intake.feed("hi\r") == []
+        assert intake.feed(keys) == ["hi\r", keys]
+        assert not intake.gathering
+    assert intake.feed("hi\r") == []
+    assert intake.feed("\x1b[200~pasted\x1b[201~") == ["hi\r", Pasted("pasted", 6)]
 
 
 def test_nothing_is_kept_of_a_paste_without_end() -> None:
@@ -181,7 +207,9 @@ def test_a_terminal_pastes(tmp_path: Path, marked: bool) -> None:
         text = b"".join(b"line %d \x1b[31m and some words that go on\r" % number for number in range(60))
         if not marked:
             text = text.replace(b"\x1b[31m", b"")
-        os.write(window.master, b"\x1b[200~%b\x1b[201~" % text if marked else text)
+        sent = b"\x1b[200~%b\x1b[201~" % text if marked else text
+        for at in range(0, len(sent), 40):
+            os.write(window.master, sent[at : at + 40])
         window.shows("Paste 60 lines")
         window.types(b"\x03")
         window._until(lambda: "Paste 60" not in window.text, "no question")
