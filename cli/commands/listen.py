@@ -7,6 +7,7 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 import click
 
@@ -31,6 +32,8 @@ from sandpiper.common.target import Target
 from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Entered, Event, Held, PathChanged, Received, Resumed, Warned
 from sandpiper.tui.wording import GOES_ON, held_up
+
+_NO_PATH: Final = frozenset(("offline", "none", "connecting", "alone"))
 
 
 @click.command("listen")
@@ -118,6 +121,7 @@ class Listener(ABC):
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
+        self._waits = False
         self.taken = 0
 
     async def run(self, room: Room) -> None:
@@ -136,6 +140,29 @@ class Listener(ABC):
     async def take(self, room: Room, event: Event) -> None:
         """What is done with one."""
 
+    def tell(self, event: Event) -> None:
+        """What a person has to know besides the messages, on stderr. Of the connection only why nothing comes, and
+        then that it is there: once messages come, they say so themselves.
+        """
+        match event:
+            case CodeChanged():
+                status(f"the room has another code now: {event.code}")
+            case Lost() | Trimmed() | Warned():
+                status(Renderer().event(event) or "")
+            case Held():
+                status(printable(held_up(event)))
+            case Resumed():
+                status(GOES_ON)
+            case _:
+                self.tell_path(event)
+
+    def tell_path(self, event: Event) -> None:
+        """How messages travel, while it waits for that."""
+        if isinstance(event, PathChanged):
+            waited, self._waits = self._waits, event.path in _NO_PATH
+            if waited or self._waits:
+                status(printable(event.text))
+
 
 class Runner(Listener):
     """Runs a command for each message; for notices too where a filter names them."""
@@ -153,22 +180,7 @@ class Runner(Listener):
             case Notice() if self._wanted.filters.names("notice"):
                 await self._hook.take(event, where)
             case _:
-                tell_apart(event)
-
-
-def tell_apart(event: Event) -> None:
-    """What a person has to know besides the messages, on stderr."""
-    match event:
-        case CodeChanged():
-            status(f"the room has another code now: {event.code}")
-        case Lost() | Trimmed() | Warned():
-            status(Renderer().event(event) or "")
-        case PathChanged():
-            status(printable(event.text))
-        case Held():
-            status(printable(held_up(event)))
-        case Resumed():
-            status(GOES_ON)
+                self.tell(event)
 
 
 class Printer(Listener):
@@ -187,7 +199,7 @@ class Printer(Listener):
         elif isinstance(event, Received):  # messages alone on stdout: scripts read it
             self._out.write(f"{self._renderer.event(event)}\n".encode("utf-8", "replace"))
         else:
-            tell_apart(event)
+            self.tell(event)
 
     async def _object(self, room: Room, event: Event) -> None:
         match event:
@@ -201,5 +213,5 @@ class Printer(Listener):
                 self._out.write(encode_line(objects.CodeNow(event.code, event.password)))
             case Notice() | Lost() | Trimmed() | PeerJoined() | PeerLeft():
                 self._out.write(encode_line(event))
-            case PathChanged():
-                status(printable(event.text))
+            case _:
+                self.tell_path(event)

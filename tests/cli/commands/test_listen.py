@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sandpiper.cli.commands.listen import Listener, Printer, Wanted
+from sandpiper.cli.filters import Filters
+from sandpiper.cli.stdio import output
+from sandpiper.peer.events import Event, PathChanged, Received
+from tests.cli.scripted import ScriptedRoom, msg
+
+BUS = PathChanged("bus", "straight from the broker")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([BUS], []),
+        ([Received(msg("one")), BUS, PathChanged("one-port", "by the one port")], []),
+        ([PathChanged("connecting", "reaching"), PathChanged("direct", "connected"), BUS], ["reaching", "connected"]),
+        ([BUS, PathChanged("offline", "gone"), PathChanged("offline", "full"), BUS, BUS], ["gone", "full", BUS.text]),
+    ],
+)
+def test_of_the_connection_it_says_only_why_nothing_comes(
+    events: list[Event], said: list[str], as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def play() -> None:
+        async with output() as out:
+            listener: Listener = Printer(out, Wanted(Filters(()), None, None, as_json))
+            for event in events:
+                await listener.take(ScriptedRoom(), event)  # type: ignore[arg-type]
+
+    asyncio.run(play())
+    assert capsys.readouterr().err == "".join(f"sandpiper: {line}\n" for line in said)
