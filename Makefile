@@ -19,7 +19,7 @@ help:
 
 chat:
 	@sh scripts/venv.sh
-	@$(BIN)/python scripts/chat.py || [ $$? = 130 ]
+	@$(BIN)/python scripts/chat.py || { code=$$?; [ $$code = 130 ] || exit $$code; }
 
 stop:
 	@sh scripts/venv.sh

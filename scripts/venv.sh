@@ -4,7 +4,8 @@
 #     sh scripts/venv.sh [EXTRA...]         e.g. test lint; PYTHON=... names the interpreter to make it with
 #
 # The install is editable: it follows the source, and only another pyproject.toml, another extra, a new or removed file or
-# a moved checkout makes it run again. Quiet when all is well; what goes wrong is shown as the tool said it.
+# a moved checkout makes it run again. Quiet when all is well; what goes wrong is shown as the tool said it, but without a
+# network in one line: pip takes twenty.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -39,8 +40,25 @@ make_venv() {
         "$python" -m venv --clear .venv
     else # Debian without python3-venv: the system's pip fills it, as `pip --python` can since 22.3
         "$python" -m venv --clear --without-pip .venv
-        "$python" -m pip --python .venv/bin/python install -qq --disable-pip-version-check pip </dev/null
+        install "$python" -m pip --python .venv/bin/python install pip
     fi
+}
+
+# Runs pip, in words that one can do something with when it fails.
+install() {
+    "$@" -qq --disable-pip-version-check </dev/null 2>.venv/pip.log && return
+    if grep -Eq 'connection broken by|Failed to establish|ProxyError|SSLError|timed out|from versions: none' .venv/pip.log; then
+        die "the packages that it needs cannot be fetched: $(unreached). Run it again with a network, or behind a proxy" \
+            "with HTTPS_PROXY set; pip's own words: $PWD/.venv/pip.log"
+    fi
+    cat .venv/pip.log >&2
+    die "the install failed; pip's reason stands above"
+}
+
+# Why, in the system's words.
+unreached() {
+    why=$(sed -nE "s/.*\[Errno -?[0-9]+\] ([A-Za-z ]+).*/\1/p; s/.*(ProxyError|SSLError|timed out).*/\1/p" .venv/pip.log)
+    printf '%s' "${why:-the package index is not reached}" | head -n 1
 }
 
 # Two terminals may come here at once; the second waits, and then finds all done.
@@ -78,9 +96,7 @@ all_fresh "$@" && exit 0
 .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
 say "installing into .venv (only after a change of pyproject.toml, or with a new file) ..."
 extras=$(IFS=,; echo "$*")
-.venv/bin/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=strict \
-    --editable ".${extras:+[$extras]}" </dev/null ||
-    die "the install failed; pip's reason stands above. It needs the network the first time"
+install .venv/bin/python -m pip install --config-settings editable_mode=strict --editable ".${extras:+[$extras]}"
 for extra in base "$@"; do
     state >".venv/made-$extra"
 done
