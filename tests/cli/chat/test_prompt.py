@@ -71,10 +71,10 @@ class Chat(Window):
     def hears(self, text: str) -> None:
         os.write(self._bob, text.encode())
 
-    def posted(self) -> str:
-        """The next line that goes into the room."""
+    def posted(self, *, reads: bool = True) -> str:
+        """The next line that goes into the room; the window `reads` what is shown meanwhile."""
         while b"\0" not in self._lines:
-            ready = select.select([self._posted, self.master], [], [], DEADLINE_S)[0]
+            ready = select.select([self._posted, *[self.master] * reads], [], [], DEADLINE_S)[0]
             assert ready, self.text
             if self.master in ready:
                 self.read()
@@ -154,6 +154,13 @@ def test_many_lines_at_once_are_all_sent_in_their_order(chat: Chat) -> None:
     for at in range(0, len(lines), 50):
         chat.types("".join(f"{line}\r" for line in lines[at : at + 50]).encode())
         assert [chat.posted() for _ in range(50)] == lines[at : at + 50]
+
+
+def test_a_terminal_that_takes_nothing_holds_nobody_up(chat: Chat) -> None:
+    for _ in range(60):  # more than what lies between us takes
+        chat.hears("x" * 4000)
+    chat.types(b"all the same\r")
+    assert chat.posted(reads=False) == "all the same"
 
 
 def test_it_ends_as_a_line_ends_and_gives_the_terminal_back(chat: Chat) -> None:
