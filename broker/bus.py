@@ -15,8 +15,8 @@ from sandpiper.broker.fanout import Issue
 from sandpiper.broker.subscriptions import Wanted
 from sandpiper.common import batch
 from sandpiper.common.frame import topic
+from sandpiper.common.host_port import joined
 from sandpiper.common.io.batch_reader import Drain
-from sandpiper.common.io.bind_addresses import joined
 from sandpiper.common.io.connections import Connections
 from sandpiper.common.io.descriptor_guard import Porter
 from sandpiper.common.io.descriptors import Descriptors

@@ -17,6 +17,7 @@ import click
 from sandpiper.cli.options.settings import folders
 from sandpiper.cli.unread import forget
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.host_port import joined
 from sandpiper.common.io.bind_addresses import EVERYWHERE, LOCALHOST, checked
 from sandpiper.common.io.exit_deadline import heeding
 from sandpiper.common.io.files import private_folder
@@ -108,4 +109,4 @@ def lan_address() -> str | None:
 def reached_at(host: str, port: str, lan: str | None) -> str:
     """HOST:PORT for others, of a service that listens on `host`. `lan` is this machine's address for others."""
     name = (lan or socket.gethostname()) if host in EVERYWHERE else host
-    return f"[{name.strip('[]')}]:{port}" if ":" in name else f"{name}:{port}"
+    return joined(name.strip("[]"), port)

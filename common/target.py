@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address, ip_address
 from typing import Final, NoReturn
 
+from sandpiper.common import host_port
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.rooms import LOBBY, room_name
 from sandpiper.common.sanitise import clip, printable
@@ -49,7 +50,7 @@ class Target:
     @property
     def address(self) -> str:
         """`host:port`, an IPv6 host in brackets: the broker's name among the pinned ones."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port.joined(self.host, self.port)
 
     def __str__(self) -> str:
         return f"{self.address}/{self.room}" + (f"#{self.fingerprint}" if self.fingerprint else "")
@@ -89,6 +90,16 @@ def parse_host(text: str, port: int = PORT) -> Target:
     )
 
 
+def parse_listen(text: str) -> tuple[str, int | None]:
+    """ADDR, ADDR:PORT or [ADDR]:PORT, as --listen takes it; no port, or 0, is any. Raises UsageError."""
+    host, port = host_port.parted(text)
+    if port or (text.endswith(":") and not text.endswith("::")):
+        if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65535):
+            raise UsageError(f"--listen {text}: ADDR:PORT, a port up to 65534, as the next is used too; 0 is any")
+        return host or "0.0.0.0", int(port) or None  # noqa: S104  # whoever gives a port alone means every address
+    return host, None
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches `host`; a name that is not localhost counts as beyond it."""
     try:
@@ -116,7 +127,7 @@ def check_local(discovery: Iterable[str], broker: Iterable[str], listen: str | N
                     f"--local stays on this machine, and the {what} {target.address} is not on it; leave one of the "
                     "two out (one may be set by the environment or by `sandpiper config`)"
                 )
-    if listen is not None and not is_loopback(listen.rpartition(":")[0] or listen):
+    if listen is not None and not is_loopback(parse_listen(listen)[0]):
         raise UsageError(f"--local stays on this machine, and --listen {listen} does not; leave one of the two out")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sandpiper.common.errors import Unreachable
+from sandpiper.common.host_port import joined, parted
 from sandpiper.common.sanitise import clip, printable
 
 _QUOTED_COLUMNS: Final = 40
@@ -15,8 +16,8 @@ def at_host(endpoint: str, host: str) -> str:
 
     The endpoint comes from a welcome, which nobody has signed. Raises Unreachable where it has no port.
     """
-    port = endpoint.rpartition(":")[2]
+    _, port = parted(endpoint.removeprefix("tcp://"))
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         said = clip(printable(endpoint), _QUOTED_COLUMNS)
         raise Unreachable(f"the broker at {host} names no port for its bus, but {said!r}; somebody may be in between")
-    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+    return f"tcp://{joined(host, port)}"

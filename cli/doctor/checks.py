@@ -20,7 +20,7 @@ from sandpiper.cli.options.network import Network
 from sandpiper.cli.options.settings import CONFIG, folders, read_config
 from sandpiper.cli.version import VERSION
 from sandpiper.common.errors import UsageError
-from sandpiper.common.target import DISCOVERY_PORT, PORT
+from sandpiper.common.target import DISCOVERY_PORT, PORT, parse_listen
 from sandpiper.common.text_files import NotText, decoded
 from sandpiper.common.trust import parse_known
 
@@ -198,9 +198,8 @@ def _no_door(options: Network) -> str:
 
     if options.listen is None:
         return may_listen(("127.0.0.1", "::1") if options.local else _EVERYWHERE)
-    host, _, digits = options.listen.rpartition(":")
-    port = int(digits)
-    return may_listen([host.strip("[]")], port) or (may_listen([host.strip("[]")], port + 1) if port else "")
+    host, port = parse_listen(options.listen)
+    return may_listen([host], port or 0) or (may_listen([host], port + 1) if port else "")
 
 
 async def _addresses(options: Network) -> list[Finding]:

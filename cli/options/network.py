@@ -13,7 +13,8 @@ import click
 from click.core import ParameterSource
 
 from sandpiper.common.errors import UsageError
-from sandpiper.common.target import DISCOVERY_PORT, PORT, check_local, parse_address
+from sandpiper.common.host_port import parted
+from sandpiper.common.target import DISCOVERY_PORT, PORT, check_local, parse_address, parse_listen
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _PATHS: Final = ("auto", "direct", "relay")
@@ -160,7 +161,10 @@ def _addresses(values: Sequence[str], option: str, port: int) -> tuple[str, ...]
 def _listen(value: str | None) -> str | None:
     if value is None:
         return None
-    host, colon, port = value.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+    from sandpiper.common.io.resolver import is_numeric
+
+    host, port = parted(value)
+    if not host or (not port and not is_numeric(host)):
         raise UsageError("--listen is ADDR:PORT, such as 0.0.0.0:7000; port 0 takes a free one")
+    parse_listen(value)
     return value

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandpiper.common.errors import SandpiperError, UsageError
+from sandpiper.common.host_port import joined
 from sandpiper.common.io import resolver
 from sandpiper.common.io.os_errors import reason
 
@@ -36,11 +37,6 @@ class Hosts:
     def at(self, port: int) -> str:
         """HOST:PORT."""
         return joined(self.name, port)
-
-
-def joined(host: str, port: int) -> str:
-    """HOST:PORT, an IPv6 host in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def checked(host: str) -> str:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
+from sandpiper.common.host_port import joined
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
     INTERFACES_S,
@@ -241,7 +242,7 @@ def places(addresses: Iterable[str], port: int, own: Sequence[Network]) -> list[
         if on_the_wire and "%" not in text:
             continue  # on which wire?
         rank = 4 if on_the_wire else 2 * (address.version == 6) + far
-        ranked.append((rank, f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"))
+        ranked.append((rank, joined(str(address), port)))
     return [place for _, place in sorted(ranked)[:LAN_ADDRESSES]]
 
 

@@ -12,12 +12,13 @@ from typing import Any, Final
 import zmq
 
 from sandpiper.common.errors import UsageError
+from sandpiper.common.host_port import parted
 from sandpiper.common.io.addresses import by_wire, candidates
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_AFTER_S
 from sandpiper.common.p2p.sealing import topic
 from sandpiper.common.rendezvous import BrokerAt
-from sandpiper.common.target import is_loopback
+from sandpiper.common.target import is_loopback, parse_listen
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshHeard
 from sandpiper.peer.p2p.relay.pool import Relays
@@ -81,7 +82,7 @@ class Ways:
             return
         hosts, port = _LOCAL if wish.local else _EVERYWHERE, None
         if wish.listen is not None:
-            host, port = listening(wish.listen)
+            host, port = parse_listen(wish.listen)
             hosts = [host]
         doors = self._mesh.bind(hosts, port)
         self._doors = (doors.pub, doors.sub)
@@ -100,7 +101,7 @@ class Ways:
         if self._doors == (0, 0):
             return False
         wish = self._wish
-        listen = [] if wish.listen is None else [listening(wish.listen)[0]]
+        listen = [] if wish.listen is None else [parse_listen(wish.listen)[0]]
         known = [host for host in listen if host not in _EVERYWHERE]
         seen = [] if wish.local else [host.partition("%")[0] for host in observed]
         hosts = list(dict.fromkeys([*wish.advertise, *(known or candidates(wish.local)), *seen]))[:MESH_ADDRESSES]
@@ -181,7 +182,7 @@ class Ways:
     def address(self, curve: bytes) -> str | None:
         """The host that our line to a member leads to."""
         link = self.links().get(curve)
-        return link.address.rpartition(":")[0].strip("[]") if link is not None and link.address else None
+        return parted(link.address)[0] if link is not None and link.address else None
 
     def links(self) -> dict[bytes, Link]:
         """Our lines, for `/path`."""
@@ -268,15 +269,3 @@ class Ways:
         if peer is not None and name == topic(room, peer.keys.session):
             peer.subscribed_at = time.monotonic()
             self._heard.heard_by_more(peer.keys.session)
-
-
-def listening(text: str) -> tuple[str, int | None]:
-    """ADDR, ADDR:PORT or [ADDR]:PORT, as --listen takes it. Raises UsageError."""
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if text.count(":") > 1 and not text.startswith("["):
-        host, colon, port = text, "", ""
-    if not colon:
-        return (host or text).strip("[]"), None
-    if not (port.isascii() and port.isdigit() and int(port) < 65535):
-        raise UsageError(f"--listen {text}: ADDR:PORT, a port up to 65534, as the next is used too; 0 is any")
-    return host.strip("[]") or _EVERYWHERE[0], int(port) or None

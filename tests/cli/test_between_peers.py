@@ -227,7 +227,8 @@ def test_local_goes_with_nothing_that_is_elsewhere(
 
 def test_local_goes_with_what_is_on_this_machine() -> None:
     words = ["--discovery", "localhost", "--broker", "127.0.0.1:5000", "--discovery", "[::1]:8001"]
-    assert network("--local", *words, "--listen", "[::1]:7000").local
+    for listen in ("[::1]:7000", "[::1]", "::1", "127.0.0.1", "127.0.0.1:0", "localhost:7000"):
+        assert network("--local", *words, "--listen", listen).listen == listen
 
 
 def test_a_program_that_stays_here_names_nothing_elsewhere() -> None:

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import zmq
 
 from sandpiper.common.errors import SocketError
+from sandpiper.common.host_port import joined
 from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.monitor import Watch
 from sandpiper.common.io.sockets import Socket, connect
@@ -47,7 +48,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
     @property
     def usable(self) -> bool:

@@ -19,6 +19,7 @@ import zmq
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected, SandpiperError, TrustError, Unreachable
+from sandpiper.common.host_port import joined, parted
 from sandpiper.common.io.addresses import candidates
 from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.tasks import end
@@ -281,7 +282,7 @@ class Points:
             return
         known = {point.address for point in self.all}
         found = await lan.browse(nameplate, FIND_LAN_S)
-        own = {_place(host, port) for host in candidates(False) for port in PORTS}  # this machine's, probed already
+        own = {joined(host, port) for host in candidates(False) for port in PORTS}  # this machine's, probed already
         places = [place for place in found if place not in known and place not in own]
         self._found.update(places)
         await asyncio.gather(*(self._try(place, pin=False, seconds=FIND_PROBE_S) for place in places))
@@ -368,7 +369,7 @@ class Points:
         if port != self._advertised:
             hosts = [host for host in candidates(False) if not host.startswith("127.") and host != "::1"]
             self._no_network = not hosts
-            if hosts and (self._embedded is not None or await _answers(_place(hosts[0], port))):
+            if hosts and (self._embedded is not None or await _answers(joined(hosts[0], port))):
                 await lan.advertise(self._lease.nameplate, port)
                 self._advertised = port
 
@@ -505,9 +506,9 @@ class Points:
 
 async def _answers(place: str) -> bool:
     """Whether anything listens there."""
-    host, _, port = place.rpartition(":")
+    host, port = parted(place)
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), FIND_PROBE_S)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), FIND_PROBE_S)
     except (OSError, asyncio.TimeoutError):
         return False
     writer.close()
@@ -517,8 +518,4 @@ async def _answers(place: str) -> bool:
 
 
 def _port_of(point: Rendezvous) -> int:
-    return int(point.address.rpartition(":")[2])
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return int(parted(point.address)[1])
