@@ -92,7 +92,7 @@ class Clerk:
         )
         room, key = place.room, session.key or b""
         if request.next_n - 1 > room.published.get(key, 0):
-            # The publisher knows that everything below is stored; this broker has forgotten it (see limits.py).
+            # The publisher knows that everything below is stored; this broker has forgotten it (PUBLISHERS_KEPT_S).
             room.published[key] = request.next_n - 1
         return control.Entered(
             r=request.r,

@@ -1,0 +1,175 @@
+"""Rooms between peers: logs, presence, admission, mesh."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sandpiper.common.limits.bus import BATCH_HWM
+
+# Rooms between peers -------------------------------------------------------------------------------------
+ENVELOPE_ENTRIES: Final = 500
+"""Entries under one signature: as BATCH_MESSAGES, larger gains nothing."""
+ENVELOPE_BYTES: Final = 192 * 1024
+"""One envelope: BATCH_BYTES of entries and one more of the largest, or a rekeying of a full room."""
+PULLED_BYTES: Final = 128 * 1024
+"""A page of envelopes, or one alone that is larger: sealed, it still fits what a relay takes."""
+PAGES_BYTES_S: Final = 64 * 1024 * 1024
+"""What one member is given in pages: more than a line carries, less than makes work for nothing else."""
+PAGES_BURST: Final = 64 * 1024 * 1024
+PAGE_LEAST: Final = 4096
+"""What a page counts for at least, so that empty ones are bounded too."""
+LOG_ENTRIES: Final = 200_000
+LOG_BYTES_MOST: Final = 64 * 1024 * 1024
+"""One session's log as each member keeps it; past either the oldest goes. A flooder only forgets itself."""
+UNSHOWN_BYTES: Final = 256 * 1024 * 1024
+"""Envelopes that wait for a reader who has stopped; past it the oldest are shown as lost."""
+LOST_AFTER_S: Final = 5.0
+"""What all who can be asked lack, whoever said it too, is still waited for so long: somebody else may be waking up."""
+LOST_ORPHAN_S: Final = 8.0
+"""And this long where whoever said it has fallen silent (GONE_S before that): it may be back, or who heard it."""
+LOST_ALONE_S: Final = 60.0
+"""And this long by whom nobody is heard, most likely because its own cable is out; and for what somebody has said whom
+one has never heard, while nobody that is heard has it."""
+LOST_LOOK_S: Final = 2.0
+"""How often that is looked at; a stop of the process counts for no more than this."""
+FINGERPRINT_LEAST: Final = 6
+"""So much of a fingerprint says which person is meant."""
+WHISPERS_HELD: Final = 1000
+"""Whispers that wait for a reader who has stopped; more are not confirmed."""
+WHISPERS_KNOWN: Final = 4096
+"""Of one session, so that none that a relay says again is shown again."""
+HELD_BYTES: Final = 16 * 1024 * 1024
+"""Envelopes of one log that are held beyond a hole; what is over it is asked for again."""
+STANDS: Final = 64
+STANDS_S: Final = 10.0
+STANDS_MOVED: Final = 256
+"""A beacon tells of the logs that moved within so many seconds, of at most so many; and of so many of those who are
+here, in turn. All others are in one sum: a room where thousands have come and gone has the beacons of a new one."""
+STANDS_LATE_S: Final = 3.0
+"""Sums that differ for longer are no message under way: one of the two lacks something …"""
+STANDS_APART_S: Final = 1.0
+STANDS_AGAIN_S: Final = 10.0
+STANDS_AGAIN_MOST_S: Final = 600.0
+STANDS_SAID: Final = 500
+"""… and is told where all logs stand, so many in a packet of 40 kB; one member at a time, and one whom it does not
+help more and more rarely."""
+SOUGHT: Final = 16
+SOUGHT_S: Final = 600.0
+SOUGHT_PAUSE_S: Final = 20.0
+"""Who has fallen silent without a goodbye is sought, so many at once and for so long, by a try this often: a cable
+that is out for minutes. One that is reached tells of the others on its side. Whoever sleeps longer comes by itself."""
+DESERTED: Final = 2
+"""So many times in a row nothing listened at any of its addresses: who was there has ended, and is sought no more."""
+CARDS_AWAY: Final = 256
+"""Members that are not here, but whose card is kept, to dial back at once when they come. Others say theirs again."""
+SPEAKERS_KNOWN: Final = 1024
+"""Sessions whose last numbers of each kind are kept, for `prev`. One that is silent while so many speak begins anew."""
+ADMITS_MOST: Final = 2000
+"""Sessions that one session may admit: far above a room's, and an end to inventing them."""
+CHEAT_PROOFS: Final = 8
+"""Proofs against one session that a member writes down: more would be the cheat's doing."""
+DEEDS_MOST: Final = 20_000
+"""Entries of one session's deeds: past them it is heard no more, for they are never forgotten."""
+BEACON_S: Final = 1.0
+"""A sign of life this often; also how soon a lost last message is noticed."""
+EVASIVE_S: Final = 3.5
+"""Three missed beacons: shown as silent."""
+GONE_S: Final = 12.0
+"""Then it is gone, unless it comes back."""
+EXPECTED_S: Final = 10.0
+"""Somebody whom the roster names may take this long to be heard for the first time."""
+DIRECT_S: Final = 3.5
+"""A direct path counts for so long since it was last confirmed by the other end."""
+RELAY_AFTER_S: Final = 1.5
+"""Without a direct path within this a pair goes by the relay."""
+BACKLOG_S: Final = 5.0
+"""How long a joiner waits for history before it shows what there is."""
+WHISPER_AGAIN_S: Final = 1.0
+"""A whisper between peers is said again this often until it is confirmed."""
+CARD_AGAIN_S: Final = 15.0
+"""A card is said again this often, for whoever missed it."""
+INTRODUCE_S: Final = 5.0
+INTRODUCED: Final = 32
+"""Who does not hear somebody whom we hear is given the card: so many cards at once, this often at most."""
+HANDOVER_BYTES: Final = 96 * 1024
+"""Deeds in one letter of a sponsor's handover; a room of CAPACITY has about half as much. No envelope of deeds is
+larger, or it would fit no letter."""
+HANDOVER_CARDS_BYTES: Final = 48 * 1024
+HANDOVER_HEADS: Final = 500
+HANDOVER_PRESENT: Final = 256
+HANDOVER_LETTERS: Final = 64
+"""What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
+KEY_WAIT_S: Final = 15.0
+"""A member for whom a new key was not sealed has this long to be given it by another, while it hears any."""
+REKEY_COPIES: Final = 512
+REKEY_AWAY: Final = 64
+REKEY_GONE: Final = 500
+"""In one removal, so that it fits HANDOVER_BYTES even if somebody has invented thousands of members: those who are
+here come first, then the last of those who fell silent; the others ask for the key when they come."""
+EPOCH_ASKED: Final = 64
+"""Logs of deeds that are asked for at once when somebody speaks by an unknown key: the owners', and some others'."""
+CAPACITY: Final = 64
+"""Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
+CAPACITY_MOST: Final = 256
+REUNITE_S: Final = 5.0
+"""Who has a lease of our room, and was not heard for so long, may not know of us. It is written to then, and again
+after twice that, and so on …"""
+REUNITE_TRIES: Final = 6
+"""… so often: within five minutes."""
+REUNITE_AT_ONCE: Final = 4
+"""And to so many a second: in a large room on busy machines everybody may be slow to be heard."""
+GUESSES: Final = 10
+"""Wrong codes until the room takes another one by itself."""
+GENERATIONS: Final = 100_000
+"""Forms of the code: an owner may skip some, but not so many that counting them takes time."""
+ATTEMPT_S: Final = 30.0
+"""After the sponsor's half, all but the right confirmation within this is a wrong guess."""
+KNOCK_S: Final = 4.0
+"""No answer to a knock within this: the next member is tried."""
+JOIN_PATIENCE_S: Final = 45.0
+"""A joiner keeps trying a busy room this long: one attempt that somebody left open ends within ATTEMPT_S."""
+JOIN_GUESSES: Final = 3
+"""A joiner stops after so many failed proofs: wrong code, or somebody in between."""
+PAUSE_MOST_S: Final = 3600.0
+"""The pause after a wrong guess doubles with each rotation, up to this."""
+CLOCK_AHEAD_S: Final = 60
+"""A message's time may be this far in the future as we see it; what is beyond is shown as now."""
+CLOCK_HEARD_MOST: Final = 1 << 61
+"""Lamport time is taken over from others up to this, so that nobody can push ours to where envelopes end (1 << 62)."""
+
+# Mesh ----------------------------------------------------------------------------------------------------
+TOPIC_BYTES: Final = 16
+"""What a packet on the mesh begins with: a tag that says nothing to a stranger."""
+MESH_HWM: Final = BATCH_HWM
+"""Packets that wait for one member: 64 MB of the usual size, 256 MB at most."""
+MESH_STAGGER_S: Final = 0.15
+"""One address has this long before the next is tried beside it: longer than a round trip within a continent."""
+MESH_CONNECT_S: Final = 3.5
+"""A TCP connection: its first packet may be lost twice (repeated after 1 s and 3 s)."""
+MESH_HANDSHAKE_S: Final = 5.0
+"""And CURVE over it: libzmq's other end gives up then as well. A stopped process answers when it is woken."""
+MESH_STEADY_S: Final = 5.0
+"""A connection that lasted this long was a good one: the next is made at once."""
+MESH_REFUSED_S: Final = 0.7
+"""The longest pause after a refusal: mostly the other's roster is just a moment behind."""
+MESH_OVERLAP_S: Final = 0.5
+"""How long the old line is still read when a new one stands: until the other end knows what the new one is to carry."""
+MESH_HEARTBEAT_S: Final = 2.0
+MESH_SILENT_S: Final = 6.0
+"""Three heartbeats without a byte from the other end: the cable is out, or it is stopped."""
+MESH_LINGER_S: Final = 0.5
+"""What is queued when a member leaves, its goodbye, has this long to go out."""
+MESH_ADDRESSES: Final = 16
+"""Addresses of one member that are tried; a card with more is no honest one."""
+MESH_GUARD_S: Final = 0.1
+"""How often to look for messages that never end, once the process has grown by GUARD_MARGIN_BYTES: on a gigabit 12 MB
+come in meanwhile."""
+MESH_UNFINISHED_BYTES: Final = 16 * 1024 * 1024
+"""What one connection may have sent since a message last came out: more than the system buffers and a frame."""
+MESH_FLOOD_BYTES: Final = 48 * 1024 * 1024
+"""What may have come by one connection since all was last read: three times as much, for reading is far quicker than
+any honest sender."""
+MESH_REBIND_S: Final = 0.005
+"""libzmq closes a listener in its own time; the port is asked for again this often until then."""
+INTERFACES_S: Final = 2.0
+"""How often to look whether this machine's addresses changed; it takes a millisecond."""
