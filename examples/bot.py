@@ -3,9 +3,7 @@
 import asyncio
 import time
 
-from sandpiper.common.messages import Msg
-from sandpiper.peer import connect
-from sandpiper.peer.events import Received
+from sandpiper.peer import Msg, Received, connect
 
 
 async def main() -> None:

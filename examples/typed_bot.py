@@ -3,29 +3,37 @@
 import asyncio
 import sys
 
-from sandpiper.common.errors import Refusal, RoomClosed, SandpiperError, UsageError
-from sandpiper.common.messages import Data, Me, Msg
-from sandpiper.peer import Pending, Room, connect, join
-from sandpiper.peer.events import (
+from sandpiper.peer import (
     CodeChanged,
+    Data,
     Delivered,
     Entered,
     Event,
     Failed,
     Held,
     Lost,
+    Me,
+    Msg,
     Notice,
     PathChanged,
     PeerJoined,
     PeerLeft,
+    Pending,
+    Profile,
     Received,
+    Refusal,
     Resumed,
+    Room,
+    RoomClosed,
     RoomCreated,
+    SandpiperError,
     Trimmed,
+    UsageError,
     Warned,
     Whisper,
+    connect,
+    join,
 )
-from sandpiper.peer.profile import Profile
 
 
 def told(event: Event) -> str:

@@ -12,11 +12,11 @@ from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.limits import OLDER_MESSAGES
 from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.common.target import Target
-from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Event
 from sandpiper.peer.keeper import Keeper
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.session import Session, State, Wish
+from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 
 _ELSEWHERE = "that is for rooms between peers; this one is a broker's"
 
@@ -85,21 +85,6 @@ class Brokered:
         """See Engine."""
         return self.session.outbox.progressed_at
 
-    @property
-    def alone(self) -> bool:
-        """See Engine: a broker is there, or it is not."""
-        return False
-
-    @property
-    def trouble(self) -> str:
-        """See Engine."""
-        return self.session.outage
-
-    @property
-    def held(self) -> str:
-        """See Engine."""
-        return self.session.holdup.text
-
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
         return self.session.post(draft, now)
@@ -155,7 +140,7 @@ class Brokered:
             reply = await self.keeper.request(
                 control.Replay(r=0, room=self._wish.room, after=after, limit=before - 1 - after)
             )
-            if not isinstance(reply, control.Page) or reply.run != self.run:
+            if not isinstance(reply, control.Page) or reply.run != self.status.run:
                 break
             page = self.session.read(reply)
             seqs = [each.seq for each in page if each.seq > after]
@@ -177,60 +162,21 @@ class Brokered:
         """See Engine."""
         return [PathInfo(each.nick, each.from_, each.path, each.rtt_ms, "") for each in await self.members()]
 
-    # What one sees -----------------------------------------------------------------------------------------
-
     @property
-    def name(self) -> str:
-        """See Engine."""
-        return self._wish.room
-
-    @property
-    def where(self) -> str:
-        """See Engine."""
-        return self._target.address
-
-    @property
-    def code(self) -> str | None:
-        """See Engine."""
-        return None
-
-    @property
-    def password_needed(self) -> bool:
-        """See Engine."""
-        return False
-
-    @property
-    def broker(self) -> str:
-        """See Engine."""
-        return self.keeper.broker
-
-    @property
-    def nick(self) -> str:
-        """See Engine."""
-        return self.session.nick
-
-    @property
-    def path(self) -> str:
-        """See Engine: `bus`, `one-port`, `opening` until it is known which of them, or `offline`."""
-        inside = self.session.state is State.INSIDE
-        return "opening" if inside and self.session.path == "offline" else self.session.path
-
-    @property
-    def fingerprint(self) -> str:
-        """See Engine."""
-        return self.session.fingerprint
-
-    @property
-    def rtt_ms(self) -> float | None:
-        """See Engine: to the broker."""
-        return None if self.session.rtt_s is None else self.session.rtt_s * 1000
-
-    @property
-    def run(self) -> str:
-        """See Engine."""
-        return self.session.entered.run if self.session.entered else ""
-
-    @property
-    def seq(self) -> int:
-        """See Engine."""
-        return self.session.entered.head if self.session.entered else 0
+    def status(self) -> RoomStatus:
+        """See Engine. The path is `opening` until it is known whether the bus answers."""
+        session = self.session
+        opening = session.state is State.INSIDE and session.path == "offline"
+        return RoomStatus(
+            name=self._wish.room,
+            where=self._target.address,
+            broker=self.keeper.broker,
+            nick=session.nick,
+            fingerprint=session.fingerprint,
+            path="opening" if opening else session.path,
+            rtt_ms=None if session.rtt_s is None else session.rtt_s * 1000,
+            run=session.entered.run if session.entered else "",
+            seq=session.entered.head if session.entered else 0,
+            trouble=session.outage,
+            held=session.holdup.text,
+        )

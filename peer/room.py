@@ -11,29 +11,26 @@ The room keeps itself connected. What is sent meanwhile is queued; what was miss
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sandpiper.common.errors import Code, Refusal, Rejected, RoomClosed, SandpiperError, Unreachable, UsageError
+from sandpiper.common.errors import Refusal, RoomClosed, UsageError
 from sandpiper.common.io.tasks import to_its_end
-from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, QUIT_S
+from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, Message, MsgDraft, RoomInfo
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.pieces import check_text
 from sandpiper.common.target import FORM, Target
 from sandpiper.peer.brokered import Brokered
-from sandpiper.peer.engine import Engine, PathInfo, Verification
+from sandpiper.peer.engine import Engine
 from sandpiper.peer.events import Delivered, Event, Failed
 from sandpiper.peer.profile import Profile
-from sandpiper.peer.receipt import Pending
+from sandpiper.peer.publishing import Pending, Publisher
 from sandpiper.peer.session import Wish
-
-_POSTED_MOST = 500
-"""Posted without a pause until the loop gets its turn: so that sending and acknowledging overlap."""
+from sandpiper.peer.status import PathInfo, RoomStatus, Verification
+from sandpiper.peer.view import RoomView
 
 _KINDS: Final[dict[str, type[MsgDraft | MeDraft]]] = {"msg": MsgDraft, "me": MeDraft}
 Answer = TypeVar("Answer")
@@ -91,28 +88,25 @@ def chosen_nick(nick: str) -> str:
         raise UsageError(refusal.text) from None
 
 
-class Room:
-    """One room, one session."""
+class Room(RoomView):
+    """A room as a program is in it: once, from entering to closing."""
 
     def __init__(self, make: MakeEngine) -> None:
         self._make = make
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
-        self._pending: dict[str, Pending] = {}
-        self._posted = 0
-        self._unsent = False
         self._closing: asyncio.Task[None] | None = None
         self._reading = False
-        self._made: Engine | None = None
+        self._made: Publisher | None = None
 
     # Entering and leaving ----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Room:
         if self._made is not None:
             raise UsageError("a room is entered once; make another with connect, join or create")
-        self._made = self._make(self._collect)
+        self._made = Publisher(self._make(self._collect))
         try:
-            await self._made.start()
+            await self._made.engine.start()
         except BaseException:
             self._made = None
             raise
@@ -135,19 +129,20 @@ class Room:
         if self._made is None:
             return
         if self._closing is None:
+            self._made.close()
             self._closing = asyncio.get_running_loop().create_task(self._close(self._made))
         await to_its_end(self._closing)
 
-    async def _close(self, engine: Engine) -> None:
+    async def _close(self, publisher: Publisher) -> None:
         try:
-            await engine.close()
+            await publisher.engine.close()
         finally:
             self._wake.set()
-            self._abandon(RoomClosed("the room was closed before the message was stored"))
+            publisher.abandon(RoomClosed("the room was closed before the message was stored"))
 
     @property
-    def _engine(self) -> Engine:
-        """The engine of a room that was entered. Raises UsageError before that."""
+    def _publisher(self) -> Publisher:
+        """The publisher, and with it the engine, of a room that was entered. Raises UsageError before that."""
         if self._made is None:
             raise UsageError("the room has not been entered: async with connect(…) as room")
         return self._made
@@ -157,51 +152,12 @@ class Room:
         """The engine of a room that one is in. Raises UsageError before that, RoomClosed after it."""
         if self._closing is not None:
             raise RoomClosed("the room is closed")
-        return self._engine
+        return self._publisher.engine
 
-    async def _asked(self, answer: Awaitable[Answer]) -> Answer:
-        """What the engine answers. Raises Refusal; RoomClosed if the room has been closed meanwhile."""
-        try:
-            return await answer
-        except Refusal:
-            if self._closing is not None:
-                raise RoomClosed("the room was closed before there was an answer") from None
-            raise
-
-    def _abandon(self, error: Exception) -> None:
-        for pending in self._pending.values():
-            pending.settle(None, error)
-        self._pending.clear()
-
-    # What the engine says ---------------------------------------------------------------------------------
-
-    def _collect(self) -> None:
-        engine, held = self._engine, self._events
-        if engine.broken is not None:
-            self._abandon(engine.broken)
-            self._wake.set()
-        if not engine.events:
-            return
-        for event in engine.events:
-            kind = type(event)
-            if kind is Delivered or kind is Failed:
-                self._settle(event)  # type: ignore[arg-type]  # mypy does not follow `kind`
-                if len(held) >= EVENTS_WAITING:
-                    continue
-            held.append(event)
-        engine.events.clear()
-        if len(held) >= EVENTS_WAITING:
-            engine.hold(True)
-        self._wake.set()
-
-    def _settle(self, event: Delivered | Failed) -> None:
-        pending = self._pending.pop(event.id, None)
-        if pending is None:
-            return
-        if isinstance(event, Delivered):
-            pending.settle(event.seq, None)
-        else:
-            pending.settle(None, Refusal(Code(event.code), event.text))
+    @property
+    def status(self) -> RoomStatus:
+        """The room as it is now; as it was last, after closing. Raises UsageError before it was entered."""
+        return self._publisher.engine.status
 
     # Publishing --------------------------------------------------------------------------------------------
 
@@ -223,99 +179,50 @@ class Room:
         A text has at most TEXT_BYTES, 57,000, as UTF-8: TOO_LARGE.
         """
         check_text(text)
-        if self._posted >= _POSTED_MOST or self._engine.full:
-            await self._until_room()
+        publisher = self._publisher
+        if publisher.full:
+            await publisher.until_room()
         draft = _KINDS.get(kind)
         if draft is None:
             raise UsageError(f"kind is one of {', '.join(_KINDS)}, not {kind!r}")
-        return self._post(draft(text=text))
+        return publisher.post(draft(text=text))
 
     async def post_data(self, value: Any) -> Pending:
         """As `post`, for a value."""
-        if self._posted >= _POSTED_MOST or self._engine.full:
-            await self._until_room()
-        return self._post(DataDraft(value=value))
-
-    async def _until_room(self) -> None:
-        await asyncio.sleep(0)
-        while self._engine.full:
-            await self._motion()
-
-    def _post(self, draft: Draft) -> Pending:
-        self._check()
-        return self._await_storing(self._engine.post(draft, time.monotonic()))
+        publisher = self._publisher
+        if publisher.full:
+            await publisher.until_room()
+        return publisher.post(DataDraft(value=value))
 
     def post_as_tool(self, draft: Draft, nick: str) -> Pending:
         """For a program beside the member: at once, under a nick that no key owns. Raises Refusal, SandpiperError.
 
         It does not wait for room; see `full`.
         """
-        self._check()
-        return self._await_storing(self._engine.post_as_tool(draft, nick, time.monotonic()))
+        return self._publisher.post_as_tool(draft, nick)
 
     @property
     def full(self) -> bool:
         """Whether more should wait until some of what was posted is stored."""
-        return self._engine.full
-
-    def _await_storing(self, name: str) -> Pending:
-        # At rest a message waits for nothing; what is posted in the same turn goes together, and while something is
-        # under way that turn is waited for.
-        at_rest = not self._pending
-        pending = self._pending[name] = Pending(name)
-        self._posted += 1
-        if self._posted == 1:
-            asyncio.get_running_loop().call_soon(self._turn_over)
-            self._unsent = not at_rest
-            if at_rest:
-                self._send_posted()
-        else:
-            self._unsent = True
-        return pending
-
-    def _turn_over(self) -> None:
-        self._posted = 0
-        if self._unsent:
-            self._send_posted()
-
-    def _send_posted(self) -> None:
-        if self._closing is None:
-            self._engine.flush(time.monotonic())
+        return self._publisher.engine.full
 
     async def flush(self) -> None:
         """Returns when all that was posted is stored, or nobody is there to store it (see `alone`).
 
         After QUIT_S without any progress raises Unreachable, or Rejected if what was sent is turned away (see Held).
         """
-        engine = self._engine
-        while not (engine.empty or engine.alone):
-            self._check()
-            left = engine.progressed_at + QUIT_S - time.monotonic()
-            if left <= 0:
-                raise self._overdue()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._motion(), left)
-
-    def _overdue(self) -> SandpiperError:
-        engine = self._engine
-        if engine.held and not engine.trouble:
-            return Rejected(f"{engine.where} has stored nothing for {QUIT_S:.0f} s: {engine.held}; try again later")
-        why = f" ({engine.trouble})" if engine.trouble else ""
-        return Unreachable(
-            f"{engine.where} has acknowledged nothing for {QUIT_S:.0f} s{why}; what was sent may be lost"
-        )
-
-    async def _motion(self) -> None:
-        self._check()
-        self._engine.moved.clear()
-        await self._engine.moved.wait()
-
-    def _check(self) -> None:
-        broken = self._live.broken
-        if broken is not None:
-            raise broken
+        await self._publisher.flush()
 
     # Requests ----------------------------------------------------------------------------------------------
+
+    async def _asked(self, answer: Awaitable[Answer]) -> Answer:
+        """What the engine answers. Raises Refusal; RoomClosed if the room has been closed meanwhile."""
+        try:
+            return await answer
+        except Refusal:
+            if self._closing is not None:
+                raise RoomClosed("the room was closed before there was an answer") from None
+            raise
 
     async def members(self) -> list[Member]:
         """Who is present. Raises Refusal."""
@@ -360,67 +267,28 @@ class Room:
         """How each member is reached. Raises Refusal."""
         return await self._asked(self._live.paths())
 
-    # What one sees -----------------------------------------------------------------------------------------
+    # Events ------------------------------------------------------------------------------------------------
 
-    @property
-    def where(self) -> str:
-        """Where the room is, in a word: the broker's address, or `p2p`."""
-        return self._engine.where
-
-    @property
-    def code(self) -> str | None:
-        """The code that others join by, if the room has one."""
-        return self._engine.code
-
-    @property
-    def password_needed(self) -> bool:
-        """Whether others need a password besides the code."""
-        return self._engine.password_needed
-
-    @property
-    def alone(self) -> bool:
-        """Whether nobody is there who could store what one sends."""
-        return self._engine.alone
-
-    @property
-    def broker(self) -> str:
-        """The fingerprint of the broker's key; empty without one."""
-        return self._engine.broker
-
-    @property
-    def name(self) -> str:
-        """The room's name: a broker's word for it, or the code."""
-        return self._engine.name
-
-    @property
-    def nick(self) -> str:
-        """The nick that the session has now."""
-        return self._engine.nick
-
-    @property
-    def path(self) -> str:
-        """How messages travel now; `offline` when they do not."""
-        return self._engine.path
-
-    @property
-    def fingerprint(self) -> str:
-        """One's own."""
-        return self._engine.fingerprint
-
-    @property
-    def rtt_ms(self) -> float | None:
-        """The last round trip, to the broker or to the nearest member."""
-        return self._engine.rtt_ms
-
-    @property
-    def run(self) -> str:
-        """The run of the log that one's messages go to, 32 hex digits."""
-        return self._engine.run
-
-    @property
-    def seq(self) -> int:
-        """Where that log stood at the last entry."""
-        return self._engine.seq
+    def _collect(self) -> None:
+        """Takes the engine's events; the engine calls it."""
+        publisher, waiting = self._publisher, self._events
+        engine = publisher.engine
+        if engine.broken is not None:
+            publisher.abandon(engine.broken)
+            self._wake.set()
+        if not engine.events:
+            return
+        for event in engine.events:
+            kind = type(event)
+            if kind is Delivered or kind is Failed:
+                publisher.settle(event)  # type: ignore[arg-type]  # mypy does not follow `kind`
+                if len(waiting) >= EVENTS_WAITING:
+                    continue
+            waiting.append(event)
+        engine.events.clear()
+        if len(waiting) >= EVENTS_WAITING:
+            engine.hold(True)
+        self._wake.set()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
@@ -429,8 +297,8 @@ class Room:
         while not self._events:
             if self._closing is not None:
                 raise StopAsyncIteration
-            if self._engine.broken is not None:
-                raise self._engine.broken
+            if (broken := self._publisher.engine.broken) is not None:
+                raise broken
             if self._reading:
                 raise UsageError("a room has one reader at a time, and one waits for the next event already")
             self._wake.clear()
@@ -440,5 +308,5 @@ class Room:
             finally:
                 self._reading = False
         if len(self._events) == EVENTS_WAITING // 2:
-            self._engine.hold(False)
+            self._publisher.engine.hold(False)
         return self._events.popleft()

@@ -42,6 +42,21 @@ def test_the_front_of_the_library_is_as_documented() -> None:
     assert documented <= set(inspect.signature(connect).parameters)
 
 
+def test_a_program_gets_every_event_and_error_from_one_module() -> None:
+    from sandpiper import peer
+    from sandpiper.common import errors
+    from sandpiper.peer import events
+
+    kinds = {
+        name for name, kind in vars(errors).items() if inspect.isclass(kind) and kind.__module__ == errors.__name__
+    }
+    missing = (kinds | set(events.__all__)) - set(peer.__all__)
+    assert missing == set()
+    assert set(peer.__all__) <= set(dir(peer))
+    with pytest.raises(AttributeError, match="has no attribute 'Rooms'"):
+        _ = peer.Rooms
+
+
 def test_every_error_has_its_documented_exit_code() -> None:
     from sandpiper.common import errors
 
@@ -54,6 +69,7 @@ def test_every_error_has_its_documented_exit_code() -> None:
         "PasswordNeeded": 4,
         "Rejected": 6,
         "RoomClosed": 1,
+        "SocketError": 1,
         "TrustError": 1,
         "Unreachable": 3,
         "UsageError": 2,
@@ -81,6 +97,7 @@ def test_the_command_starts_light() -> None:
 def test_the_library_starts_without_what_only_some_rooms_need() -> None:
     assert loads("import sandpiper.peer", ["spake2", "sandpiper.common.words", "sandpiper.discovery"]) == []
     assert loads("from sandpiper.peer import create, join", ["sandpiper.discovery"]) == []
+    assert loads("from sandpiper.peer import Received, Unreachable", ["asyncio", "nacl", "zmq"]) == []
 
 
 @pytest.mark.parametrize("module", ["core", "ingress", "sequencer", "admission", "request_handlers", "line_port"])

@@ -66,7 +66,7 @@ SHELLS: Final = {
     "peer/p2p/transport.py",
     "peer/probe.py",
     "peer/profile.py",
-    "peer/receipt.py",
+    "peer/publishing.py",
     "peer/room.py",
     "tui/app.py",
     "tui/commands.py",

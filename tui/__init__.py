@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom, ScreenSettings
+from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 
 if TYPE_CHECKING:
     from sandpiper.tui.history import History
 
-__all__ = ["OpenRoom", "RoomRequest", "ScreenRoom", "ScreenSettings", "run"]
+__all__ = ["OpenRoom", "RoomRequest", "ScreenSettings", "run"]
 
 
 async def run(

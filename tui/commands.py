@@ -13,12 +13,13 @@ from sandpiper.common.messages import Member, Whisper
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.nicks import fold
 from sandpiper.common.rooms import room_name
+from sandpiper.peer.view import RoomView
 from sandpiper.tui.code import Span
 from sandpiper.tui.export import ENDINGS, export
 from sandpiper.tui.links import way_in
 from sandpiper.tui.notify import LEVELS
 from sandpiper.tui.people import own_place, path_words
-from sandpiper.tui.port import RoomRequest, ScreenRoom
+from sandpiper.tui.port import RoomRequest
 from sandpiper.tui.themes import PALETTES
 from sandpiper.tui.wording import counted, unknown_command
 
@@ -56,7 +57,7 @@ def find(word: str) -> Command:
 # Asking and answering --------------------------------------------------------------------------------------
 
 
-def _room(tab: Tab) -> ScreenRoom:
+def _room(tab: Tab) -> RoomView:
     if tab.room is None:
         raise Refusal(Code.INVALID, f"not in {tab.name} now; Enter on an empty line tries again")
     return tab.room
@@ -227,7 +228,7 @@ async def _code(screen: Desk, tab: Tab, rest: str) -> None:
         screen.note(tab, screen.join_line(room.code, room.password_needed))
 
 
-def _link(screen: Desk, room: ScreenRoom) -> str:
+def _link(screen: Desk, room: RoomView) -> str:
     if room.code is None:
         return way_in(room)
     if screen.settings.link is None:
@@ -235,7 +236,7 @@ def _link(screen: Desk, room: ScreenRoom) -> str:
     return screen.settings.link(room.code, room.password_needed)
 
 
-def _invite(screen: Desk, tab: Tab, room: ScreenRoom, *, drawn: bool) -> None:
+def _invite(screen: Desk, tab: Tab, room: RoomView, *, drawn: bool) -> None:
     settings, link = screen.settings, _link(screen, room)
     if not drawn:
         screen.note(tab, link)

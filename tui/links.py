@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sandpiper.common.invite import Invite
 from sandpiper.common.target import parse_host
-from sandpiper.tui.port import ScreenRoom
+from sandpiper.peer.view import RoomView
 
 
-def way_in(room: ScreenRoom) -> str:
+def way_in(room: RoomView) -> str:
     """The link. It names the broker's key, so that who follows it comes to this broker or to none."""
     return str(Invite(replace(parse_host(room.where), room=room.name, fingerprint=room.broker or None)))

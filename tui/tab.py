@@ -24,9 +24,10 @@ from sandpiper.peer.events import (
     Resumed,
     Warned,
 )
+from sandpiper.peer.view import RoomView
 from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words, steady
-from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenRoom
+from sandpiper.tui.port import OpenRoom, RoomRequest
 from sandpiper.tui.timeline_model import Entry, Record
 from sandpiper.tui.wording import ASKS_FOR_IT, GOES_ON, counted, held_up
 
@@ -67,7 +68,7 @@ class Tab:
         self.name = "new room" if request.create else request.target
         self._key = ""
         self.record = Record()
-        self.room: ScreenRoom | None = None
+        self.room: RoomView | None = None
         self.state = "connecting"
         self.words = "getting ready"
         self.held = ""
@@ -131,7 +132,7 @@ class Tab:
             self.room = None
             self._screen.changed()
 
-    async def _enter(self, room: ScreenRoom) -> None:
+    async def _enter(self, room: RoomView) -> None:
         self.room, self.name, again = room, room.name, self.entered
         if not again:  # a code may change; the room is the same
             self._key = f"{room.where}/{room.name}"
@@ -146,7 +147,7 @@ class Tab:
         self.members_due = 0.0
         self._screen.changed()
 
-    async def _until_left(self, room: ScreenRoom) -> None:
+    async def _until_left(self, room: RoomView) -> None:
         loop = asyncio.get_running_loop()
         listening = loop.create_task(self._listen(room))
         sending = loop.create_task(self._send(room))
@@ -170,7 +171,7 @@ class Tab:
         finally:
             empty.cancel()
 
-    async def _listen(self, room: ScreenRoom) -> None:
+    async def _listen(self, room: RoomView) -> None:
         taken = 0
         async for event in room:
             self.inbox.append(event)
@@ -332,7 +333,7 @@ class Tab:
         self._outgoing.put_nowait((local, kind, text))
         self._screen.changed()
 
-    async def _send(self, room: ScreenRoom) -> None:
+    async def _send(self, room: RoomView) -> None:
         while True:
             self._sending = local, kind, text = await self._outgoing.get()
             try:
@@ -407,9 +408,9 @@ class Tab:
         return f"{self.name} · {path_words(room.path)}{_at(room)}{rtt}{waiting}"
 
 
-def _place(room: ScreenRoom) -> str:
+def _place(room: RoomView) -> str:
     return "the others" if room.where == "p2p" else room.where
 
 
-def _at(room: ScreenRoom) -> str:
+def _at(room: RoomView) -> str:
     return "" if room.where == "p2p" else f" {room.where}"

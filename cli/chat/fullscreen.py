@@ -22,7 +22,8 @@ from sandpiper.common.target import Target
 from sandpiper.common.target_parser import parse_target
 from sandpiper.peer import Room
 from sandpiper.peer.events import Event
-from sandpiper.tui import RoomRequest, ScreenRoom, ScreenSettings
+from sandpiper.peer.view import RoomView
+from sandpiper.tui import RoomRequest, ScreenSettings
 
 if TYPE_CHECKING:
     from sandpiper.tui.history import History
@@ -40,7 +41,7 @@ class Rooms:
     """What is said of rooms between peers that have been left, by their codes."""
 
     @asynccontextmanager
-    async def open(self, request: RoomRequest) -> AsyncIterator[ScreenRoom]:
+    async def open(self, request: RoomRequest) -> AsyncIterator[RoomView]:
         """See OpenRoom. A typed secret serves both ways: a room knows which one it asks for."""
         dialer = self.dialer
         dialer.tell, dialer.asks = request.progress, False
@@ -52,7 +53,7 @@ class Rooms:
             yield room
 
     @asynccontextmanager
-    async def _room(self, request: RoomRequest) -> AsyncIterator[ScreenRoom]:
+    async def _room(self, request: RoomRequest) -> AsyncIterator[RoomView]:
         dialer, nick = self.dialer, request.nick or self.dialer.caller.nick
         if request.create:
             async with dialer.peers(None, nick=nick) as room, self._until_left(room):
@@ -113,7 +114,7 @@ class Overheard:
 
 
 @asynccontextmanager
-async def overheard(room: Room, attach: Attach, tell: Callable[[str], None]) -> AsyncIterator[ScreenRoom]:
+async def overheard(room: Room, attach: Attach, tell: Callable[[str], None]) -> AsyncIterator[RoomView]:
     """The room, its doors for tools open if they are wanted. Raises SandpiperError."""
     if attach is Attach.NO:
         yield room

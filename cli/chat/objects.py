@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sandpiper.peer.engine import PathInfo, Verification
+from sandpiper.peer.status import PathInfo, Verification
 
 
 class Caution(msgspec.Struct, tag_field="type", tag="warning"):

@@ -23,8 +23,8 @@ from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import CLOCK_SKEW_S, PROBE_PATHS_S
 from sandpiper.common.lines import encode_line
 from sandpiper.common.target import DISCOVERY_PORT, PORT, Target, parse_host
-from sandpiper.peer.engine import PathInfo
 from sandpiper.peer.room import Room, connect
+from sandpiper.peer.status import PathInfo
 
 if TYPE_CHECKING:
     from sandpiper.common.codes import RoomCode

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from sandpiper.common.sanitise import printable
-from sandpiper.peer.engine import PathInfo
+from sandpiper.peer.status import PathInfo
 
 State = Literal["ok", "note", "wrong"]
 

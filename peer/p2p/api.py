@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import UsageError
@@ -10,7 +11,7 @@ from sandpiper.common.limits import CAPACITY, CAPACITY_MOST, CODE_WORDS
 from sandpiper.common.nicks import ANON
 from sandpiper.common.target import check_local
 from sandpiper.peer.engine import Engine
-from sandpiper.peer.p2p.state.options import Embed, How, P2PWish
+from sandpiper.peer.p2p.state.options import Embed, How, PeerOptions
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.room import Room, chosen_nick
 
@@ -43,11 +44,7 @@ def create(
     this process, by `embed` if one is given. `history` is how far back a joiner sees: to the last new key (`epoch`),
     `all`, or `none`. Entering raises Unreachable, TrustError, Rejected; what is no nick is a UsageError here already.
     """
-    return _room(
-        How.CREATE, None, nick=nick, password=password, words=words, capacity=capacity, history=history,
-        discovery=discovery, broker=broker, access_code=access_code, path=path, lan=lan, local=local, listen=listen,
-        advertise=advertise, quiet=quiet, backlog=None, embed=embed, profile=profile,
-    )  # fmt: skip
+    return _room(How.CREATE, None, locals())
 
 
 def join(
@@ -78,46 +75,43 @@ def join(
     all. With `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable,
     TrustError, Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
     """
+    options = {**locals()}
+    del options["code"], options["open_if_missing"]
     if not isinstance(code, (str, RoomCode)):
         raise UsageError(f"code is a text such as pine-ocean-42, and not {type(code).__name__}")
     parsed = parse_code(code) if isinstance(code, str) else code
-    return _room(
-        How.EITHER if open_if_missing else How.JOIN, parsed, nick=nick, password=password, words=words,
-        capacity=capacity, history=history, discovery=discovery, broker=broker, access_code=access_code, path=path,
-        lan=lan, local=local, listen=listen, advertise=advertise, quiet=quiet, backlog=backlog, embed=embed,
-        profile=profile,
-    )  # fmt: skip
+    return _room(How.EITHER if open_if_missing else How.JOIN, parsed, options)
 
 
-def _room(
-    how: How, code: RoomCode | None, *, nick: str, password: str | None, words: int, capacity: int, history: str,
-    discovery: str | Sequence[str], broker: str | Sequence[str], access_code: str | None, path: str, lan: bool,
-    local: bool, listen: str | None, advertise: str | Sequence[str], quiet: bool, backlog: int | None,
-    embed: Embed | None, profile: Profile | None,
-) -> Room:  # fmt: skip
-    for what, given, known in (("path", path, PATHS), ("history", history, HISTORIES)):
-        if given not in known:
-            raise UsageError(f"{what} is one of {', '.join(known)}, not {given!r}")
-    for what, number, least, most in (("words", words, 2, 8), ("capacity", capacity, 2, CAPACITY_MOST)):
-        if not isinstance(number, int) or not least <= number <= most:
-            raise UsageError(f"{what} is a number from {least} to {most}, not {number!r}")
-    if backlog is not None and (not isinstance(backlog, int) or backlog < 0):
-        raise UsageError(f"backlog is a number of messages, or None for all, not {backlog!r}")
-    if local:
-        check_local(_several(discovery), _several(broker), listen)
-    called = chosen_nick(nick) or ANON
+def _room(how: How, code: RoomCode | None, options: dict[str, Any]) -> Room:
+    """A room with the options that a function above was given, by name: so these are listed there, and nowhere else."""
+    checked = _checked(options)
 
     def engine(turned: Callable[[], None]) -> Engine:
         from sandpiper.peer.p2p.engine import P2PEngine
 
-        wish = P2PWish(
-            how, code, called, profile or Profile.default(), password, words, capacity, history,
-            _several(discovery), _several(broker), access_code, path, lan and not local, local, listen,
-            _several(advertise), quiet, backlog, embed or _embed(),
-        )  # fmt: skip
-        return P2PEngine(wish, turned)
+        made = {"profile": checked["profile"] or Profile.default(), "embed": checked["embed"] or _embed()}
+        return P2PEngine(PeerOptions(how=how, code=code, **{**checked, **made}), turned)
 
     return Room(engine)
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """The same options, as PeerOptions has them. Raises UsageError."""
+    for what, known in (("path", PATHS), ("history", HISTORIES)):
+        if options[what] not in known:
+            raise UsageError(f"{what} is one of {', '.join(known)}, not {options[what]!r}")
+    for what, least, most in (("words", 2, 8), ("capacity", 2, CAPACITY_MOST)):
+        if not isinstance(options[what], int) or not least <= options[what] <= most:
+            raise UsageError(f"{what} is a number from {least} to {most}, not {options[what]!r}")
+    backlog = options.get("backlog")
+    if backlog is not None and (not isinstance(backlog, int) or backlog < 0):
+        raise UsageError(f"backlog is a number of messages, or None for all, not {backlog!r}")
+    several = {what: _several(options[what]) for what in ("discovery", "broker", "advertise")}
+    if options["local"]:
+        check_local(several["discovery"], several["broker"], options["listen"])
+    nick = chosen_nick(options["nick"]) or ANON
+    return {**options, **several, "nick": nick, "lan": options["lan"] and not options["local"]}
 
 
 def _embed() -> Embed:

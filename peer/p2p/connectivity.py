@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from sandpiper.peer.engine import PathInfo
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh.mesh import Link
 from sandpiper.peer.p2p.rendezvous.client import Rendezvous
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, State
 from sandpiper.peer.p2p.transport import Ways
+from sandpiper.peer.status import PathInfo
 
 _WORDS: Final = {
     "direct": "direct",

@@ -27,7 +27,6 @@ from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.packets import Card
 from sandpiper.common.rendezvous import PeerCard
-from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import Entered, Event, Received, Warned
 from sandpiper.peer.known_people import People
 from sandpiper.peer.p2p.admission.driver import Admission
@@ -37,10 +36,11 @@ from sandpiper.peer.p2p.member import Member as Core
 from sandpiper.peer.p2p.rendezvous.client import Rendezvous
 from sandpiper.peer.p2p.rendezvous.services import Points
 from sandpiper.peer.p2p.state.keyring import SessionKeys
-from sandpiper.peer.p2p.state.options import How, P2PWish
+from sandpiper.peer.p2p.state.options import How, PeerOptions
 from sandpiper.peer.p2p.state.outputs import Came, Drop, NewCard, NewEpoch, Reach, Settings
 from sandpiper.peer.p2p.state.peer import Peer, State, Way
 from sandpiper.peer.p2p.transport import Ways, WaysHeard
+from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 
 log = logging.getLogger("sandpiper.peer")
 _PATHS_S: Final = 0.5
@@ -53,7 +53,7 @@ _EXPECT_S: Final = 2.0
 class P2PEngine:
     """See Engine. Made on a running loop."""
 
-    def __init__(self, wish: P2PWish, turned: Callable[[], None]) -> None:
+    def __init__(self, wish: PeerOptions, turned: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._wish = wish
         self._turned = turned
@@ -76,6 +76,7 @@ class P2PEngine:
         self._whispers: dict[str, asyncio.Future[None]] = {}
         self._outlook = Outlook(self._ways)
         self._late: dict[Peer, asyncio.TimerHandle] = {}  # who came, and is not told of yet
+        self._status: RoomStatus | None = None
         self._inside = False
         self._closed = False
 
@@ -177,7 +178,7 @@ class P2PEngine:
         """Inside: opens every way, and starts the clock."""
         self._ways.enter(self.core)
         self._use_relays()
-        self.events.append(Entered(self.name, self.nick))
+        self.events.append(Entered(self.name, self.core.settings.nick))
         self._inside = True
         self._warn()
         self._looked_at = float("-inf")
@@ -328,6 +329,7 @@ class P2PEngine:
         if core is None or self._closed:
             return
         self._look()
+        self._status = None
         commands, core.commands = core.commands, []
         for command in commands:
             self._carry_out(command)
@@ -437,6 +439,7 @@ class P2PEngine:
 
     def _stir(self) -> None:
         """Something has moved that the paths depend on: they are to be looked at, but not too often."""
+        self._status = None
         self._look_at = min(self._look_at, self._looked_at + _PATHS_S)
         self._set_clock()
 
@@ -464,66 +467,39 @@ class P2PEngine:
         return self._core.broken if self._core is not None else None
 
     @property
+    def status(self) -> RoomStatus:
+        """See Engine. It holds until the next turn: to ask what the paths are costs something with each member."""
+        if self._status is None:
+            self._status = self._status_now(self.core, time.monotonic())
+        return self._status
+
+    def _status_now(self, core: Core, now: float) -> RoomStatus:
+        times = [peer.rtt_s for peer in core.peers.values() if peer.here and peer.rtt_s is not None]
+        return RoomStatus(
+            name=self.name,
+            where="p2p",
+            code=self.name,
+            password_needed=core.ledger.founding.password,
+            nick=core.settings.nick,
+            fingerprint=core.keyring.fingerprint,
+            path=self._outlook.summary(core, now)[0],
+            rtt_ms=min(times) * 1000 if times else None,
+            run=core.run.hex(),
+            seq=core.talk.last,
+            alone=self._alone(core),
+            trouble=self._outlook.trouble(core, now),
+        )
+
+    @property
     def name(self) -> str:
-        """See Engine: the code."""
+        """The room's name, which is its code."""
         return str(self.core.rule.code)
-
-    @property
-    def where(self) -> str:
-        """See Engine."""
-        return "p2p"
-
-    @property
-    def code(self) -> str | None:
-        """See Engine."""
-        return self.name
-
-    @property
-    def password_needed(self) -> bool:
-        """See Engine."""
-        return self._core is not None and self._core.ledger.founding.password
-
-    @property
-    def broker(self) -> str:
-        """See Engine: there is none."""
-        return ""
-
-    @property
-    def nick(self) -> str:
-        """See Engine."""
-        return self.core.settings.nick
-
-    @property
-    def path(self) -> str:
-        """See Engine: the worst of the paths, `alone` without anybody."""
-        return self._outlook.summary(self.core, time.monotonic())[0]
-
-    @property
-    def fingerprint(self) -> str:
-        """See Engine."""
-        return self.core.keyring.fingerprint
-
-    @property
-    def rtt_ms(self) -> float | None:
-        """See Engine: to the nearest member."""
-        times = [peer.rtt_s for peer in self.core.peers.values() if peer.here and peer.rtt_s is not None]
-        return min(times) * 1000 if times else None
-
-    @property
-    def run(self) -> str:
-        """See Engine."""
-        return self.core.run.hex()
-
-    @property
-    def seq(self) -> int:
-        """See Engine."""
-        return self.core.talk.last
 
     @property
     def full(self) -> bool:
         """See Engine. Alone, nothing waits for anybody."""
         core = self._core
-        return core is not None and core.talk.full and not self.alone
+        return core is not None and core.talk.full and not self._alone(core)
 
     @property
     def empty(self) -> bool:
@@ -535,20 +511,8 @@ class P2PEngine:
         """See Engine."""
         return self.core.talk.progressed_at
 
-    @property
-    def alone(self) -> bool:
-        """See Engine."""
-        return self.core.presence.alone and not self._outlook.unreached(self.core)
-
-    @property
-    def held(self) -> str:
-        """See Engine: members keep in memory what is said, and turn nothing away."""
-        return ""
-
-    @property
-    def trouble(self) -> str:
-        """See Engine."""
-        return self._outlook.trouble(self.core, time.monotonic())
+    def _alone(self, core: Core) -> bool:
+        return core.presence.alone and not self._outlook.unreached(core)
 
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
@@ -580,7 +544,7 @@ class P2PEngine:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.moved.wait(), until - time.monotonic())
         now = time.monotonic()
-        me = [] if core.settings.quiet else [Member(self.nick, self.fingerprint, True, "self")]
+        me = [] if core.settings.quiet else [Member(core.settings.nick, core.keyring.fingerprint, True, "self")]
         return me + [
             Member(peer.nick, peer.fingerprint, True, peer.path(now), milliseconds(peer.rtt_s))
             for peer in core.peers.values()

@@ -22,7 +22,7 @@ from sandpiper.common.target import is_loopback, parse_listen
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshHeard
 from sandpiper.peer.p2p.relay.pool import Relays
-from sandpiper.peer.p2p.state.options import P2PWish
+from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.outputs import Out
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, State
 
@@ -48,7 +48,7 @@ class Ways:
         self,
         ctx: zmq.Context[Any],
         curve: CurveKeys,
-        wish: P2PWish,
+        wish: PeerOptions,
         member: Callable[[], Member | None],
         heard: WaysHeard,
     ) -> None:

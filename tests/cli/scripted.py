@@ -8,8 +8,8 @@ from typing import Any
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import Member, Msg, RoomInfo
-from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Received
+from sandpiper.peer.status import PathInfo, Verification
 
 OWN_RUN = "0" * 32
 OWN = "f" * 24

@@ -21,7 +21,7 @@ class Quiet:
 
     broken = None
     full = False
-    empty = alone = True
+    empty = True
 
     def __init__(self) -> None:
         self.events: deque[object] = deque()

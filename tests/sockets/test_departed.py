@@ -52,7 +52,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[Address]:
 
 
 def engine_of(room: Room) -> P2PEngine:
-    engine = room._engine
+    engine = room._publisher.engine
     assert isinstance(engine, P2PEngine)
     return engine
 

@@ -99,7 +99,7 @@ def test_a_member_alone_wakes_for_its_beacons(monkeypatch: pytest.MonkeyPatch, t
         service = await _discovery()
         at = f"127.0.0.1:{service.port}"
         room = await create(nick="ada", discovery=at, local=True, profile=Profile.ephemeral()).__aenter__()
-        engine = room._engine
+        engine = room._publisher.engine
         assert isinstance(engine, P2PEngine)
         until = time.monotonic() + DEADLINE_S
         while any(point._asked for point in engine._points.all):

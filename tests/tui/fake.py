@@ -10,8 +10,8 @@ from typing import Any
 
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.messages import Data, Me, Member, Message, Msg, Notice, RoomInfo
-from sandpiper.peer.engine import PathInfo, Verification
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Received
+from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 from sandpiper.tui.port import RoomRequest
 
 START = 1_741_082_400  # Tuesday 4 March 2025, 10:00 UTC
@@ -41,6 +41,7 @@ class FakeRoom:
         self.path, self.rtt_ms, self.fingerprint = ("direct" if code else "bus"), 1.2, OWN
         self.clock: Callable[[], float] = lambda: START
         self.seq = 0
+        self.alone = False
         self.hold = False
         self.refuse: Refusal | None = None
         self.people: list[Member] = [Member(nick, OWN, True, self.path, 0.0)]
@@ -102,7 +103,12 @@ class FakeRoom:
         message = self.message(self.nick, text, kind=kind, name=name)
         self.happens(Delivered(name, message.seq), Received(message, own=True))
 
-    # ScreenRoom --------------------------------------------------------------------------------------------
+    # RoomView --------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> RoomStatus:
+        fields = RoomStatus.__struct_fields__
+        return RoomStatus(**{field: getattr(self, field) for field in fields if hasattr(self, field)})
 
     async def post(self, text: str, *, kind: str = "msg") -> Posted:
         if self.refuse is not None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sandpiper.peer import connect
 from sandpiper.peer.profile import Profile
+from sandpiper.peer.view import RoomView
 from sandpiper.tui.app import ChatApp
-from sandpiper.tui.port import RoomRequest, ScreenRoom, ScreenSettings
+from sandpiper.tui.port import RoomRequest, ScreenSettings
 from tests.sockets.running import RunningBroker, running
 from tests.tui.fake import House
 from tests.tui.stage import Stage
@@ -18,7 +19,7 @@ from tests.tui.stage import Stage
 def opener(profile: Profile) -> House:
     """Opens rooms of brokers, as the command line does."""
 
-    def open_room(request: RoomRequest) -> AbstractAsyncContextManager[ScreenRoom]:
+    def open_room(request: RoomRequest) -> AbstractAsyncContextManager[RoomView]:
         return connect(request.target, nick=request.nick or "", access_code=request.secret, profile=profile, backlog=50)
 
     house = House()

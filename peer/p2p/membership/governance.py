@@ -28,9 +28,9 @@ from sandpiper.common.p2p.admission import Application
 from sandpiper.common.p2p.envelope import DEEDS, TALK
 from sandpiper.common.p2p.membership import AnyDeed, Gone, Keys, Miss, Own, Rekey, Rotate
 from sandpiper.common.p2p.sealing import Epoch, derive, digest, short
-from sandpiper.peer.engine import Verification
 from sandpiper.peer.events import CodeChanged, Warned
 from sandpiper.peer.p2p.admission.sponsor import Form
+from sandpiper.peer.status import Verification
 
 if TYPE_CHECKING:
     from sandpiper.peer.p2p.member import Member

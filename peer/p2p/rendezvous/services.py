@@ -36,7 +36,7 @@ from sandpiper.common.rendezvous import Leased, PeerCard
 from sandpiper.common.target import DISCOVERY_PORT
 from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.rendezvous.client import Rendezvous
-from sandpiper.peer.p2p.state.options import Embedded, P2PWish
+from sandpiper.peer.p2p.state.options import Embedded, PeerOptions
 
 if TYPE_CHECKING:
     from sandpiper.common.io.lan import Lan
@@ -98,7 +98,7 @@ class _Lease:
 class Points:
     """One room's. Made on a running loop."""
 
-    def __init__(self, ctx: zmq.Context[Any], wish: P2PWish, heard: PointsHeard) -> None:
+    def __init__(self, ctx: zmq.Context[Any], wish: PeerOptions, heard: PointsHeard) -> None:
         self.heard = heard
         self.all: list[Rendezvous] = []
         self.trouble: dict[str, str] = {}

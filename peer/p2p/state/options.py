@@ -1,4 +1,4 @@
-"""What somebody wants of a room between peers."""
+"""The options of a member of a room between peers."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ Embed = Callable[[str, int], Awaitable[Embedded]]
 """Starts a discovery service at a host and a port. Raises OSError where that is taken."""
 
 
-@dataclass(frozen=True)
-class P2PWish:
-    """See the options of `sandpiper peer`. `code` None is for CREATE, where the words are drawn.
+@dataclass(frozen=True, kw_only=True)
+class PeerOptions:
+    """How to enter a room between peers, and how to be a member of it: what `create` and `join` were given, checked.
 
-    `discovery` and `broker` are HOST:PORT; without the first a service is looked for on this machine and the network,
-    and with `embed` made. `path` is auto, direct or relay. `backlog` None is all there is.
+    `code` is None for CREATE, where the words are drawn. `discovery` and `broker` are HOST:PORT; without the first a
+    service is looked for on this machine and the network, and with `embed` made. `path` is auto, direct or relay.
+    `backlog` None is all there is.
     """
 
     how: How

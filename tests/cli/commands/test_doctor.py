@@ -18,7 +18,7 @@ from sandpiper.cli.options.network import Network
 from sandpiper.common.io.files import write_private
 from sandpiper.common.sanitise import printable
 from sandpiper.peer import probe
-from sandpiper.peer.engine import PathInfo
+from sandpiper.peer.status import PathInfo
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 WIDE_OPEN = 0o644

@@ -1,0 +1,132 @@
+"""A room as screens and other front ends use it: `peer.Room` is one, and so is whatever a test puts in its place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from sandpiper.common.messages import Member, Message, RoomInfo
+from sandpiper.peer.events import Event
+from sandpiper.peer.status import PathInfo, RoomStatus, Verification
+
+
+class RoomRequests(Protocol):
+    """What can be asked of a room and of its engine. Every method raises Refusal."""
+
+    async def members(self) -> list[Member]:
+        """The members who are present."""
+
+    async def rooms(self) -> list[RoomInfo]:
+        """The rooms that can be joined at the same place."""
+
+    async def claim(self, nick: str) -> None:
+        """Takes another nick."""
+
+    async def whisper(self, to: str, text: str) -> None:
+        """Sends a line to `to` alone; returns when one of that person's sessions has it."""
+
+    async def verify(self, nick: str) -> list[Verification]:
+        """The words to compare out loud with each person of that nick."""
+
+    async def kick(self, nick: str) -> None:
+        """Removes a person for good, and gives the room new keys and another code."""
+
+    async def name_owner(self, nick: str) -> None:
+        """Makes another person an owner, who may remove people too."""
+
+    async def rotate(self) -> str:
+        """Gives the room another code, and returns it."""
+
+    async def older(self, before: int) -> list[Message]:
+        """Stored messages of this run from before that seq, oldest first, without holes; none if nobody has any.
+
+        At most a few hundred at a time: ask again with the first one's seq.
+        """
+
+    async def paths(self) -> list[PathInfo]:
+        """How each member is reached."""
+
+
+class Posted(Protocol):
+    """A publication under way."""
+
+    @property
+    def id(self) -> str:
+        """The publication's id, which Delivered or Failed repeats."""
+
+
+class RoomView(RoomRequests, Protocol):
+    """A room that has been entered: its status, its events, and what can be done in it."""
+
+    @property
+    def status(self) -> RoomStatus:
+        """The room as it is now. Each attribute below is a field of it."""
+
+    async def post(self, text: str, *, kind: str = "msg") -> Posted:
+        """Queues a line; returns as soon as there is room for the next. Raises Refusal, SandpiperError."""
+
+    async def flush(self) -> None:
+        """Returns when all that was posted is stored, or nobody is present to store it. Raises SandpiperError."""
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """The room's events, as they happen."""
+
+    @property
+    def name(self) -> str:
+        """A broker's name for the room, or the code of a room between peers."""
+        return self.status.name
+
+    @property
+    def where(self) -> str:
+        """Where the room is, in one word: the broker's address, or `p2p`."""
+        return self.status.where
+
+    @property
+    def code(self) -> str | None:
+        """The code that others join by; None for a broker's room."""
+        return self.status.code
+
+    @property
+    def password_needed(self) -> bool:
+        """Whether others need a password besides the code."""
+        return self.status.password_needed
+
+    @property
+    def broker(self) -> str:
+        """The fingerprint of the broker's key; empty for a room between peers."""
+        return self.status.broker
+
+    @property
+    def nick(self) -> str:
+        """The nick that this member has now."""
+        return self.status.nick
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of this member's key."""
+        return self.status.fingerprint
+
+    @property
+    def path(self) -> str:
+        """How messages travel now; `offline` when they do not."""
+        return self.status.path
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """The last round trip, to the broker or to the nearest member."""
+        return self.status.rtt_ms
+
+    @property
+    def run(self) -> str:
+        """The run of the log that this member's messages go to, 32 hex digits."""
+        return self.status.run
+
+    @property
+    def seq(self) -> int:
+        """The seq that this log had reached when the room was last entered."""
+        return self.status.seq
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody is present who could store a message."""
+        return self.status.alone
