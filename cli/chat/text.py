@@ -16,9 +16,9 @@ from sandpiper.cli.chat.render import Renderer
 from sandpiper.cli.terminal import columns
 from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
 from sandpiper.common.legacy import RoomCreated
-from sandpiper.common.limits import NAMES_SEEN, QUIT_S, TEXT_BYTES
+from sandpiper.common.limits import NAMES_SEEN, QUIT_S, TEXT_BYTES, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong
-from sandpiper.common.messages import Msg, Notice
+from sandpiper.common.messages import Notice
 from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, Held, PathChanged, Received, Resumed
 from sandpiper.tui.wording import GOES_ON, held_up
@@ -92,6 +92,7 @@ class Text:
         self.ignored = Ignored()
         self._share = share
         self._echoed = echoed
+        self._typed: dict[str, None] = {}  # the messages that stand on the terminal as they were typed, by their ids
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""
@@ -113,6 +114,10 @@ class Text:
         """A message of one's own. Raises Refusal."""
         pending = await room.post(text, kind=kind)
         self.view.sent(pending.id, self.renderer.pending(room.nick, text, time.time()))
+        if self._echoed and kind == "msg":
+            self._typed[pending.id] = None
+            if len(self._typed) > WINDOW_MESSAGES:  # more are not under way: it will not come back
+                del self._typed[next(iter(self._typed))]
 
     async def hear(self, room: Room, event: Event) -> None:
         """Shows one event."""
@@ -123,6 +128,7 @@ class Text:
                 self.view.settled(event.message.id)
                 self.nicks.add(event.message.nick)
             case Failed():
+                self._typed.pop(event.id, None)
                 self.view.settled(event.id)
                 self.view.status(self.renderer.error(f"not stored: {event.text}"))
             case Held():
@@ -148,7 +154,8 @@ class Text:
             room.nick,
         ):
             return  # as the others saw it, while one was stopped
-        if self._echoed and isinstance(event, Received) and _is_fresh(event):
+        if isinstance(event, Received) and event.own and event.message.id in self._typed:
+            del self._typed[event.message.id]
             return  # it stands there as it was typed
         line = self.renderer.event(event)
         if line is not None:
@@ -213,8 +220,3 @@ class Text:
         except asyncio.TimeoutError:
             self.view.status(self.renderer.error(f"/{command.name}: no answer; try again"))
             return None
-
-
-def _is_fresh(event: Received) -> bool:
-    """Whether somebody has just typed it here."""
-    return event.own and not event.backlog and isinstance(event.message, Msg)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandpiper.cli.chat import text
 from sandpiper.cli.chat.commands import COMMANDS
 from sandpiper.cli.chat.loop import Go, Visit
 from sandpiper.cli.chat.render import Renderer
@@ -58,6 +59,32 @@ def test_on_a_terminal_ones_own_line_stands_there_once() -> None:
     _, view = visit(ScriptedRoom(), b"hello", echoed=True)
     assert not [line for line in view.lines if "hello" in line]
     assert not view.pending
+
+
+def test_on_a_terminal_what_a_tool_says_for_one_is_shown() -> None:
+    """It bears the member's key, but nobody has typed it."""
+    tool = Received(msg("ALARM", nick="anna/thermo", name="t-1", verified=False), own=True)
+    _, view = visit(ScriptedRoom(tool), b"hello", b"/me waves", echoed=True)
+    assert len(view.lines) == 2
+    assert "anna/thermo" in view.lines[0]
+    assert "ALARM" in view.lines[0]
+    assert "waves" in view.lines[1]
+
+
+def test_of_what_was_typed_no_more_is_known_than_may_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "WINDOW_MESSAGES", 3)
+
+    async def run() -> None:
+        room: Any = ScriptedRoom()
+        chat = Text(Shown(), Renderer(), echoed=True)
+        for _ in range(5):
+            await chat.post(room, "hello")
+        assert list(chat._typed) == ["a-3", "a-4", "a-5"]
+        await chat.hear(room, Failed("a-3", "rate", "slow down"))
+        await chat.hear(room, Received(msg("hello", name="a-4"), own=True))
+        assert list(chat._typed) == ["a-5"]
+
+    asyncio.run(run())
 
 
 def test_one_is_not_told_of_ones_own_leaving() -> None:
