@@ -35,7 +35,8 @@ class Intake:
     def __init__(self) -> None:
         self.gathering = False
         self._pasting = False
-        self._tail = ""  # what may be the beginning of a mark: in a paste it has been kept back, else the parser has it
+        self._tail = ""  # what may be the beginning of a mark: in a paste it has been kept back, else it has been used
+        self._held = ""  # but of what has been gathered, the beginning of a mark of a paste is not yet
         self._parts: list[str] = []
         self._chars = self._lines = 0
         self._open = False  # what has been gathered does not end with a line's end
@@ -54,8 +55,10 @@ class Intake:
         many = self._many
         self.gathering = self._open = False
         self._lines = 0
-        done = self._done()
-        return [done if many else done.text]
+        done, held, self._held = self._done(), self._held, ""
+        if not many:
+            return [done.text + held]
+        return [done, held] if held else [done]
 
     def _outside(self, text: str, given: list[str | Pasted]) -> str:
         joined = self._tail + text
@@ -67,6 +70,8 @@ class Intake:
         before = at - len(self._tail)
         if before > 0:
             self._typed(text[:before], given)
+        elif before < 0 and self._held:
+            self._held = ""
         elif before < 0:  # the parser has the mark's beginning: it gets the rest, and at once the mark that ends it
             given.append(text[: before + len(_BEGIN)] + _END)
         given += self.flush()
@@ -94,7 +99,9 @@ class Intake:
         self.gathering = True
         self._lines += _lines(text) - (self._open and text[0] not in "\r\n")
         self._open = text[-1] not in "\r\n"
-        self._keep(text)
+        text = self._held + text
+        self._held = _begun(text)
+        self._keep(text[: len(text) - len(self._held)])
 
     @property
     def _many(self) -> bool:
@@ -111,6 +118,12 @@ class Intake:
         pasted = Pasted("".join(self._parts), self._chars)
         self._parts, self._chars = [], 0
         return pasted
+
+
+def _begun(text: str) -> str:
+    """What `text` ends with, if a paste's mark may begin so."""
+    at = text.rfind("\x1b", 1 - len(_BEGIN))
+    return text[at:] if at >= 0 and _BEGIN.startswith(text[at:]) else ""
 
 
 def _lines(text: str) -> int:

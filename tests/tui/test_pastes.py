@@ -147,6 +147,33 @@ def test_a_paste_is_one_wherever_a_read_ends() -> None:
         assert keys.replace("\x1b[200~\x1b[201~", "") == "abcd\x1b[A"
 
 
+@pytest.mark.parametrize("lines", [2, PASTE_LINES + 2])
+def test_a_paste_that_follows_lines_that_came_at_once_is_one_wherever_a_read_ends(lines: int) -> None:
+    before, mark = "line\r" * lines, "\x1b[200~"
+    for size in range(len(mark)):
+        intake = Intake()
+        given = intake.feed(before + mark[:size])
+        assert intake.gathering
+        given += intake.feed(mark[size:] + "secret\x1b[201~")
+        assert given == [Pasted(before, len(before)) if lines > PASTE_LINES else before, Pasted("secret", 6)], size
+
+
+def test_what_does_not_become_a_mark_is_not_lost_of_lines_that_came_at_once() -> None:
+    before = "line\r" * (PASTE_LINES + 2)
+    for begun in ("\x1b", "\x1b[", "\x1b[2"):
+        intake = Intake()
+        assert intake.feed(before + begun) == []
+        assert intake.flush() == [Pasted(before, len(before)), begun], "a key was pressed, or is about to be"
+        assert intake.feed("00~x\x1b[201~" if begun == "\x1b[2" else "A")[-1] in ("A", Pasted("x", 1))
+        intake = Intake()
+        assert intake.feed("line\r" + begun) == []
+        assert intake.flush() == ["line\r" + begun]
+        intake = Intake()
+        assert intake.feed(before + begun) == []
+        assert intake.feed("words and words") == []
+        assert intake.flush() == [Pasted(whole := before + begun + "words and words", len(whole))]
+
+
 def test_lines_that_come_at_once_are_a_paste() -> None:
     intake = Intake()
     lines = "".join(f"line {number}\r" for number in range(20))
