@@ -36,6 +36,7 @@ class Brokered:
     ) -> None:
         self._target = target
         self._wish = wish
+        self.no_older = ""
         self.keeper = Keeper(target, wish, access_code, profile, one_port=one_port, turned=turned)
 
     # Life --------------------------------------------------------------------------------------------------
@@ -132,9 +133,16 @@ class Brokered:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
 
-    async def older(self, before: int) -> list[Message]:
+    async def older(self, before: int | Message | None) -> list[Message]:
         """See Engine."""
         found: list[Message] = []
+        self.no_older = ""
+        if before is None:
+            before = self.status.seq + 1
+        elif not isinstance(before, int):
+            before = before.seq
+        if before <= 1:
+            self.no_older = "nothing older: this is where the room's log begins"
         after = max(0, before - 1 - OLDER_MESSAGES)
         while after < before - 1:  # a page of long messages is a short one
             reply = await self.keeper.request(
@@ -143,6 +151,9 @@ class Brokered:
             if not isinstance(reply, control.Page) or reply.run != self.status.run:
                 break
             page = self.session.read(reply)
+            if before <= reply.start:
+                kept = reply.head - reply.start + 1
+                self.no_older = f"older messages are gone: the broker keeps the newest {kept:,}"
             seqs = [each.seq for each in page if each.seq > after]
             if not seqs:
                 break

@@ -256,12 +256,18 @@ class Room(RoomView):
         """Gives the room another code, which it returns. Raises Refusal."""
         return await self._asked(self._live.rotate())
 
-    async def older(self, before: int) -> list[Message]:
-        """Stored messages of this run from before that seq, oldest first; none if nobody has any. Raises Refusal.
+    async def older(self, before: int | Message | None = None) -> list[Message]:
+        """Messages from before that one (at a broker also: its seq), oldest first; none if nobody has any.
 
-        Some hundred at most: ask again with the first one's seq.
+        Some hundred at most: ask again with the first of them. Without `before`: those from before one came in.
+        Raises Refusal.
         """
         return await self._asked(self._live.older(before))
+
+    @property
+    def no_older(self) -> str:
+        """Why `older` had nothing the last time, in a line for a person; empty if it had, or if that is not known."""
+        return self._publisher.engine.no_older
 
     async def paths(self) -> list[PathInfo]:
         """How each member is reached. Raises Refusal."""

@@ -37,11 +37,15 @@ class RoomRequests(Protocol):
     async def rotate(self) -> str:
         """Gives the room another code, and returns it."""
 
-    async def older(self, before: int) -> list[Message]:
-        """Stored messages of this run from before that seq, oldest first, without holes; none if nobody has any.
+    async def older(self, before: int | Message | None) -> list[Message]:
+        """Messages from before that one, or before this member came in, oldest first; none if nobody has any.
 
-        At most a few hundred at a time: ask again with the first one's seq.
+        At most a few hundred at a time: ask again with the first one.
         """
+
+    @property
+    def no_older(self) -> str:
+        """Why `older` had none the last time, in a line; empty if it had some, or if the reason is not known."""
 
     async def paths(self) -> list[PathInfo]:
         """How each member is reached."""

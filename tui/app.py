@@ -285,7 +285,7 @@ class ChatApp(Actions):
     def on_timeline_reached(self, reached: Timeline.Reached) -> None:
         """Older messages are wanted."""
         if not self.modes or self.modes.mode == "find":
-            self.later(self.current, self.load_older(self.current))
+            self.later(self.current, self.look_older(self.current))
 
     def on_sidebar_room_chosen(self, chosen: Sidebar.RoomChosen) -> None:
         """A click on a room."""

@@ -121,6 +121,10 @@ class History:
         """The newest messages of a room, oldest first."""
         return await self._in_thread(lambda: self._recent(room, limit)) or []
 
+    async def upto(self, room: str, message: Message, limit: int, *, with_it: bool) -> list[Message]:
+        """The messages of a room from before that one, which is here, or up to it; oldest first."""
+        return await self._in_thread(lambda: self._upto(room, message, limit, with_it)) or []
+
     def _write(self) -> None:
         try:
             while self._waiting:
@@ -150,7 +154,7 @@ class History:
         rows = []
         for room, message in batch:
             place = self._hash(room)
-            name = self._hash(f"{room}\n{message.run}\n{message.seq}\n{message.from_}")
+            name = self._name(room, message)
             rows.append((place, name, self._seal(msgspec.msgpack.encode(message), place)))
         with _transaction(self._file):
             self._file.executemany("INSERT OR IGNORE INTO message (room, name, sealed) VALUES (?, ?, ?)", rows)
@@ -173,9 +177,27 @@ class History:
 
     def _recent(self, room: str, limit: int) -> list[Message]:
         place = self._hash(room)
-        rows = self._file.execute(
-            "SELECT sealed FROM message WHERE room = ? ORDER BY id DESC LIMIT ?", (place, limit)
-        ).fetchall()
+        return self._read(
+            place,
+            self._file.execute("SELECT sealed FROM message WHERE room = ? ORDER BY id DESC LIMIT ?", (place, limit)),
+        )
+
+    def _upto(self, room: str, message: Message, limit: int, with_it: bool) -> list[Message]:
+        place, name = self._hash(room), self._name(room, message)
+        return self._read(
+            place,
+            self._file.execute(
+                "SELECT sealed FROM message WHERE room = ?1 AND id < (SELECT id FROM message WHERE name = ?2) + ?3 "
+                "ORDER BY id DESC LIMIT ?4",
+                (place, name, int(with_it), limit),
+            ),
+        )
+
+    def _name(self, room: str, message: Message) -> bytes:
+        return self._hash(f"{room}\n{message.run}\n{message.seq}\n{message.from_}")
+
+    def _read(self, place: bytes, found: sqlite3.Cursor) -> list[Message]:
+        rows = found.fetchall()
         return [message for (sealed,) in reversed(rows) if (message := self._opened(sealed, place)) is not None]
 
     def _opened(self, sealed: bytes, place: bytes) -> Message | None:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.timeline_model import Record
+from sandpiper.tui.timestamps import moment
 
 if TYPE_CHECKING:
     from sandpiper.tui.code import Span
+    from sandpiper.tui.tab import Tab
     from sandpiper.tui.workspace import Desk
 
 
@@ -23,6 +26,7 @@ class Modes:
         self.put_aside = ""
         self._answer: Callable[[], object] | None = None
         self._found: int | None = None
+        self._looking = False
         self._recalls = 0
         self._place: tuple[int, int] | None = None
 
@@ -158,33 +162,48 @@ class Modes:
         start = record.end - 1 if self._found is None else self._found + step
         found = screen.timeline.seek(pattern, start, step)
         if found is None and step < 0:
-            screen.say_hint("find", "Search: looking further back …")
-            screen.later(screen.current, self._find_older(pattern, start))
+            if not self._looking:
+                self._looking = True
+                screen.later(screen.current, self._find_older(), most_s=None)
             return
         if found is None:
             self._say_none("nothing newer")
             return
         self._reveal(found)
 
-    async def _find_older(self, pattern: re.Pattern[str], start: int) -> None:
-        """Goes on where there are no more messages here: with those that the log has, page by page."""
+    async def _find_older(self) -> None:
+        """Goes on where there are no more messages here: with what the log has, page by page, until it is ended."""
         screen, tab = self._screen, self._screen.current
-        while True:
-            first = tab.record.oldest
-            count = await screen.load_older(tab)
-            wanted = _pattern(screen.composer.text) if self.mode == "find" and screen.current is tab else None
-            if wanted is None or wanted.pattern != pattern.pattern:
-                return
-            if not count:
-                self._say_none("nothing" if self._found is None else "nothing older")
-                return
-            found = screen.timeline.seek(pattern, min(start, first - 1), -1)
-            if found is not None:
-                self._reveal(found)
-                return
+        try:
+            while self._wanted(tab) is not None:
+                first, begins, trouble = tab.record.oldest, tab.record.begins, ""
+                back = f", before {moment(begins.ts)}" if begins is not None else ""
+                screen.say_hint("find", f"Search: looking further back{back} … Esc stops")
+                try:
+                    count = await screen.load_older(tab)
+                except (Refusal, SandpiperError) as error:
+                    count, trouble = 0, str(error)
+                pattern = self._wanted(tab)
+                if pattern is None:
+                    return
+                if not count:
+                    self._say_none("nothing" if self._found is None else "nothing older", trouble or tab.before.why)
+                    return
+                found = screen.timeline.seek(pattern, first - 1, -1)
+                if found is not None:
+                    self._reveal(found)
+                    return
+        finally:
+            self._looking = False
 
-    def _say_none(self, what: str) -> None:
-        self._screen.say_hint("find", f"Search: {what} found. Esc ends", "warn")
+    def _wanted(self, tab: Tab) -> re.Pattern[str] | None:
+        """What is looked for in that room now, whatever it was before."""
+        screen = self._screen
+        return _pattern(screen.composer.text) if self.mode == "find" and screen.current is tab else None
+
+    def _say_none(self, what: str, why: str = "") -> None:
+        because = f" ({why})" if why else ""
+        self._screen.say_hint("find", f"Search: {what} found{because}. Esc ends", "warn")
 
     def _reveal(self, found: int) -> None:
         self._found = found

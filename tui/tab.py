@@ -25,6 +25,7 @@ from sandpiper.peer.events import (
     Warned,
 )
 from sandpiper.peer.view import RoomView
+from sandpiper.tui.before import Before
 from sandpiper.tui.history import History
 from sandpiper.tui.people import path_words, steady
 from sandpiper.tui.port import OpenRoom, RoomRequest
@@ -68,6 +69,8 @@ class Tab:
         self.name = "new room" if request.create else request.target
         self._key = ""
         self.record = Record()
+        self.before = Before(self.record)
+        self._looking_back = asyncio.Lock()
         self.room: RoomView | None = None
         self.state = "connecting"
         self.words = "getting ready"
@@ -85,7 +88,6 @@ class Tab:
         self._outgoing: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
         self._sending: tuple[str, str, str] | None = None
         self._posts = 0
-        self._loading = False
         self._task: asyncio.Task[None] | None = None
         self._nicks: dict[str, None] = {}
         self._rtt_ms: float | None = None
@@ -139,7 +141,8 @@ class Tab:
         self.record.called(room.nick)
         history = self._screen.history
         if history is not None and not again:
-            self.record.stored(await history.recent(self.key, HISTORY_SHOWN), room.fingerprint)
+            kept = await history.recent(self.key, HISTORY_SHOWN)
+            self.before.stored(kept, room.fingerprint, one_log=room.code is None)
             if not self.draft:
                 self.draft = str(history.recall(f"draft {self.key}") or "")
             self.notify = str(history.recall(f"notify {self.key}") or self.notify)
@@ -260,6 +263,8 @@ class Tab:
 
     def _received(self, event: Received) -> None:
         message = event.message
+        if self.room is not None:
+            self.before.heard(message, one_log=self.room.code is None)
         alone = event.own and self.room is not None and self.room.path == "alone"
         entry = self.record.message(message, own=event.own, old=event.backlog, alone=alone)
         history = self._screen.history
@@ -280,6 +285,8 @@ class Tab:
         own = self.room is not None and (notice.from_, notice.nick) == (self.room.fingerprint, self.room.nick)
         if not own or notice.event not in ("join", "leave"):  # the others saw one go, as with Ctrl+Z, and come back
             self.record.notice(notice)
+        if notice.event == "join":
+            self.before.entered()
         if notice.event in ("join", "leave", "nick"):
             self.members_due = min(self.members_due, asyncio.get_running_loop().time() + SCREEN_MEMBERS_SETTLE_S)
         if notice.nick:
@@ -290,6 +297,7 @@ class Tab:
     def _entered(self, event: Entered, now: float) -> None:
         if not event.again:
             self.held = ""
+        self.before.entered()
         self.record.called(event.nick)
         self.members_due = 0.0
         if self.room is not None:
@@ -312,16 +320,17 @@ class Tab:
         if len(self._nicks) > 500:
             del self._nicks[next(iter(self._nicks))]
 
+    @property
+    def looking_back(self) -> bool:
+        """Whether older messages are under way."""
+        return self._looking_back.locked()
+
     async def load_older(self) -> int:
         """Fetches what was said before the first message that is here; how many. Raises Refusal."""
-        room, begins = self.room, self.record.begins
-        if self._loading or room is None or begins is None or begins[0] != room.run or begins[1] <= 1:
-            return 0
-        self._loading = True
-        try:
-            return self.record.prepend(await room.older(begins[1]), room.fingerprint)
-        finally:
-            self._loading = False
+        async with self._looking_back:
+            if self.room is None:
+                return 0
+            return await self.before.load(self.room, self._screen.history, self.key, self._screen.now())
 
     # Sending -----------------------------------------------------------------------------------------------
 

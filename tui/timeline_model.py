@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from sandpiper.common.limits import (
     DATA_COLUMNS,
@@ -31,6 +31,7 @@ _GROUPED: Final = 40
 _MENTIONS: Final = 1000
 _TRIM: Final = 500
 _EARLY: Final = 1000
+Name: TypeAlias = "tuple[str, int, str | None]"
 _UNSHARED: Final = 10_000
 """Own messages that nobody else has yet, and whose mark changes when somebody does."""
 
@@ -76,6 +77,8 @@ class Record:
         self.oldest = 0
         """And of the first that there is."""
         self.version = 0
+        self.full = False
+        """Whether there was no room for all of the older ones."""
         self._mentions: list[int] = []
         self._entries: list[Entry] = []
         self._most = most
@@ -83,7 +86,9 @@ class Record:
         self._bytes = 0
         self._last: Entry | None = None  # the last one that is shown, and its day
         self._day = ""
-        self._stored: set[tuple[str, int, str | None]] = set()
+        self._stored: set[Name] = set()
+        self._confirmed: set[Name] = set()  # of them, those that the room has told of too
+        self._stored_end = 0
         self._early: set[str] = set()
         self._unshared: dict[str, Entry] = {}
         self._me: re.Pattern[str] | None = None
@@ -149,9 +154,10 @@ class Record:
         """A message that has its place; None for one that is here already. Who is `alone` has it alone, until
         somebody comes to whom it is delivered.
         """
-        name = (message.run, message.seq, message.from_)
+        name = _name(message)
         if old and name in self._stored:
             self._stored.discard(name)
+            self._confirmed.add(name)
             return None
         if own and not old and self.pending.pop(message.id, None) is None:
             if len(self._early) >= _EARLY:
@@ -187,13 +193,25 @@ class Record:
         return entry
 
     def prepend(self, messages: Iterable[Message], own: str) -> int:
-        """Older ones, as far as there is room; how many. `own` is the reader's fingerprint."""
+        """Older ones that are not here yet, as far as there is room; how many. `own` is the reader's fingerprint."""
+        here = {_name(each) for each in self._messages()}
         room = self._most - len(self._entries)
-        older = list(messages)[-room:] if room > 0 else []
+        older = [each for each in messages if _name(each) not in here][-room:] if room > 0 else []
         entries = [self._made(each, own=bool(own) and each.from_ == own, old=True) for each in older]
+        while entries and self._bytes + sum(entry.size for entry in entries) > self._most_bytes * 3 // 4:
+            entries = entries[len(entries) // 2 + 1 :]
+        self.full = len(entries) < len(older) or room <= len(older)
+        self._put_above(entries)
+        return len(entries)
+
+    def remark(self, text: str, ts: float) -> None:
+        """A line of the screen's own above all others."""
+        self._put_above([Entry("note", ts, text)])
+
+    def _put_above(self, entries: list[Entry]) -> None:
+        if not entries:
+            return
         size = sum(entry.size for entry in entries)
-        if not entries or self._bytes + size > self._most_bytes * 3 // 4:
-            return 0
         last, day = self._last, self._day
         was, self._last, self._day = self._entries[:1], None, ""
         for entry in entries:
@@ -213,21 +231,49 @@ class Record:
             self.first = self.oldest
         self._bytes += size
         self.version += 1
-        return len(entries)
 
-    @property
-    def begins(self) -> tuple[str, int] | None:
-        """The run and the seq of its oldest stored message; None without any."""
+    def _messages(self) -> Iterator[Message]:
         for entry in self._entries:
             if entry.message is not None and not isinstance(entry.message, Whisper):
-                return entry.message.run, entry.message.seq
-        return None
+                yield entry.message
+
+    def has(self, message: Message) -> bool:
+        """Whether it is here."""
+        name = _name(message)
+        return any(_name(each) == name for each in self._messages())
+
+    @property
+    def begins(self) -> Message | None:
+        """Its oldest stored message; None without any."""
+        return next(self._messages(), None)
+
+    def cut(self) -> None:
+        """Takes out what the history file had and the room has not told of: between it and the rest there is a hole."""
+        count = self._stored_end - self.oldest
+        if count <= 0:
+            return
+        told, self._stored = self._confirmed, set()
+        kept = [
+            entry
+            for entry in self._entries[:count]
+            if entry.message is None or isinstance(entry.message, Whisper) or _name(entry.message) in told
+        ]
+        whole = self.first == self.oldest
+        self._entries[:count] = kept
+        self.oldest = self._stored_end - len(kept)
+        for serial, entry in enumerate(kept, self.oldest):
+            entry.serial = serial
+        self.first = self.oldest if whole else max(self.first, self.oldest)
+        self._mentions = [entry.serial for entry in self._entries if entry.mentioned][-_MENTIONS:]
+        self._bytes = sum(entry.size for entry in self._entries)
+        self.again()
 
     def stored(self, messages: Iterable[Message], own: str) -> None:
         """What the history file had, before anything else is said; `own` is the reader's fingerprint."""
         for message in messages:
-            self._stored.add((message.run, message.seq, message.from_))
+            self._stored.add(_name(message))
             self._spoken(message, own=bool(own) and message.from_ == own, old=True)
+        self._stored_end = self.end
 
     def whisper(self, whisper: Whisper, *, sent: bool = False) -> Entry:
         """A line for one person, to the reader or from."""
@@ -359,6 +405,10 @@ class Record:
             del self._mentions[0]
         if self.unread_from is not None and self.unread_from < self.first:
             self.unread_from = self.first
+
+
+def _name(message: Message) -> Name:
+    return message.run, message.seq, message.from_
 
 
 def _data_text(message: Data) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from textual.app import App
 from textual.content import Content
 
-from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError
+from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.code import Span
@@ -243,11 +243,19 @@ class Desk(App[int]):
             self.changed()
 
     async def load_older(self, tab: Tab) -> int:
-        """Fetches older messages of a room and shows them above the others; how many."""
-        count = await tab.load_older()
-        if count:
-            self.changed()
+        """Fetches older messages of a room and shows them above the others; how many. Raises Refusal, Unreachable."""
+        try:
+            count = await asyncio.wait_for(tab.load_older(), QUIT_S)
+        except asyncio.TimeoutError:
+            raise Unreachable("no answer; try again") from None
+        await asyncio.sleep(0)  # what is held here comes at once: keys are to be heard meanwhile
+        self.changed()
         return count
+
+    async def look_older(self, tab: Tab) -> None:
+        """The same for whoever has scrolled up to the first; says why, if there are none."""
+        if not tab.looking_back and not await self.load_older(tab) and tab is self.current and not self.modes:
+            self.say_hint("passing", tab.before.why or "nothing older", "soft")
 
     # What the rooms tell -----------------------------------------------------------------------------------
 
@@ -326,12 +334,14 @@ class Desk(App[int]):
             self.timeline.newest()
         self.changed()
 
-    def later(self, tab: Tab, job: Coroutine[Any, Any, object], *, quiet: bool = False) -> None:
+    def later(
+        self, tab: Tab, job: Coroutine[Any, Any, object], *, quiet: bool = False, most_s: float | None = QUIT_S
+    ) -> None:
         """Does something that takes time; what goes wrong with it is shown in its room."""
 
         async def run() -> None:
             try:
-                await asyncio.wait_for(job, QUIT_S)
+                await asyncio.wait_for(job, most_s)
             except asyncio.TimeoutError:
                 self._complain(tab, "no answer; try again", quiet)
             except Refusal as refusal:

@@ -82,6 +82,14 @@ DIRECT_S: Final = 3.5
 """A direct path counts for so long since it was last confirmed by the other end."""
 RELAY_AFTER_S: Final = 1.5
 """Without a direct path within this a pair goes by the relay."""
+PAST_ASKED: Final = 16
+"""Logs of which older pages are asked for at once, by who scrolls back."""
+PAST_SOURCES: Final = 8
+"""So many members are asked for what comes before a log begins here: whose it is, and who has been here longest."""
+PAST_TRIES: Final = 2
+"""How often one is, who does not answer: packets get lost, and pages have a rate."""
+PAST_BYTES: Final = 16 * 1024 * 1024
+"""Older envelopes held until their turn in the room's order comes, about: a page of each of a hundred logs."""
 BACKLOG_S: Final = 5.0
 """How long a joiner waits for history before it shows what there is."""
 WHISPER_AGAIN_S: Final = 1.0

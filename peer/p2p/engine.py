@@ -78,6 +78,7 @@ class P2PEngine:
         self._late: dict[Peer, asyncio.TimerHandle] = {}  # who came, and is not told of yet
         self._status: RoomStatus | None = None
         self._inside = False
+        self._reading = asyncio.Lock()
         self._closed = False
 
     # Entering and leaving ----------------------------------------------------------------------------------
@@ -198,6 +199,7 @@ class P2PEngine:
         if self._closed:
             return
         self._closed = True
+        self.moved.set()  # whoever waits for an answer gets none
         for timer in (self._timer, *self._late.values()):
             if timer is not None:
                 timer.cancel()
@@ -272,7 +274,7 @@ class P2PEngine:
             peer = core.peers.get(session)
             if peer is not None:
                 core.gossip.greet(peer, now, card=True)
-            core.replica.ask_again(session, now)
+            core.ask_again(session, now)
             core.settle(now)
             self.turn()
 
@@ -589,9 +591,25 @@ class P2PEngine:
         self.turn()
         return code
 
-    async def older(self, before: int) -> list[Message]:
-        """See Engine: what a member has of the others' logs, it has shown."""
-        return []
+    async def older(self, before: int | Message | None) -> list[Message]:
+        """See Engine: of what a member holds itself, or others give it."""
+        if isinstance(before, int):
+            raise Refusal(Code.INVALID, "between peers each has numbers of their own: older(message), not its seq")
+        async with self._reading:
+            core = self.core
+            core.past.ask(before, time.monotonic())
+            self.turn()
+            while (found := core.past.found) is None:
+                if self._closed:
+                    raise Refusal(Code.CLOSING, "the room was closed before there was an answer")
+                self.moved.clear()
+                await self.moved.wait()
+            return found
+
+    @property
+    def no_older(self) -> str:
+        """See Engine."""
+        return self.core.past.why
 
     async def paths(self) -> list[PathInfo]:
         """See Engine."""

@@ -8,7 +8,7 @@ presence, the sponsor, and one's own talk. The engine carries its packets by wha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from sandpiper.common.codes import RoomCode
@@ -29,6 +29,7 @@ from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.whispers import Whispering
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import Talk
+from sandpiper.peer.p2p.replication.past import Past
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.outputs import Command, NewEpoch, Out, Settings
@@ -75,6 +76,7 @@ class Member:
         self.chronicle = Chronicle(self)
         self.whispering = Whispering(self)
         self.talk = Talk(keyring, replica, run, self.events, self.presence.called, now)
+        self.past = Past(self)
         self.rule = Rule(self, code, password, entropy)
         self.sponsor = Sponsor(keyring.room, code.nameplate, self.rule.form, entropy)
         self._backlog: dict[bytes, int] = {}
@@ -104,13 +106,14 @@ class Member:
         """The other sessions."""
         return self.presence.peers
 
-    def expect(self, present: set[bytes], heads: Iterable[admission.Head], now: float, backlog: int | None) -> None:
+    def expect(self, present: set[bytes], heads: list[admission.Head], now: float, backlog: int | None) -> None:
         """Who is here, as the sponsor says, and the history to wait for before anything is shown."""
         stands = [Frontier(head.session, head.stream, head.head, b"") for head in heads]
         for stand in stands:
             for source in present:
                 self.replica.claims(source, [stand], now)
         self.talk.backlog_most = backlog
+        self.past.entered(heads)
         if backlog == 0:
             self.replica.start_at_heads()
             return
@@ -132,7 +135,7 @@ class Member:
         if source is not None:
             source.proven = True
             if Way.MESH not in source.heard:
-                self.replica.ask_again(source.keys.session, now)
+                self.ask_again(source.keys.session, now)
             source.heard[Way.MESH] = now
         try:
             session, said = self.keyring.open(packet)
@@ -155,6 +158,11 @@ class Member:
         """Envelopes that were pushed. A deed may say whose the next one is, so one after the other."""
         for raw in shout.envelopes:
             self.chronicle.accept(self.replica.take([raw], now))
+
+    def ask_again(self, source: bytes, now: float) -> None:
+        """A member hears us from now on, or we it: what it was asked before, or its answer, never arrived."""
+        self.replica.ask_again(source, now)
+        self.past.ask_again(source, now)
 
     def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
         """It speaks by a key that we do not know: its owners' deeds will tell. By a relay it may be anybody."""
@@ -180,6 +188,8 @@ class Member:
             self.say_to(peer, page)  # else it asks again, or somebody else
 
     def _page(self, peer: Peer, page: packets.Page, now: float) -> None:
+        if self.past.page(peer.keys.session, page, now):
+            return
         self.chronicle.accept(self.replica.page(peer.keys.session, page, now))
 
     def _have(self, peer: Peer, have: packets.Have, now: float) -> None:
@@ -313,7 +323,7 @@ class Member:
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
         timers = [self.gossip.get_timer(), *self.whispering.get_timers(), *self.rule.get_timers()]
-        some = (self.replica.get_timer(), self.sponsor.get_timer(), self.reunion.get_timer())
+        some = (self.replica.get_timer(), self.sponsor.get_timer(), self.reunion.get_timer(), self.past.get_timer())
         timers += [due for due in some if due is not None]
         if self._backlog and not self._held:
             timers.append(self._backlog_until)
@@ -328,6 +338,7 @@ class Member:
         self.whispering.handle_timer(now)
         self.gossip.handle_timer(now)
         self.reunion.handle_timer(now)
+        self.past.handle_timer(now)
         self.settle(now)
 
 

@@ -51,6 +51,7 @@ class FakeRoom:
         self.run = "run"
         self.log: list[Message] = []
         self.pages = 0
+        self.no_older = "nothing older: this is where the room's log begins"
         self.closed = False
         self.stored = asyncio.Event()
         self._queue: asyncio.Queue[Event | SandpiperError | None] = asyncio.Queue()
@@ -153,9 +154,11 @@ class FakeRoom:
             raise Refusal(Code.INVALID, "who runs it says who may come in")
         self.asked.append(("kick", nick))
 
-    async def older(self, before: int) -> list[Message]:
+    async def older(self, before: int | Message | None) -> list[Message]:
         self.pages += 1
-        return [each for each in self.log if before - 50 <= each.seq < before]
+        end = before if before is None or isinstance(before, int) else before.seq
+        found = [each for each in self.log if end is None or each.seq < end]
+        return found[-50:]
 
     async def name_owner(self, nick: str) -> None:
         if self.code is None:

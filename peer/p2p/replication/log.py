@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from sandpiper.common.p2p.envelope import NO_HASH, Envelope
 
@@ -62,6 +62,25 @@ class Log:
             found.append(envelope)
         return found
 
+    @property
+    def oldest(self) -> Envelope | None:
+        """The first that is held."""
+        return self._envelopes[self._gone] if len(self._envelopes) > self._gone else None
+
+    def upto(self, seq: int) -> Envelope | None:
+        """The newest envelope that begins at `seq` or before."""
+        index = bisect_right(self._firsts, seq) - 1
+        return self._envelopes[index] if index >= self._gone else None
+
+    def before(self, time: tuple[int, bool]) -> int:
+        """The last seq of before a Lamport time (and at it, if that is said too); below `start` if none is held."""
+        clock = time[0] + time[1]
+        index = bisect_left(self._envelopes, clock, lo=self._gone, key=_clock) - 1
+        if index < self._gone:
+            return self.start - 1
+        envelope = self._envelopes[index]
+        return min(envelope.last, envelope.first + clock - 1 - envelope.clock)
+
     def all(self) -> list[Envelope]:
         """Everything that is still held, oldest first."""
         return self._envelopes[self._gone :]
@@ -78,3 +97,7 @@ class Log:
         if self._gone > _COMPACT_AT:
             del self._envelopes[: self._gone], self._firsts[: self._gone]
             self._gone = 0
+
+
+def _clock(envelope: Envelope) -> int:
+    return envelope.clock

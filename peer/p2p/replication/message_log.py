@@ -189,6 +189,15 @@ class Talk:
         self._events.extend([Received(message, False, True) for _, _, message in found])
         self._events.extend([Received(message, True, False) for message in own])
 
+    def past(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:
+        """The messages of an envelope of long ago; what was said since is not said anew to follow it."""
+        known = self._prevs.pop(envelope.session, None)
+        found = self._messages(envelope, room, fingerprint, wall)
+        self._prevs.pop(envelope.session, None)
+        if known is not None:
+            self._prevs[envelope.session] = known
+        return found
+
     def _messages(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:
         try:
             found = entries.decode(envelope.body)

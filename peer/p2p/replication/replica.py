@@ -417,11 +417,16 @@ class Replica:
         return max(able, key=lambda each: (track.claims[each], each), default=None)
 
     def _ask(self, name: Name, source: bytes, after: int) -> None:
-        self._r += 1
-        self._asked[self._r] = (name, source, after)
+        r = self.number()
+        self._asked[r] = (name, source, after)
         if len(self._asked) > 10_000:
             del self._asked[next(iter(self._asked))]
-        self.pulls.append((source, Pull(self._r, name[0], name[1], after)))
+        self.pulls.append((source, Pull(r, name[0], name[1], after)))
+
+    def number(self) -> int:
+        """Another number for a request."""
+        self._r += 1
+        return self._r
 
     def _give_up(self, name: Name, track: Track, seq: int, now: float) -> None:
         track.gave_up_at = now

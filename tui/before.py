@@ -1,0 +1,106 @@
+"""What was said before: page by page, what the room still has, and then what was kept on this machine.
+
+What the history file has at the start stands right above what the room tells, if nothing is missing in between. If
+something is, it waits: the hole is filled first, as far as anybody can.
+"""
+
+from __future__ import annotations
+
+from sandpiper.common.limits import OLDER_MESSAGES, SCROLLBACK_MESSAGES
+from sandpiper.common.messages import Message
+from sandpiper.peer.view import RoomView
+from sandpiper.tui.history import History
+from sandpiper.tui.timeline_model import Record
+
+_FULL = f"a screen keeps no more than {SCROLLBACK_MESSAGES:,} messages of a room, or 24 MiB"
+_KEPT = "What stands above was kept on this machine"
+
+
+class Before:
+    """Of one room's `record`. `why` says in a line why there was nothing more."""
+
+    def __init__(self, record: Record) -> None:
+        self.why = ""
+        self._record = record
+        self._known: set[tuple[str, int]] = set()
+        self._runs: set[str] = set()
+        self._started: set[str] = set()
+        self._next: tuple[Message, bool] | None = None  # where the history file goes on, and whether with that one
+        self._newest: Message | None = None
+        self._hole = False
+        self._told_all = False
+
+    def entered(self) -> None:
+        """The room has been entered, or others have come who may have more."""
+        self._told_all = False
+
+    def stored(self, messages: list[Message], own: str, *, one_log: bool) -> None:
+        """What the history file has: shown, as far as nothing is missing. `one_log`: a broker's, which has no holes."""
+        self._known = {(each.run, each.seq) for each in messages}
+        self._runs = {each.run for each in messages}
+        first = self._unbroken(messages) if one_log else 0
+        self._record.stored(messages[first:], own)
+        self._hole = first > 0
+        if messages:
+            self._next = (messages[first - 1], True) if self._hole else (messages[0], False)
+            self._newest = messages[-1]
+
+    def _unbroken(self, messages: list[Message]) -> int:
+        """From where on nothing is missing."""
+        for index in range(len(messages) - 1, 0, -1):
+            if not self._follows(messages[index]):
+                return index
+        return 0
+
+    def _follows(self, message: Message) -> bool:
+        return message.seq == 1 or (message.run, message.seq - 1) in self._known
+
+    def heard(self, message: Message, *, one_log: bool) -> None:
+        """The room tells of a message; the first of a log shows whether something is missing before it."""
+        if self._newest is None or message.run in self._started:
+            return
+        self._started.add(message.run)
+        if self._follows(message) or not (one_log or message.run in self._runs):
+            return
+        self._record.cut()
+        self._next, self._hole = (self._newest, True), True
+        self._newest = None
+
+    async def load(self, room: RoomView, history: History | None, key: str, now: float) -> int:
+        """Puts older messages above the others; how many. One call at a time. Raises Refusal."""
+        count = 0 if self._told_all else await self._from_room(room)
+        if not count and not self._record.full and history is not None:
+            count = await self._from_file(room, history, key, now)
+        self.why = "" if count else _FULL if self._record.full else room.no_older
+        return count
+
+    async def _from_room(self, room: RoomView) -> int:
+        before = self._record.begins
+        while page := await room.older(before):
+            if count := self._record.prepend(page, room.fingerprint):
+                return count
+            if self._record.full:
+                return 0
+            before = page[0]
+        self._told_all = True
+        return 0
+
+    async def _from_file(self, room: RoomView, history: History, key: str, now: float) -> int:
+        while self._next is not None:
+            message, with_it = self._next
+            page = await history.upto(key, message, OLDER_MESSAGES, with_it=with_it)
+            self._next = (page[0], False) if page else None
+            if page and self._hole and not self._joins(page[-1]):
+                why = room.no_older or "messages are missing here"
+                self._record.remark(f"{why}. {_KEPT}", now)
+            self._hole = self._hole and not page
+            if count := self._record.prepend(page, room.fingerprint):
+                return count
+        return 0
+
+    def _joins(self, newest: Message) -> bool:
+        """Whether the newest that was kept is here already, or comes right before the oldest that is."""
+        begins = self._record.begins
+        return begins is not None and (
+            self._record.has(newest) or (begins.run, begins.seq) == (newest.run, newest.seq + 1)
+        )
