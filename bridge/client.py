@@ -1,4 +1,4 @@
-"""One JSON-lines client between the front door and the Room port: puts a Session behind a LineWriter."""
+"""One JSON-lines client between the front door and the Room port: puts a LineSession behind a LineWriter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from sandpiper.bridge.port import Port
-from sandpiper.bridge.session import Session
+from sandpiper.bridge.session import LineSession
 from sandpiper.common.io.line_side import LineWriter
 from sandpiper.common.items import Item
 from sandpiper.common.rooms import LOBBY
@@ -19,7 +19,7 @@ class JsonLines:
 
     def __init__(self, port: Port, address: str, lobby: str = LOBBY, since: int | None = None) -> None:
         self._port = port
-        self._session = Session(port, self, address, lobby, since)
+        self._session = LineSession(port, self, address, lobby, since)
         self._writer: LineWriter
         self._resting = False  # a pause for the rate is running
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandpiper.bridge.session import Session, State
+from sandpiper.bridge.conversation import LineState
+from sandpiper.bridge.session import LineSession
 from sandpiper.common.items import Item
 from sandpiper.common.limits import LINE_BYTES, PAGE_BYTES
 from sandpiper.common.messages import Member
@@ -21,7 +22,7 @@ class Client:
 
     def __init__(self, rooms: MemoryRooms, address: str = "192.0.2.7", since: int | None = None) -> None:
         self.rooms = rooms
-        self.session = Session(rooms, self, address, since=since)
+        self.session = LineSession(rooms, self, address, since=since)
         self.raw = b""
 
     def deliver(self, items: Sequence[Item]) -> None:
@@ -104,7 +105,7 @@ def test_what_was_said_before_it_was_known_for_an_original_one_is_kept_for_it(
 def test_a_silent_client_joins_the_lobby_as_anon(rooms: MemoryRooms) -> None:
     client = Client(rooms)
     assert client.silent() == [{"type": "notice", "text": "anon joined", "ts": TS}]
-    assert client.session.state is State.ORIGINAL
+    assert client.session.conversation.state is LineState.ORIGINAL
 
 
 def test_everyone_hears_who_joins(original: Callable[[], Client]) -> None:
@@ -224,7 +225,7 @@ def test_hello_without_a_room_only_asks(rooms: MemoryRooms) -> None:
     (welcome,) = client.say(HELLO)
     assert list(welcome) == ["type", "v", "server", "key", "xsub", "xpub", "ticket", "access"]
     assert welcome["ticket"] == "ticket for 192.0.2.7"
-    assert client.session.state is State.ASKING
+    assert client.session.conversation.state is LineState.ASKING
     assert not rooms.held
 
 
@@ -272,7 +273,7 @@ def test_several_rooms(join: Callable[..., Client], rooms: MemoryRooms) -> None:
     assert client.say({"type": "leave"})[0] == {"type": "left", "room": "two"}
     assert client.say({"type": "nick", "nick": "al"})[1]["text"] == "nick set to al"
     assert client.say({"type": "leave", "room": "one"})[0] == {"type": "left", "room": "one"}
-    assert client.session.state is State.ASKING
+    assert client.session.conversation.state is LineState.ASKING
     assert client.say({"type": "msg", "text": "hi", "id": "x"})[0] == {
         "type": "error",
         "text": "you are in no room yet: say hello with a room first",

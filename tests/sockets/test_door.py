@@ -21,7 +21,7 @@ import zmq.asyncio
 
 from sandpiper.bridge.client import JsonLines
 from sandpiper.common import connection_limits
-from sandpiper.common.io import front_door as door_module
+from sandpiper.common.io import door_connection as door_module
 from sandpiper.common.io import inner_endpoint as inner_module
 from sandpiper.common.io import line_side, splice
 from sandpiper.common.io.batch_reader import Drain

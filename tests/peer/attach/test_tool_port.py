@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sandpiper.bridge.session import Session
+from sandpiper.bridge.session import LineSession
 from sandpiper.common import batch, frame
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item
@@ -257,7 +257,7 @@ def test_an_original_client_is_in_the_room_and_a_replay_and_what_follows_are_one
         doors.desk.hear(received(f"m{seq}", seq))
     doors.desk.settle()
     guest = Guest()
-    session = Session(doors.desk, guest, "here", ROOM)
+    session = LineSession(doors.desk, guest, "here", ROOM)
     session.silent(5)
     guest.deliver = lambda items: session.deliver(items)  # type: ignore[method-assign]
     doors.desk.settle()
@@ -268,7 +268,7 @@ def test_an_original_client_is_in_the_room_and_a_replay_and_what_follows_are_one
     assert b'"nick":"alice/anon","text":"hi"' in session.take()
 
     later = Guest()
-    extended = Session(doors.desk, later, "here", ROOM)
+    extended = LineSession(doors.desk, later, "here", ROOM)
     later.deliver = lambda items: extended.deliver(items)  # type: ignore[method-assign]
     extended.receive(b'{"type":"hello","v":1,"room":"pine-ocean-42","nick":"z","backlog":3}\n')
     extended.work(5)
