@@ -14,6 +14,7 @@ from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.log import Log, StoreError
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
 from sandpiper.broker.relay import Relay
+from sandpiper.broker.restore import restore
 from sandpiper.broker.room import Room
 from sandpiper.broker.sequencer import Press
 from sandpiper.broker.session import Seat, Session
@@ -23,12 +24,9 @@ from sandpiper.common.buckets import Meter
 from sandpiper.common.control import Subscribed
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item
-from sandpiper.common.keys import publisher
 from sandpiper.common.limits import (
     BURST_S,
     BYTES_PER_S,
-    DEDUP_IDS,
-    DEDUP_S,
     LINGER_S,
     MEMBERS_PER_ROOM,
     MESSAGES_PER_S,
@@ -39,7 +37,7 @@ from sandpiper.common.limits import (
     ROOMS,
     SILENT_S,
 )
-from sandpiper.common.messages import Member, Message, NickSet, Notice, RoomInfo
+from sandpiper.common.messages import Member, NickSet, Notice, RoomInfo
 from sandpiper.common.nicks import ANON, fold, nick
 from sandpiper.common.rooms import room_name
 
@@ -82,31 +80,7 @@ class Broker:
         self._outputs: list[Output] = []
         self._told: list[Output] = []
         self.tools = Session(self.meter(PLAIN_FACTOR), publisher=ANON, path="plain")
-        self._load(now)
-
-    def _load(self, now: float) -> None:
-        loaded = self.store.load()
-        for kept in loaded.rooms:
-            self.rooms[kept.name] = Room(kept.name, kept.next_seq - 1, kept.run_start, dict(kept.last))
-        for (key, name), number in loaded.publishers.items():
-            self.rooms[name].published[key] = number
-        for owned in loaded.nicks:
-            self.rooms[owned.room].book.reserve(owned.identity, owned.nick, now)
-        numbering = {publisher(key) for key, _ in loaded.publishers}
-        for _, block in self.store.recent(int(now + self._wall - DEDUP_S), DEDUP_IDS):
-            with suppress(Refusal):  # what cannot be read cannot be repeated
-                for message in batch.decode(block):
-                    if not isinstance(message, Notice):
-                        self._remember_id(message, numbering)
-
-    def _remember_id(self, message: Message, numbering: set[str]) -> None:
-        name, _, number = message.id.rpartition("-")
-        if name in numbering and number.isdecimal():
-            self._dedup.add_numbers(message.room, name, int(number), message.seq, 1)
-        else:
-            # A log does not say whether a tool or a guest it was.
-            for sender in [message.from_] if message.from_ else [f"~{message.nick}", f"!{message.nick}"]:
-                self._dedup.add(message.room, sender, message.id, message.seq)
+        restore(store, self.rooms, self._dedup, now, wall)
 
     def meter(self, factor: int = 1) -> Meter:
         """One member's rate, or several members'."""
@@ -157,7 +131,12 @@ class Broker:
             if member:
                 self._notice(room, f"{seat.nick} joined", now, event="join", session=session)
         session.heard, session.gone_at = now, None
-        return self._place(room, session, run, after, backlog)
+        if after is None:
+            after = max(room.head - backlog, 0)
+        elif run is not None and run != self.store.run:
+            after = min(after, room.run_start - 1)
+        start = self.store.start(name)
+        return Place(room, room.seats[session].nick, start, min(max(after, 0), room.head))
 
     def _seat(self, room: Room, session: Session, wanted: str, member: bool, now: float) -> Seat | None:
         """The seat to take, with its nick claimed; None when the session sits there already, as after a reconnect."""
@@ -178,14 +157,6 @@ class Broker:
         for other in room.holders(wanted):
             if other.identity is not None and other.identity == session.identity and other.gone_at is not None:
                 self._unseat(room, other, keep_until=None)
-
-    def _place(self, room: Room, session: Session, run: str | None, after: int | None, backlog: int) -> Place:
-        start = self.store.start(room.name)
-        if after is None:
-            after = max(room.head - backlog, 0)
-        elif run is not None and run != self.store.run:
-            after = min(after, room.run_start - 1)
-        return Place(room, room.seats[session].nick, start, min(max(after, 0), room.head))
 
     def _doubt_run(self) -> None:
         """A client has seen more of this run than the store has: the store was set back, so a new run begins.

@@ -29,6 +29,13 @@ class Batch:
     blocks: list[LogBlock]
     published: dict[tuple[bytes, str], int] = field(default_factory=dict)
 
+    def published_by_room(self) -> dict[str, dict[bytes, int]]:
+        """The last number of each publisher, room by room."""
+        rooms: dict[str, dict[bytes, int]] = {}
+        for (key, name), number in self.published.items():
+            rooms.setdefault(name, {})[key] = number
+        return rooms
+
 
 @dataclass(frozen=True, slots=True)
 class LogPage:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from sandpiper.broker.records import Batch, Loaded, LogPage, NickRecord, RoomRec
 from sandpiper.broker.store import logs, runs, schema
 from sandpiper.broker.store.checkpoints import Checkpoints
 from sandpiper.broker.store.data_dir import Folder
+from sandpiper.broker.store.database import Database
 from sandpiper.broker.store.errors import corrupt, from_sqlite, full, is_full
 from sandpiper.broker.store.retention import Retention
-from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS, STORE_QUIET_S
+from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GATHER_BLOCKS
 
 
 @dataclass(slots=True)
@@ -44,14 +45,13 @@ class Store:
         self._db = db
         self._folder = folder
         self._checkpoints = checkpoints
-        self._gate = checkpoints.gate if checkpoints is not None else nullcontext()
         self._path = folder.path if folder is not None else Path(":memory:")
+        self._database = Database(db, checkpoints, self._path)
         self._meta = meta
         self._spare_run = spare_run
         self._retention = Retention()
         self._closed = False
-        self._quiet_since: float | None = None
-        with self._said():
+        with self._database.errors():
             self._rooms = logs.rooms(self._db, self._path)
         self._loose: dict[str, _Loose] = {}
         self._ids = max((room.id for room in self._rooms.values()), default=0)
@@ -103,12 +103,12 @@ class Store:
             if self._checkpoints is not None:
                 self._checkpoints.close()
             with closing(self._db):
-                with self._said():
+                with self._database.errors():
                     schema.keep_synced(self._db, True)
-                with self._transaction():
+                with self._database.transaction():
                     self._gather(self._rooms[name] for name in self._loose)
                     runs.leave(self._db)
-                with self._said():
+                with self._database.errors():
                     self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             if self._folder is not None:
@@ -134,7 +134,7 @@ class Store:
         meta = replace(self._meta, run=run or self._spare_run)
         if meta.run == self._meta.run:
             return
-        with self._transaction():
+        with self._database.transaction():
             self._gather(self._rooms[name] for name in self._loose)
             runs.write(self._db, meta)
         self._loose.clear()
@@ -148,7 +148,7 @@ class Store:
         """Writes a little that is there already. Raises StoreError while a batch could not be written either."""
         if self._folder is not None and is_full(self._path):
             raise full(self._path, "no space")
-        with self._transaction():
+        with self._database.transaction():
             runs.write(self._db, self._meta)
 
     # Logs --------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class Store:
     def load(self) -> Loaded:
         """All but the logs."""
         names = {room.id: room.name for room in self._rooms.values()}
-        with self._said():
+        with self._database.errors():
             publishers = self._db.execute("SELECT key, room, n FROM publishers").fetchall()
             enrolled = self._db.execute("SELECT key, identity FROM enrolled").fetchall()
             nicks = self._db.execute("SELECT room, folded, nick, identity, touched FROM nicks").fetchall()
@@ -175,7 +175,7 @@ class Store:
 
         To be read before the first commit.
         """
-        with self._said():
+        with self._database.errors():
             yield from logs.recent(self._db, self._rooms, since_ts, limit)
 
     def commit(self, batch: Batch, now: float) -> None:
@@ -183,9 +183,7 @@ class Store:
 
         Each room's blocks must go on from its `next_seq`: ValueError if they do not.
         """
-        published: dict[str, dict[bytes, int]] = {}
-        for (key, name), n in batch.published.items():
-            published.setdefault(name, {})[key] = n
+        published = batch.published_by_room()
         rooms: dict[str, RoomRecord] = {}
         counts: dict[str, int] = {}
         rows = []
@@ -210,7 +208,7 @@ class Store:
             if name not in self._rooms or name not in counts or loose.blocks >= STORE_GATHER_BLOCKS:
                 fresh = {key: (n, now) for key, n in published.get(name, {}).items()}
                 due[name] = {**loose.numbers, **fresh}
-        with self._transaction():
+        with self._database.transaction():
             logs.append(self._db, rows)
             for name, numbers in due.items():
                 logs.gather(self._db, rooms[name], numbers)
@@ -236,7 +234,7 @@ class Store:
         row = self._rooms.get(room)
         if row is None:
             return LogPage(1, 0, [])
-        with self._said():
+        with self._database.errors():
             return logs.page(self._db, row, after, limit, limit_bytes)
 
     def retain(self, now: float, messages: int, age_s: float, chunk: int) -> int:
@@ -244,14 +242,14 @@ class Store:
 
         By count to the very entry: what a block holds before the room's `start` is no more. By age whole blocks.
         """
-        with self._said():
+        with self._database.errors():
             cuts = self._retention.cuts(self._db, self._rooms.values(), messages, now - age_s, chunk)
         if not cuts:
             return 0
         rooms: dict[str, RoomRecord] = {}
         for cut in cuts:
             self._copy(rooms, cut.room.name, now).start = cut.start
-        with self._transaction():
+        with self._database.transaction():
             self._gather(rooms.values())
             for room in rooms.values():
                 logs.cut(self._db, room)
@@ -263,29 +261,23 @@ class Store:
 
     def rest(self, now: float) -> None:
         """To be called now and then: gives the disk back what nobody writes to any more."""
-        if self._checkpoints is None:
-            return
-        if self._quiet_since is None:
-            self._quiet_since = now
-        elif now - self._quiet_since >= STORE_QUIET_S:
-            self._quiet_since = now
-            self._checkpoints.empty()
+        self._database.rest(now)
 
     # Keys and nicks ----------------------------------------------------------------------------------------
 
     def enrol(self, key: bytes, identity: bytes, now: float) -> None:
         """The session with this CURVE key (32 bytes) is of this person."""
-        row = (key, identity, now)
-        self._change("INSERT OR REPLACE INTO enrolled (key, identity, touched) VALUES (?, ?, ?)", [row])
+        statement = "INSERT OR REPLACE INTO enrolled (key, identity, touched) VALUES (?, ?, ?)"
+        self._database.change(statement, key, identity, now)
 
     def unenrol(self, key: bytes) -> None:
         """The key is admitted no more."""
-        self._change("DELETE FROM enrolled WHERE key = ?", [(key,)])
+        self._database.change("DELETE FROM enrolled WHERE key = ?", key)
 
     def touch(self, keys: Iterable[bytes], now: float) -> None:
         """These sessions live: neither their keys nor their numbers age."""
         rows = [(now, key) for key in keys]
-        with self._transaction():
+        with self._database.transaction():
             self._gather(self._rooms[name] for name in self._loose)
             self._db.executemany("UPDATE enrolled SET touched = ? WHERE key = ?", rows)
             self._db.executemany("UPDATE publishers SET touched = ? WHERE key = ?", rows)
@@ -295,7 +287,7 @@ class Store:
         self, now: float, enrolled_s: float = ENROLLED_KEPT_S, publishers_s: float = PUBLISHERS_KEPT_S
     ) -> list[bytes]:
         """Forgets keys and numbers that were not touched for so long. Returns the keys."""
-        with self._transaction():
+        with self._database.transaction():
             limit = (now - enrolled_s,)
             gone = self._db.execute("SELECT key FROM enrolled WHERE touched < ?", limit).fetchall()
             self._db.execute("DELETE FROM enrolled WHERE touched < ?", limit)
@@ -306,7 +298,7 @@ class Store:
         """The nick is this person's, whoever had it. Makes the room if it is not there yet."""
         rooms: dict[str, RoomRecord] = {}
         row = self._rooms.get(room) or self._copy(rooms, room, now)
-        with self._transaction():
+        with self._database.transaction():
             self._gather(rooms.values())
             self._db.execute(
                 "INSERT OR REPLACE INTO nicks (room, folded, nick, identity, touched) VALUES (?, ?, ?, ?, ?)",
@@ -318,7 +310,7 @@ class Store:
         """The nick is nobody's."""
         row = self._rooms.get(room)
         if row is not None:
-            self._change("DELETE FROM nicks WHERE room = ? AND folded = ?", [(row.id, folded)])
+            self._database.change("DELETE FROM nicks WHERE room = ? AND folded = ?", row.id, folded)
 
     # Inside ------------------------------------------------------------------------------------------------
 
@@ -337,38 +329,4 @@ class Store:
     def _gather(self, rooms: Iterable[RoomRecord]) -> None:
         """Writes all that is known of these rooms: see `logs`."""
         for room in rooms:
-            loose = self._loose.get(room.name)
-            logs.gather(self._db, room, loose.numbers if loose is not None else {})
-
-    def _change(self, statement: str, rows: list[tuple[object, ...]]) -> None:
-        with self._transaction():
-            self._db.executemany(statement, rows)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing. Whatever goes wrong, no transaction stays open."""
-        with self._said(), self._gate:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                # SQLite has undone it by itself after some errors, a full disk among them.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if self._checkpoints is not None:
-                    self._checkpoints.ask()
-                raise
-        if self._checkpoints is not None:
-            self._checkpoints.grown()
-            self._quiet_since = None
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """SQLite's errors as ours; misuse (a closed database, a wrong thread) stays what it is."""
-        try:
-            yield
-        except sqlite3.ProgrammingError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise from_sqlite(error, self._path) from error
+            logs.gather(self._db, room, self._loose.get(room.name, _Loose()).numbers)
