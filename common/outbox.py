@@ -47,6 +47,11 @@ class Outbox:
         return not self._waiting
 
     @property
+    def flying(self) -> int:
+        """The bytes that were sent and are not known to be stored."""
+        return sum(len(waiting.body) for waiting in self._waiting.values() if waiting.sent_at)
+
+    @property
     def oldest(self) -> int:
         """The lowest number without an acknowledgement; the next one's when there is none."""
         return next(iter(self._waiting), self._last + 1)

@@ -188,6 +188,6 @@ class Brokered:
             rtt_ms=None if session.rtt_s is None else session.rtt_s * 1000,
             run=session.entered.run if session.entered else "",
             seq=session.entered.head if session.entered else 0,
-            trouble=session.outage,
+            trouble=session.outage or session.holdup.choked,
             held=session.holdup.text,
         )

@@ -21,7 +21,7 @@ from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
 class Dealer:
     """Connects at once. `heard` gets each frame, `down` is called once the connection has gone.
 
-    Raises SocketError, holding nothing then.
+    Raises SocketError, holding nothing then. `fd` is the connection's, once something has come.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Dealer:
         self._heard = heard
         self._down = down
         self._closed = False
+        self.fd = -1
         with ExitStack() as undo:
             self._socket = undo.enter_context(calling(ctx, zmq.DEALER, keys, server_key, hwm))
             self._watch = Watch(loop, self._socket, zmq.EVENT_DISCONNECTED, self._watched)
@@ -69,6 +70,7 @@ class Dealer:
     def _said(self, batch: list[list[zmq.Frame]]) -> None:
         for (part,) in batch:
             if not self._closed:
+                self.fd = part.get(zmq.SRCFD)
                 self._heard(part.bytes)
 
     def _watched(self, event: int, fd: int, endpoint: str) -> None:

@@ -1,4 +1,4 @@
-"""A hold-up: what one sends is turned away for now, and why, until something is stored again.
+"""A hold-up: what one sends is turned away or lost on the way for now, and why, until something is stored again.
 
 It is kept and sent again all the while. Whoever waits is told once for each reason, and once when it is over.
 """
@@ -10,13 +10,16 @@ from sandpiper.common.limits import HELD_S
 from sandpiper.peer.events import Held, Resumed
 
 _REASONS = frozenset(code.value for code in Code)
+_PATH = "path"
+CHOKED = "large packets seem to get lost on the way, small ones arrive; try a smaller MTU on this machine, such as 1280"
 
 
 class Holdup:
-    """One room's. `text` is the last reason; empty while nothing is held up."""
+    """One room's. `text` is the last reason; empty while nothing is turned away. `choked` is why nothing arrives."""
 
     def __init__(self) -> None:
         self.text = ""
+        self.choked = ""
         self._since: float | None = None
         self._told: set[str] = set()
 
@@ -34,9 +37,17 @@ class Holdup:
         self._told.add(code)
         return Held(code, text)
 
+    def lost(self) -> Held | None:
+        """What is large does not arrive, as it seems. What to tell, if anything."""
+        self.choked = CHOKED
+        if _PATH in self._told:
+            return None
+        self._told.add(_PATH)
+        return Held(_PATH, self.choked)
+
     def stored(self) -> Resumed | None:
         """Something was stored."""
-        self.text, self._since = "", None
+        self.text, self.choked, self._since = "", "", None
         if not self._told:
             return None
         self._told.clear()

@@ -224,6 +224,8 @@ class Keeper:
         self.turn()
 
     def _on_down(self, text: str) -> None:
+        if self._link is not None:
+            self.session.broke(losing=self._link.losing(self.session.path, time.monotonic()))
         self._down_text = text
         self._down.set()
         self.moved.set()
@@ -267,7 +269,10 @@ class Keeper:
         self._timer, self._timer_at = None, float("inf")
         now = time.monotonic()
         self.session.handle_timer(now)
+        losing = self._link is not None and not self.session.outbox.empty and self._link.losing(self.session.path, now)
         stale = self.session.stale(now)
         if stale is not None:
             self._on_down(stale)
+        elif losing and self.session.overdue(now):
+            self.session.choked()
         self.turn()

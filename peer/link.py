@@ -8,6 +8,7 @@ for a refused libzmq socket does not try again, and its ports may have moved.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,9 @@ import zmq
 
 from sandpiper.common import batch
 from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.connections import traffic
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, connect
-from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, KEPT_BYTES, PUB_HWM
+from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, CHOKED_STILL_S, KEPT_BYTES, PUB_HWM
 from sandpiper.peer.dealer_client import Dealer
 
 _UP = 1
@@ -54,6 +56,9 @@ class Link:
         self._pub: Socket | None = None
         self._pub_drain: Drain | None = None
         self._sub_drain: Drain | None = None
+        self._pub_fd = -1
+        self._taken = (-1, 0)
+        self._still_since = 0.0
         self._closed = False
         self._control = Dealer(loop, ctx, keys, server_key, endpoint, heard=heard.control, down=self._lost)
 
@@ -103,6 +108,16 @@ class Link:
                 send(frame, zmq.NOBLOCK)
             self._pub_drain.look()
 
+    def losing(self, path: str, now: float) -> bool:
+        """Whether what we send by this path gets lost, or the system does not tell. To be asked every now and then."""
+        if sys.platform != "linux":
+            return True
+        fd = self._pub_fd if path == "bus" else self._control.fd
+        _, taken, waiting = traffic(fd)
+        if (fd, taken) != self._taken or (taken and not waiting):
+            self._taken, self._still_since = (fd, taken), now
+        return not taken or now - self._still_since >= CHOKED_STILL_S
+
     def close(self, linger_ms: int = 0) -> None:
         """Ends it all; what is queued for control gets `linger_ms` to leave."""
         if self._closed:
@@ -117,6 +132,7 @@ class Link:
 
     def _wanted(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
+            self._pub_fd = batch[-1][0].get(zmq.SRCFD)
             self._heard.bus(batch[-1][0].bytes[:1] == bytes([_UP]))
 
     def _lost(self) -> None:

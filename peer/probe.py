@@ -31,6 +31,8 @@ from sandpiper.common.limits import (
     LINE_BYTES,
     NAMEPLATE_LEAST,
     NAMEPLATE_MOST,
+    PROBE_LARGE_S,
+    PROBE_PAD_BYTES,
     PROBE_PATH_S,
 )
 from sandpiper.common.lines import encode_line
@@ -62,7 +64,9 @@ class Onlooker(Profile):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One that answers. `new` says that its key is not pinned; `skew_s` is how far its clock is ahead, None unknown."""
+    """One that answers. `new` says that its key is not pinned; `skew_s` is how far its clock is ahead, None unknown;
+    `choked` that packets of full size do not get to the broker.
+    """
 
     address: str
     fingerprint: str
@@ -70,6 +74,7 @@ class Service:
     rtt_ms: float
     welcome: Welcome
     skew_s: float | None
+    choked: bool
 
 
 async def service(target: Target, kind: Kind, profile: Profile) -> Service:
@@ -80,7 +85,29 @@ async def service(target: Target, kind: Kind, profile: Profile) -> Service:
     rtt_ms = (time.monotonic() - began) * 1000
     new = doorstep.check(target, key, profile, kind)
     skew_s = await _skew(met.at) if kind is BROKER else None
-    return Service(target.address, fingerprint(key), new, rtt_ms, welcome, skew_s)
+    choked = kind is BROKER and await _choked(met.at)
+    return Service(target.address, fingerprint(key), new, rtt_ms, welcome, skew_s, choked)
+
+
+async def _choked(target: Target) -> bool:
+    """Whether a question in packets of full size is not answered, where a small one was just now."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):  # answers too
+        try:
+            await asyncio.wait_for(_ask_at_length(target), PROBE_LARGE_S)
+        except asyncio.TimeoutError:
+            return True
+    return False
+
+
+async def _ask_at_length(target: Target) -> None:
+    reader, writer = await asyncio.open_connection(target.host, target.port, limit=LINE_BYTES)
+    try:
+        writer.write(encode_line(messages.Hello()))  # for itself: half a greeting would be taken for an original client
+        await reader.readuntil(b"\n")
+        writer.write(msgspec.json.encode({"type": "ping", "pad": "x" * PROBE_PAD_BYTES}) + b"\n")
+        await reader.readuntil(b"\n")
+    finally:
+        writer.close()
 
 
 async def _skew(target: Target) -> float | None:

@@ -22,14 +22,24 @@ from sandpiper.common import batch, control, frame
 from sandpiper.common.buckets import Meter
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import BODY_BYTES, BURST_S, OUTAGE_REASONS, PAGE_ENTRIES, PING_S, SILENT_S
+from sandpiper.common.limits import (
+    BODY_BYTES,
+    BURST_S,
+    CHOKED_BYTES,
+    CHOKED_LINKS,
+    CHOKED_S,
+    OUTAGE_REASONS,
+    PAGE_ENTRIES,
+    PING_S,
+    SILENT_S,
+)
 from sandpiper.common.messages import DataDraft, Draft, Lost, Message, Notice, Trimmed
 from sandpiper.common.outbox import Outbox
 from sandpiper.common.repair import Repair
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.enrolling import Answered, Enrolling, failure
 from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received, Warned
-from sandpiper.peer.holdup import Holdup
+from sandpiper.peer.holdup import CHOKED, Holdup
 
 _NAMES = 8
 """Other names that are tried when ours was taken while we were away; then it is for whoever connects us."""
@@ -95,6 +105,10 @@ class Session:
         self._forgotten = False
         self._outages: set[str] = set()
         self._unread = False
+        self._online_at = 0.0
+        self._choked = 0
+        self._starved = 0
+        self._fetching = False
 
     # Connection --------------------------------------------------------------------------------------------
 
@@ -135,7 +149,11 @@ class Session:
             return
         self.outbox.open(Meter(enrolled.messages_per_s * _PACE, enrolled.bytes_per_s * _PACE, BURST_S), now)
         self.outage = ""
+        if self.path == "offline":
+            self._online_at = now
         self._take_path(path, text)
+        if self._choked >= CHOKED_LINKS:
+            self.choked()
         self._send(now)
 
     def _take_path(self, path: str, text: str) -> None:
@@ -253,6 +271,8 @@ class Session:
 
     def _acked(self, event: control.Acked, now: float) -> None:
         news = self.outbox.acked(event.n, len(event.seqs), now)
+        if news:
+            self._choked = 0
         if news and (resumed := self.holdup.stored()) is not None:
             self.events.append(resumed)
         for number in news:
@@ -296,11 +316,15 @@ class Session:
         if repair is None or repair.fetch is None or self.state is not State.INSIDE:
             return
         after, repair.fetch = repair.fetch.after, None
+        self._fetching = True
         request = control.Replay(r=0, room=self.wish.room, after=after, limit=PAGE_ENTRIES)
         self.ask(request, lambda reply: self._paged(after, reply))
 
     def _paged(self, after: int, reply: control.Reply) -> None:
         repair = self._repair
+        self._fetching = False
+        if not isinstance(reply, control.Refused):
+            self._starved = 0
         if isinstance(reply, control.Refused) and reply.code == Code.STORE.value and not self._unread:
             self._unread = True
             self.events.append(Warned("storage", f"what was said before cannot be fetched: {reply.text}. Asking again"))
@@ -385,8 +409,29 @@ class Session:
         if self._forgotten:
             return "the broker has forgotten this session"
         if self.state is not State.OFFLINE and now - self._heard_at > SILENT_S:
-            return "the broker does not answer"
+            starved = self._fetching and self._starved >= CHOKED_LINKS - 1
+            return f"the broker does not answer: {CHOKED}" if starved else "the broker does not answer"
         return None
+
+    def overdue(self, now: float) -> bool:
+        """Whether something large is stored by nobody, although the broker answers and turns nothing away."""
+        if self.state is not State.INSIDE or self.outbox.empty or self.holdup.text:
+            return False
+        since = max(self.outbox.progressed_at, self._online_at)
+        answers = now - self._heard_at < 2 * PING_S
+        return answers and now - since >= CHOKED_S and self.outbox.flying >= CHOKED_BYTES
+
+    def broke(self, *, losing: bool) -> None:
+        """The connection is no good; `losing`: what we sent by it got lost. What was under way may be to blame."""
+        if losing and self.outbox.flying >= CHOKED_BYTES:
+            self._choked += 1
+        if self._fetching:
+            self._starved += 1
+
+    def choked(self) -> None:
+        """Large packets get lost on the way, as far as can be seen."""
+        if (held := self.holdup.lost()) is not None:
+            self.events.append(held)
 
     def _ping(self, now: float) -> None:
         self._ping_at = now + PING_S

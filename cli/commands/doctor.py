@@ -129,6 +129,10 @@ class Doctor:
         findings = [
             Finding(name, "ok", f"{seen.address} answers in {seen.rtt_ms:.1f} ms; {seen.fingerprint}, {pinned}")
         ]
+        if seen.choked:
+            text = f"what is large does not get to {seen.address}, what is small does: packets get lost for their size"
+            advice = "Try a smaller MTU on this machine, such as 1280; a tunnel on the way is mostly the cause."
+            findings.append(Finding(name, "wrong", text, advice))
         if seen.skew_s is not None and abs(seen.skew_s) > CLOCK_SKEW_S:
             findings.append(checks.skew(seen.skew_s, seen.address))
         if seen.welcome.access and self.caller.access_code is None:

@@ -121,7 +121,11 @@ def network_options(function: Decorated) -> Callable[..., Any]:
         metavar="ADDR",
         help="An address of yours to tell the others too.",
     )
-    @click.option("--ephemeral", is_flag=True, help="Be somebody new, known to nobody, and keep nothing.")
+    @click.option(
+        "--ephemeral",
+        is_flag=True,
+        help="For a room code: be somebody new, known to nobody, and keep nothing.",
+    )
     @click.pass_context
     @functools.wraps(function)
     def wrapped(context: click.Context, /, **rest: Any) -> Any:

@@ -56,6 +56,16 @@ BUS_S: Final = 1.5
 """Bus ports that do not answer within this mean the one-port way."""
 RECONNECT_LEAST_S: Final = 0.2
 RECONNECT_MOST_S: Final = 5.0
+CHOKED_S: Final = 5.0
+"""What was sent and is stored by nobody for so long, while small questions are answered, is likely lost on the way for
+its size; below QUIT_S, so that who gives up then knows why."""
+CHOKED_BYTES: Final = 1000
+"""Less than this fits any packet: if it does not arrive its size is not why."""
+CHOKED_LINKS: Final = 2
+"""Connections that come up and fall silent in a row with something large under way: one of them may be a cable."""
+CHOKED_STILL_S: Final = 1.5
+"""A connection on which something waits, and whose other end has taken nothing for so long, loses what is sent; on a
+slow line some of it is taken all the time."""
 QUIT_S: Final = 10.0
 """Leaving with unacknowledged messages waits this long without progress."""
 CLOSE_S: Final = 5.0

@@ -95,6 +95,10 @@ FIND_S: Final = 8.0
 """A discovery service that was named has this long to answer: the person waits, and is told within ten seconds."""
 FIND_PROBE_S: Final = 1.5
 """One on this machine or network answers at once, or is another program."""
+PROBE_PAD_BYTES: Final = 8 * 1024
+"""A question of so much takes several packets of full size on any network that is not a loopback …"""
+PROBE_LARGE_S: Final = 3.5
+"""… and so long for its answer, where a small one had its own: the system has sent each packet four times by then."""
 FIND_LAN_S: Final = 2.5
 """mDNS answers within a second where it answers at all (RFC 6762, section 6)."""
 LOOKUP_S: Final = 8.0

@@ -158,6 +158,11 @@ MESH_HANDSHAKE_S: Final = 5.0
 """And CURVE over it: libzmq's other end gives up then as well. A stopped process answers when it is woken."""
 MESH_STEADY_S: Final = 5.0
 """A connection that lasted this long was a good one: the next is made at once."""
+MESH_FITFUL_S: Final = 12.0
+"""One that falls silent within this, as the second in a row, is no way to rely on until it has lasted so long: it takes
+up to 8 s (MESH_HEARTBEAT_S and MESH_SILENT_S) to find a connection silent on which something got stuck at once."""
+MESH_FITFUL: Final = 2
+"""So many in a row: one silence may be a cable that was out."""
 MESH_REFUSED_S: Final = 0.7
 """The longest pause after a refusal: mostly the other's roster is just a moment behind."""
 MESH_OVERLAP_S: Final = 0.5

@@ -7,6 +7,7 @@ from typing import Final
 
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.mesh.dialer import FITFUL
 from sandpiper.peer.p2p.mesh.mesh import Link
 from sandpiper.peer.p2p.rendezvous.client import Rendezvous
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, State
@@ -21,6 +22,7 @@ _WORDS: Final = {
     "none": "not reached",
 }
 _NAMED: Final = 3
+_DEAF: Final = "it is heard, and does not hear what is sent from here"
 
 
 class Outlook:
@@ -33,9 +35,10 @@ class Outlook:
 
     def summary(self, core: Member, now: float) -> tuple[str, str]:
         """The worst of the paths, and all of them in words; `alone` without anybody."""
-        paths = [_path(peer, core, now) for peer in core.peers.values() if peer.here and not peer.quiet]
+        paths = [self._path(peer, core, now) for peer in core.peers.values() if peer.here and not peer.quiet]
         if paths and set(paths) == {"none"}:
-            return "connecting", "reaching the others"
+            fitful = [peer.nick for peer in core.peers.values() if peer.here and not peer.quiet and peer.fitful]
+            return "connecting", f"{fitful[0]} is not reached: {FITFUL}" if fitful else "reaching the others"
         if not paths:
             if any(peer.state is State.EXPECTED for peer in core.peers.values()):
                 return "connecting", "looking for a way to the others; what you write waits for them"
@@ -82,7 +85,7 @@ class Outlook:
             PathInfo(
                 peer.nick,
                 peer.fingerprint,
-                _path(peer, core, now),
+                self._path(peer, core, now),
                 milliseconds(peer.rtt_s),
                 self._error(peer, links, now),
             )
@@ -94,17 +97,23 @@ class Outlook:
         """Why it is not reached, or not directly; empty if it is."""
         link = links.get(peer.keys.curve)
         error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
+        if not error and peer.hears(now) and not peer.reached(now):
+            error = _DEAF
         if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
             error = f"{error}; {trouble}" if error else trouble
         return error
 
+    def _path(self, peer: Peer, core: Member, now: float) -> str:
+        """See Peer.path; through others only where there is another one to go through.
 
-def _path(peer: Peer, core: Member, now: float) -> str:
-    """See Peer.path; through others only where there is another one to go through."""
-    path = peer.path(now)
-    if path == "via" and not any(other.here for other in core.peers.values() if other is not peer):
-        return "none"
-    return path
+        Whom we hear over the mesh, and who does not hear us so, has no reason to answer by relay, by which we reach it.
+        """
+        path = peer.path(now)
+        if path == "via" and peer.hears(now) and not self._ways.trouble(peer):
+            return "relay"
+        if path == "via" and not any(other.here for other in core.peers.values() if other is not peer):
+            return "none"
+        return path
 
 
 def milliseconds(seconds: float | None) -> float | None:

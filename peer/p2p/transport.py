@@ -240,7 +240,8 @@ class Ways:
     def _line_moved(self, curve: bytes, up: bool, error: str) -> None:
         peer = self._peer(curve)
         if peer is not None:
-            peer.link_up, peer.error = up, error
+            link = self.links().get(curve)
+            peer.link_up, peer.error, peer.fitful = up, error, link is not None and link.fitful
             peer.address = self.address(curve) or peer.address
             if not up:
                 peer.lost_link()

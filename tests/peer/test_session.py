@@ -10,7 +10,16 @@ from nacl.signing import SigningKey
 from sandpiper.common import batch, control
 from sandpiper.common.control import Acked, Enrolled, Entered, Join, Page, Ping, Pong, Refused, Replay, Turned
 from sandpiper.common.errors import AccessDenied, Code, Refusal, Rejected, SandpiperError
-from sandpiper.common.limits import BODY_BYTES, FETCH_TIMEOUT_S, PING_S, REORDER_S, SILENT_S
+from sandpiper.common.limits import (
+    BODY_BYTES,
+    CHOKED_BYTES,
+    CHOKED_LINKS,
+    CHOKED_S,
+    FETCH_TIMEOUT_S,
+    PING_S,
+    REORDER_S,
+    SILENT_S,
+)
 from sandpiper.common.messages import DataDraft, Lost, Msg, MsgDraft, Notice, Trimmed, Whisper
 from sandpiper.peer import events
 from sandpiper.peer.credentials import Credentials
@@ -494,6 +503,88 @@ def test_why_nothing_is_stored_is_told_once_and_that_it_goes_on(hand: Hand) -> N
     hand.say(Acked(room="lobby", n=1, seqs=[1]))
     assert hand.told(events.Resumed) == [events.Resumed()]
     assert hand.session.holdup.text == ""
+
+
+def post_large(hand: Hand) -> None:
+    hand.session.post(MsgDraft(text="x" * CHOKED_BYTES), hand.now)
+    hand.session.flush(hand.now)
+
+
+def pong(hand: Hand) -> None:
+    hand.now += PING_S
+    hand.session.handle_timer(hand.now)
+    asked = [each for each in hand.session.requests if isinstance(each, Ping)]
+    hand.session.requests.clear()
+    for ping in asked:
+        hand.say(Pong(r=ping.r, run=RUN, heads={"lobby": 0}))
+
+
+def test_something_large_that_is_never_stored_while_questions_are_answered_is_lost_for_its_size(hand: Hand) -> None:
+    post_large(hand)
+    sent_at = hand.now
+    while hand.now - sent_at < CHOKED_S:
+        assert not hand.session.overdue(hand.now)
+        pong(hand)
+    assert hand.session.overdue(hand.now)
+    for _ in range(2):
+        hand.session.choked()
+    (held,) = hand.told(events.Held)
+    assert held.code == "path"
+    assert held.text == hand.session.holdup.choked
+    hand.say(Acked(room="lobby", n=1, seqs=[1]))
+    assert hand.told(events.Resumed) == [events.Resumed()]
+    assert not hand.session.holdup.choked
+
+
+def test_something_small_or_a_broker_that_is_silent_or_refuses_is_no_matter_of_size(hand: Hand) -> None:
+    hand.post()
+    for _ in range(10):
+        pong(hand)
+    assert not hand.session.overdue(hand.now), "it fits any packet"
+    post_large(hand)
+    hand.now += CHOKED_S + 2 * PING_S
+    assert not hand.session.overdue(hand.now), "nothing is answered"
+    hand.say(Turned(room="lobby", n=1, code="store", text="its disk is full", retry_ms=1000))
+    assert not hand.session.overdue(hand.now), "it says why"
+
+
+def again(hand: Hand) -> None:
+    hand.session.disconnected("gone")
+    hand.session.connected(hand.now)
+    hand.say(enrolled(hand.asked(control.Enrol).r))
+    hand.enter_room()
+
+
+def test_connections_that_fall_silent_in_a_row_with_something_large_under_way_are_a_matter_of_size(hand: Hand) -> None:
+    post_large(hand)
+    for _ in range(CHOKED_LINKS):
+        assert not hand.told(events.Held)
+        hand.session.broke(losing=True)
+        again(hand)
+    assert [each.code for each in hand.told(events.Held)] == ["path"]
+
+
+def test_connections_that_end_with_something_large_under_way_that_is_not_lost_are_not(hand: Hand) -> None:
+    post_large(hand)
+    for _ in range(CHOKED_LINKS):
+        hand.session.broke(losing=False)
+        again(hand)
+    assert not hand.told(events.Held)
+
+
+def test_a_broker_that_is_silent_as_often_as_it_is_asked_for_pages_is_a_matter_of_size(hand: Hand) -> None:
+    hand.bus(msg(9))
+    for words in ["the broker does not answer"] * (CHOKED_LINKS - 1) + ["large packets seem to get lost"]:
+        hand.now += FETCH_TIMEOUT_S
+        hand.session.handle_timer(hand.now)
+        assert any(isinstance(each, Replay) for each in hand.session.requests)
+        hand.now += 2 * SILENT_S
+        assert words in (hand.session.stale(hand.now) or "")
+        hand.session.broke(losing=False)
+        hand.session.disconnected("gone")
+        hand.session.connected(hand.now)
+        hand.say(enrolled(hand.asked(control.Enrol).r))
+        hand.enter_room()
 
 
 def test_a_refusal_without_a_number_is_a_reason_too(hand: Hand) -> None:

@@ -103,6 +103,16 @@ class Host:
         """Puts it back."""
         self._hub.ip(f"link set {self._cables[network or self.networks[0]]} up")
 
+    def narrow(self, octets: int, network: str | None = None) -> None:
+        """Packets to it that are larger vanish, and nobody is told: a tunnel on the way, and a firewall against ICMP.
+
+        To be called of each host that is to lose them before anything is connected: what one host sends at once would
+        else pass as one piece, for the bridge leaves cutting it up to the other end.
+        """
+        network = network or self.networks[0]
+        self._holder.ip(f"link set {network} gso_max_segs 1")
+        self._hub.ip(f"link set {self._cables[network]} mtu {octets}")
+
     def block(self, other: Host) -> None:
         """Nothing goes any more between these two, in either direction, and nobody is told. Multicast still does."""
         for one, another in ((self, other), (other, self)):

@@ -23,7 +23,14 @@ from sandpiper.common.host_port import joined
 from sandpiper.common.io.batch_reader import Drain
 from sandpiper.common.io.monitor import Watch
 from sandpiper.common.io.sockets import Socket, connect
-from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, MESH_CONNECT_S, MESH_HANDSHAKE_S, MESH_LINGER_S
+from sandpiper.common.limits import (
+    BATCH_MESSAGES,
+    KEPT_BYTES,
+    MESH_CONNECT_S,
+    MESH_HANDSHAKE_S,
+    MESH_LINGER_S,
+    MESH_SILENT_S,
+)
 from sandpiper.peer.p2p.mesh.flood_guard import Flow
 
 Receive = Callable[[list[list[zmq.Frame]]], None]
@@ -99,7 +106,7 @@ class Line:
         self.from_host = ""
         self.rtt_ms = 0.0
         self.fd = -1
-        self.since = loop.time()
+        self.since = self._heard_at = loop.time()
         self.settled: asyncio.Future[str] = loop.create_future()
         self.ended: Callable[[str], None] | None = None
         events = _LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -136,6 +143,11 @@ class Line:
         """For the guard."""
         return Flow(self.fd, self._drain.messages, self._drain.empties)
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has come for so long that it counts as broken."""
+        return self._loop.time() - max(self._heard_at, self.since) >= MESH_SILENT_S
+
     def fail(self, reason: str) -> None:
         """Has it end for this reason."""
         if self.ended is not None:
@@ -153,6 +165,7 @@ class Line:
 
     def _received(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
+            self._heard_at = self._loop.time()
             self._receive(batch)
 
     def _watched(self, event: int, value: int, endpoint: str) -> None:

@@ -5,6 +5,9 @@ first whose handshake completes wins. Each keeps trying by itself with a pause o
 answers holds up none that refuses now and admits us in a moment. A line that broke is made anew at once, unless it
 did not last; for as long as the route is wanted. Of a peer that is sought, for it has fallen silent, the pauses grow
 longer, and once nothing listens at any of its addresses it is deserted: nobody is dialled any more.
+
+A line that is made in a moment and falls silent, one after the other, is `fitful`: mostly large packets get lost on the
+way. It is made again all the same, but not relied on until it has lasted.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from typing import Final
 from sandpiper.common.limits import (
     DESERTED,
     MESH_ADDRESSES,
+    MESH_FITFUL,
+    MESH_FITFUL_S,
     MESH_OVERLAP_S,
     MESH_REFUSED_S,
     MESH_STAGGER_S,
@@ -30,6 +35,9 @@ from sandpiper.common.target import is_loopback
 from sandpiper.peer.p2p.mesh.connection import Address, Line, NoLine, dial
 
 _PENDING: Final = "no answer yet"
+FITFUL: Final = (
+    "connections are made and fall silent: large packets may get lost on the way; try a smaller MTU, such as 1280"
+)
 
 
 class Route:
@@ -64,11 +72,15 @@ class Route:
         self._broke = ""
         self._said = ""
         self._closed = False
+        self._silences = 0
+        self._proving: asyncio.TimerHandle | None = None
         self.line: Line | None = None
 
     @property
     def error(self) -> str:
-        """Why there is no line: each address with its reason; empty while there is one."""
+        """Why there is no line that lasts: each address with its reason; empty while there is one."""
+        if self.fitful:
+            return FITFUL
         if self.line is not None:
             return ""
         if not self._addresses:
@@ -78,6 +90,11 @@ class Route:
         # Our own loopback refuses at once, while an address elsewhere takes its time: the true ones stand first.
         ordered = sorted(self._addresses, key=lambda address: is_loopback(address.host))
         return "; ".join(f"{address}: {self._errors.get(address, _PENDING)}" for address in ordered)
+
+    @property
+    def fitful(self) -> bool:
+        """Whether its lines have fallen silent soon after they were made, and the present one has not lasted yet."""
+        return self._silences >= MESH_FITFUL
 
     def aim(self, addresses: Sequence[Address]) -> None:
         """These from now on. A line to another address is kept until a new one has taken over."""
@@ -118,6 +135,7 @@ class Route:
     def close(self) -> None:
         """Ends it, at once."""
         self._closed = True
+        self._prove(None)
         self._rest()
         for line in list(self._leaving):
             self._leave(line)
@@ -204,6 +222,19 @@ class Route:
         self._nobody.clear()
         self._addresses.sort(key=line.address.__ne__)  # the one that was good is the first next time
         self._said = ""
+        self._prove(line)
+        self._turned()
+
+    def _prove(self, line: Line | None) -> None:
+        """A line is to last, if its predecessors did not."""
+        if self._proving is not None:
+            self._proving.cancel()
+            self._proving = None
+        if line is not None and self._silences:
+            self._proving = self._loop.call_later(MESH_FITFUL_S, self._proven)
+
+    def _proven(self) -> None:
+        self._proving, self._silences = None, 0
         self._turned()
 
     def _leave(self, line: Line) -> None:
@@ -233,6 +264,9 @@ class Route:
             return
         self.line = None
         self._broke = reason
+        self._prove(None)
+        if line.silent:
+            self._silences = self._silences + 1 if self._loop.time() - line.since < MESH_FITFUL_S else 0
         if self._loop.time() - line.since >= MESH_STEADY_S:
             self._restart_s = 0.0
         else:

@@ -67,7 +67,8 @@ class MeshHeard:
 class Link(NamedTuple):
     """One peer, for people: the address its line uses, the TCP round trip, or why there is none.
 
-    `outward` is where our publications are brought to, for somebody who cannot be reached.
+    `outward` is where our publications are brought to, for somebody who cannot be reached. `fitful`: its lines do not
+    last.
     """
 
     address: str | None
@@ -75,6 +76,7 @@ class Link(NamedTuple):
     error: str
     outward: str | None
     outward_error: str
+    fitful: bool = False
 
 
 @dataclass(slots=True)
@@ -262,6 +264,7 @@ class Mesh:
             error=peer.hears.error,
             outward=str(there.address) if there is not None else None,
             outward_error=speaks.error if speaks is not None else "",
+            fitful=peer.hears.fitful,
         )
 
     def _is_own(self, candidate: Candidate) -> bool:

@@ -75,6 +75,8 @@ class Peer:
     rtt_s: float | None = None
     address: str = ""
     link_up: bool = False
+    fitful: bool = False
+    """Whether our connections to it are made and do not last: it is heard over the mesh, and that is not relied on."""
     error: str = ""
     introduced_at: float = NEVER
     """When it was last told where others are."""
@@ -117,8 +119,8 @@ class Peer:
         return self.state in (State.PRESENT, State.EVASIVE)
 
     def hears(self, now: float) -> bool:
-        """Whether we hear it over the mesh."""
-        return now - self.heard.get(Way.MESH, NEVER) < DIRECT_S
+        """Whether we hear it over the mesh, and may count on that."""
+        return not self.fitful and now - self.heard.get(Way.MESH, NEVER) < DIRECT_S
 
     def direct(self, now: float) -> bool:
         """Whether what goes over the mesh reaches it, and comes from it."""

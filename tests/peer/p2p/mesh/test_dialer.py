@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandpiper.common.limits import DESERTED
+from sandpiper.common.limits import DESERTED, MESH_FITFUL, MESH_FITFUL_S
 from sandpiper.peer.p2p.mesh import dialer
 from sandpiper.peer.p2p.mesh.connection import Address, NoLine
 from sandpiper.peer.p2p.mesh.dialer import Route
@@ -68,6 +68,42 @@ def test_a_peer_that_was_given_up_is_dialled_again_when_it_knocks_or_this_machin
             await turned.wait()
             turned.clear()
         assert dialled == DESERTED + 1
+        route.close()
+
+    asyncio.run(run())
+
+
+def test_lines_that_fall_silent_one_after_the_other_are_not_relied_on_until_one_has_lasted() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        turned: list[bool] = []
+        route = Route(loop, NOBODY, lambda: turned.append(route.fitful))
+        for _ in range(MESH_FITFUL):
+            assert not route.fitful
+            line: Any = SimpleNamespace(address=Address("10.9.3.2", 7000), since=loop.time(), silent=True, close=int)
+            route._stands(line)
+            route._broken(line, "the connection was lost")
+        assert route.error.startswith("connections are made and fall silent")
+        route._stands(line)
+        assert turned[-1], "up again, and still not to be relied on"
+        assert route._proving is not None
+        route._proven()
+        assert (turned[-1], route.error) == (False, "")
+        route.close()
+
+    asyncio.run(run())
+
+
+def test_a_line_that_lasted_or_was_closed_is_not_fitful() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        route = Route(loop, NOBODY, lambda: None)
+        for lasted, silent in ((MESH_FITFUL_S, True), (0.0, False)) * MESH_FITFUL:
+            since = loop.time() - lasted
+            line: Any = SimpleNamespace(address=Address("10.9.3.2", 7000), since=since, silent=silent, close=int)
+            route._stands(line)
+            route._broken(line, "the connection was lost")
+        assert not route.fitful
         route.close()
 
     asyncio.run(run())
