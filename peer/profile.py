@@ -17,6 +17,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.io.homes import data_folder
 from sandpiper.common.text_files import NotText, decoded
 from sandpiper.common.trust import KnownBrokers, format_known, parse_known
 
@@ -46,10 +47,8 @@ class Profile:
 
     @classmethod
     def default(cls) -> Profile:
-        """The user's own, in the platform's folder for data."""
-        from platformdirs import user_data_path  # takes 7 ms, and who names a folder does not need it
-
-        return cls.at(user_data_path("sandpiper", appauthor=False))
+        """The user's own, in the platform's folder for data. Raises SandpiperError."""
+        return cls.at(data_folder())
 
     @classmethod
     def at(cls, folder: Path | str) -> Profile:

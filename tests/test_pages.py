@@ -19,10 +19,15 @@ from typing import IO, Final
 
 import pytest
 
-from tests.sockets.netns import network
+from tests.sockets.netns import has_ipv6, network
+from tests.sockets.test_names import BY_NAME, HOSTS
 from tests.test_docs import BLOCK, ROOT
 
 LEFT_OUT: Final = {
+    "make chat": "a person's, at a terminal",
+    "make test": "this",
+    "pip install": "from the network",
+    "python -m venv": "likewise",
     "sudo": "root's affair, and systemd's",
     "journalctl -u": "systemd's",
     "ngrok tcp 5000": "another's service",
@@ -47,12 +52,13 @@ STAYS: Final = {
     "create": r"^ +sandpiper join (\S+)",
     "join": r" as bob, p2p|in \S+ as ",
     "connect": r"in \S+ as ",
+    "peer": r"tools publish at ",
 }
 """Commands that go on, and what each says once it is ready."""
 
 
 def lines(page: str) -> Iterator[str]:
-    for block in BLOCK.findall((ROOT / "docs" / page).read_text("utf-8")):
+    for block in BLOCK.findall((ROOT / page).read_text("utf-8")):
         yield from (line for line in block.replace("\\\n", " ").splitlines() if line.strip())
 
 
@@ -144,16 +150,28 @@ class Shell:
 
 
 @contextmanager
-def shell(folder: Path) -> Iterator[Shell]:
+def shell(folder: Path, hosts: str = "", *, ipv6: bool = True) -> Iterator[Shell]:
+    """In a network of its own; with this /etc/hosts, if any."""
     with network("lan") as (host,):
-        made = Shell(host.command(["bash", "--norc"]), folder)
+        argv = ["bash", "--norc"]
+        if hosts:
+            (folder / "hosts").write_text(hosts)
+            argv = ["unshare", "-m", "--propagation", "private", "sh", "-c", BY_NAME, str(folder / "hosts"), *argv]
+            if host.run(["unshare", "-m", "true"], check=False).returncode:
+                pytest.skip("no mount namespaces here")
+        if not ipv6:
+            host.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"])
+        made = Shell(host.command(argv), folder)
         try:
             yield made
         finally:
             made.end()
 
 
-@pytest.mark.parametrize("page", ["tutorial.md", "recipes.md", "deployment.md"])
+PAGES: Final = ["docs/tutorial.md", "docs/recipes.md", "docs/deployment.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.timeout(240)
 def test_the_page_can_be_followed(page: str, tmp_path: Path) -> None:
     (tmp_path / "app.log").write_text("a test failed\n")
@@ -166,8 +184,37 @@ def test_the_page_can_be_followed(page: str, tmp_path: Path) -> None:
         assert following.run("umask") == mask  # what is made later is for others to read
 
 
+@pytest.mark.parametrize(("system", "ipv6"), [("debian", True), ("fedora", True), ("macos", True), ("debian", False)])
+@pytest.mark.timeout(240)
+def test_the_readme_can_be_followed_with_the_names_of_any_system(system: str, ipv6: bool, tmp_path: Path) -> None:
+    if not has_ipv6():
+        pytest.skip("no IPv6 in this kernel")
+    (tmp_path / "app.log").write_text("a test failed\n")
+    (tmp_path / ".sandpiper-code").write_text("hush-hush\n")
+    with shell(tmp_path, HOSTS[system], ipv6=ipv6) as following:
+        following.stay("broker", "sandpiper broker")  # the page has it below
+        for line in lines("README.md"):
+            if not left_out(line):
+                following.follow(line)
+            if "--access-code-file" in line:
+                following.run("export SANDPIPER_ACCESS_CODE=hush-hush")  # at a terminal it is asked for
+
+
+def test_the_first_program_of_the_library_s_page_runs_as_it_stands(tmp_path: Path) -> None:
+    program = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs/library.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )[0]
+    (tmp_path / "first.py").write_text(program)
+    with shell(tmp_path) as following:
+        following.stay("broker", "sandpiper broker")
+        status, said = following.run(
+            f"timeout -s INT 20 {sys.executable} -u first.py 2>&1 | grep -m 1 'Received.*hello'"
+        )
+        assert (status, "text='hello'" in said) == (0, True), said
+
+
 def test_what_is_left_out_is_on_a_page() -> None:
-    text = [line for page in ("tutorial.md", "recipes.md", "deployment.md") for line in lines(page)]
+    text = [line for page in ["README.md", *PAGES] for line in lines(page)]
     for begin in LEFT_OUT:
         assert any(line.startswith(begin) for line in text), begin
     for word in STANDS_FOR:
@@ -175,7 +222,7 @@ def test_what_is_left_out_is_on_a_page() -> None:
 
 
 def test_what_root_installs_can_be_read_by_the_unit_s_user() -> None:
-    for line in lines("deployment.md"):
+    for line in lines("docs/deployment.md"):
         if line.startswith("sudo") and ("-m venv" in line or "pip install" in line):
             assert "umask 022; " in line
 

@@ -296,6 +296,17 @@ def few_threads(world: World) -> Ended:
     return Ended(ran.returncode, ran.stderr)
 
 
+def homeless(world: World) -> Ended:
+    """A user whom no account is of, as a container has by `--user 54321`."""
+    words = "import pwd, sys\ndef none(*_): raise KeyError\npwd.getpwuid = none\n"
+    words += "from sandpiper.cli.main import main\nsys.exit(main(['who', 'localhost']))"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOME", "XDG_", "SANDPIPER_"))}
+    ran = subprocess.run(
+        [sys.executable, "-c", words], env=kept, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
+    return Ended(ran.returncode, ran.stderr)
+
+
 def full_output(world: World) -> Ended:
     with open("/dev/full", "wb") as full:
         ran = subprocess.run(
@@ -356,6 +367,7 @@ SCENES: dict[str, Callable[[World], Ended]] = {
     "cannot use the identity key: …; make its folder yours and writable, or set SANDPIPER_HOME to another one": (
         lambda world: world.run("who", world.broker.door, SANDPIPER_HOME=world.write("no-folder", "") + "/home")
     ),
+    "… has no home: HOME is not set, and no account names one; set SANDPIPER_HOME to a folder that is yours": homeless,
     "cannot write the output: no space is left there; make some, or send it elsewhere": full_output,
     "no more threads can be started: …": few_threads,
     "… is not an identity key (32 bytes in hex); restore it, or move it away to become somebody new": broken_identity,

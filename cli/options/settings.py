@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandpiper.common.errors import UsageError
+from sandpiper.common.io.homes import config_folder, data_folder
 from sandpiper.common.text_files import NotText, decoded
 
 CONFIG: Final = "config.toml"
@@ -34,15 +35,10 @@ class Folders:
 
 @cache
 def folders() -> Folders:
-    """This user's folders."""
+    """This user's folders. Raises SandpiperError."""
     if home := os.environ.get(HOME):
         return Folders(Path(home), Path(home))
-    from platformdirs import user_config_path, user_data_path  # takes 7 ms
-
-    return Folders(
-        user_data_path("sandpiper", appauthor=False),
-        user_config_path("sandpiper", appauthor=False),
-    )
+    return Folders(data_folder(), config_folder())
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:
