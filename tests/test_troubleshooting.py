@@ -368,6 +368,15 @@ SCENES: dict[str, Callable[[World], Ended]] = {
         lambda world: world.run("who", world.broker.door, SANDPIPER_HOME=world.write("no-folder", "") + "/home")
     ),
     "… has no home: HOME is not set, and no account names one; set SANDPIPER_HOME to a folder that is yours": homeless,
+    "cannot reach …: such an address needs its interface too; try […%eth0]:…, by the interface's name on this machine": (
+        lambda world: world.run("who", "[fe80::1]:5000")
+    ),
+    "cannot listen on …: it is not of this machine; 0.0.0.0 is every address, localhost this machine alone": (
+        lambda world: world.run("broker", "--open", "--host", "203.0.113.9", "--data", str(world.home / "data"))
+    ),
+    "--…: that is for room codes, and TARGET is a broker; leave it out": (
+        lambda world: world.run("who", "localhost", "--ephemeral")
+    ),
     "cannot write the output: no space is left there; make some, or send it elsewhere": full_output,
     "no more threads can be started: …": few_threads,
     "… is not an identity key (32 bytes in hex); restore it, or move it away to become somebody new": broken_identity,
