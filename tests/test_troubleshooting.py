@@ -368,7 +368,7 @@ SCENES: dict[str, Callable[[World], Ended]] = {
         lambda world: world.run("who", world.broker.door, SANDPIPER_HOME=world.write("no-folder", "") + "/home")
     ),
     "… has no home: HOME is not set, and no account names one; set SANDPIPER_HOME to a folder that is yours": homeless,
-    "cannot reach …: such an address needs its interface too; try […%eth0]:…, by the interface's name on this machine": (
+    "cannot reach …: such an address needs its interface too; try […%eth0]:…, by the interface's name on …": (
         lambda world: world.run("who", "[fe80::1]:5000")
     ),
     "cannot listen on …: it is not of this machine; 0.0.0.0 is every address, localhost this machine alone": (
