@@ -58,6 +58,9 @@ SOUGHT_S: Final = 600.0
 SOUGHT_PAUSE_S: Final = 20.0
 """Who has fallen silent without a goodbye is sought, so many at once and for so long, by a try this often: a cable
 that is out for minutes. One that is reached tells of the others on its side. Whoever sleeps longer comes by itself."""
+HEARSAY_SOUGHT: Final = 4
+"""So many of them at once, and none again within SOUGHT_S, because another member says that it hears them: each says
+something itself in a moment. A member that lies has us dial no more than these."""
 DESERTED: Final = 2
 """So many times in a row nothing listened at any of its addresses: who was there has ended, and is sought no more."""
 CARDS_AWAY: Final = 256

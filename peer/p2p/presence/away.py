@@ -15,7 +15,10 @@ from sandpiper.common.p2p.packets import Card, Signed
 
 @dataclass(slots=True)
 class Row:
-    """One. `said` is the number of the last that it said of itself: nothing older counts. `left`: it said goodbye."""
+    """One. `said` is the number of the last that it said of itself: nothing older counts. `left`: it said goodbye.
+
+    Until `told_until` nobody else's word has it looked for again.
+    """
 
     keys: Keys
     said: int = 0
@@ -24,6 +27,7 @@ class Row:
     carded: Signed | None = None
     announced: bool = False
     left: bool = False
+    told_until: float = float("-inf")
 
 
 class Away:

@@ -111,6 +111,8 @@ class Gossip:
                 return
         else:
             peer = known
+            if peer.told:
+                peer.told, peer.proven = False, peer.proven or not first
         presence.heard(peer, way, now)
         _OWNS[type(own)](self, peer, own, signed, now)
 
@@ -138,9 +140,10 @@ class Gossip:
                     peer.rtt_s = rtt if peer.rtt_s is None else min(rtt, 0.8 * peer.rtt_s + 0.2 * rtt)
         if not peer.proven and not self._proves(peer, now):
             return
-        for echo in beacon.echoes[:CAPACITY_MOST]:
-            if echo.peer != me and echo.held < BEACON_S * 2:
-                self._hearsay(echo, now)
+        others = [echo for echo in beacon.echoes[:CAPACITY_MOST] if echo.peer != me and echo.held < BEACON_S * 2]
+        for echo in others:
+            self._hearsay(echo, now)
+        self._member.presence.told_of(echo.peer for echo in others)
         self.stands(peer, beacon.frontiers, now)
         self._member.replica.claims(peer.keys.session, beacon.frontiers, now)
         self._compare(peer, beacon, now)
@@ -157,9 +160,9 @@ class Gossip:
         return True
 
     def _hearsay(self, echo: Echo, now: float) -> None:
-        other = self._member.presence.told_of(echo.peer)
-        if other is not None and now - other.heard_at > BEACON_S:
-            other.proven = True
+        """Another member hears somebody. That keeps who is here, but is no proof that somebody is."""
+        other = self._member.presence.named(echo.peer)
+        if other is not None and other.proven and now - other.heard_at > BEACON_S:
             self._member.presence.heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
 
     def _introduce(self, peer: Peer, beacon: Beacon, now: float) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import fingerprint
-from sandpiper.common.limits import SOUGHT, SOUGHT_S
+from sandpiper.common.limits import HEARSAY_SOUGHT, SOUGHT, SOUGHT_S
 from sandpiper.common.messages import Notice
 from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
@@ -100,7 +100,8 @@ class Presence:
         member, session = self._member, peer.keys.session
         del self.peers[session]
         nick = peer.card.nick if peer.card is not None else ""
-        self.away.add(Row(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left))
+        told_until = member.now + SOUGHT_S if peer.told else NEVER
+        self.away.add(Row(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until))
         member.keyring.part(session)
         member.whispering.forget(session)
         member.replica.forget(session, member.now)
@@ -122,13 +123,26 @@ class Presence:
             return next((peer for peer in woken if peer is not None), None)
         if peer.state is State.GONE:
             peer.gone_at, peer.deserted = self._member.now, False
+            peer.told, peer.proven = False, True
             self._member.commands.append(Reach(peer.keys.session))
         return peer
 
-    def told_of(self, name: bytes) -> Peer | None:
-        """Whom another member hears, by short name."""
-        session = self._shorts.get(name, b"")
-        return self.peers.get(session) or self.wake(session)
+    def named(self, name: bytes) -> Peer | None:
+        """Who has this short name, of those who are here or may be."""
+        return self.peers.get(self._shorts.get(name, b""))
+
+    def told_of(self, names: Iterable[bytes]) -> None:
+        """Another member says that it hears these. Who is away is looked for, but is not here before it speaks itself:
+        a single lie would bring back everybody who ever fell silent.
+        """
+        free = HEARSAY_SOUGHT - sum(peer.told for peer in self.peers.values())
+        for session in filter(None, map(self._shorts.get, names)):
+            row = self.away.get(session)
+            if free <= 0:
+                return
+            if row is not None and self._member.now >= row.told_until and (peer := self.wake(session)) is not None:
+                peer.told, peer.proven = True, False
+                free -= 1
 
     def missed(self, packet: bytes) -> bool:
         """Whether it is for us alone, of a member that is away: its beacon comes first, and can be told from old."""
@@ -286,7 +300,7 @@ class Presence:
                 peer.state = state
                 if state is State.GONE:
                     self._fall_silent(peer, now)
-        sought = sorted((peer for peer in self.peers.values() if peer.state is State.GONE), key=_gone_at)
+        sought = sorted((peer for peer in self.peers.values() if peer.state is State.GONE), key=_least_sure)
         held = len(sought) - SOUGHT
         for index, peer in enumerate(sought):
             over = index < held or peer.deserted or now - peer.gone_at >= SOUGHT_S
@@ -308,5 +322,6 @@ class Presence:
         return not any(peer.here or peer.state is State.EXPECTED for peer in self.peers.values())
 
 
-def _gone_at(peer: Peer) -> float:
-    return peer.gone_at
+def _least_sure(peer: Peer) -> tuple[bool, float]:
+    """Who is the first not to be sought any more, if they are too many."""
+    return not peer.told, peer.gone_at

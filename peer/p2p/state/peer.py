@@ -83,6 +83,8 @@ class Peer:
     announced: bool = False
     proven: bool = True
     """Whether what we hear of it is of now: what a stranger may have recorded is no sign of life."""
+    told: bool = False
+    """Whether it is looked for only because another member says that it hears it, which may be a lie."""
     gone_at: float = NEVER
     deserted: bool = False
     """Whether nothing listens any more where it was."""

@@ -18,6 +18,7 @@ from sandpiper.common.limits import (
     CARDS_AWAY,
     EXPECTED_S,
     GONE_S,
+    HEARSAY_SOUGHT,
     SOUGHT,
     SOUGHT_S,
     SPEAKERS_KNOWN,
@@ -27,7 +28,8 @@ from sandpiper.common.messages import MsgDraft, Notice
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.envelope import NO_HASH, TALK, sign
 from sandpiper.common.p2p.membership import Admit
-from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded, Frontier, Shout
+from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded, Echo, Frontier, Shout
+from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.replication import entries
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.outputs import Reach
@@ -376,3 +378,68 @@ def test_what_a_guest_may_read_is_not_kept_for_each_log() -> None:
     assert rule.floor(bob.keys.session, alice.keys.session, TALK) == 1
     marks = [track.marks for track in alice.member.replica.tracks.values()]
     assert sum(map(len, marks)) <= 2 * len(marks)
+
+
+def lie(town: Town, liar: Citizen, names: list[bytes]) -> bytes:
+    """A beacon of a member that says it hears all of these."""
+    ring, echoes = liar.member.keyring, [Echo(name, 0.0, 0.0, False) for name in names]
+    beacon = Beacon(ring.next_n(), town.now, ring.epoch.id, liar.member.ledger.roster(), [], echoes, 1, b"")
+    return ring.to_room(ring.signed(beacon))
+
+
+def test_a_lie_brings_nobody_back() -> None:
+    """A member says that it hears everybody who ever fell silent, again and again, in whatever order."""
+    town, (alice, mallory) = room_of("mallory")
+    guests = [Guest(town, alice, f"guest{number}") for number in range(60)]
+    for guest in guests:
+        guest.visit("hi", goodbye=False)
+    town.settle(EXPECTED_S + GONE_S + SOUGHT_S + 30)
+    member, names = alice.member, [short(guest.session) for guest in guests]
+    assert len(member.presence.away) == len(guests)
+    reached: list[bytes] = []
+    seconds = 2 * int(SOUGHT_S)
+    for second in range(seconds):
+        alice.events.clear()
+        told = lie(town, mallory, names[second % 60 :] + names[: second % 60])
+        member.receive(told, Way.MESH, town.now, mallory.keys.curve)
+        reached += [command.session for command in member.commands if isinstance(command, Reach)]
+        member.commands.clear()
+        assert sum(peer.here for peer in member.peers.values()) == 1
+        assert len(member.peers) <= 1 + HEARSAY_SOUGHT
+        if second % 3 == 0:
+            for peer in member.peers.values():  # as the mesh finds
+                peer.deserted = peer.deserted or peer.told
+        town.settle(1.0)
+        assert not [event for event in alice.events if isinstance(event, Notice)]
+    assert len(reached) <= 2 * len(guests), "none is looked for twice within ten minutes"
+    assert len(set(reached)) == len(guests), "and the one who is there would be found"
+
+
+@pytest.mark.parametrize("way", [Way.MESH, Way.RELAY])
+def test_who_is_told_of_is_back_when_it_speaks_itself(way: Way) -> None:
+    town, (alice, carol) = room_of("carol")
+    guest = Guest(town, alice, "guest")
+    guest.visit("hi", goodbye=False)
+    town.settle(EXPECTED_S + GONE_S + SOUGHT_S + 30)
+    alice.member.receive(lie(town, carol, [short(guest.session)]), Way.MESH, town.now, carol.keys.curve)
+    assert not alice.member.peers[guest.session].here
+    guest.tell(guest.beacon(), alice, way=way)
+    assert alice.member.peers[guest.session].here
+    assert not alice.member.peers[guest.session].told
+
+
+def test_who_is_told_of_takes_nobodys_place_who_is_sought() -> None:
+    town, (alice, carol) = room_of("carol")
+    old = [Guest(town, alice, f"old{number}") for number in range(HEARSAY_SOUGHT)]
+    for guest in old:
+        guest.visit("hi", goodbye=False)
+    town.settle(EXPECTED_S + GONE_S + SOUGHT_S + 30)
+    fresh = [Guest(town, alice, f"fresh{number}") for number in range(SOUGHT)]
+    for guest in fresh:
+        guest.visit("hi", goodbye=False)
+    town.settle(GONE_S + 4)
+    names = [short(guest.session) for guest in old]
+    alice.member.receive(lie(town, carol, names), Way.MESH, town.now, carol.keys.curve)
+    town.settle(3)
+    sought = {session for session, peer in alice.member.peers.items() if peer.state is State.GONE}
+    assert sought == {guest.session for guest in fresh}
