@@ -15,7 +15,7 @@ import msgspec
 
 from sandpiper.bridge.port import Guest, Port
 from sandpiper.bridge.replays import Replays
-from sandpiper.bridge.requests import INVALID_NICK, INVALID_TYPE, Said, named
+from sandpiper.bridge.requests import INVALID_NICK, INVALID_TYPE, LineRequest, named
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, bounded_line
 from sandpiper.common.limits import BACKLOG_MOST, VERSION
@@ -78,7 +78,7 @@ class Conversation:
         self._admitted = False
         self._rooms: list[str] = []  # in the order of joining
 
-    def carry_out(self, said: Said | None, ts: int) -> None:
+    def carry_out(self, said: LineRequest | None, ts: int) -> None:
         """Carries out one request, and answers it."""
         if said is None or self.state is LineState.ENDED:
             return

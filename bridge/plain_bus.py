@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import zmq
 
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import Connections
-from sandpiper.common.io.descriptor_guard import Porter
+from sandpiper.common.io.descriptor_guard import DescriptorGuard
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.sockets import serving
 from sandpiper.common.limits import BATCH_MESSAGES, KEPT_BYTES, SUBSCRIPTIONS_PER_CONNECTION
@@ -37,9 +37,9 @@ class PlainBus:
         self._publications = publications
         self._xsub = serving(ctx, zmq.XSUB, None, "")
         self._xpub = serving(ctx, zmq.XPUB, None, "")
-        self._porters = [Porter(loop, each, descriptors) for each in (self._xsub, self._xpub)]
+        self._porters = [DescriptorGuard(loop, each, descriptors) for each in (self._xsub, self._xpub)]
         self._subscriptions = Connections()
-        self._drains: list[Drain] = []
+        self._drains: list[BatchReader] = []
         self._tcp = False
         self.dropped_connections = 0
 
@@ -50,8 +50,8 @@ class PlainBus:
         self._xsub.bind(xsub)
         self._xsub.send(bytes([_SUBSCRIBE]))
         self._drains = [
-            Drain(self._loop, self._xsub, self._published, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES),
-            Drain(self._loop, self._xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
+            BatchReader(self._loop, self._xsub, self._published, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES),
+            BatchReader(self._loop, self._xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
         ]
         return _endpoint(self._xsub), _endpoint(self._xpub)
 

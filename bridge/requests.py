@@ -22,7 +22,9 @@ from sandpiper.common.messages import (
     Who,
 )
 
-Said: TypeAlias = Hello | Nick | LineMsg | LineMe | LineData | LineWhisper | Who | ListRooms | Leave | Replay | Ping
+LineRequest: TypeAlias = (
+    Hello | Nick | LineMsg | LineMe | LineData | LineWhisper | Who | ListRooms | Leave | Replay | Ping
+)
 """One line of a client."""
 
 INVALID_JSON: Final = "invalid json"
@@ -30,7 +32,7 @@ INVALID_TYPE: Final = "invalid message type"
 INVALID_NICK: Final = "invalid nick"
 INVALID_MESSAGE: Final = "invalid message"
 
-_said: Final = msgspec.json.Decoder(Said)
+_said: Final = msgspec.json.Decoder(LineRequest)
 _any: Final = msgspec.json.Decoder()
 _types: Final = frozenset(
     str(kind.__struct_config__.tag)
@@ -47,12 +49,12 @@ class Misspoken(Refusal):
         self.id = said_id
 
 
-def parse(line: bytes) -> Said:
+def parse(line: bytes) -> LineRequest:
     """What the line says. Raises Misspoken, whose text is the original server's word for it."""
     try:
         if not line.isascii():
             line.decode()  # msgspec does not look into the strings that it passes over
-        said: Said = _said.decode(line)
+        said: LineRequest = _said.decode(line)
     except msgspec.ValidationError as error:
         raise _diagnose(line, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandpiper.bridge.conversation import Conversation, LineState
 from sandpiper.bridge.port import Guest, Port
-from sandpiper.bridge.requests import Misspoken, Said, parse
+from sandpiper.bridge.requests import LineRequest, Misspoken, parse
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, Items
 from sandpiper.common.limits import LINE_BYTES
@@ -150,7 +150,7 @@ class LineSession:
             self.deliver(late)
 
 
-def _read(line: bytes | TooLong) -> tuple[Said | None, Refusal | None]:
+def _read(line: bytes | TooLong) -> tuple[LineRequest | None, Refusal | None]:
     """What a line says, None for a blank one; or why it says nothing."""
     if isinstance(line, TooLong):
         return None, Refusal(Code.TOO_LARGE, f"line too long: at most {LINE_BYTES} bytes")

@@ -8,8 +8,8 @@ import msgspec
 
 from sandpiper.bridge.port import Guest
 from sandpiper.broker.outputs import ToGuest, ToSession
-from sandpiper.broker.room import Room
-from sandpiper.broker.session import Session
+from sandpiper.broker.room import HostedRoom
+from sandpiper.broker.session import ClientSession
 from sandpiper.common.control import Acked
 from sandpiper.common.items import Item, Items
 from sandpiper.common.messages import Ack
@@ -18,14 +18,14 @@ from sandpiper.common.messages import Ack
 class Stored(msgspec.Struct, gc=False):
     """`count` publications from `number` on are stored from `seq` on; seq 0 for one that nobody remembers."""
 
-    session: Session
-    room: Room
+    session: ClientSession
+    room: HostedRoom
     number: int
     seq: int
     count: int = 1
 
 
-def answers_to_guests(acks: Iterable[tuple[Session, Room, Ack]]) -> list[ToGuest]:
+def answers_to_guests(acks: Iterable[tuple[ClientSession, HostedRoom, Ack]]) -> list[ToGuest]:
     """One write a guest."""
     items: dict[Guest, list[Item]] = {}
     for session, _, ack in acks:
@@ -37,7 +37,7 @@ def answers_to_guests(acks: Iterable[tuple[Session, Room, Ack]]) -> list[ToGuest
 def answers_to_sessions(acks: Iterable[Stored]) -> list[ToSession]:
     """One event for numbers that follow one another."""
     outputs = []
-    runs: dict[tuple[Session, Room], Acked] = {}
+    runs: dict[tuple[ClientSession, HostedRoom], Acked] = {}
     for ack in acks:
         seqs = range(ack.seq, ack.seq + ack.count)
         run = runs.get((ack.session, ack.room))

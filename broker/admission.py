@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandpiper.broker.log import EnrolledKeys, StoreError
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common.buckets import Bucket, Meter
 from sandpiper.common.control import Enrol, Enrolled, Pake, PakeReply
 from sandpiper.common.errors import Code, Refusal
@@ -29,7 +29,7 @@ from sandpiper.common.limits import (
     VERSION,
 )
 from sandpiper.common.pake import Proof, Prover
-from sandpiper.common.rate_limits import Paces
+from sandpiper.common.rate_limits import RateLimits
 from sandpiper.common.tickets import Tickets
 
 CAPS = ["msg", "me", "data", "whisper", "replay", "sealed"]
@@ -44,7 +44,7 @@ class _Attempt:
 
 
 class Admission:
-    """One per broker. `key` is its CURVE public key, 32 bytes."""
+    """Who may come in to a broker. `key` is its CURVE public key, 32 bytes."""
 
     def __init__(
         self,
@@ -61,8 +61,8 @@ class Admission:
         self._entropy = entropy
         self._attempts: dict[bytes, _Attempt] = {}
         # A bucket is asked before an attempt and charged after it, so the last one that it holds is one too many.
-        self._failures = Paces(ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES - 1)
-        self._paces = Paces(PAKE_PER_S_AND_ADDRESS, PAKE_PER_S_AND_ADDRESS)
+        self._failures = RateLimits(ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES - 1)
+        self._paces = RateLimits(PAKE_PER_S_AND_ADDRESS, PAKE_PER_S_AND_ADDRESS)
         self._pace = Bucket(PAKE_PER_S, PAKE_PER_S)
         self.enrolled: dict[bytes, bytes] = dict(store.load().enrolled)
         self.denied = 0
@@ -115,7 +115,7 @@ class Admission:
 
     def enrol(
         self, session_key: bytes, request: Enrol, address: str, meter: Meter, now: float, wall: float
-    ) -> tuple[Session, bytes]:
+    ) -> tuple[ClientSession, bytes]:
         """A session for this key, and the broker's own confirmation. Raises Refusal."""
         _check_version(request.v)
         if not enrolment_holds(request.identity, request.signature, self.key, session_key):
@@ -126,7 +126,7 @@ class Admission:
             confirm = self._proved(session_key, request.confirm, address, now)
         if request.caps != RELAY_CAPS:
             self._remember(session_key, request.identity, wall)
-        session = Session(
+        session = ClientSession(
             meter,
             key=session_key,
             identity=request.identity,
@@ -173,7 +173,9 @@ def _check_version(version: int) -> None:
         raise Refusal(Code.VERSION, f"this broker speaks version {VERSION} of the protocol, you speak {version}")
 
 
-def enrolled_reply(request: Enrol, session: Session, run: str, rates: tuple[float, float], confirm: bytes) -> Enrolled:
+def enrolled_reply(
+    request: Enrol, session: ClientSession, run: str, rates: tuple[float, float], confirm: bytes
+) -> Enrolled:
     """The answer to a good enrolment."""
     return Enrolled(
         r=request.r,

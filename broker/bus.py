@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from sandpiper.broker.fanout import Issue
-from sandpiper.broker.subscriptions import Wanted
+from sandpiper.broker.fanout import Fanout
+from sandpiper.broker.subscriptions import SubscriptionIndex
 from sandpiper.common import batch
 from sandpiper.common.frame import topic
 from sandpiper.common.host_port import joined
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import Connections
-from sandpiper.common.io.descriptor_guard import Porter
+from sandpiper.common.io.descriptor_guard import DescriptorGuard
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.sockets import CurveKeys, Socket, serving
@@ -77,14 +77,14 @@ class Pair:
         self.xpub = serving(ctx, zmq.XPUB, keys, DOMAIN, hwm, handshake_s=HANDSHAKE_IN_LINE_S)
         # Without CURVE a handshake costs nothing that others would have to wait for.
         self._pacer = Pacer(loop) if self._keyed else None
-        self._porters = [Porter(loop, each, descriptors, came, self._pacer) for each in (self.xsub, self.xpub)]
+        self._porters = [DescriptorGuard(loop, each, descriptors, came, self._pacer) for each in (self.xsub, self.xpub)]
         self._loop = loop
-        self._drains: list[Drain] = []
+        self._drains: list[BatchReader] = []
         self._accounting = False
         self.surfaced: dict[int, Surfaced] = {}
         self._endpoints: list[tuple[Socket, str]] = []
-        self._batches = Wanted(batch.topic)
-        self._singles = Wanted(lambda room: topic(room, ""))
+        self._batches = SubscriptionIndex(batch.topic)
+        self._singles = SubscriptionIndex(lambda room: topic(room, ""))
         self.dropped_connections = 0
 
     def bind(self, hosts: Sequence[str], xsub: int, xpub: int) -> None:
@@ -97,8 +97,8 @@ class Pair:
         self._bound()
         self.xsub.send(bytes([_SUBSCRIBE]))
         self._drains = [
-            Drain(self._loop, self.xsub, self._published, parts=1, most=BATCH_MESSAGES),
-            Drain(self._loop, self.xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
+            BatchReader(self._loop, self.xsub, self._published, parts=1, most=BATCH_MESSAGES),
+            BatchReader(self._loop, self.xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
         ]
 
     def rebind(self) -> None:
@@ -112,14 +112,14 @@ class Pair:
         for porter in self._porters:
             porter.bound()
 
-    def publish(self, issue: Issue) -> None:
+    def publish(self, fanout: Fanout) -> None:
         """To all subscribers: as batches to those who asked for batches, one by one to the others."""
         send = self.xpub.send
-        if self._keyed and self._batches.wants(issue.room):
-            for frame in issue.batches:
+        if self._keyed and self._batches.wants(fanout.room):
+            for frame in fanout.batches:
                 send(frame, zmq.NOBLOCK)
-        if self._singles.wants(issue.room):
-            for frame in issue.singles:
+        if self._singles.wants(fanout.room):
+            for frame in fanout.singles:
                 send(frame, zmq.NOBLOCK)
         self._drains[1].look()
 
@@ -178,7 +178,7 @@ class Pair:
         for (part,) in received:
             said = part.bytes
             if not said or said[0] != _SUBSCRIBE:
-                continue  # unsubscriptions count for nothing: see wanted.py
+                continue  # unsubscriptions count for nothing: see SubscriptionIndex
             fd = _source(part)
             if self._subscriptions.count(fd) > SUBSCRIPTIONS_PER_CONNECTION:
                 self.dropped_connections += self._subscriptions.shut(fd)

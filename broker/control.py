@@ -1,4 +1,4 @@
-"""The control shell: the broker's clerk at the CURVE ROUTER behind the front door's splice."""
+"""The control shell: the request handlers at the CURVE ROUTER behind the front door's splice."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import zmq
 
 from sandpiper.broker.core import Broker
-from sandpiper.broker.request_handlers import Clerk
-from sandpiper.broker.session import Session
+from sandpiper.broker.request_handlers import RequestHandlers
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import control
 from sandpiper.common.errors import Code
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.router import Router
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import CONTROL_HWM
-from sandpiper.common.tickets import Caller
+from sandpiper.common.tickets import Requester
 
 log = logging.getLogger("sandpiper.broker")
 DOMAIN = "control"
@@ -33,12 +33,12 @@ class Control:
         loop: asyncio.AbstractEventLoop,
         ctx: zmq.Context[Any],
         keys: CurveKeys,
-        inner: Inner,
-        clerk: Clerk,
+        inner: InnerEndpoint,
+        handlers: RequestHandlers,
         broker: Broker,
         done: Callable[[], None],
     ) -> None:
-        self._clerk = clerk
+        self._handlers = handlers
         self._broker = broker
         self._encoded: tuple[object, zmq.Frame] = (None, zmq.Frame())
         self.sealed_dropped = 0
@@ -50,13 +50,13 @@ class Control:
         """Ends control, giving what is queued a moment to leave."""
         self.router.close()
 
-    def _gone(self, caller: Caller) -> None:
+    def _gone(self, caller: Requester) -> None:
         """A connection has gone; its session lingers a little."""
         session = self._broker.sessions.get(caller.key)
         if session is not None and session.route == caller.route:
             self._broker.lost_connection(session, time.monotonic())
 
-    def _receive(self, caller: Caller, frame: bytes, now: float) -> None:
+    def _receive(self, caller: Requester, frame: bytes, now: float) -> None:
         reply = self._answer(caller, frame, now)
         if reply is not None:
             splice = self.router.splice_of(caller)
@@ -64,9 +64,9 @@ class Control:
                 splice.admit()
             self.router.send(caller.route, control.encode(reply))
 
-    def _answer(self, caller: Caller, frame: bytes, now: float) -> control.Reply | None:
+    def _answer(self, caller: Requester, frame: bytes, now: float) -> control.Reply | None:
         try:
-            return self._clerk.answer(caller, frame, now)
+            return self._handlers.answer(caller, frame, now)
         except MemoryError:  # not for good: the client tries again
             text = "the broker has no memory left"
             return control.Refused(r=control.request_number(frame), code=Code.TOO_MANY.value, text=text, retry_ms=1000)
@@ -75,7 +75,7 @@ class Control:
             text = "the broker could not answer this; its log says why"
             return control.Refused(r=control.request_number(frame), code=Code.INVALID.value, text=text)
 
-    def tell(self, session: Session, message: control.Reply | control.Event) -> None:
+    def tell(self, session: ClientSession, message: control.Reply | control.Event) -> None:
         """One reply or event. Sessions that are told the same object share its encoding, in libzmq's queues too."""
         if self._encoded[0] is not message:
             self._encoded = (message, zmq.Frame(control.encode(message), copy=True))

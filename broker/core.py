@@ -15,9 +15,9 @@ from sandpiper.broker.log import Log, StoreError
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
 from sandpiper.broker.relay import Relay
 from sandpiper.broker.restore import restore
-from sandpiper.broker.room import Room
-from sandpiper.broker.sequencer import Press
-from sandpiper.broker.session import Seat, Session
+from sandpiper.broker.room import HostedRoom
+from sandpiper.broker.sequencer import Sequencer
+from sandpiper.broker.session import ClientSession, Seat
 from sandpiper.broker.whispers import Whispers
 from sandpiper.common import batch
 from sandpiper.common.buckets import Meter
@@ -56,7 +56,7 @@ class Rules:
 class Place:
     """Where a session stands after joining: it reads on after seq `after`."""
 
-    room: Room
+    room: HostedRoom
     nick: str
     start: int
     after: int
@@ -68,18 +68,18 @@ class Broker:
     def __init__(self, store: Log, rules: Rules, now: float, wall: float) -> None:
         self.rules = rules
         self.store = store
-        self.rooms: dict[str, Room] = {}
-        self.sessions: dict[bytes, Session] = {}
-        self.guests: set[Session] = set()
+        self.rooms: dict[str, HostedRoom] = {}
+        self.sessions: dict[bytes, ClientSession] = {}
+        self.guests: set[ClientSession] = set()
         self.whispers = Whispers()
         self.relay = Relay()
         self._dedup = Dedup(now)
-        self.press = Press(store, self._dedup)
+        self.sequencer = Sequencer(store, self._dedup)
         self._wall = wall - now
         self._run_inherited = store.inherited
         self._outputs: list[Output] = []
         self._told: list[Output] = []
-        self.tools = Session(self.meter(PLAIN_FACTOR), publisher=ANON, path="plain")
+        self.tools = ClientSession(self.meter(PLAIN_FACTOR), publisher=ANON, path="plain")
         restore(store, self.rooms, self._dedup, now, wall)
 
     def meter(self, factor: int = 1) -> Meter:
@@ -92,19 +92,19 @@ class Broker:
 
     # Rooms and seats ---------------------------------------------------------------------------------------
 
-    def room(self, name: str) -> Room:
+    def room(self, name: str) -> HostedRoom:
         """The room, made if need be. Raises Refusal."""
         room = self.rooms.get(name)
         if room is None:
             room_name(name)
             if len(self.rooms) >= ROOMS:
                 raise Refusal(Code.TOO_MANY, f"this broker has its {ROOMS} rooms already")
-            room = self.rooms[name] = Room(name)
+            room = self.rooms[name] = HostedRoom(name)
         return room
 
     def join(
         self,
-        session: Session,
+        session: ClientSession,
         name: str,
         nick_wanted: str,
         now: float,
@@ -138,7 +138,7 @@ class Broker:
         start = self.store.start(name)
         return Place(room, room.seats[session].nick, start, min(max(after, 0), room.head))
 
-    def _seat(self, room: Room, session: Session, wanted: str, member: bool, now: float) -> Seat | None:
+    def _seat(self, room: HostedRoom, session: ClientSession, wanted: str, member: bool, now: float) -> Seat | None:
         """The seat to take, with its nick claimed; None when the session sits there already, as after a reconnect."""
         seat = room.seats.get(session)
         if seat is not None:
@@ -152,7 +152,7 @@ class Broker:
         self._remember(room, session, claimed, now)
         return Seat(claimed, member, _verified(session, claimed))
 
-    def _replace_ghosts(self, room: Room, session: Session, wanted: str) -> None:
+    def _replace_ghosts(self, room: HostedRoom, session: ClientSession, wanted: str) -> None:
         """A session of the same person and nick whose connection has gone makes way without a word."""
         for other in room.holders(wanted):
             if other.identity is not None and other.identity == session.identity and other.gone_at is not None:
@@ -170,7 +170,7 @@ class Broker:
             for room in self.rooms.values():
                 room.run_start = room.head + 1
 
-    def leave(self, session: Session, name: str, now: float, *, grace: bool = True) -> None:
+    def leave(self, session: ClientSession, name: str, now: float, *, grace: bool = True) -> None:
         """Frees the seat and tells the others. Raises Refusal: NOT_JOINED."""
         room, seat = self.seated(session, name)
         keep = now + NICK_GRACE_S if grace and session.identity is not None else None
@@ -179,34 +179,34 @@ class Broker:
             self._notice(room, f"{seat.nick} left", now, event="leave", session=session, nick=seat.nick)
         self._forget(room)
 
-    def _unseat(self, room: Room, session: Session, *, keep_until: float | None) -> None:
+    def _unseat(self, room: HostedRoom, session: ClientSession, *, keep_until: float | None) -> None:
         seat = room.seats.pop(session)
         del session.seats[room.name]
         room.told.pop(session, None)
         session.pushed.discard(room.name)
         self._release(room, session, seat.nick, keep_until)
 
-    def _release(self, room: Room, session: Session, held: str, keep_until: float | None) -> None:
+    def _release(self, room: HostedRoom, session: ClientSession, held: str, keep_until: float | None) -> None:
         room.book.release(held, keep_until=keep_until)
         if session.identity is not None and room.book.owner(held) is None:
             self._free(room, held)
 
-    def _free(self, room: Room, held: str) -> None:
+    def _free(self, room: HostedRoom, held: str) -> None:
         with suppress(StoreError):  # then it is only kept over a restart
             self.store.free_nick(room.name, fold(held))
 
-    def _forget(self, room: Room) -> None:
+    def _forget(self, room: HostedRoom) -> None:
         if room.forgettable:
             self.rooms.pop(room.name, None)
 
-    def seated(self, session: Session, name: str) -> tuple[Room, Seat]:
+    def seated(self, session: ClientSession, name: str) -> tuple[HostedRoom, Seat]:
         """The room and the session's seat in it. Raises Refusal: NOT_JOINED."""
         seat = session.seats.get(name)
         if seat is None:
             raise Refusal(Code.NOT_JOINED, f"you are not in the room {name}", retry_ms=1000)
         return self.rooms[name], seat
 
-    def claim(self, session: Session, name: str, wanted: str, now: float) -> None:
+    def claim(self, session: ClientSession, name: str, wanted: str, now: float) -> None:
         """Another nick; everyone is told. Raises Refusal: NOT_JOINED, INVALID, NICK_TAKEN."""
         room, seat = self.seated(session, name)
         wanted = ANON if fold(wanted) == ANON else nick(wanted)
@@ -223,7 +223,7 @@ class Broker:
             self.flush(now)  # between the notice and whatever the client says next
             self._outputs.append(ToGuest(session.guest, [Item(said)]))
 
-    def _remember(self, room: Room, session: Session, claimed: str, now: float) -> None:
+    def _remember(self, room: HostedRoom, session: ClientSession, claimed: str, now: float) -> None:
         if session.identity is not None and claimed != ANON:
             with suppress(StoreError):  # then it is only not kept over a restart
                 self.store.own_nick(room.name, fold(claimed), claimed, session.identity, now + self._wall)
@@ -239,14 +239,14 @@ class Broker:
 
     # Sessions ----------------------------------------------------------------------------------------------
 
-    def subscribe(self, session: Session, name: str) -> None:
+    def subscribe(self, session: ClientSession, name: str) -> None:
         """The session hears the room by control from now on. Raises Refusal: NOT_JOINED."""
         room, _ = self.seated(session, name)
         room.told[session] = None
         session.pushed.add(name)
         session.path = "one-port"
 
-    def reconnected(self, session: Session, route: bytes, now: float) -> None:
+    def reconnected(self, session: ClientSession, route: bytes, now: float) -> None:
         """The session goes on over a new connection, whose subscriptions are its own."""
         for name in session.pushed:
             self.rooms[name].told.pop(session, None)
@@ -265,19 +265,19 @@ class Broker:
                 event = Subscribed(room=name, run=self.store.run, head=self.rooms[name].head)
                 self._outputs.append(ToSession(session, event))
 
-    def lost_connection(self, session: Session, now: float) -> None:
+    def lost_connection(self, session: ClientSession, now: float) -> None:
         """The session's connection has gone; it may come back within LINGER_S unnoticed."""
         if session.gone_at is None:
             session.gone_at = now
 
-    def end(self, session: Session, now: float, *, grace: bool) -> None:
+    def end(self, session: ClientSession, now: float, *, grace: bool) -> None:
         """The session leaves everywhere."""
         for name in list(session.seats):
             self.leave(session, name, now, grace=grace)
         self.whispers.drop(session)
         self._told += self.relay.drop(session)
         self.guests.discard(session)
-        self.press.outage.depart(session)
+        self.sequencer.outage.depart(session)
         if session.key is not None:
             self.sessions.pop(session.key, None)
             if not grace:
@@ -303,7 +303,7 @@ class Broker:
                 self._free(room, freed)
             self._forget(room)
         self._outputs.extend(self.whispers.expire(now, self.ts(now)))
-        self.press.probe(self.ts(now), now)
+        self.sequencer.probe(self.ts(now), now)
 
     def get_timer(self) -> float | None:
         """When `tick` has something to do."""
@@ -312,25 +312,25 @@ class Broker:
             for session in self.sessions.values()
         ]
         timers = [*(room.book.get_timer() for room in self.rooms.values()), self.whispers.get_timer()]
-        timers.append(self.press.outage.get_timer())
+        timers.append(self.sequencer.outage.get_timer())
         return min([*dues, *(due for due in timers if due is not None)], default=None)
 
     # What is to be sent ------------------------------------------------------------------------------------
 
     def _notice(
         self,
-        room: Room,
+        room: HostedRoom,
         text: str,
         now: float,
         *,
         event: str,
-        session: Session,
+        session: ClientSession,
         nick: str | None = None,
         was: str | None = None,
     ) -> None:
         nick = nick or room.seats[session].nick
         ts = self.ts(now)
-        self.press.notice(room, Notice(text, ts, room.name, event, nick, was, session.fingerprint))
+        self.sequencer.notice(room, Notice(text, ts, room.name, event, nick, was, session.fingerprint))
 
     def tell(self, output: Output) -> None:
         """Adds one thing to send, after what is staged."""
@@ -338,8 +338,8 @@ class Broker:
 
     def flush(self, now: float) -> None:
         """Stores and publishes what is staged. `take` gives the results."""
-        if not self.press.idle:
-            self._outputs.extend(self.press.flush(self.ts(now), now))
+        if not self.sequencer.idle:
+            self._outputs.extend(self.sequencer.flush(self.ts(now), now))
         if self._told:
             self._outputs += self._told
             self._told = []
@@ -351,5 +351,5 @@ class Broker:
         return outputs
 
 
-def _verified(session: Session, claimed: str) -> bool:
+def _verified(session: ClientSession, claimed: str) -> bool:
     return session.identity is not None and claimed != ANON

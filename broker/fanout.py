@@ -1,4 +1,4 @@
-"""An issue: what one flush says in one room, in every form that somebody wants, each made once and only if wanted."""
+"""A fanout: what one flush says in one room, in every form that somebody wants, each made once and only if wanted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandpiper.common.items import Item, Items
 from sandpiper.common.limits import BATCH_BYTES
 
 
-class Said(msgspec.Struct, gc=False):
+class Encoded(msgspec.Struct, gc=False):
     """One message or notice and its encoding, a msgpack map."""
 
     kind: str
@@ -21,10 +21,10 @@ class Said(msgspec.Struct, gc=False):
     body: bytes
 
 
-class Issue:
-    """`blocks` are the batches' bodies where the store has them already."""
+class Fanout:
+    """What one flush says in a room, in each form. `blocks` are the bodies of its batches, if the store has them."""
 
-    def __init__(self, room: str, said: list[Said], blocks: list[bytes] | None = None) -> None:
+    def __init__(self, room: str, said: list[Encoded], blocks: list[bytes] | None = None) -> None:
         self.room = room
         self._said = said
         self._blocks = blocks

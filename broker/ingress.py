@@ -6,7 +6,7 @@ import msgspec
 
 from sandpiper.broker.core import Broker
 from sandpiper.broker.sequencer import AGAIN
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import batch, frame
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BATCH_MESSAGES, BODY_BYTES, ROOMS
@@ -19,10 +19,10 @@ class Ingress:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._press = broker.press
+        self._sequencer = broker.sequencer
         self._topics: dict[bytes, tuple[str, str]] = {}
 
-    def frame(self, session: Session, encoded: bytes, now: float) -> None:
+    def frame(self, session: ClientSession, encoded: bytes, now: float) -> None:
         """One bus frame from a keyed session, or from the plain doors' tools."""
         raw, _, body = encoded.partition(b"\0")
         if batch.is_topic(raw):
@@ -39,7 +39,7 @@ class Ingress:
         except Refusal as refusal:
             self._turn(session, name, body, draft, refusal, now)
 
-    def _batch(self, session: Session, raw: bytes, body: bytes, now: float) -> None:
+    def _batch(self, session: ClientSession, raw: bytes, body: bytes, now: float) -> None:
         """Many publications to one room. From the first that is to be sent again on, none is taken."""
         name, draft = "", None
         try:
@@ -53,7 +53,7 @@ class Ingress:
         paid = seat is not None and not session.meter.take(size, now, count)
         if seat is not None and paid:
             room = self._broker.rooms[name]
-            if self._press.stage_run(room, session, seat.nick, seat.verified, drafts, self._broker.ts(now)):
+            if self._sequencer.stage_run(room, session, seat.nick, seat.verified, drafts, self._broker.ts(now)):
                 return
         for draft in drafts:
             try:
@@ -66,7 +66,7 @@ class Ingress:
                 if refusal.code in AGAIN:
                     return
 
-    def _bodies(self, session: Session, name: str, body: bytes, refusal: Refusal, now: float) -> None:
+    def _bodies(self, session: ClientSession, name: str, body: bytes, refusal: Refusal, now: float) -> None:
         """A batch of which some is bad: each publication for itself."""
         try:
             if not name:
@@ -78,17 +78,17 @@ class Ingress:
                 self.frame(session, frame.topic(name, _kind(each)) + b"\0" + each, now)
         except Refusal as worse:
             session.meter.charge(len(body), now)
-            self._press.turn(session, name, 0, worse, None, self._broker.ts(now))
+            self._sequencer.turn(session, name, 0, worse, None, self._broker.ts(now))
 
     def _turn(
-        self, session: Session, name: str, body: bytes, draft: Draft | None, refusal: Refusal, now: float
+        self, session: ClientSession, name: str, body: bytes, draft: Draft | None, refusal: Refusal, now: float
     ) -> None:
         """The publication was refused; with a number, and for good, its number is taken all the same."""
         number = (draft.n if draft is not None else _number(body)) or 0
         if number > 0 and session.key is not None and name in session.seats and refusal.code not in AGAIN:
-            self._press.void(session, self._broker.rooms[name], number, refusal, self._broker.ts(now))
+            self._sequencer.void(session, self._broker.rooms[name], number, refusal, self._broker.ts(now))
         else:
-            self._press.turn(session, name, number, refusal, draft.id if draft else None, self._broker.ts(now))
+            self._sequencer.turn(session, name, number, refusal, draft.id if draft else None, self._broker.ts(now))
 
     def _topic(self, raw: bytes) -> tuple[str, str]:
         topic = (batch.read_topic(raw), "") if batch.is_topic(raw) else frame.read_topic(raw)
@@ -97,25 +97,25 @@ class Ingress:
         self._topics[raw] = topic
         return topic
 
-    def _publish(self, session: Session, name: str, draft: Draft, now: float) -> None:
+    def _publish(self, session: ClientSession, name: str, draft: Draft, now: float) -> None:
         ts = self._broker.ts(now)
         if session is self._broker.tools:
             room = self._broker.room(name)
             nick_shown = nick(draft.nick) if draft.nick else ANON
             if room.book.owner(nick_shown) is not None:
                 raise Refusal(Code.NICK_TAKEN, f"the nick {nick_shown} belongs to a member")
-            self._press.stage(room, session, nick_shown, False, draft, ts)
+            self._sequencer.stage(room, session, nick_shown, False, draft, ts)
         else:
             room, seat = self._broker.seated(session, name)
-            self._press.stage(room, session, seat.nick, seat.verified, draft, ts)
+            self._sequencer.stage(room, session, seat.nick, seat.verified, draft, ts)
 
-    def draft(self, session: Session, name: str, draft: Draft, now: float) -> None:
+    def draft(self, session: ClientSession, name: str, draft: Draft, now: float) -> None:
         """One publication of a guest, whose rate its own connection keeps. Raises Refusal."""
         room, seat = self._broker.seated(session, name)
         size = len(batch.encode_body(draft))
         if size > BODY_BYTES:
             raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {size}")
-        self._press.stage(room, session, seat.nick, seat.verified, draft, self._broker.ts(now))
+        self._sequencer.stage(room, session, seat.nick, seat.verified, draft, self._broker.ts(now))
 
 
 def _kind(body: bytes) -> str:

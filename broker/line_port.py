@@ -1,4 +1,4 @@
-"""The desk: the bridge's Room port, over the broker's core."""
+"""The bridge's Room port, over the broker's core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker
 from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.log import StoreError
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import batch
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import MEMBERS_ON_A_LINE, PAGE_BYTES
@@ -17,9 +17,11 @@ from sandpiper.common.messages import Draft, Joined, Member, Message, Notice, Ro
 from sandpiper.common.nicks import ANON
 
 
-class Desk:
-    """One per broker. After each call the core may have something to send; `changed` says so to the
-    service, and `settle` has it sent at once.
+class LinePort:
+    """The rooms of a broker as JSON-lines clients use them.
+
+    After each call the core may have something to send; `changed` says so to the service, and `settle` has it sent at
+    once.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Desk:
         self._clock = clock
         self._changed = changed
         self.settle = settle
-        self._sessions: dict[Guest, Session] = {}
+        self._sessions: dict[Guest, ClientSession] = {}
         self._count = 0
         self.welcome = welcome
 
@@ -93,7 +95,7 @@ class Desk:
         try:
             page = self._broker.store.page(room, after, limit, PAGE_BYTES)
         except StoreError as error:
-            raise Refusal(Code.STORE, self._broker.press.outage.unreadable(error)) from error
+            raise Refusal(Code.STORE, self._broker.sequencer.outage.unreadable(error)) from error
         messages = [
             message
             for _, _, block in page.blocks
@@ -118,18 +120,18 @@ class Desk:
             self._broker.end(session, self._clock(), grace=False)
             self._changed()
 
-    def _session(self, guest: Guest) -> Session:
+    def _session(self, guest: Guest) -> ClientSession:
         session = self._sessions.get(guest)
         if session is None:
             raise Refusal(Code.NOT_JOINED, "you are in no room yet")
         return session
 
-    def _known(self, guest: Guest) -> Session:
+    def _known(self, guest: Guest) -> ClientSession:
         """Everybody has a rate from the first line on, in a room or not."""
         session = self._sessions.get(guest)
         if session is None:
             self._count += 1
             name = f"{ANON}/{self._count}"
-            session = Session(self._broker.meter(), publisher=name, guest=guest, path="line")
+            session = ClientSession(self._broker.meter(), publisher=name, guest=guest, path="line")
             self._sessions[guest] = session
         return session

@@ -7,7 +7,7 @@ takes one batch and not the next: all that is one outage.
 from __future__ import annotations
 
 from sandpiper.broker.log import StoreError
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common.limits import ROOMS, STORE_CALM_S
 
 _OURS = "a fault of its own"
@@ -23,7 +23,7 @@ class Outage:
         self.outside = ""
         self.news: list[str] = []
         """What the operator has not been told yet."""
-        self.guests: set[tuple[Session, str]] = set()
+        self.guests: set[tuple[ClientSession, str]] = set()
         """JSON-lines clients, and the rooms to which they published in vain."""
         self.rooms: set[str] = set()
         """Rooms to which tools at the plain doors did."""
@@ -59,7 +59,7 @@ class Outage:
         self.rooms.add(room)
         return True
 
-    def depart(self, session: Session) -> None:
+    def depart(self, session: ClientSession) -> None:
         """The session is gone."""
         if self.guests:
             self.guests = {each for each in self.guests if each[0] is not session}

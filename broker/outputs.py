@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sandpiper.bridge.port import Guest
-from sandpiper.broker.fanout import Issue
-from sandpiper.broker.session import Session
+from sandpiper.broker.fanout import Fanout
+from sandpiper.broker.session import ClientSession
 from sandpiper.common.control import Event, Reply
 from sandpiper.common.items import Item
 
@@ -17,14 +17,14 @@ from sandpiper.common.items import Item
 class ToBus:
     """What is said in a room, for every subscriber of the bus."""
 
-    issue: Issue
+    fanout: Fanout
 
 
 @dataclass(frozen=True, slots=True)
 class ToTools:
     """What only those at the plain doors are told: nothing else reaches them."""
 
-    issue: Issue
+    fanout: Fanout
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ToGuest:
 class ToSession:
     """A reply or an event for one keyed session. Sessions that are told the same share one object."""
 
-    session: Session
+    session: ClientSession
     message: Reply | Event
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sandpiper.broker.outputs import Output, ToSession
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.control import RelayPresence, Sealed
 from sandpiper.common.errors import Code, Refusal
@@ -43,8 +43,8 @@ class Relay:
     """One per broker."""
 
     def __init__(self) -> None:
-        self._tags: dict[bytes, dict[bytes, Session]] = {}
-        self._places: dict[Session, _Place] = {}
+        self._tags: dict[bytes, dict[bytes, ClientSession]] = {}
+        self._places: dict[ClientSession, _Place] = {}
         self.attached = 0
         self.bodies = 0
         self.octets = 0
@@ -59,7 +59,7 @@ class Relay:
         """How many bytes may wait for one addressee now."""
         return max(min(RELAY_BEHIND_BYTES, RELAY_WAITING_BYTES // max(self.attached, 1)), SEALED_BYTES)
 
-    def challenge(self, session: Session, nonce: bytes, now: float) -> None:
+    def challenge(self, session: ClientSession, nonce: bytes, now: float) -> None:
         """The session's next attachment is to sign `nonce`. Raises Refusal: RATE."""
         place = self._places.get(session)
         if place is None:
@@ -70,7 +70,7 @@ class Relay:
         place.nonce = nonce
 
     def attach(
-        self, session: Session, tag_key: bytes, signature: bytes, broker_key: bytes
+        self, session: ClientSession, tag_key: bytes, signature: bytes, broker_key: bytes
     ) -> tuple[bytes, list[bytes], list[Output]]:
         """The tag, the addresses of the others there, and what they are told. Raises Refusal: INVALID, TOO_MANY."""
         place = self._places.get(session)
@@ -103,7 +103,7 @@ class Relay:
     def _others(self, tag: bytes, address: bytes) -> list[bytes]:
         return [other for other in self._tags[tag] if other != address]
 
-    def detach(self, session: Session, tag: bytes) -> list[Output]:
+    def detach(self, session: ClientSession, tag: bytes) -> list[Output]:
         """The session leaves the tag; the others are told. One that is not there has left already."""
         place = self._places.get(session)
         if place is None or tag not in place.tags:
@@ -116,7 +116,7 @@ class Relay:
             del self._tags[tag]
         return _presence(at_tag.values(), tag, place.address, present=False)
 
-    def drop(self, session: Session) -> list[Output]:
+    def drop(self, session: ClientSession) -> list[Output]:
         """The session has gone."""
         place = self._places.get(session)
         tags = list(place.tags) if place is not None else []
@@ -124,7 +124,7 @@ class Relay:
         self._places.pop(session, None)
         return told
 
-    def send(self, session: Session, tag: bytes, to: list[bytes], body: bytes, now: float) -> list[Output]:
+    def send(self, session: ClientSession, tag: bytes, to: list[bytes], body: bytes, now: float) -> list[Output]:
         """`body` for whoever of `to` is at the tag, or for all others.
 
         Raises Refusal: RATE, NOT_JOINED, TOO_LARGE, TOO_MANY.
@@ -149,6 +149,6 @@ class Relay:
         return [ToSession(other, sealed) for other in addressed.values() if other is not session]
 
 
-def _presence(sessions: Iterable[Session], tag: bytes, address: bytes, *, present: bool) -> list[Output]:
+def _presence(sessions: Iterable[ClientSession], tag: bytes, address: bytes, *, present: bool) -> list[Output]:
     event = RelayPresence(tag=tag, address=address, present=present)
     return [ToSession(session, event) for session in sessions]

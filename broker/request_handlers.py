@@ -1,4 +1,4 @@
-"""The clerk: answers control requests. A table says who handles which type."""
+"""Answers to control requests. A table says which method handles which type."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sandpiper.broker.core import Broker
 from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.log import StoreError
 from sandpiper.broker.outputs import Output
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import control
 from sandpiper.common.control import Reply
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import PAGE_BYTES, PAGE_ENTRIES, WINDOW_MESSAGES
-from sandpiper.common.tickets import Caller
+from sandpiper.common.tickets import Requester
 
 _COUNTER_MOST = 1 << 62
 """Above every seq and every number, and still fit for a database."""
 
 
-class Clerk:
-    """One per broker. `wall` is wall time minus `now`'s clock."""
+class RequestHandlers:
+    """Carries out the control requests of keyed sessions. `wall` is wall time minus `now`'s clock."""
 
     def __init__(self, broker: Broker, ingress: Ingress, admission: Admission, wall: Callable[[], float]) -> None:
         self._broker = broker
@@ -30,7 +30,7 @@ class Clerk:
         self._admission = admission
         self._wall = wall
 
-    def answer(self, caller: Caller, frame: bytes, now: float) -> Reply | None:
+    def answer(self, caller: Requester, frame: bytes, now: float) -> Reply | None:
         """Carries out one request. The reply, or None where it comes later or as events."""
         try:
             request = control.decode_request(frame)
@@ -52,16 +52,16 @@ class Clerk:
         except Refusal as refusal:
             return _refused(request.r, refusal)
         except StoreError as error:
-            return _refused(request.r, Refusal(Code.STORE, self._broker.press.outage.unreadable(error)))
+            return _refused(request.r, Refusal(Code.STORE, self._broker.sequencer.outage.unreadable(error)))
 
-    def _session(self, caller: Caller, now: float) -> Session:
+    def _session(self, caller: Requester, now: float) -> ClientSession:
         session = self._broker.sessions.get(caller.key)
         if session is None:
             raise Refusal(Code.ACCESS, "enrol first")
         session.heard, session.gone_at, session.route = now, None, caller.route
         return session
 
-    def _enrol(self, caller: Caller, request: control.Enrol, now: float) -> Reply:
+    def _enrol(self, caller: Requester, request: control.Enrol, now: float) -> Reply:
         address = self._admission.tickets.address(request.ticket, caller.address, now)
         broker = self._broker
         made, confirm = self._admission.enrol(caller.key, request, address, broker.meter(), now, self._wall())
@@ -76,7 +76,7 @@ class Clerk:
 
     # Rooms -------------------------------------------------------------------------------------------------
 
-    def _join(self, session: Session, request: control.Join, now: float) -> Reply:
+    def _join(self, session: ClientSession, request: control.Join, now: float) -> Reply:
         broker = self._broker
         if not (1 <= request.next_n < _COUNTER_MOST and request.backlog >= 0):
             raise Refusal(Code.INVALID, "next_n counts from 1, and backlog is not below 0")
@@ -106,21 +106,21 @@ class Clerk:
             members=room.members(),
         )
 
-    def _claim(self, session: Session, request: control.Claim, now: float) -> Reply:
+    def _claim(self, session: ClientSession, request: control.Claim, now: float) -> Reply:
         self._broker.claim(session, request.room, request.nick, now)
         return control.Done(r=request.r)
 
-    def _leave(self, session: Session, request: control.Leave, now: float) -> Reply:
+    def _leave(self, session: ClientSession, request: control.Leave, now: float) -> Reply:
         self._broker.leave(session, request.room, now, grace=False)
         return control.Done(r=request.r)
 
-    def _who(self, session: Session, request: control.Who, now: float) -> Reply:
+    def _who(self, session: ClientSession, request: control.Who, now: float) -> Reply:
         return control.Present(r=request.r, members=self._broker.members(request.room))
 
-    def _list(self, session: Session, request: control.ListRooms, now: float) -> Reply:
+    def _list(self, session: ClientSession, request: control.ListRooms, now: float) -> Reply:
         return control.RoomList(r=request.r, rooms=self._broker.listing())
 
-    def _replay(self, session: Session, request: control.Replay, now: float) -> Reply:
+    def _replay(self, session: ClientSession, request: control.Replay, now: float) -> Reply:
         room, _ = self._broker.seated(session, request.room)
         limit = min(max(request.limit, 1), PAGE_ENTRIES)
         page = self._broker.store.page(room.name, _seq(request.after), limit, PAGE_BYTES)
@@ -134,17 +134,17 @@ class Clerk:
 
     # Messages ----------------------------------------------------------------------------------------------
 
-    def _publish(self, session: Session, request: control.Publish, now: float) -> None:
+    def _publish(self, session: ClientSession, request: control.Publish, now: float) -> None:
         if len(request.frames) > WINDOW_MESSAGES:
             raise Refusal(Code.TOO_MANY, f"at most {WINDOW_MESSAGES} publications are sent at once")
         for frame in request.frames:
             self._ingress.frame(session, frame, now)
 
-    def _subscribe(self, session: Session, request: control.Subscribe, now: float) -> Reply:
+    def _subscribe(self, session: ClientSession, request: control.Subscribe, now: float) -> Reply:
         self._broker.subscribe(session, request.room)
         return control.Done(r=request.r)
 
-    def _whisper(self, session: Session, request: control.SendWhisper, now: float) -> None:
+    def _whisper(self, session: ClientSession, request: control.SendWhisper, now: float) -> None:
         broker = self._broker
         room, _ = broker.seated(session, request.room)
         wait = session.meter.take(len(request.text), now)
@@ -153,26 +153,26 @@ class Clerk:
         whispers, ts = broker.whispers, broker.ts(now)
         self._tell(whispers.send(room, session, request.to, request.text, request.id, request.r, now, ts))
 
-    def _received(self, session: Session, request: control.Received, now: float) -> None:
+    def _received(self, session: ClientSession, request: control.Received, now: float) -> None:
         self._tell(self._broker.whispers.received(session, request.id, request.sender))
 
     # The relay ---------------------------------------------------------------------------------------------
 
-    def _challenge(self, session: Session, request: control.Challenge, now: float) -> Reply:
+    def _challenge(self, session: ClientSession, request: control.Challenge, now: float) -> Reply:
         nonce = self._admission.nonce()
         self._broker.relay.challenge(session, nonce, now)
         return control.Challenged(r=request.r, nonce=nonce)
 
-    def _attach(self, session: Session, request: control.Attach, now: float) -> Reply:
+    def _attach(self, session: ClientSession, request: control.Attach, now: float) -> Reply:
         tag, present, told = self._broker.relay.attach(session, request.tag_key, request.signature, self._admission.key)
         self._tell(told)
         return control.Attached(r=request.r, tag=tag, present=present)
 
-    def _detach(self, session: Session, request: control.Detach, now: float) -> Reply:
+    def _detach(self, session: ClientSession, request: control.Detach, now: float) -> Reply:
         self._tell(self._broker.relay.detach(session, request.tag))
         return control.Done(r=request.r)
 
-    def _sealed(self, session: Session, request: control.SendSealed, now: float) -> None:
+    def _sealed(self, session: ClientSession, request: control.SendSealed, now: float) -> None:
         self._tell(self._broker.relay.send(session, request.tag, request.to, request.body, now))
 
     def _tell(self, outputs: list[Output]) -> None:
@@ -181,14 +181,14 @@ class Clerk:
 
     # Life --------------------------------------------------------------------------------------------------
 
-    def _ping(self, session: Session, request: control.Ping, now: float) -> Reply:
+    def _ping(self, session: ClientSession, request: control.Ping, now: float) -> Reply:
         session.rtt_ms = request.rtt_ms
         if session.seats:
             self._broker.flush(now)  # a head that is not stored yet may never be
         heads = {name: self._broker.rooms[name].head for name in session.seats}
         return control.Pong(r=request.r, run=self._broker.store.run, heads=heads)
 
-    def _bye(self, session: Session, request: control.Bye, now: float) -> Reply:
+    def _bye(self, session: ClientSession, request: control.Bye, now: float) -> Reply:
         self._broker.end(session, now, grace=False)
         self._admission.forget(session.key or b"")
         return control.Done(r=request.r)
@@ -205,22 +205,22 @@ def _refused(number: int, refusal: Refusal) -> Reply:
 
 _FREE = (control.Publish, control.SendWhisper, control.Received, control.SendSealed, control.Ping, control.Bye)
 """Requests that have a rate of their own, or end something."""
-_Handler = Callable[[Clerk, Session, Any, float], "Reply | None"]
+_Handler = Callable[[RequestHandlers, ClientSession, Any, float], "Reply | None"]
 _HANDLERS: dict[type[control.Request], _Handler] = {
-    control.Join: Clerk._join,
-    control.Claim: Clerk._claim,
-    control.Leave: Clerk._leave,
-    control.Who: Clerk._who,
-    control.ListRooms: Clerk._list,
-    control.Replay: Clerk._replay,
-    control.Publish: Clerk._publish,
-    control.Subscribe: Clerk._subscribe,
-    control.SendWhisper: Clerk._whisper,
-    control.Received: Clerk._received,
-    control.Challenge: Clerk._challenge,
-    control.Attach: Clerk._attach,
-    control.Detach: Clerk._detach,
-    control.SendSealed: Clerk._sealed,
-    control.Ping: Clerk._ping,
-    control.Bye: Clerk._bye,
+    control.Join: RequestHandlers._join,
+    control.Claim: RequestHandlers._claim,
+    control.Leave: RequestHandlers._leave,
+    control.Who: RequestHandlers._who,
+    control.ListRooms: RequestHandlers._list,
+    control.Replay: RequestHandlers._replay,
+    control.Publish: RequestHandlers._publish,
+    control.Subscribe: RequestHandlers._subscribe,
+    control.SendWhisper: RequestHandlers._whisper,
+    control.Received: RequestHandlers._received,
+    control.Challenge: RequestHandlers._challenge,
+    control.Attach: RequestHandlers._attach,
+    control.Detach: RequestHandlers._detach,
+    control.SendSealed: RequestHandlers._sealed,
+    control.Ping: RequestHandlers._ping,
+    control.Bye: RequestHandlers._bye,
 }

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.log import Log
-from sandpiper.broker.room import Room
+from sandpiper.broker.room import HostedRoom
 from sandpiper.common import batch
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import publisher
@@ -14,11 +14,11 @@ from sandpiper.common.limits import DEDUP_IDS, DEDUP_S
 from sandpiper.common.messages import Message, Notice
 
 
-def restore(log: Log, rooms: dict[str, Room], dedup: Dedup, now: float, wall: float) -> None:
+def restore(log: Log, rooms: dict[str, HostedRoom], dedup: Dedup, now: float, wall: float) -> None:
     """Fills `rooms` and `dedup` with what the log holds. Raises StoreError."""
     loaded = log.load()
     for kept in loaded.rooms:
-        rooms[kept.name] = Room(kept.name, kept.next_seq - 1, kept.run_start, dict(kept.last))
+        rooms[kept.name] = HostedRoom(kept.name, kept.next_seq - 1, kept.run_start, dict(kept.last))
     for (key, name), number in loaded.publishers.items():
         rooms[name].published[key] = number
     for owned in loaded.nicks:

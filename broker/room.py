@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sandpiper.broker.nickbook import NickBook
-from sandpiper.broker.session import Seat, Session
+from sandpiper.broker.session import ClientSession, Seat
 from sandpiper.common.frame import topic
 from sandpiper.common.messages import Member
 
 
-class Room:
+class HostedRoom:
     """`head` is the last seq given, staged ones included; `last` the last seq of each type; `published` the last
     number taken from each numbering publisher; `told` the seated sessions that the bus does not reach: guests, and
     those who subscribed by control.
@@ -22,9 +22,9 @@ class Room:
         self.run_start = run_start
         self.last: dict[str, int] = last or {}
         self.published: dict[bytes, int] = {}
-        self.seats: dict[Session, Seat] = {}
+        self.seats: dict[ClientSession, Seat] = {}
         self._prefixes: dict[str, bytes] = {}
-        self.told: dict[Session, None] = {}
+        self.told: dict[ClientSession, None] = {}
         self.book = NickBook()
 
     def prefix(self, kind: str) -> bytes:
@@ -42,7 +42,7 @@ class Room:
             if seat.member
         ]
 
-    def holders(self, nick: str) -> list[Session]:
+    def holders(self, nick: str) -> list[ClientSession]:
         """The sessions whose nick is just `nick`, members or not."""
         return [session for session, seat in self.seats.items() if seat.nick == nick]
 

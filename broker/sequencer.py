@@ -1,4 +1,4 @@
-"""The press: numbers, stamps and stores publications, a batch at a time.
+"""The sequencer: numbers, stamps and stores publications, a batch at a time.
 
 Publications are *staged* as they come, and a *flush* commits them in one transaction before anybody sees them. When
 the store cannot take the batch, staging is undone as if it had never been, and the publishers are told to resend.
@@ -12,13 +12,13 @@ import msgspec
 
 from sandpiper.broker.acks import Stored, answers_to_guests, answers_to_sessions
 from sandpiper.broker.dedup import Dedup
-from sandpiper.broker.fanout import Issue, Said
+from sandpiper.broker.fanout import Encoded, Fanout
 from sandpiper.broker.log import Log, StoreError
 from sandpiper.broker.outage import Outage
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession, ToTools
 from sandpiper.broker.records import Batch, LogBlock
-from sandpiper.broker.room import Room
-from sandpiper.broker.session import Session
+from sandpiper.broker.room import HostedRoom
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import batch
 from sandpiper.common.control import Turned
 from sandpiper.common.errors import Code, Refusal
@@ -46,29 +46,29 @@ _OVER = "the broker's log is written again: what was refused can be said again"
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class _Staged(Said, gc=False):
+class _Staged(Encoded, gc=False):
     """One publication on its way into the store. `number` is 0 for a publisher that does not number."""
 
     message: Message
-    room: Room
-    session: Session
+    room: HostedRoom
+    session: ClientSession
     sender: str
     number: int
 
 
-class Press:
-    """One per broker."""
+class Sequencer:
+    """Numbers the publications of all rooms of a broker, and hands out what is to be said of those that are stored."""
 
     def __init__(self, store: Log, dedup: Dedup) -> None:
         self._store = store
         self._dedup = dedup
         self._staged: list[_Staged] = []
-        self._passing: list[tuple[Room, Notice, int]] = []
+        self._passing: list[tuple[HostedRoom, Notice, int]] = []
         self._acks: list[Stored] = []
-        self._guest_acks: list[tuple[Session, Room, Ack]] = []
-        self._numbers: dict[tuple[Session, Room], int] = {}
-        self._voids: list[tuple[Session, Room, Turned]] = []
-        self._turned: dict[tuple[Session, str, bool], Turned] = {}
+        self._guest_acks: list[tuple[ClientSession, HostedRoom, Ack]] = []
+        self._numbers: dict[tuple[ClientSession, HostedRoom], int] = {}
+        self._voids: list[tuple[ClientSession, HostedRoom, Turned]] = []
+        self._turned: dict[tuple[ClientSession, str, bool], Turned] = {}
         self._outputs: list[Output] = []
         self.stored = 0
         self.refused: dict[Code, int] = dict.fromkeys(Code, 0)
@@ -77,7 +77,7 @@ class Press:
 
     # Staging -----------------------------------------------------------------------------------------------
 
-    def stage(self, room: Room, session: Session, nick: str, verified: bool, draft: Draft, ts: int) -> None:
+    def stage(self, room: HostedRoom, session: ClientSession, nick: str, verified: bool, draft: Draft, ts: int) -> None:
         """Takes one publication. A repeated one is answered with its first seq. Raises Refusal: GAP, INVALID."""
         key = session.key
         sender = session.fingerprint or _nameless(session, nick)
@@ -121,7 +121,9 @@ class Press:
             self._dedup.add(room.name, sender, name, seq)
             self._acknowledge(session, room, name, seq)
 
-    def stage_run(self, room: Room, session: Session, nick: str, verified: bool, drafts: list[Draft], ts: int) -> bool:
+    def stage_run(
+        self, room: HostedRoom, session: ClientSession, nick: str, verified: bool, drafts: list[Draft], ts: int
+    ) -> bool:
         """As `stage` for drafts that are numbered on from the last one taken; False, and nothing taken, if not so.
 
         The usual case under load, with all that is the same for a publisher's batch done once.
@@ -156,7 +158,9 @@ class Press:
         room.published[key] = self._numbers[session, room] = number - 1
         return True
 
-    def turn(self, session: Session, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int) -> None:
+    def turn(
+        self, session: ClientSession, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int
+    ) -> None:
         """Tells a publisher that a publication to the room `name` was refused, where a way back exists.
 
         A keyed one is told once a batch to send again, for once is enough to make it begin at its oldest.
@@ -177,7 +181,7 @@ class Press:
         elif retry is not None and retry > (told.retry_ms or 0):
             told.n, told.code, told.text, told.retry_ms = number, refusal.code.value, refusal.text, retry
 
-    def void(self, session: Session, room: Room, number: int, refusal: Refusal, ts: int) -> None:
+    def void(self, session: ClientSession, room: HostedRoom, number: int, refusal: Refusal, ts: int) -> None:
         """A numbered publication was refused for good: its number counts as taken, so that no hole stays behind it.
 
         The publisher forgets it when it is told, so it is told once everything below is decided.
@@ -193,11 +197,11 @@ class Press:
         event = Turned(room=room.name, n=number, code=refusal.code.value, text=refusal.text)
         self._voids.append((session, room, event))
 
-    def notice(self, room: Room, notice: Notice) -> None:
+    def notice(self, room: HostedRoom, notice: Notice) -> None:
         """Says something in the room, after what has been staged."""
         self._passing.append((room, notice, len(self._staged)))
 
-    def _acknowledge(self, session: Session, room: Room, name: str, seq: int) -> None:
+    def _acknowledge(self, session: ClientSession, room: HostedRoom, name: str, seq: int) -> None:
         if session.guest is not None:
             self._guest_acks.append((session, room, Ack(name, room.name, seq)))
 
@@ -210,7 +214,7 @@ class Press:
 
     def flush(self, ts: int, now: float) -> list[Output]:
         """Stores what is staged, then says what is to be sent, in order."""
-        blocks: dict[Room, list[LogBlock]] = {}
+        blocks: dict[HostedRoom, list[LogBlock]] = {}
         if self._staged or self._voids:
             try:
                 blocks = self._blocks(ts)
@@ -230,27 +234,27 @@ class Press:
             self._turned.clear()
             self._numbers.clear()
 
-    def _results(self, blocks: dict[Room, list[LogBlock]]) -> list[Output]:
+    def _results(self, blocks: dict[HostedRoom, list[LogBlock]]) -> list[Output]:
         outputs, self._outputs = self._outputs, []
-        for room, issue in self._issues(blocks).items():
-            outputs.append(ToBus(issue))
+        for room, fanout in self._fanouts(blocks).items():
+            outputs.append(ToBus(fanout))
             for session in room.told:
                 if session.guest is not None:
-                    outputs.append(ToGuest(session.guest, issue.items))
+                    outputs.append(ToGuest(session.guest, fanout.items))
                 else:
-                    outputs.extend(ToSession(session, push) for push in issue.pushes)
+                    outputs.extend(ToSession(session, push) for push in fanout.pushes)
         outputs.extend(answers_to_guests(self._guest_acks))
         outputs.extend(answers_to_sessions(self._acks))
         outputs.extend(ToSession(session, event) for session, _, event in self._voids)
         return outputs
 
-    def _by_room(self) -> dict[Room, list[_Staged]]:
-        by_room: dict[Room, list[_Staged]] = {}
+    def _by_room(self) -> dict[HostedRoom, list[_Staged]]:
+        by_room: dict[HostedRoom, list[_Staged]] = {}
         for staged in self._staged:
             by_room.setdefault(staged.room, []).append(staged)
         return by_room
 
-    def _blocks(self, ts: int) -> dict[Room, list[LogBlock]]:
+    def _blocks(self, ts: int) -> dict[HostedRoom, list[LogBlock]]:
         return {room: _blocks_of(room, some, ts) for room, some in self._by_room().items()}
 
     def _published(self) -> dict[tuple[bytes, str], int]:
@@ -259,14 +263,14 @@ class Press:
             last[session, room] = max(event.n, last.get((session, room), 0))
         return {(session.key or b"", room.name): number for (session, room), number in last.items()}
 
-    def _issues(self, blocks: dict[Room, list[LogBlock]]) -> dict[Room, Issue]:
+    def _fanouts(self, blocks: dict[HostedRoom, list[LogBlock]]) -> dict[HostedRoom, Fanout]:
         """What is said in each room, notices in their places."""
         if not self._passing:
             return {
-                room: Issue(room.name, list(some), [block.body for block in blocks[room]])
+                room: Fanout(room.name, list(some), [block.body for block in blocks[room]])
                 for room, some in self._by_room().items()
             }
-        said: dict[Room, list[Said]] = {}
+        said: dict[HostedRoom, list[Encoded]] = {}
         passing = iter(self._passing)
         upcoming = next(passing, None)
         for position, staged in enumerate(self._staged):
@@ -279,7 +283,7 @@ class Press:
             upcoming = next(passing, None)
         noticed = {room for room, _, _ in self._passing}
         return {
-            room: Issue(room.name, some, None if room in noticed else [block.body for block in blocks[room]])
+            room: Fanout(room.name, some, None if room in noticed else [block.body for block in blocks[room]])
             for room, some in said.items()
         }
 
@@ -302,7 +306,7 @@ class Press:
         outage.guests, outage.rooms = set(), set()
 
     def _undo(self, ts: int) -> None:
-        firsts: dict[tuple[Session, Room], int] = {}
+        firsts: dict[tuple[ClientSession, HostedRoom], int] = {}
         for staged in reversed(self._staged):
             message, room = staged.message, staged.room
             room.head = message.seq - 1
@@ -335,20 +339,20 @@ class Press:
 
 
 def _to_tools(notice: Notice) -> ToTools:
-    return ToTools(Issue(notice.room or "", [_said(notice)]))
+    return ToTools(Fanout(notice.room or "", [_said(notice)]))
 
 
-def _nameless(session: Session, nick: str) -> str:
+def _nameless(session: ClientSession, nick: str) -> str:
     """Whose ids are meant where no key stands behind a nick; `anon` is many, so it is the session that counts."""
     mark = "~" if session.guest is not None else "!"  # a tool's ids are not those of a guest whose nick it uses
     return f"{mark}{session.publisher or nick}" if nick == ANON else f"{mark}{nick}"
 
 
-def _said(notice: Notice) -> Said:
-    return Said("notice", notice, _encode(notice))
+def _said(notice: Notice) -> Encoded:
+    return Encoded("notice", notice, _encode(notice))
 
 
-def _blocks_of(room: Room, staged: list[_Staged], ts: int) -> list[LogBlock]:
+def _blocks_of(room: HostedRoom, staged: list[_Staged], ts: int) -> list[LogBlock]:
     """The last of each type stands with the last block: together they are stored, or none of them."""
     first = staged[0].message.seq
     blocks = []

@@ -25,22 +25,22 @@ from sandpiper.broker.control import DOMAIN as CONTROL_DOMAIN
 from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.ingress import Ingress
-from sandpiper.broker.line_port import Desk
+from sandpiper.broker.line_port import LinePort
 from sandpiper.broker.log import StoreError
 from sandpiper.broker.memory_guard import Guard
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
-from sandpiper.broker.request_handlers import Clerk
+from sandpiper.broker.request_handlers import RequestHandlers
 from sandpiper.broker.store.boot_id import boot_id
 from sandpiper.broker.store.store import Store
 from sandpiper.broker.wallclock import WallClock
 from sandpiper.common.control import Closing
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.bind_addresses import Hosts, own
-from sandpiper.common.io.connection_events import Arrivals
+from sandpiper.common.io.connection_events import ActivityWatch
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.front_door import FrontDoor
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.sockets import context
@@ -121,7 +121,7 @@ class Service:
             self.keys = curve_keys(config.data / "broker.key")
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
-            self._inner = Inner()
+            self._inner = InnerEndpoint()
             self._context = context(io_threads=2)
         except (SandpiperError, OSError):
             self._store.close()
@@ -139,17 +139,17 @@ class Service:
             self._context,
             {BUS_DOMAIN: self.admission.enrolled.__contains__, CONTROL_DOMAIN: lambda key: True},
         )
-        clerk = Clerk(self.core, self._ingress, self.admission, time.time)
-        self._control = Control(self._loop, self._context, self.keys, self._inner, clerk, self.core, self._pump)
+        handlers = RequestHandlers(self.core, self._ingress, self.admission, time.time)
+        self._control = Control(self._loop, self._context, self.keys, self._inner, handlers, self.core, self._pump)
         self._curve = self._pair(keyed=True)
         self._plain = self._pair(keyed=False) if config.plain else None
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
-        self._desk = Desk(
+        self._line_port = LinePort(
             self.core, self._ingress, self.admission, self._welcome, time.monotonic, self._changed, self._pump
         )
         self._door = FrontDoor(
-            lines=lambda address, seq: JsonLines(self._desk, address, since=seq),
-            mark=lambda: self._desk.newest(LOBBY, 0),
+            lines=lambda address, seq: JsonLines(self._line_port, address, since=seq),
+            mark=lambda: self._line_port.newest(LOBBY, 0),
             inner=self._inner,
             on_splice=self._control.router.spliced,
             on_splice_closed=self._control.router.unspliced,
@@ -163,7 +163,7 @@ class Service:
         self._beat = now
         self._tasks: list[asyncio.Task[None]] = []
         self._guard: Guard | None = None
-        self._arrivals: Arrivals | None = None
+        self._arrivals: ActivityWatch | None = None
         self._metrics: object | None = None
         self._keys_by_user: dict[str, bytes] = {}
 
@@ -189,7 +189,7 @@ class Service:
             self._ports = pick(hosts.door, random.randrange)
         ports = self._ports
         self._guard = Guard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
-        self._arrivals = Arrivals(self._loop, GUARD_S, self._look)
+        self._arrivals = ActivityWatch(self._loop, GUARD_S, self._look)
         try:
             await self._door.open(hosts.door, ports.door)
             self._curve.bind(hosts.bus, ports.xsub, ports.xpub)
@@ -238,7 +238,7 @@ class Service:
         for session in list(self.core.sessions.values()):
             self._control.tell(session, Closing(text=_GOODBYE))
         self._pump()
-        for guest in self._desk.guests:
+        for guest in self._line_port.guests:
             guest.close(_GOODBYE)
         await self._door.close()
         if self._arrivals is not None:
@@ -279,7 +279,7 @@ class Service:
             if session is not None:
                 publish(session, frame, now)
             else:
-                self.core.press.strangers += 1  # enrolled, but its session has ended: it will join and resend
+                self.core.sequencer.strangers += 1  # enrolled, but its session has ended: it will join and resend
 
     def _published_plain(self, batch: list[tuple[str | None, bytes]]) -> None:
         now = time.monotonic()
@@ -301,7 +301,7 @@ class Service:
         return key
 
     def _changed(self) -> None:
-        """The desk has something to send: once a turn of the loop, however many clients spoke in it."""
+        """The line port has something to send: once a turn of the loop, however many clients spoke in it."""
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._pump)
@@ -318,12 +318,12 @@ class Service:
     def _carry_out(self, output: Output) -> None:
         if isinstance(output, ToBus):
             for pair in self._pairs:
-                pair.publish(output.issue)
+                pair.publish(output.fanout)
             if self._arrivals is not None:
                 self._arrivals.stir()
         elif isinstance(output, ToTools):
             if self._plain is not None:
-                self._plain.publish(output.issue)
+                self._plain.publish(output.fanout)
         elif isinstance(output, ToGuest):
             output.guest.deliver(output.items)
         else:
@@ -348,7 +348,7 @@ class Service:
 
     @property
     def _trouble(self) -> str | None:
-        outage = self.core.press.outage
+        outage = self.core.sequencer.outage
         return outage.reason if outage.on else None
 
     def _tick(self) -> None:
@@ -356,7 +356,7 @@ class Service:
         self.core.tick(now, wall)
         self.admission.tick(now)
         self._pump()
-        news, self.core.press.outage.news = self.core.press.outage.news, []
+        news, self.core.sequencer.outage.news = self.core.sequencer.outage.news, []
         for words in news:
             log.warning("%s", words)
         rules = self.core.rules
@@ -395,13 +395,13 @@ class Service:
         self.core.forget_publishers(gone)
 
     def _sample(self) -> dict[str, tuple[str, float]]:
-        core, press = self.core, self.core.press
+        core, sequencer = self.core, self.core.sequencer
         return {
             "rooms": ("Rooms.", len(core.rooms)),
             "sessions": ("Keyed sessions.", len(core.sessions)),
-            "line_clients": ("JSON-lines clients in a room.", len(self._desk.guests)),
-            "messages_stored_total": ("Messages stored.", press.stored),
-            "messages_refused_total": ("Publications refused.", sum(press.refused.values())),
+            "line_clients": ("JSON-lines clients in a room.", len(self._line_port.guests)),
+            "messages_stored_total": ("Messages stored.", sequencer.stored),
+            "messages_refused_total": ("Publications refused.", sum(sequencer.refused.values())),
             "requests_total": ("Control requests.", self._control.router.requests),
             "unsent_total": ("Control frames dropped for slow or gone clients.", self._control.router.unsent),
             "multiparts_total": (
@@ -426,5 +426,5 @@ class Service:
                 "Sealed bodies dropped for slow or gone addressees.",
                 self._control.sealed_dropped,
             ),
-            "store_trouble": ("1 while the log cannot be written.", float(press.outage.on)),
+            "store_trouble": ("1 while the log cannot be written.", float(sequencer.outage.on)),
         }

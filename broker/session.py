@@ -19,7 +19,7 @@ class Seat:
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class ClientSession:
     """`key` is the CURVE key of a keyed session, `guest` the way to a JSON-lines one; the tools at the plain doors
     share one session that has neither. `publisher` begins the message ids of a keyed one; it tells the others apart
     while they have no nick.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 _TOPICS_MOST = 4096
 
 
-class Wanted:
+class SubscriptionIndex:
     """One form of frames at one XPUB. `topic_of` gives a room's topic, or the prefix that its topics share.
 
     Only ever grows. Unsubscriptions count for nothing: libzmq shows one also of a connection that had no subscription,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
-from sandpiper.broker.room import Room
-from sandpiper.broker.session import Session
+from sandpiper.broker.room import HostedRoom
+from sandpiper.broker.session import ClientSession
 from sandpiper.common.control import Done, Refused, Whispered
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item
@@ -20,11 +20,11 @@ WAITING_OF_ONE = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    sender: Session
+class _Undelivered:
+    sender: ClientSession
     request: int
     whisper: Whisper
-    holders: list[Session]
+    holders: list[ClientSession]
     until: float
 
 
@@ -32,10 +32,10 @@ class Whispers:
     """Keyed by the sender and the whisper's id, of which guests, who have no fingerprint, may have the same."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str | None, str], list[_Waiting]] = {}
+        self._waiting: dict[tuple[str | None, str], list[_Undelivered]] = {}
 
     def send(
-        self, room: Room, sender: Session, to: str, text: str, name: str, request: int, now: float, ts: int
+        self, room: HostedRoom, sender: ClientSession, to: str, text: str, name: str, request: int, now: float, ts: int
     ) -> list[Output]:
         """To all sessions whose nick is `to`. Raises Refusal: NOT_HERE, INVALID, TOO_MANY."""
         if not text.strip() or len(text.encode()) > BODY_BYTES or len(name) > ID_CHARS:
@@ -56,14 +56,14 @@ class Whispers:
                 delivered = True
             else:
                 outputs.append(ToSession(holder, Whispered(whisper=whisper)))
-        waiting = _Waiting(sender, request, whisper, holders, now + WHISPER_S)
+        waiting = _Undelivered(sender, request, whisper, holders, now + WHISPER_S)
         if delivered:
             outputs.append(_arrived(waiting))
         else:
             self._waiting.setdefault((sender.fingerprint, name), []).append(waiting)
         return outputs
 
-    def received(self, by: Session, name: str, sender: str | None) -> list[Output]:
+    def received(self, by: ClientSession, name: str, sender: str | None) -> list[Output]:
         """One of the addressee's sessions has it."""
         for waiting in self._waiting.get((sender, name), []):
             if by in waiting.holders:
@@ -82,26 +82,26 @@ class Whispers:
             self._keep(lambda waiting: waiting.until > now)
         return [_undelivered(waiting, ts) for waiting in due]
 
-    def drop(self, sender: Session) -> None:
+    def drop(self, sender: ClientSession) -> None:
         """The sender has gone."""
         self._keep(lambda waiting: waiting.sender is not sender)
 
-    def _all(self) -> list[_Waiting]:
+    def _all(self) -> list[_Undelivered]:
         return [waiting for some in self._waiting.values() for waiting in some]
 
-    def _keep(self, wanted: Callable[[_Waiting], bool]) -> None:
+    def _keep(self, wanted: Callable[[_Undelivered], bool]) -> None:
         kept = {key: [each for each in some if wanted(each)] for key, some in self._waiting.items()}
         self._waiting = {key: some for key, some in kept.items() if some}
 
 
-def _arrived(waiting: _Waiting) -> Output:
+def _arrived(waiting: _Undelivered) -> Output:
     if waiting.sender.guest is not None:
         ack = Ack(waiting.whisper.id, waiting.whisper.room, None)
         return ToGuest(waiting.sender.guest, [Item(ack)])
     return ToSession(waiting.sender, Done(r=waiting.request))
 
 
-def _undelivered(waiting: _Waiting, ts: int) -> Output:
+def _undelivered(waiting: _Undelivered, ts: int) -> Output:
     text = f"{waiting.whisper.to} did not get the whisper: the connection is down"
     if waiting.sender.guest is not None:
         error = Error(text, ts, Code.NOT_HERE.value, waiting.whisper.id, waiting.whisper.room)

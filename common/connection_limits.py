@@ -29,7 +29,7 @@ def household(address: str) -> str:
     return "loopback" if ip.is_loopback else str(ip)
 
 
-class Census:
+class ConnectionLimits:
     """Counts, and refuses past the limits. Behind loopback sit a tunnel's many clients: it has limits of its own."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from sandpiper.common.limits import DESCRIPTORS_SPARED_LEAST, DESCRIPTORS_SPARED
 
 
 @dataclass(frozen=True, slots=True)
-class Allotment:
+class DescriptorShares:
     """What is given to whom, of `limit` descriptors (None: the system sets no limit)."""
 
     limit: int | None

@@ -16,7 +16,7 @@ _CALM_S = 0.25
 """A burst that meets a hole is refused as often as it has batches; one rewind answers them all."""
 
 
-class _Waiting(msgspec.Struct, gc=False):
+class _Unconfirmed(msgspec.Struct, gc=False):
     body: bytes
     sent_at: float = 0.0
 
@@ -25,7 +25,7 @@ class Outbox:
     """One room's, in one session."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, _Unconfirmed] = {}
         self._bytes = 0
         self._last = 0
         self._next = 1
@@ -66,7 +66,7 @@ class Outbox:
         if not self._waiting:
             self.progressed_at = now
         self._last += 1
-        self._waiting[self._last] = _Waiting(body)
+        self._waiting[self._last] = _Unconfirmed(body)
         self._bytes += len(body)
 
     def open(self, meter: Meter, now: float) -> None:

@@ -7,7 +7,7 @@ from sandpiper.common.connection_limits import household
 from sandpiper.common.limits import PACES_MOST
 
 
-class Paces:
+class RateLimits:
     """Buckets of one rate by address. Of too many the oldest is forgotten, so that memory stays bounded.
 
     `loopback` is how much wider the bucket of this machine is, behind which a tunnel's many clients sit.

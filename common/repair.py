@@ -20,7 +20,7 @@ from sandpiper.common.limits import FETCH_MOST_S, FETCH_TIMEOUT_S, REORDER_S
 T = TypeVar("T")
 
 
-class State(Enum):
+class RepairState(Enum):
     """Where a repair stands."""
 
     CURRENT = "current"
@@ -49,7 +49,7 @@ class Repair(Generic[T]):
 
     def __init__(self, frontier: Frontier[T]) -> None:
         self.frontier = frontier
-        self.state = State.CURRENT
+        self.state = RepairState.CURRENT
         self.fetch: Fetch | None = None
         self._asked = frontier.seq
         self._due: float | None = None
@@ -66,17 +66,17 @@ class Repair(Generic[T]):
         if not self.frontier.gap:
             self._rest()
             return
-        if self.state is State.FETCHING:
+        if self.state is RepairState.FETCHING:
             self._timeout = min(self._timeout * 2, FETCH_MOST_S)
         self._ask(now)
 
     def noticed(self, now: float) -> None:
         """To be called when the frontier or its head has moved."""
         if not self.frontier.gap:
-            if self.state is State.WAITING:
+            if self.state is RepairState.WAITING:
                 self._rest()
-        elif self.state is State.CURRENT:
-            self.state = State.WAITING
+        elif self.state is RepairState.CURRENT:
+            self.state = RepairState.WAITING
             self._due = now + REORDER_S
 
     def reaches(self, head: int, now: float) -> None:
@@ -120,7 +120,7 @@ class Repair(Generic[T]):
         frontier.head = max(frontier.head, head)
         if not frontier.gap:
             self._rest()
-        elif self.state is not State.FETCHING or frontier.seq > after >= self._asked:
+        elif self.state is not RepairState.FETCHING or frontier.seq > after >= self._asked:
             self._timeout = FETCH_TIMEOUT_S
             self._ask(now)
         # Else this was an old answer, or one that helps nobody, of which asking at once would only bring more.
@@ -131,13 +131,13 @@ class Repair(Generic[T]):
         self._rest()
 
     def _ask(self, now: float) -> None:
-        self.state = State.FETCHING
+        self.state = RepairState.FETCHING
         self._asked = self.frontier.seq
         self.fetch = Fetch(self._asked)
         self._due = now + self._timeout
 
     def _rest(self) -> None:
-        self.state = State.CURRENT
+        self.state = RepairState.CURRENT
         self._due = None
         self.fetch = None
         self._timeout = FETCH_TIMEOUT_S

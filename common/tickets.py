@@ -10,7 +10,7 @@ from sandpiper.common.limits import TICKET_S
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Requester:
     """Who asks: the CURVE key that the connection proved, where to answer, and the address behind it."""
 
     key: bytes

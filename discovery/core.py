@@ -24,7 +24,7 @@ from sandpiper.common.limits import (
     VERSION,
 )
 from sandpiper.common.rendezvous import BrokerAt, Event, Reply
-from sandpiper.common.tickets import Caller, Tickets
+from sandpiper.common.tickets import Requester, Tickets
 from sandpiper.discovery.chance import Chance
 from sandpiper.discovery.guesses import Guesses, slow_down
 from sandpiper.discovery.leases import Group, Leases
@@ -33,14 +33,14 @@ from sandpiper.discovery.nameplates import Nameplates
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class OutgoingEvent:
     """An event for one connection."""
 
     route: bytes
     event: Event
 
 
-class Rendezvous:
+class RendezvousCore:
     """One per service. `key` is its CURVE public key, `wall` the wall clock."""
 
     def __init__(
@@ -66,11 +66,11 @@ class Rendezvous:
         self.leases = Leases(self.nameplates, chance, self._push)
         self.counts: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self._pushes: list[Push] = []
+        self._pushes: list[OutgoingEvent] = []
 
     # In and out --------------------------------------------------------------------------------------------
 
-    def answer(self, caller: Caller, frame: bytes, now: float) -> Reply:
+    def answer(self, caller: Requester, frame: bytes, now: float) -> Reply:
         """Carries out one request."""
         try:
             request = rendezvous.decode_request(frame)
@@ -88,7 +88,7 @@ class Rendezvous:
         except Refusal as refusal:
             return self._refuse(request.r, refusal)
 
-    def gone(self, caller: Caller) -> None:
+    def gone(self, caller: Requester) -> None:
         """A connection went. What it leased waits for it."""
         self.mailboxes.gone(caller)
 
@@ -102,14 +102,14 @@ class Rendezvous:
         """When `tick` has a lease to end."""
         return self.leases.get_timer()
 
-    def take(self) -> list[Push]:
+    def take(self) -> list[OutgoingEvent]:
         """What to send now."""
         pushes, self._pushes = self._pushes, []
         return pushes
 
     def _push(self, holder: Holder, event: Event) -> None:
         if holder.route is not None:
-            self._pushes.append(Push(holder.route, event))
+            self._pushes.append(OutgoingEvent(holder.route, event))
 
     def _refuse(self, number: int, refusal: Refusal) -> Reply:
         self.refused[refusal.code.value] += 1
@@ -117,7 +117,7 @@ class Rendezvous:
 
     # Connections -------------------------------------------------------------------------------------------
 
-    def _greet(self, caller: Caller, request: rendezvous.Greet, now: float) -> Reply:
+    def _greet(self, caller: Requester, request: rendezvous.Greet, now: float) -> Reply:
         if request.v != VERSION:
             text = f"this service speaks version {VERSION} of the protocol, you speak {request.v}"
             raise Refusal(Code.VERSION, text)
@@ -223,12 +223,12 @@ def _present(group: Group, asker: Holder) -> list[bytes]:
     return [holder.mailbox for holder in holders if holder.route is not None and holder is not asker]
 
 
-_Handler = Callable[[Rendezvous, Holder, Any, float], Reply]
+_Handler = Callable[[RendezvousCore, Holder, Any, float], Reply]
 _HANDLERS: Final[dict[type[rendezvous.Request], _Handler]] = {
-    rendezvous.Claim: Rendezvous._claim,
-    rendezvous.Lookup: Rendezvous._lookup,
-    rendezvous.Post: Rendezvous._post,
-    rendezvous.Release: Rendezvous._release,
-    rendezvous.Ping: Rendezvous._ping,
-    rendezvous.Bye: Rendezvous._bye,
+    rendezvous.Claim: RendezvousCore._claim,
+    rendezvous.Lookup: RendezvousCore._lookup,
+    rendezvous.Post: RendezvousCore._post,
+    rendezvous.Release: RendezvousCore._release,
+    rendezvous.Ping: RendezvousCore._ping,
+    rendezvous.Bye: RendezvousCore._bye,
 }

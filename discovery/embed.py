@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # told apart, and listened on only where the peer asks for it
 
 
-async def embed(host: str, port: int) -> Embedded:
+async def embed(host: str, port: int) -> EmbeddedService:
     """Starts a service on the running loop, at exactly this port; its key and all it knows go with it.
 
     `0.0.0.0` is every address, IPv6 too where there is any. Raises OSError, EADDRINUSE where somebody is there already.
@@ -26,7 +26,7 @@ async def embed(host: str, port: int) -> Embedded:
         return await _open(host, port, ipv6=False)  # IPv6 is what is taken; or it says so again
 
 
-class Embedded:
+class EmbeddedService:
     """A service that runs in this process, at `port`."""
 
     def __init__(self, service: Service) -> None:
@@ -38,7 +38,7 @@ class Embedded:
         await self._service.close()
 
 
-async def _open(host: str, port: int, *, ipv6: bool) -> Embedded:
+async def _open(host: str, port: int, *, ipv6: bool) -> EmbeddedService:
     from sandpiper.discovery.service import Config, Service  # only who gets as far as this needs all of it
 
     service = Service(Config(host, port, ipv6=ipv6))
@@ -49,4 +49,4 @@ async def _open(host: str, port: int, *, ipv6: bool) -> Embedded:
         if isinstance(error, SandpiperError) and isinstance(error.__cause__, OSError):
             raise error.__cause__ from None  # who may be there is the peer's to find out, not the person's
         raise
-    return Embedded(service)
+    return EmbeddedService(service)

@@ -17,7 +17,7 @@ from sandpiper.common.limits import (
     LOOKUPS_PER_S_AND_ADDRESS,
     LOOKUPS_PER_S_AND_NAMEPLATE,
 )
-from sandpiper.common.rate_limits import Paces
+from sandpiper.common.rate_limits import RateLimits
 
 
 class Guesses:
@@ -25,7 +25,7 @@ class Guesses:
 
     def __init__(self) -> None:
         self._lookups = _by_address(LOOKUPS_PER_S_AND_ADDRESS, LOOKUPS_BURST)
-        self._nameplates = Paces(LOOKUPS_PER_S_AND_NAMEPLATE, LOOKUPS_NAMEPLATE_BURST)
+        self._nameplates = RateLimits(LOOKUPS_PER_S_AND_NAMEPLATE, LOOKUPS_NAMEPLATE_BURST)
         self._claims = _by_address(CLAIMS_PER_S_AND_ADDRESS, CLAIMS_BURST)
         self._creates = _by_address(CREATES_PER_S_AND_ADDRESS, CREATES_BURST)
         self._letters = _by_address(LETTERS_PER_S_AND_ADDRESS, LETTERS_PER_S_AND_ADDRESS * LETTERS_BURST_S)
@@ -54,5 +54,5 @@ def slow_down(wait: float, text: str) -> None:
         raise Refusal(Code.RATE, text, retry_ms=int(wait * 1000) + 1)
 
 
-def _by_address(rate: float, burst: float) -> Paces:
-    return Paces(rate, burst, loopback=DISCOVERY_LOOPBACK)
+def _by_address(rate: float, burst: float) -> RateLimits:
+    return RateLimits(rate, burst, loopback=DISCOVERY_LOOPBACK)

@@ -49,7 +49,7 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
-from sandpiper.common.rate_limits import Paces
+from sandpiper.common.rate_limits import RateLimits
 from sandpiper.discovery.chance import Chance
 
 _BETWEEN: Final = re.compile(r"[\s_-]+")
@@ -58,7 +58,7 @@ _HOST: Final = re.compile(r"[0-9A-Za-z.:%_-]+")
 _NUMBERS: Final = (10, 100)
 
 
-class Guest(Protocol):
+class LegacyClient(Protocol):
     """One JSON-lines connection."""
 
     address: str
@@ -68,20 +68,20 @@ class Guest(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Room:
+class LegacyRoom:
     """`password` is a MAC. `insiders` are the connections that know the code and the password, `peers` some of them."""
 
     code: str
     home: str
     password: bytes | None
     active: float
-    peers: dict[Guest, Peer] = field(default_factory=dict)
-    insiders: set[Guest] = field(default_factory=set)
+    peers: dict[LegacyClient, Peer] = field(default_factory=dict)
+    insiders: set[LegacyClient] = field(default_factory=set)
     # Asked before a guess and charged after it, so the last one that the bucket holds is one too many.
     guesses: Bucket = field(default_factory=lambda: Bucket(ORIGINAL_ROOM_GUESSES_PER_S, ORIGINAL_ROOM_GUESSES - 1))
 
 
-class Originals:
+class LegacyRooms:
     """All of them. `words` are what codes are made of."""
 
     def __init__(self, words: Sequence[str], chance: Chance, secret: bytes, wall: Callable[[], float]) -> None:
@@ -89,11 +89,11 @@ class Originals:
         self._chance = chance
         self._secret = secret
         self._wall = wall
-        self._rooms: dict[str, Room] = {}
-        self._of: dict[Guest, set[str]] = {}
+        self._rooms: dict[str, LegacyRoom] = {}
+        self._of: dict[LegacyClient, set[str]] = {}
         self._by_home: Counter[str] = Counter()
-        self._guesses = Paces(ORIGINAL_GUESSES_PER_S, ORIGINAL_GUESSES - 1, loopback=DISCOVERY_LOOPBACK)
-        self._creates = Paces(CREATES_PER_S_AND_ADDRESS, CREATES_BURST, loopback=DISCOVERY_LOOPBACK)
+        self._guesses = RateLimits(ORIGINAL_GUESSES_PER_S, ORIGINAL_GUESSES - 1, loopback=DISCOVERY_LOOPBACK)
+        self._creates = RateLimits(CREATES_PER_S_AND_ADDRESS, CREATES_BURST, loopback=DISCOVERY_LOOPBACK)
         self.wrong = 0
 
     def __len__(self) -> int:
@@ -101,20 +101,20 @@ class Originals:
 
     # Requests ----------------------------------------------------------------------------------------------
 
-    def create(self, guest: Guest, request: CreateRoom, now: float) -> RoomCreated:
+    def create(self, guest: LegacyClient, request: CreateRoom, now: float) -> RoomCreated:
         """A new room with the asker in it. Raises Refusal."""
         peer = Peer(valid_nick(request.nick), guest.address, _port(request.listen_port))
         password = self._mac(request.password) if request.password else None
         home = household(guest.address)
         self._check_space(guest, home, now)
-        room = Room(self._new_code(), home, password, now)
+        room = LegacyRoom(self._new_code(), home, password, now)
         self._enter(room, guest)
         self._rooms[room.code] = room
         self._by_home[home] += 1
         room.peers[guest] = peer
         return RoomCreated(room.code, int(self._wall() + ROOM_EXPIRES_S))
 
-    def register(self, guest: Guest, request: RegisterPeer, now: float) -> PeerRegistered:
+    def register(self, guest: LegacyClient, request: RegisterPeer, now: float) -> PeerRegistered:
         """The asker is among the peers from now on. Raises Refusal."""
         nick, port, host = valid_nick(request.nick), _port(request.port), _host(request.host or guest.address)
         room = self._room(guest, request.code, now)
@@ -136,7 +136,7 @@ class Originals:
             self._tell(room, guest, PeerJoined(room.code, peer))
         return PeerRegistered()
 
-    def lookup(self, guest: Guest, request: LookupRoom, now: float) -> RoomPeers:
+    def lookup(self, guest: LegacyClient, request: LookupRoom, now: float) -> RoomPeers:
         """Who is there. Raises Refusal."""
         valid_nick(request.nick)
         room = self._room(guest, request.code, now)
@@ -148,7 +148,7 @@ class Originals:
 
     # Life --------------------------------------------------------------------------------------------------
 
-    def depart(self, guest: Guest, now: float) -> None:
+    def depart(self, guest: LegacyClient, now: float) -> None:
         """The connection has gone, and the peers that it registered with it."""
         for code in self._of.pop(guest, ()):
             room = self._rooms[code]  # which is not forgotten before its last insider has gone
@@ -168,7 +168,7 @@ class Originals:
 
     # Within ------------------------------------------------------------------------------------------------
 
-    def _room(self, guest: Guest, code: str, now: float) -> Room:
+    def _room(self, guest: LegacyClient, code: str, now: float) -> LegacyRoom:
         self._check_guesses(guest, now)
         room = self._rooms.get(_BETWEEN.sub("-", code[:_CODE_CHARS].strip().lower()))
         if room is None:
@@ -176,12 +176,12 @@ class Originals:
             raise Refusal(Code.NO_ROOM, "no such room; check the code")
         return room
 
-    def _check_guesses(self, guest: Guest, now: float) -> None:
+    def _check_guesses(self, guest: LegacyClient, now: float) -> None:
         wait = self._guesses.debt(guest.address, now)
         if wait:
             raise Refusal(Code.RATE, f"too many wrong guesses from your address; try again in {wait:.0f} s")
 
-    def _check_password(self, room: Room, guest: Guest, password: str, now: float) -> None:
+    def _check_password(self, room: LegacyRoom, guest: LegacyClient, password: str, now: float) -> None:
         wait = room.guesses.charge(0.0, now)
         if wait:
             raise Refusal(Code.RATE, f"too many wrong passwords for this room; try again in {wait:.0f} s")
@@ -190,17 +190,17 @@ class Originals:
             self._wrong(guest, now)
             raise Refusal(Code.ACCESS, "wrong password")
 
-    def _wrong(self, guest: Guest, now: float) -> None:
+    def _wrong(self, guest: LegacyClient, now: float) -> None:
         self.wrong += 1
         self._guesses.charge(guest.address, 1.0, now)
 
-    def _check_nick(self, room: Room, guest: Guest, nick: str) -> None:
+    def _check_nick(self, room: LegacyRoom, guest: LegacyClient, nick: str) -> None:
         # The address is no excuse: behind one router or tunnel all have the same. One whose line has died is let go of
         # by TCP keep-alive.
         if any(other is not guest and fold(peer.nick) == fold(nick) for other, peer in room.peers.items()):
             raise Refusal(Code.NICK_TAKEN, f"the nick {nick} is taken in this room; choose another")
 
-    def _check_space(self, guest: Guest, home: str, now: float) -> None:
+    def _check_space(self, guest: LegacyClient, home: str, now: float) -> None:
         most = ORIGINAL_ROOMS_PER_ADDRESS * (DISCOVERY_LOOPBACK if home == "loopback" else 1)
         if self._creates.take(guest.address, 1.0, now) or self._by_home[home] >= most:
             raise Refusal(Code.TOO_MANY, "too many new rooms from your address; try again later")
@@ -210,19 +210,19 @@ class Originals:
                 raise Refusal(Code.TOO_MANY, "this service has too many rooms; try again later")
             self._forget(min(empty, key=lambda room: room.active))
 
-    def _enter(self, room: Room, guest: Guest) -> None:
+    def _enter(self, room: LegacyRoom, guest: LegacyClient) -> None:
         codes = self._of.setdefault(guest, set())
         if room.code not in codes and len(codes) >= ORIGINAL_ROOMS_PER_CONNECTION:
             raise Refusal(Code.TOO_MANY, f"at most {ORIGINAL_ROOMS_PER_CONNECTION} rooms a connection")
         codes.add(room.code)
         room.insiders.add(guest)
 
-    def _tell(self, room: Room, but: Guest, message: msgspec.Struct) -> None:
+    def _tell(self, room: LegacyRoom, but: LegacyClient, message: msgspec.Struct) -> None:
         for guest in room.insiders:
             if guest is not but:
                 guest.tell(message)
 
-    def _forget(self, room: Room) -> None:
+    def _forget(self, room: LegacyRoom) -> None:
         del self._rooms[room.code]
         self._by_home[room.home] -= 1
         if not self._by_home[room.home]:

@@ -9,8 +9,8 @@ import msgspec
 
 from sandpiper.common.io.line_side import LineWriter
 from sandpiper.common.messages import Welcome
-from sandpiper.discovery.legacy_rooms import Originals
-from sandpiper.discovery.lines import Session
+from sandpiper.discovery.legacy_rooms import LegacyRooms
+from sandpiper.discovery.lines import LegacySession
 
 
 class JsonLines:
@@ -18,14 +18,14 @@ class JsonLines:
 
     def __init__(
         self,
-        originals: Originals,
+        legacy_rooms: LegacyRooms,
         address: str,
         welcome: Callable[[str], Welcome],
         here: set[JsonLines],
     ) -> None:
         self.address = address
-        self._originals = originals
-        self._session = Session(originals, self, welcome)
+        self._legacy_rooms = legacy_rooms
+        self._session = LegacySession(legacy_rooms, self, welcome)
         self._here = here
         self._ended = False
         self._resting = False  # a pause for the rate is running
@@ -64,7 +64,7 @@ class JsonLines:
     def closed(self) -> None:
         """See LineClient."""
         self._here.discard(self)
-        self._originals.depart(self, time.monotonic())
+        self._legacy_rooms.depart(self, time.monotonic())
 
     def tell(self, message: msgspec.Struct) -> None:
         """See Guest."""

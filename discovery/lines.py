@@ -15,22 +15,22 @@ from sandpiper.common.limits import LINE_BYTES, ORIGINAL_LINES_BURST, ORIGINAL_L
 from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.messages import Error, Hello, Ping, Pong, Welcome
 from sandpiper.common.sanitise import complaint
-from sandpiper.discovery.legacy_rooms import Guest, Originals
+from sandpiper.discovery.legacy_rooms import LegacyClient, LegacyRooms
 
-Said: TypeAlias = Hello | Ping | CreateRoom | RegisterPeer | LookupRoom
+LegacyRequest: TypeAlias = Hello | Ping | CreateRoom | RegisterPeer | LookupRoom
 
-_said: Final = msgspec.json.Decoder(Said)
+_said: Final = msgspec.json.Decoder(LegacyRequest)
 _any: Final = msgspec.json.Decoder()
 _types: Final = frozenset(
     str(kind.__struct_config__.tag) for kind in (Hello, Ping, CreateRoom, RegisterPeer, LookupRoom)
 )
 
 
-class Session:
+class LegacySession:
     """What one client, `guest`, asks. `take` has what to send, `wait` how long to read nothing."""
 
-    def __init__(self, originals: Originals, guest: Guest, welcome: Callable[[str], Welcome]) -> None:
-        self._originals = originals
+    def __init__(self, legacy_rooms: LegacyRooms, guest: LegacyClient, welcome: Callable[[str], Welcome]) -> None:
+        self._legacy_rooms = legacy_rooms
         self._guest = guest
         self._extended = False  # an original client knows no more keys than are documented for it
         self._welcome = welcome
@@ -108,30 +108,30 @@ class Session:
         self.say(Pong(ts))
 
     def _create(self, said: CreateRoom, now: float, ts: int) -> None:
-        self.say(self._originals.create(self._guest, said, now))
+        self.say(self._legacy_rooms.create(self._guest, said, now))
 
     def _register(self, said: RegisterPeer, now: float, ts: int) -> None:
-        self.say(self._originals.register(self._guest, said, now))
+        self.say(self._legacy_rooms.register(self._guest, said, now))
 
     def _lookup(self, said: LookupRoom, now: float, ts: int) -> None:
-        self.say(self._originals.lookup(self._guest, said, now))
+        self.say(self._legacy_rooms.lookup(self._guest, said, now))
 
 
-_HANDLERS: Final[dict[type[Any], Callable[[Session, Any, float, int], None]]] = {
-    Hello: Session._hello,
-    Ping: Session._ping,
-    CreateRoom: Session._create,
-    RegisterPeer: Session._register,
-    LookupRoom: Session._lookup,
+_HANDLERS: Final[dict[type[Any], Callable[[LegacySession, Any, float, int], None]]] = {
+    Hello: LegacySession._hello,
+    Ping: LegacySession._ping,
+    CreateRoom: LegacySession._create,
+    RegisterPeer: LegacySession._register,
+    LookupRoom: LegacySession._lookup,
 }
 
 
-def parse(line: bytes) -> Said:
+def parse(line: bytes) -> LegacyRequest:
     """What the line says. Raises Refusal, whose text is the original server's word for it."""
     try:
         if not line.isascii():
             line.decode()  # msgspec does not look into the strings that it passes over
-        said: Said = _said.decode(line)
+        said: LegacyRequest = _said.decode(line)
     except msgspec.ValidationError as error:
         raise _diagnose(line, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -15,7 +15,7 @@ from sandpiper.common.limits import (
     RENDEZVOUS_REQUESTS_BURST,
     RENDEZVOUS_REQUESTS_PER_S,
 )
-from sandpiper.common.tickets import Caller
+from sandpiper.common.tickets import Requester
 from sandpiper.discovery.chance import Chance
 
 
@@ -44,7 +44,7 @@ class Mailboxes:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def greet(self, caller: Caller, address: str) -> Holder:
+    def greet(self, caller: Requester, address: str) -> Holder:
         """The caller's mailbox: a new one, or the one that its key still has, now with this connection behind it."""
         holder = self._by_key.get(caller.key)
         if holder is None:
@@ -58,7 +58,7 @@ class Mailboxes:
         holder = self._by_key.get(key)
         return holder.address if holder is not None else None
 
-    def of(self, caller: Caller) -> Holder | None:
+    def of(self, caller: Requester) -> Holder | None:
         """The caller's, if this is the connection that greeted."""
         holder = self._by_key.get(caller.key)
         return holder if holder is not None and holder.route == caller.route else None
@@ -71,7 +71,7 @@ class Mailboxes:
         """Every connection."""
         return [holder.route for holder in self._by_key.values() if holder.route is not None]
 
-    def gone(self, caller: Caller) -> None:
+    def gone(self, caller: Requester) -> None:
         """A connection went; its mailbox waits only where a lease does."""
         holder = self.of(caller)
         if holder is not None:

@@ -21,7 +21,7 @@ from sandpiper.common.errors import Code, SandpiperError
 from sandpiper.common.io.bind_addresses import Hosts, own
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require
 from sandpiper.common.io.front_door import FrontDoor
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.router import Router
@@ -42,10 +42,10 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rendezvous import BrokerAt, Reply
-from sandpiper.common.tickets import Caller, Tickets
+from sandpiper.common.tickets import Requester, Tickets
 from sandpiper.common.words import WORDS
-from sandpiper.discovery.core import Rendezvous
-from sandpiper.discovery.legacy_rooms import Originals
+from sandpiper.discovery.core import RendezvousCore
+from sandpiper.discovery.legacy_rooms import LegacyRooms
 from sandpiper.discovery.line_client import JsonLines
 
 log = logging.getLogger("sandpiper.discovery")
@@ -103,7 +103,7 @@ class Service:
         self.keys = curve_keys(config.data / "discovery.key") if config.data else CurveKeys.make()
         chance = secrets.SystemRandom()
         self._tickets = Tickets(secrets.token_bytes(32))
-        self.core = Rendezvous(
+        self.core = RendezvousCore(
             self.keys.public,
             chance,
             self._tickets,
@@ -112,8 +112,8 @@ class Service:
             wall=time.time,
             settle_s=config.settle_s,
         )
-        self.originals = Originals(WORDS, chance, secrets.token_bytes(32), time.time)
-        self._inner = Inner()  # first: where there is no room for its folder, nothing else is to be given back
+        self.legacy_rooms = LegacyRooms(WORDS, chance, secrets.token_bytes(32), time.time)
+        self._inner = InnerEndpoint()  # first: where there is no room for its folder, nothing else is to be given back
         self._context = context()
         self._zap = Zap(self._loop, self._context, {_DOMAIN: lambda key: True})
         self._router = Router(
@@ -129,7 +129,7 @@ class Service:
         )
         self._lines: set[JsonLines] = set()
         self._door = FrontDoor(
-            lines=lambda address, mark: JsonLines(self.originals, address, self._welcome, self._lines),
+            lines=lambda address, mark: JsonLines(self.legacy_rooms, address, self._welcome, self._lines),
             inner=self._inner,
             on_splice=self._router.spliced,
             on_splice_closed=self._router.unspliced,
@@ -209,7 +209,7 @@ class Service:
 
     # Frames ------------------------------------------------------------------------------------------------
 
-    def _receive(self, caller: Caller, frame: bytes, now: float) -> None:
+    def _receive(self, caller: Requester, frame: bytes, now: float) -> None:
         reply = self._answer(caller, frame, now)
         self._pump()  # a member hears of what happened before its request first
         if isinstance(reply, rendezvous.Greeted):
@@ -219,7 +219,7 @@ class Service:
             log.debug("greeted %s", caller.address)
         self._router.send(caller.route, rendezvous.encode(reply), RENDEZVOUS_OWED_BYTES)
 
-    def _answer(self, caller: Caller, frame: bytes, now: float) -> Reply:
+    def _answer(self, caller: Requester, frame: bytes, now: float) -> Reply:
         try:
             return self.core.answer(caller, frame, now)
         except MemoryError:  # not for good: the client tries again
@@ -259,7 +259,7 @@ class Service:
 
     def _clean_up(self, now: float) -> None:
         self.core.tick(now)
-        self.originals.tick(now)
+        self.legacy_rooms.tick(now)
         self._pump()
         self._cut_stalled()
 
@@ -278,7 +278,7 @@ class Service:
             "nameplates_reserved": ("Nameplates kept for members that were cut off.", core.nameplates.reserved),
             "leases": ("Leases.", len(core.leases)),
             "mailboxes": ("Mailboxes.", len(core.mailboxes)),
-            "original_rooms": ("Rooms of original clients.", len(self.originals)),
+            "original_rooms": ("Rooms of original clients.", len(self.legacy_rooms)),
             "line_clients": ("JSON-lines clients.", len(self._lines)),
             "requests_total": ("Requests.", self._router.requests),
             "claims_total": ("Claims and renewals.", counts["claim"]),
@@ -286,7 +286,7 @@ class Service:
             "letters_total": ("Letters.", counts["post"]),
             "refused_total": ("Requests refused.", core.refused.total()),
             "limited_total": ("Requests refused for their rate.", core.refused[Code.RATE.value]),
-            "wrong_guesses_total": ("Wrong codes and passwords of original clients.", self.originals.wrong),
+            "wrong_guesses_total": ("Wrong codes and passwords of original clients.", self.legacy_rooms.wrong),
             "unsent_total": ("Frames dropped for slow or gone clients.", self._router.unsent),
             "cut_total": ("Connections cut for taking nothing.", self._cut),
             "strangers_total": ("Connections refused by ZAP.", self._zap.refused),

@@ -12,8 +12,8 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.io.batch_reader import Drain
-from sandpiper.common.io.monitor import Watch
+from sandpiper.common.io.batch_reader import BatchReader
+from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import CurveKeys, calling, connect
 from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
 
@@ -42,9 +42,9 @@ class Dealer:
         self.fd = -1
         with ExitStack() as undo:
             self._socket = undo.enter_context(calling(ctx, zmq.DEALER, keys, server_key, hwm))
-            self._watch = Watch(loop, self._socket, zmq.EVENT_DISCONNECTED, self._watched)
+            self._watch = SocketMonitor(loop, self._socket, zmq.EVENT_DISCONNECTED, self._watched)
             undo.callback(self._watch.close)
-            self._drain = Drain(loop, self._socket, self._said, parts=1, most=BATCH_MESSAGES)
+            self._drain = BatchReader(loop, self._socket, self._said, parts=1, most=BATCH_MESSAGES)
             undo.callback(self._drain.close)
             connect(self._socket, endpoint)
             undo.pop_all()

@@ -16,7 +16,7 @@ from typing import Any
 import zmq
 
 from sandpiper.common import batch
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import traffic
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, connect
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, CHOKED_STILL_S, KEPT_BYTES, PUB_HWM
@@ -54,8 +54,8 @@ class Link:
         self._heard = heard
         self._sub: Socket | None = None
         self._pub: Socket | None = None
-        self._pub_drain: Drain | None = None
-        self._sub_drain: Drain | None = None
+        self._pub_drain: BatchReader | None = None
+        self._sub_drain: BatchReader | None = None
         self._pub_fd = -1
         self._taken = (-1, 0)
         self._still_since = 0.0
@@ -65,8 +65,8 @@ class Link:
     def _make(self, kind: int, hwm: int = PUB_HWM) -> Socket:
         return calling(self._ctx, kind, self._keys, self._server_key, hwm)
 
-    def _read(self, socket: Socket, receive: Callable[[list[list[zmq.Frame]]], None]) -> Drain:
-        return Drain(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+    def _read(self, socket: Socket, receive: Callable[[list[list[zmq.Frame]]], None]) -> BatchReader:
+        return BatchReader(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
 
     def open_bus(self, xsub: str) -> None:
         """Connects for publishing; `heard.bus` tells when publications will arrive. Raises SocketError."""

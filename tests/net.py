@@ -19,11 +19,11 @@ from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
-from sandpiper.broker.request_handlers import Clerk
+from sandpiper.broker.request_handlers import RequestHandlers
 from sandpiper.broker.store.store import Store
 from sandpiper.common import control
 from sandpiper.common.messages import DataDraft, Message, MsgDraft
-from sandpiper.common.tickets import Caller
+from sandpiper.common.tickets import Requester
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.events import Event, Received
 from sandpiper.peer.session import Session, State, Wish
@@ -95,7 +95,7 @@ class Net:
         self.broker = Broker(self.store, self.rules, self.now, WALL + self.now)
         self.admission = Admission(self.store, BROKER_KEY, self.access_code, b"s" * 32, self.random.randbytes)
         self.ingress = Ingress(self.broker)
-        self.clerk = Clerk(self.broker, self.ingress, self.admission, lambda: WALL + self.now)
+        self.handlers = RequestHandlers(self.broker, self.ingress, self.admission, lambda: WALL + self.now)
         for client in self.clients:
             self.cut(client)
 
@@ -105,10 +105,10 @@ class Net:
 
     def _carry_out(self, output: Output) -> None:
         if isinstance(output, ToBus):
-            self.on_bus += output.issue.singles
+            self.on_bus += output.fanout.singles
             for client in self.clients:
-                if client.online and client.bus and client.session.wish.room == output.issue.room:
-                    for frame in output.issue.batches:
+                if client.online and client.bus and client.session.wish.room == output.fanout.room:
+                    for frame in output.fanout.batches:
                         self._by_bus(partial(self._hear, client, frame, client.connection))
         elif isinstance(output, ToGuest):
             output.guest.deliver(output.items)
@@ -196,7 +196,7 @@ class Net:
         def arrive() -> None:
             if not client.online or client.connection != connection or broker is not self.broker:
                 return
-            reply = self.clerk.answer(Caller(client.key, client.key, "192.0.2.1"), frame, self.now)
+            reply = self.handlers.answer(Requester(client.key, client.key, "192.0.2.1"), frame, self.now)
             if reply is not None:
                 self._answer(client, control.encode(reply))
 

@@ -29,7 +29,7 @@ _LOCKED_AT: Final = 1024
 """Where the locked byte lies: past the owner's number, because Windows lets nobody read a locked byte."""
 
 
-class Folder:
+class DataDir:
     """A data folder that this process holds until `close`."""
 
     def __init__(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sandpiper.broker.log import StoreError
 from sandpiper.broker.store import logs
-from sandpiper.broker.store.data_dir import Folder
+from sandpiper.broker.store.data_dir import DataDir
 from sandpiper.broker.store.errors import corrupt
 from sandpiper.broker.store.schema import check
 
@@ -33,7 +33,7 @@ class Opening:
         return self.clean or self.synced or (self.boot == boot_id and boot_id != "")
 
 
-def begin(db: sqlite3.Connection, folder: Folder, *, new: bool, fsync: bool, boot_id: str, new_run: str) -> Opening:
+def begin(db: sqlite3.Connection, folder: DataDir, *, new: bool, fsync: bool, boot_id: str, new_run: str) -> Opening:
     """Goes on with the run that was, or begins `new_run`. Reads every page after an unclean stop, and gathers the logs.
 
     Raises StoreError and sqlite3.DatabaseError.

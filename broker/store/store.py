@@ -15,7 +15,7 @@ from pathlib import Path
 from sandpiper.broker.records import Batch, Loaded, LogPage, NickRecord, RoomRecord
 from sandpiper.broker.store import logs, runs, schema
 from sandpiper.broker.store.checkpoints import Checkpoints
-from sandpiper.broker.store.data_dir import Folder
+from sandpiper.broker.store.data_dir import DataDir
 from sandpiper.broker.store.database import Database
 from sandpiper.broker.store.errors import corrupt, from_sqlite, full, is_full
 from sandpiper.broker.store.retention import Retention
@@ -36,7 +36,7 @@ class Store:
     def __init__(
         self,
         db: sqlite3.Connection,
-        folder: Folder | None,
+        folder: DataDir | None,
         checkpoints: Checkpoints | None,
         meta: runs.Opening,
         spare_run: str,
@@ -64,7 +64,7 @@ class Store:
         hex, is used where the run that was cannot go on. With `fsync` a commit waits for the disk. What has aged
         is forgotten.
         """
-        folder = Folder(path)
+        folder = DataDir(path)
         with ExitStack() as held:
             held.callback(folder.close)
             if folder.prepare():

@@ -22,7 +22,7 @@ _MESSAGE_BYTES: Final = 256
 """What a message takes here besides its own bytes."""
 
 
-class Drain:
+class BatchReader:
     """Calls `receive` with up to `most` frames at a time, each a message of its own.
 
     Our protocols have one frame a message (a ROUTER's route comes before it); a message of more is handed to nobody

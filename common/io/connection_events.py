@@ -1,4 +1,4 @@
-"""Arrivals: has somebody look when libzmq's connections move, not by the clock.
+"""Activity: has somebody look when libzmq's connections move, not by the clock.
 
 libzmq reads its connections in threads of its own and says nothing until a whole message is there, so whoever guards
 the memory must look while data comes in. By the clock that would be 40 times a second for ever, with nobody there. So
@@ -16,7 +16,7 @@ from typing import Final
 _AT_ONCE: Final = 16_384
 
 
-class Arrivals:
+class ActivityWatch:
     """Calls `look` when something moves after a pause, and every `every_s` for as long as it goes on.
 
     What moves are the connections given to `add`, and whatever is said by `stir`. `look` gives the time (of the loop's

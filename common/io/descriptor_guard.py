@@ -14,12 +14,12 @@ import zmq
 
 from sandpiper.common.io.connections import ends_of, shut
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.monitor import Watch
+from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.sockets import Socket
 
 
-class Porter:
+class DescriptorGuard:
     """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of each connection that
     may stay, and so does `pacer`, if there is one.
     """
@@ -37,7 +37,7 @@ class Porter:
         self._pacer = pacer
         self._present: set[int] = set()
         events = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | (pacer.EVENTS if pacer is not None else 0)
-        self._watch = Watch(loop, socket, events, self._heard)
+        self._watch = SocketMonitor(loop, socket, events, self._heard)
 
     def bound(self) -> None:
         """To be called after each `bind`: a crowd may be waiting at the port already."""

@@ -10,7 +10,7 @@ import socket
 import time
 from typing import Final
 
-from sandpiper.common.descriptors import Allotment, Seldom
+from sandpiper.common.descriptors import DescriptorShares, Seldom
 from sandpiper.common.errors import SandpiperError
 
 log = logging.getLogger("sandpiper.descriptors")
@@ -27,7 +27,7 @@ class Descriptors:
 
     def __init__(self) -> None:
         limit = file_limit()
-        self.allotment = Allotment(limit)
+        self.allotment = DescriptorShares(limit)
         self.refused = 0
         self._seldom = Seldom()
 

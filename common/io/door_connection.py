@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from sandpiper.common.connection_limits import Census
+from sandpiper.common.connection_limits import ConnectionLimits
 from sandpiper.common.errors import Refusal
-from sandpiper.common.io.flow_control import Valve
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.flow_control import FlowControl
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.line_side import LineClient, LineSide
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.limits import (
@@ -66,10 +66,10 @@ class Door(Protocol):
     """What the connections of one front door share."""
 
     counters: Counters
-    census: Census
+    connection_limits: ConnectionLimits
     lines: Callable[[str, int], LineClient]
     mark: Callable[[], int]
-    inner: Inner | None
+    inner: InnerEndpoint | None
     on_splice: Callable[[Splice], None]
     on_splice_closed: Callable[[Splice], None]
     greeting: str
@@ -87,7 +87,7 @@ class DoorConnection(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._stage = Stage.SNIFFING
         self._transport: asyncio.Transport
-        self._valve: Valve
+        self._flow: FlowControl
         self._address = ""
         self._mark = door.mark()
         self._counted = False
@@ -107,13 +107,13 @@ class DoorConnection(asyncio.BufferedProtocol):
         """Counts the newcomer, and waits for its first byte."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._valve = Valve(transport)
+        self._flow = FlowControl(transport)
         self._door.open_connections.add(self)
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if peer else "unknown"
         _keep_alive(transport.get_extra_info("socket"))
         try:
-            self._door.census.enter(self._address)
+            self._door.connection_limits.enter(self._address)
         except Refusal as refusal:
             self._refuse(refusal.text)
             return
@@ -172,7 +172,7 @@ class DoorConnection(asyncio.BufferedProtocol):
             self._task.cancel()
         self.begun(False)
         if self._counted:
-            self._door.census.leave(self._address)
+            self._door.connection_limits.leave(self._address)
         self._door.open_connections.discard(self)
         self.gone.set_result(None)
         if self._side is not None:
@@ -187,7 +187,7 @@ class DoorConnection(asyncio.BufferedProtocol):
         if data[0] == _ZMTP_FIRST and inner is not None:
             self._stop_timer()
             self._stage = Stage.SPLICING
-            self._valve.shut("splicing")
+            self._flow.pause("splicing")
             self._task = self._loop.create_task(self._splice(inner, data))
         elif data[0] in _JSON_FIRST:
             self._lines().received(data)
@@ -218,7 +218,7 @@ class DoorConnection(asyncio.BufferedProtocol):
         """Says why to whoever reads JSON. For libzmq words are a broken greeting, after which it never tries again."""
         self._stop_timer()
         if zmtp:
-            self._valve.shut("refused")
+            self._flow.pause("refused")
             self._timer = self._loop.call_later(DOOR_LEAVE_S, self._transport.abort)
         else:
             self.show_out(self._refusal)
@@ -228,15 +228,15 @@ class DoorConnection(asyncio.BufferedProtocol):
         self._stage = Stage.LINES
         self._door.counters.lines += 1
         self.begun(False)
-        side = LineSide(self, self._door.lines(self._address, self._mark), self._transport, self._valve)
+        side = LineSide(self, self._door.lines(self._address, self._mark), self._transport, self._flow)
         self._side = side
         return side
 
-    async def _splice(self, inner: Inner, first: bytes) -> None:
+    async def _splice(self, inner: InnerEndpoint, first: bytes) -> None:
         splice = Splice(
             self._address,
             self._transport,
-            self._valve,
+            self._flow,
             greeted=lambda: self.begun(False),
             gave_up=self.expired,
         )
@@ -252,7 +252,7 @@ class DoorConnection(asyncio.BufferedProtocol):
         self._door.counters.spliced += 1
         self._door.on_splice(splice)
         splice.received(first)
-        self._valve.open("splicing")
+        self._flow.resume("splicing")
 
     # What a LineSide asks ------------------------------------------------------------------------------------
 
@@ -261,9 +261,9 @@ class DoorConnection(asyncio.BufferedProtocol):
         if unfinished != self._unfinished and self._counted:
             self._unfinished = unfinished
             if unfinished:
-                self._door.census.begin(self._address)
+                self._door.connection_limits.begin(self._address)
             else:
-                self._door.census.finish(self._address)
+                self._door.connection_limits.finish(self._address)
 
     def dropped(self) -> None:
         """See Host."""

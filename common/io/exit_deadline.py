@@ -37,7 +37,7 @@ def before_the_end(hook: Callable[[], None]) -> Callable[[], None]:
     return forget
 
 
-class Deadline:
+class ExitDeadline:
     """When a process has to be over, and its exit code then."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ def _last(hook: Callable[[], None]) -> None:
     hook()
 
 
-deadline = Deadline()
+deadline = ExitDeadline()
 """This process's."""
 
 

@@ -1,4 +1,4 @@
-"""Two small things that every connection of the door needs: a reading valve and a deadline."""
+"""Two small things that every connection of the door needs: pausing its reading, and a deadline."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Callable
 
 
-class Valve:
-    """Reading from one transport, shut for as long as anybody has a reason."""
+class FlowControl:
+    """Reading from one transport, paused for as long as anybody has a reason."""
 
     def __init__(self, transport: asyncio.ReadTransport) -> None:
         self._transport = transport
         self._reasons: set[str] = set()
 
-    def shut(self, reason: str) -> None:
+    def pause(self, reason: str) -> None:
         """Nothing is read any more. A transport that is closing does not mind."""
         if not self._reasons:
             self._transport.pause_reading()
         self._reasons.add(reason)
 
-    def open(self, reason: str) -> None:
+    def resume(self, reason: str) -> None:
         """This reason is over; reading goes on when it was the last."""
         if reason in self._reasons:
             self._reasons.discard(reason)

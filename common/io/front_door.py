@@ -7,11 +7,11 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-from sandpiper.common.connection_limits import Census
+from sandpiper.common.connection_limits import ConnectionLimits
 from sandpiper.common.io.bind_addresses import bound
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.door_connection import Counters, DoorConnection
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.line_side import LineClient
 from sandpiper.common.io.listener import Listener, bound_local
 from sandpiper.common.io.splice import Splice
@@ -32,14 +32,14 @@ class FrontDoor:
         *,
         lines: Callable[[str, int], LineClient],
         mark: Callable[[], int] = lambda: 0,
-        inner: Inner | None = None,
+        inner: InnerEndpoint | None = None,
         on_splice: Callable[[Splice], None] = lambda splice: None,
         on_splice_closed: Callable[[Splice], None] = lambda splice: None,
         greeting: str,
         descriptors: Descriptors,
     ) -> None:
         self.counters = Counters()
-        self.census = Census()
+        self.connection_limits = ConnectionLimits()
         self.lines = lines
         self.mark = mark
         self.inner = inner
@@ -57,7 +57,7 @@ class FrontDoor:
     @property
     def connections(self) -> int:
         """Connections now."""
-        return self.census.present
+        return self.connection_limits.present
 
     @property
     def port(self) -> int:

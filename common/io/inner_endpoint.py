@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sandpiper.common.descriptors import Allotment
+from sandpiper.common.descriptors import DescriptorShares
 from sandpiper.common.io.connections import peer_of
 from sandpiper.common.io.descriptors import file_limit
 from sandpiper.common.limits import CONNECT_S, LOCAL_DESCRIPTORS
@@ -41,12 +41,12 @@ LOCAL: Final = sys.platform != "win32"
 """Whether there are sockets in the file system."""
 
 
-class Inner:
+class InnerEndpoint:
     """`endpoint` is for the ROUTER to bind; `connect` is for the splice."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._allotment = Allotment(file_limit())
+        self._allotment = DescriptorShares(file_limit())
         self._folder: Path | None = None
         if LOCAL and _has_room(self._allotment):
             with suppress(OSError):  # a container may have no folder that can be written to
@@ -104,7 +104,7 @@ class Inner:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _has_room(allotment: Allotment) -> bool:
+def _has_room(allotment: DescriptorShares) -> bool:
     return allotment.limit is None or allotment.limit >= LOCAL_DESCRIPTORS
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from sandpiper.common.io.flow_control import Deadline, Valve
+from sandpiper.common.io.flow_control import Deadline, FlowControl
 from sandpiper.common.limits import BRIDGE_BACKLOG_BYTES, DOOR_WRITE_BYTES, HALF_CLOSE_S, UNFINISHED_S
 
 
@@ -63,7 +63,7 @@ class LineClient(Protocol):
         """Last of all: the connection has gone."""
 
 
-class Host(Protocol):
+class LineHost(Protocol):
     """The door's connection behind this."""
 
     def begun(self, unfinished: bool) -> None:
@@ -85,12 +85,12 @@ class Host(Protocol):
 class LineSide:
     """A LineWriter over a transport, with the limits on what the client sends and does not read."""
 
-    def __init__(self, host: Host, client: LineClient, transport: asyncio.Transport, valve: Valve) -> None:
+    def __init__(self, host: LineHost, client: LineClient, transport: asyncio.Transport, flow: FlowControl) -> None:
         self._loop = asyncio.get_running_loop()
         self._host = host
         self._client = client
         self._transport = transport
-        self._valve = valve
+        self._flow = flow
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._full = False  # the transport takes no more
@@ -221,7 +221,7 @@ class LineSide:
         """See LineWriter."""
         self._stop_pause()
         self._paused = True
-        self._valve.shut("paused")
+        self._flow.pause("paused")
         self._watch(anew=False)
         if seconds is not None:
             self._pause = self._loop.call_later(seconds, self._pause_over)
@@ -231,7 +231,7 @@ class LineSide:
         self._stop_pause()
         if self._paused:
             self._paused = False
-            self._valve.open("paused")
+            self._flow.resume("paused")
             self._watch(anew=True)
 
     def _stop_pause(self) -> None:

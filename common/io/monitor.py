@@ -9,14 +9,14 @@ from contextlib import ExitStack
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.sockets import Socket, bare, connect, explained
 from sandpiper.common.limits import BATCH_MESSAGES
 
 Heard = Callable[[int, int, str], None]
 
 
-class Watch:
+class SocketMonitor:
     """Calls `heard` with each of `events`, its value and its endpoint. Raises SocketError, holding nothing then."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, events: int, heard: Heard) -> None:
@@ -32,16 +32,16 @@ class Watch:
             # Were the queue bounded, libzmq's thread would wait for us in a flood, and we for it when we close.
             self._told.setsockopt(zmq.RCVHWM, 0)
             connect(self._told, endpoint)
-            self._drain = Drain(loop, self._told, self._tell, parts=2, most=BATCH_MESSAGES)
+            self._reader = BatchReader(loop, self._told, self._tell, parts=2, most=BATCH_MESSAGES)
             undo.pop_all()
 
     def catch_up(self) -> None:
         """Hears at once what has been told already, such as what a `bind` has just told."""
-        self._drain.read()
+        self._reader.read()
 
     def close(self) -> None:
         """Hears no more; to be closed before its socket."""
-        self._drain.close()
+        self._reader.close()
         self._socket.monitor(None, 0)
         self._told.close()
 

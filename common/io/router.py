@@ -9,12 +9,12 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.io.batch_reader import Drain
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.batch_reader import BatchReader
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.sockets import CurveKeys, serving
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.limits import CONTROL_BEHIND_BYTES
-from sandpiper.common.tickets import Caller
+from sandpiper.common.tickets import Requester
 
 _BATCH = 100
 
@@ -30,30 +30,30 @@ class Router:
         loop: asyncio.AbstractEventLoop,
         ctx: zmq.Context[Any],
         keys: CurveKeys,
-        inner: Inner,
+        inner: InnerEndpoint,
         domain: str,
         hwm: int,
         *,
-        receive: Callable[[Caller, bytes, float], None],
+        receive: Callable[[Requester, bytes, float], None],
         done: Callable[[], None],
-        gone: Callable[[Caller], None],
+        gone: Callable[[Requester], None],
     ) -> None:
         self._inner = inner
         self._receive = receive
         self._done = done
         self._gone = gone
         self._by_name: dict[str, Splice] = {}
-        self._callers: dict[bytes, tuple[Caller, Splice | None]] = {}
+        self._callers: dict[bytes, tuple[Requester, Splice | None]] = {}
         self._routes: dict[Splice, bytes] = {}
         self.requests = 0
         self.unsent = 0
         self._socket = serving(ctx, zmq.ROUTER, keys, domain, hwm)
         self._socket.bind(inner.endpoint)
-        self._drain = Drain(loop, self._socket, self._take, parts=2, most=_BATCH)
+        self._reader = BatchReader(loop, self._socket, self._take, parts=2, most=_BATCH)
 
     def close(self) -> None:
         """Ends it, giving what is queued a moment to leave."""
-        self._drain.close()
+        self._reader.close()
         self._socket.close(linger=500)
 
     # Connections -------------------------------------------------------------------------------------------
@@ -75,17 +75,17 @@ class Router:
         if caller is not None:
             self._gone(caller)
 
-    def splice_of(self, caller: Caller) -> Splice | None:
+    def splice_of(self, caller: Requester) -> Splice | None:
         """The caller's connection; None once it has gone."""
         return self._callers.get(caller.route, (None, None))[1]
 
-    def _caller(self, route: bytes, body: zmq.Frame) -> tuple[Caller, Splice | None]:
+    def _caller(self, route: bytes, body: zmq.Frame) -> tuple[Requester, Splice | None]:
         known = self._callers.get(route)
         key = bytes.fromhex(str(body.get("User-Id")))
         if known is not None and known[0].key == key:
             return known
         splice = self._by_name.get(self._inner.name_of(int(body.get(zmq.SRCFD))) or "")
-        caller = (Caller(key, route, splice.address if splice else ""), splice)
+        caller = (Requester(key, route, splice.address if splice else ""), splice)
         if splice is not None:
             self._callers[route] = caller
             self._routes[splice] = route
@@ -119,7 +119,7 @@ class Router:
             self.unsent += 1
             return False
         finally:
-            self._drain.look()
+            self._reader.look()
         if splice is not None:
             splice.owes(len(frame))
         return True

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sandpiper.common.io.flow_control import Deadline, Valve
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.flow_control import Deadline, FlowControl
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.lead import FRAME_LEAST, Lead
 from sandpiper.common.limits import (
     DOOR_READ_BYTES,
@@ -27,16 +27,16 @@ from sandpiper.common.limits import (
 class Splice:
     """One ZeroMQ client of the front door.
 
-    `address` is where it really comes from; `name` is what `Inner.name_of` says of its messages. `greeted` is called
-    when its first whole request has surfaced. `behind` is how many bytes wait for it
-    in the ROUTER, `stalled_since` when it stopped taking them (loop time).
+    `address` is where it really comes from; `name` is what `InnerEndpoint.name_of` says of its messages. `greeted` is
+    called when its first whole request has surfaced. `behind` is how many bytes wait for it in the ROUTER,
+    `stalled_since` when it stopped taking them (loop time).
     """
 
     def __init__(
         self,
         address: str,
         outer: asyncio.Transport,
-        valve: Valve,
+        flow: FlowControl,
         *,
         greeted: Callable[[], None],
         gave_up: Callable[[], None],
@@ -47,9 +47,9 @@ class Splice:
         self.behind = 0
         self.stalled_since: float | None = None
         self._outer = outer
-        self._outer_valve = valve
+        self._outer_flow = flow
         self._inner: asyncio.Transport | None = None
-        self._inner_valve: Valve | None = None
+        self._inner_flow: FlowControl | None = None
         self._most_bytes = SPLICE_STRANGER_BYTES
         self._most_frames = SPLICE_STRANGER_FRAMES
         self._greeted = greeted
@@ -59,12 +59,12 @@ class Splice:
         self._deadline = Deadline(asyncio.get_running_loop(), UNFINISHED_S, self.cut)
         self._deadline.start()
 
-    async def open(self, inner: Inner) -> None:
+    async def open(self, inner: InnerEndpoint) -> None:
         """Connects to the inside. Raises OSError."""
         transport, name = await inner.connect(lambda: _InnerEnd(self))
         self.name = name
         self._inner = transport
-        self._inner_valve = Valve(transport)
+        self._inner_flow = FlowControl(transport)
         if self._outer.is_closing():
             transport.close()
 
@@ -89,9 +89,9 @@ class Splice:
     def _judge(self) -> None:
         """Reads from the client while it is within its allowance."""
         if self.lead.octets < self._most_bytes and self.lead.frames < self._most_frames:
-            self._outer_valve.open("ahead")
+            self._outer_flow.resume("ahead")
             return
-        self._outer_valve.shut("ahead")
+        self._outer_flow.pause("ahead")
         if not self._deadline.running:
             self._deadline.start()
 
@@ -130,14 +130,14 @@ class Splice:
     def pause_writing(self) -> None:
         """The client does not read as fast as the inside writes."""
         self.stalled_since = asyncio.get_running_loop().time()
-        if self._inner_valve is not None:
-            self._inner_valve.shut("full")
+        if self._inner_flow is not None:
+            self._inner_flow.pause("full")
 
     def resume_writing(self) -> None:
         """It has caught up."""
         self.stalled_since = None
-        if self._inner_valve is not None:
-            self._inner_valve.open("full")
+        if self._inner_flow is not None:
+            self._inner_flow.resume("full")
 
     def lost(self) -> None:
         """The client has gone."""
@@ -156,9 +156,9 @@ class Splice:
     def inner_full(self, full: bool) -> None:
         """Whether the ROUTER is slower than the client."""
         if full:
-            self._outer_valve.shut("inner")
+            self._outer_flow.pause("inner")
         else:
-            self._outer_valve.open("inner")
+            self._outer_flow.resume("inner")
 
     def inner_lost(self) -> None:
         """The ROUTER has hung up."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.sockets import bare, explained
 
 ENDPOINT = "inproc://zeromq.zap.01"
@@ -44,12 +44,12 @@ class Zap:
             self._socket = undo.enter_context(bare(ctx, zmq.ROUTER))
             with explained("connections cannot be judged"):
                 self._socket.bind(ENDPOINT)
-            self._drain = Drain(loop, self._socket, self._answer, parts=_PARTS, most=100)
+            self._reader = BatchReader(loop, self._socket, self._answer, parts=_PARTS, most=100)
             undo.pop_all()
 
     def close(self) -> None:
         """No more answers: from here on libzmq refuses everyone, for the domains are enforced."""
-        self._drain.close()
+        self._reader.close()
         self._socket.close()
 
     def _answer(self, requests: list[list[zmq.Frame]]) -> None:
@@ -60,4 +60,4 @@ class Zap:
             self.refused += not admitted
             status = (b"200", b"OK", key.hex().encode()) if admitted else (self._refusal, b"not enrolled", b"")
             self._socket.send_multipart([route, b"", version, number, *status, b""])
-        self._drain.look()
+        self._reader.look()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandpiper.bridge.requests import Misspoken, Said, named, parse
+from sandpiper.bridge.requests import LineRequest, Misspoken, named, parse
 from sandpiper.common.limits import ID_CHARS, VALUE_DEPTH
 from sandpiper.common.messages import Hello, Leave, LineData, LineMsg, ListRooms, Nick, Ping
 
@@ -45,7 +45,7 @@ def test_what_can_name_a_publication() -> None:
     assert named(5) is None
 
 
-def heard(line: bytes) -> tuple[Said | None, str]:
+def heard(line: bytes) -> tuple[LineRequest | None, str]:
     try:
         return parse(line), ""
     except Misspoken as error:

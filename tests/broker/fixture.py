@@ -1,4 +1,4 @@
-"""A broker without sockets: the core, its clerk, desk and admission over one store, and a clock that is set by hand."""
+"""A broker without sockets: the core, its handlers and admission over one store, and a clock that is set by hand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nacl.signing import SigningKey
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.core import Broker, Rules
 from sandpiper.broker.ingress import Ingress
-from sandpiper.broker.line_port import Desk
+from sandpiper.broker.line_port import LinePort
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession
 from sandpiper.broker.records import Batch
-from sandpiper.broker.request_handlers import Clerk
-from sandpiper.broker.session import Session
+from sandpiper.broker.request_handlers import RequestHandlers
+from sandpiper.broker.session import ClientSession
 from sandpiper.broker.store.errors import StoreFull
 from sandpiper.broker.store.store import Store
 from sandpiper.common import batch, control, frame
@@ -25,7 +25,7 @@ from sandpiper.common.items import Item
 from sandpiper.common.keys import sign_enrolment
 from sandpiper.common.limits import VERSION
 from sandpiper.common.messages import Draft, Message, MsgDraft, Notice, Welcome
-from sandpiper.common.tickets import Caller
+from sandpiper.common.tickets import Requester
 
 BROKER_KEY = b"B" * 32
 WALL = 1_700_000_000.0
@@ -62,7 +62,7 @@ def session_key(name: str) -> bytes:
 
 @dataclass(eq=False)
 class Line:
-    """A JSON-lines client as the desk sees it."""
+    """A JSON-lines client as the line port sees it."""
 
     items: list[Item] = field(default_factory=list)
 
@@ -91,8 +91,8 @@ class House:
         self.broker = Broker(self.store, self.rules, self.now, WALL + self.now)
         self.admission = Admission(self.store, BROKER_KEY, self.access_code, b"s" * 32, self.entropy)
         self.ingress = Ingress(self.broker)
-        self.clerk = Clerk(self.broker, self.ingress, self.admission, lambda: WALL + self.now)
-        self.desk = Desk(
+        self.handlers = RequestHandlers(self.broker, self.ingress, self.admission, lambda: WALL + self.now)
+        self.line_port = LinePort(
             self.broker,
             self.ingress,
             self.admission,
@@ -109,7 +109,7 @@ class House:
     # Keyed sessions ------------------------------------------------------------------------------------------
 
     def ask_raw(self, key: bytes, encoded: bytes, address: str = "192.0.2.1") -> control.Reply | None:
-        return self.clerk.answer(Caller(key, key, address), encoded, self.now)
+        return self.handlers.answer(Requester(key, key, address), encoded, self.now)
 
     def ask(self, key: bytes, request: control.Request, address: str = "192.0.2.1") -> Any:
         return self.ask_raw(key, control.encode(request), address)
@@ -118,21 +118,25 @@ class House:
         signature = sign_enrolment(person, BROKER_KEY, key)
         return control.Enrol(r=1, v=VERSION, identity=bytes(person.verify_key), signature=signature, confirm=confirm)
 
-    def enrol(self, person: str, device: str = "") -> Session:
+    def enrol(self, person: str, device: str = "") -> ClientSession:
         """A session of `person`; the same device has the same session key."""
         key = session_key(f"{person}/{device}")
         reply = self.ask(key, self.enrolment(key, identity(person)))
         assert isinstance(reply, control.Enrolled), reply
         return self.broker.sessions[key]
 
-    def join(self, person: str, room: str = "lobby", nick: str | None = None, device: str = "", **wish: Any) -> Session:
+    def join(
+        self, person: str, room: str = "lobby", nick: str | None = None, device: str = "", **wish: Any
+    ) -> ClientSession:
         session = self.enrol(person, device)
         nick = person if nick is None else nick
         reply = self.ask(session.key or b"", control.Join(r=2, room=room, nick=nick, **wish))
         assert isinstance(reply, control.Entered), reply
         return session
 
-    def publish(self, session: Session, text: str, n: int | None = None, room: str = "lobby", **more: Any) -> None:
+    def publish(
+        self, session: ClientSession, text: str, n: int | None = None, room: str = "lobby", **more: Any
+    ) -> None:
         self.publish_draft(session, MsgDraft(text=text, n=n, **more), room)
 
     def frames(self, drafts: list[Draft], room: str = "lobby") -> list[bytes]:
@@ -144,14 +148,14 @@ class House:
         messages = [each for block in page.blocks for each in batch.decode(block) if not isinstance(each, Notice)]
         return [each.seq for each in messages if each.seq > after][:limit]
 
-    def publish_draft(self, session: Session, draft: Draft, room: str = "lobby") -> None:
+    def publish_draft(self, session: ClientSession, draft: Draft, room: str = "lobby") -> None:
         self.ingress.frame(session, frame.encode(room, str(draft.__struct_config__.tag), draft), self.now)
 
     # Guests --------------------------------------------------------------------------------------------------
 
     def line(self, nick: str | None = None, room: str = "lobby") -> Line:
         line = Line()
-        self.desk.enter(line, room, nick)
+        self.line_port.enter(line, room, nick)
         return line
 
     # What came out -------------------------------------------------------------------------------------------
@@ -177,7 +181,7 @@ class House:
         return [getattr(message, "text", "") for message in self.log(room)]
 
 
-def events(outputs: list[Output], session: Session, kind: type[T]) -> list[T]:
+def events(outputs: list[Output], session: ClientSession, kind: type[T]) -> list[T]:
     """What `session` is told of one type, in order."""
     return [
         output.message
@@ -188,7 +192,7 @@ def events(outputs: list[Output], session: Session, kind: type[T]) -> list[T]:
 
 def on_bus(outputs: list[Output]) -> list[Message | Notice]:
     """What goes to the bus, in order."""
-    said = [frame.decode(each) for output in outputs if isinstance(output, ToBus) for each in output.issue.singles]
+    said = [frame.decode(each) for output in outputs if isinstance(output, ToBus) for each in output.fanout.singles]
     return [message for message in said if message is not None]
 
 

@@ -277,11 +277,11 @@ def test_claiming(house: House) -> None:
 
 def test_a_guest_hears_what_its_nick_is_now(house: House) -> None:
     line = house.line()
-    house.desk.claim(line, "lobby", "carol")
+    house.line_port.claim(line, "lobby", "carol")
     house.take()
     assert [type(item.message) for item in line.items] == [Notice, Notice, NickSet]
     assert [message.text for message in line.heard(NickSet)] == ["nick set to carol"]
-    house.desk.claim(line, "lobby", "Anon")
+    house.line_port.claim(line, "lobby", "Anon")
     house.take()
     assert line.heard(NickSet)[-1].text == "nick set to anon"
 
@@ -311,8 +311,8 @@ def test_tools_may_not_use_a_members_nick(house: House) -> None:
         tool(house, MsgDraft(nick=taken, text="forged"))
     house.take()
     assert house.log("pine") == []
-    assert house.broker.press.refused[Code.NICK_TAKEN] == 3
-    assert house.broker.press.refused[Code.INVALID] == 1
+    assert house.broker.sequencer.refused[Code.NICK_TAKEN] == 3
+    assert house.broker.sequencer.refused[Code.INVALID] == 1
 
 
 def test_tools_ids_are_taken_once(house: House) -> None:
@@ -338,7 +338,7 @@ def test_malformed_frames_are_dropped_and_counted(house: House) -> None:
     ):
         house.ingress.frame(house.broker.tools, bad, house.now)
     assert house.take() == []
-    assert house.broker.press.refused[Code.INVALID] == 7
+    assert house.broker.sequencer.refused[Code.INVALID] == 7
     assert house.broker.rooms == {}
 
 
@@ -367,8 +367,8 @@ def test_a_guests_publication_fits_the_bus(house: House) -> None:
     line = house.line("carol")
     for bad in (DataDraft(value=10**30), DataDraft(value=[0.5] * 7000), MsgDraft(text="x" * BODY_BYTES)):
         with pytest.raises(Refusal):
-            house.desk.publish(line, "lobby", bad)
-    house.desk.publish(line, "lobby", MsgDraft(text="fine", id="1"))
+            house.line_port.publish(line, "lobby", bad)
+    house.line_port.publish(line, "lobby", MsgDraft(text="fine", id="1"))
     house.take()
     assert house.texts() == ["fine"]
     assert line.heard(Ack) == [Ack("1", "lobby", 1)]
@@ -491,8 +491,8 @@ def test_what_is_told_comes_after_what_is_staged(house: House) -> None:
     one, two = house.line("one"), house.line("two")
     house.take()
     two.items.clear()
-    house.desk.publish(one, "lobby", MsgDraft(text="first", id="a"))
-    house.desk.whisper(one, "lobby", "two", "second", "b")
+    house.line_port.publish(one, "lobby", MsgDraft(text="first", id="a"))
+    house.line_port.whisper(one, "lobby", "two", "second", "b")
     house.take()
     assert [item.message.text for item in two.items] == ["first", "second"]  # type: ignore[attr-defined]
     assert [ack.id for ack in one.heard(Ack)] == ["a", "b"]

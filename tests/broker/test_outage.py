@@ -27,7 +27,7 @@ def broken(house: House) -> FullStore:
 
 
 def tools_heard(outputs: Sequence[Output]) -> list[str]:
-    said = [frame.decode(each) for output in outputs if isinstance(output, ToTools) for each in output.issue.singles]
+    said = [frame.decode(each) for output in outputs if isinstance(output, ToTools) for each in output.fanout.singles]
     return [notice.text for notice in said if isinstance(notice, Notice)]
 
 
@@ -43,7 +43,7 @@ def pass_time(house: House, seconds: float = STORE_CALM_S) -> list[Output]:
 def test_each_is_told_the_reason_and_nobody_the_path(house: House, broken: FullStore) -> None:
     alice, line = house.join("alice"), house.line("carol")
     house.publish(alice, "a", 1)
-    house.desk.publish(line, "lobby", MsgDraft(text="l", id="x"))
+    house.line_port.publish(line, "lobby", MsgDraft(text="l", id="x"))
     tool_says(house, "t")
     outputs = house.take()
     (turned,) = events(outputs, alice, Turned)
@@ -52,8 +52,8 @@ def test_each_is_told_the_reason_and_nobody_the_path(house: House, broken: FullS
     for text in (turned.text, error.text, told):
         assert "its disk is full" in text
         assert PATH not in text
-    assert PATH in house.broker.press.outage.reason
-    assert house.broker.press.outage.news == [f"nothing can be stored: no space left for {PATH}"]
+    assert PATH in house.broker.sequencer.outage.reason
+    assert house.broker.sequencer.outage.news == [f"nothing can be stored: no space left for {PATH}"]
 
 
 def test_tools_and_guests_are_told_once_and_when_it_is_over(house: House, broken: FullStore) -> None:
@@ -61,7 +61,7 @@ def test_tools_and_guests_are_told_once_and_when_it_is_over(house: House, broken
     told = []
     for each in range(5):
         tool_says(house, "t")
-        house.desk.publish(line, "lobby", MsgDraft(text="l", id=f"x{each}"))
+        house.line_port.publish(line, "lobby", MsgDraft(text="l", id=f"x{each}"))
         told += tools_heard(house.take()) + tools_heard(pass_time(house))
     assert len(told) == 1
     assert len(line.heard(Error)) == 5
@@ -74,9 +74,11 @@ def test_tools_and_guests_are_told_once_and_when_it_is_over(house: House, broken
         "the broker's log is written again: what was refused can be said again"
     ]
     assert not other.heard(Notice), "nothing of this one was refused"
-    assert not house.broker.press.outage.on
+    assert not house.broker.sequencer.outage.on
     assert not pass_time(house)
-    assert house.broker.press.outage.news[-1].startswith("the log is written again, after 18 s (10 were turned away)")
+    assert house.broker.sequencer.outage.news[-1].startswith(
+        "the log is written again, after 18 s (10 were turned away)"
+    )
 
 
 def test_a_disk_with_a_few_bytes_left_is_one_outage(house: House, broken: FullStore) -> None:
@@ -89,17 +91,17 @@ def test_a_disk_with_a_few_bytes_left_is_one_outage(house: House, broken: FullSt
         house.publish(bob, "small", each)
         house.take()
         pass_time(house, 1.0)
-    assert house.broker.press.outage.on
-    assert len(house.broker.press.outage.news) == 1
+    assert house.broker.sequencer.outage.on
+    assert len(house.broker.sequencer.outage.news) == 1
 
 
 def test_nothing_is_kept_of_guests_that_have_gone(house: House, broken: FullStore) -> None:
     for each in range(50):
         line = house.line(f"guest{each}")
-        house.desk.publish(line, "lobby", MsgDraft(text="l", id="x"))
+        house.line_port.publish(line, "lobby", MsgDraft(text="l", id="x"))
         house.take()
-        house.desk.depart(line)
-    assert not house.broker.press.outage.guests
+        house.line_port.depart(line)
+    assert not house.broker.sequencer.outage.guests
 
 
 def test_what_cannot_be_read_is_said_without_the_path_and_logged_once(
@@ -115,4 +117,4 @@ def test_what_cannot_be_read_is_said_without_the_path_and_logged_once(
         reply = house.ask(alice.key or b"", control.Replay(r=5, room="lobby", after=0, limit=10))
         assert isinstance(reply, control.Refused)
         assert (reply.code, reply.text) == ("store", "the broker's log cannot be used now: its disk is full")
-    assert house.broker.press.outage.news == [f"what was asked for cannot be read: no space left for {PATH}"]
+    assert house.broker.sequencer.outage.news == [f"what was asked for cannot be read: no space left for {PATH}"]

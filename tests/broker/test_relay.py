@@ -10,7 +10,7 @@ from nacl.signing import SigningKey
 
 from sandpiper.broker.core import Rules
 from sandpiper.broker.outputs import Output, ToBus, ToSession
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import control
 from sandpiper.common.control import Attached, Challenged, Done, Enrolled, Pong, Refused, RelayPresence, Sealed
 from sandpiper.common.keys import relay_address, relay_tag, sign_attachment, sign_enrolment
@@ -31,40 +31,40 @@ ROOM = SigningKey(hashlib.sha256(b"epoch 1").digest())
 TAG = relay_tag(bytes(ROOM.verify_key))
 
 
-def key_of(session: Session) -> bytes:
+def key_of(session: ClientSession) -> bytes:
     assert session.key is not None
     return session.key
 
 
-def address(session: Session) -> bytes:
+def address(session: ClientSession) -> bytes:
     return relay_address(key_of(session))
 
 
-def nonce(house: House, session: Session) -> bytes:
+def nonce(house: House, session: ClientSession) -> bytes:
     challenged = house.ask(key_of(session), control.Challenge(r=3))
     assert isinstance(challenged, Challenged), challenged
     assert len(challenged.nonce) == 32
     return challenged.nonce
 
 
-def attach(house: House, session: Session, tag: SigningKey = ROOM, **other: Any) -> Any:
+def attach(house: House, session: ClientSession, tag: SigningKey = ROOM, **other: Any) -> Any:
     signed = {"broker_key": BROKER_KEY, "session_key": key_of(session), "nonce": nonce(house, session), **other}
     request = control.Attach(r=4, tag_key=bytes(tag.verify_key), signature=sign_attachment(tag, **signed))
     return house.ask(key_of(session), request)
 
 
-def member(house: House, name: str, tag: SigningKey = ROOM) -> Session:
+def member(house: House, name: str, tag: SigningKey = ROOM) -> ClientSession:
     session = house.enrol(name)
     attached = attach(house, session, tag)
     assert isinstance(attached, Attached), attached
     return session
 
 
-def send(house: House, session: Session, body: bytes = b"sealed", to: list[bytes] | None = None) -> Any:
+def send(house: House, session: ClientSession, body: bytes = b"sealed", to: list[bytes] | None = None) -> Any:
     return house.ask(key_of(session), control.SendSealed(r=5, tag=TAG, to=to or [], body=body))
 
 
-def heard(outputs: list[Output], session: Session) -> list[bytes]:
+def heard(outputs: list[Output], session: ClientSession) -> list[bytes]:
     return [event.body for event in events(outputs, session, Sealed)]
 
 

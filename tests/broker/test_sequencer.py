@@ -9,7 +9,7 @@ import pytest
 from sandpiper.broker import sequencer
 from sandpiper.broker.core import Rules
 from sandpiper.broker.outputs import ToBus, ToSession
-from sandpiper.broker.session import Session
+from sandpiper.broker.session import ClientSession
 from sandpiper.common import batch, control
 from sandpiper.common.control import Acked, Push, Turned
 from sandpiper.common.errors import Code
@@ -79,13 +79,13 @@ def test_a_repeated_number_is_acknowledged_with_its_first_seq(house: House) -> N
 def test_numbers_and_ids_are_known_after_a_restart(house: House) -> None:
     alice, line = house.join("alice"), house.line("bob")
     house.publish(alice, "one", 1)
-    house.desk.publish(line, "lobby", MsgDraft(text="by line", id="x"))
+    house.line_port.publish(line, "lobby", MsgDraft(text="by line", id="x"))
     house.take()
     house.restart()
     alice, line = house.join("alice"), house.line("bob")
     house.publish(alice, "one", 1)
     house.publish(alice, "two", 2)
-    house.desk.publish(line, "lobby", MsgDraft(text="by line", id="x"))
+    house.line_port.publish(line, "lobby", MsgDraft(text="by line", id="x"))
     assert events(house.take(), alice, Acked) == [Acked(room="lobby", n=1, seqs=[1, 3])]
     assert line.heard(Ack) == [Ack("x", "lobby", 2)]
     assert house.texts() == ["one", "by line", "two"]
@@ -141,7 +141,7 @@ def test_a_store_that_fails_undoes_the_whole_batch(house: House) -> None:
         house.publish(alice, f"a{n}", n)
     house.publish(bob, "b1", 1)
     for name in ("x", "y", "x"):
-        house.desk.publish(line, "lobby", MsgDraft(text="line", id=name))
+        house.line_port.publish(line, "lobby", MsgDraft(text="line", id=name))
     outputs = house.take()
     assert on_bus(outputs) == []
     assert events(outputs, alice, Acked) == events(outputs, bob, Acked) == []
@@ -151,14 +151,14 @@ def test_a_store_that_fails_undoes_the_whole_batch(house: House) -> None:
     assert [(turned.n, turned.code) for turned in events(outputs, bob, Turned)] == [(1, "store")]
     assert [(error.id, error.code) for error in line.heard(Error)] == [("x", "store"), ("y", "store"), ("x", "store")]
     assert line.heard(Ack) == []
-    assert house.broker.press.outage.on
+    assert house.broker.sequencer.outage.on
     assert house.broker.rooms["lobby"].head == 1
 
     full(house, False)
     house.publish(bob, "b1", 1)
     for n in (2, 3, 4):
         house.publish(alice, f"a{n}", n)
-    house.desk.publish(line, "lobby", MsgDraft(text="line", id="x"))
+    house.line_port.publish(line, "lobby", MsgDraft(text="line", id="x"))
     outputs = house.take()
     assert events(outputs, alice, Acked) == [Acked(room="lobby", n=2, seqs=[3, 4, 5])]
     assert events(outputs, bob, Acked) == [Acked(room="lobby", n=1, seqs=[2])]
@@ -169,12 +169,12 @@ def test_a_store_that_fails_undoes_the_whole_batch(house: House) -> None:
 def test_a_failing_store_still_acknowledges_what_it_has(house: House) -> None:
     alice, line = house.join("alice"), house.line("carol")
     house.publish(alice, "one", 1)
-    house.desk.publish(line, "lobby", MsgDraft(text="two", id="x"))
+    house.line_port.publish(line, "lobby", MsgDraft(text="two", id="x"))
     house.take()
     line.items.clear()
     full(house, True)
     house.publish(alice, "one", 1)
-    house.desk.publish(line, "lobby", MsgDraft(text="two", id="x"))
+    house.line_port.publish(line, "lobby", MsgDraft(text="two", id="x"))
     house.publish(alice, "three", 2)
     outputs = house.take()
     assert events(outputs, alice, Acked) == [Acked(room="lobby", n=1, seqs=[1])]
@@ -278,7 +278,7 @@ def test_bad_frames_cost_their_rate() -> None:
     house.publish(alice, "x", 1)
     house.take()
     assert house.log() == []
-    assert house.broker.press.refused[Code.RATE] > 0
+    assert house.broker.sequencer.refused[Code.RATE] > 0
     house.store.close()
 
 
@@ -294,9 +294,9 @@ def test_ids_are_bounded(house: House) -> None:
 
 def test_two_nameless_guests_may_use_the_same_id(house: House) -> None:
     one, two = house.line(), house.line()
-    house.desk.publish(one, "lobby", MsgDraft(text="of one", id="1"))
-    house.desk.publish(two, "lobby", MsgDraft(text="of two", id="1"))
-    house.desk.publish(one, "lobby", MsgDraft(text="of one", id="1"))
+    house.line_port.publish(one, "lobby", MsgDraft(text="of one", id="1"))
+    house.line_port.publish(two, "lobby", MsgDraft(text="of two", id="1"))
+    house.line_port.publish(one, "lobby", MsgDraft(text="of one", id="1"))
     house.take()
     assert house.texts() == ["of one", "of two"]
     assert one.heard(Ack) == [Ack("1", "lobby", 1), Ack("1", "lobby", 1)]
@@ -314,7 +314,7 @@ def test_pushes_are_split_below_the_frame_limit(house: House) -> None:
     assert len(pushes) > 1
     assert all(len(control.encode(push)) <= FRAME_BYTES for push in pushes)
     frames = [each for push in pushes for each in push.frames]
-    assert frames == [each for output in outputs if isinstance(output, ToBus) for each in output.issue.batches]
+    assert frames == [each for output in outputs if isinstance(output, ToBus) for each in output.fanout.batches]
     assert not [
         output
         for output in outputs
@@ -340,7 +340,7 @@ def nested(depth: int) -> object:
 # Batches --------------------------------------------------------------------------------------------------------
 
 
-def send(house: House, session: Session, *bodies: bytes, room: str = "lobby") -> None:
+def send(house: House, session: ClientSession, *bodies: bytes, room: str = "lobby") -> None:
     house.ingress.frame(session, batch.topic(room) + b"\0" + batch.pack(bodies), house.now)
 
 
@@ -397,7 +397,7 @@ def test_a_frame_of_many_bad_ones_is_not_gone_through(house: House, each: bytes)
     alice = house.join("alice")
     count = 60_000
     house.ingress.frame(alice, b"*/lobby/\0\xdc" + count.to_bytes(2, "big") + each * count, house.now)
-    assert sum(house.broker.press.refused.values()) <= 501
+    assert sum(house.broker.sequencer.refused.values()) <= 501
 
 
 # Without memory ------------------------------------------------------------------------------------------------

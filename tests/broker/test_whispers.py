@@ -89,9 +89,9 @@ def test_guests_get_theirs_at_once(house: House) -> None:
 
 def test_two_guests_with_the_same_id_are_both_answered(house: House) -> None:
     one, two, bob, eve = house.line("one"), house.line("two"), house.join("bob"), house.join("eve")
-    house.desk.whisper(one, "lobby", "bob", "from one", None)
-    house.desk.whisper(two, "lobby", "bob", "from two", None)
-    house.desk.whisper(two, "lobby", "eve", "from two", None)
+    house.line_port.whisper(one, "lobby", "bob", "from one", None)
+    house.line_port.whisper(two, "lobby", "bob", "from two", None)
+    house.line_port.whisper(two, "lobby", "eve", "from two", None)
     house.take()
     for _ in range(2):
         house.ask(bob.key or b"", Received(r=0, id="", sender=None))
@@ -136,6 +136,6 @@ def test_a_sender_that_has_gone_is_not_answered(house: House) -> None:
 
 def test_a_guest_in_no_room_cannot_whisper(house: House) -> None:
     line = house.line("carol")
-    house.desk.leave(line, "lobby")
+    house.line_port.leave(line, "lobby")
     with pytest.raises(Refusal, match="not in the room"):
-        house.desk.whisper(line, "lobby", "bob", "x", "1")
+        house.line_port.whisper(line, "lobby", "bob", "x", "1")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.common.connection_limits import Census, household
+from sandpiper.common.connection_limits import ConnectionLimits, household
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import (
     DOOR_CONNECTIONS,
@@ -29,51 +29,51 @@ def test_what_counts_as_one_address(address: str, home: str) -> None:
     assert household(address) == home
 
 
-def crowd(census: Census, address: str, count: int) -> None:
+def crowd(limits: ConnectionLimits, address: str, count: int) -> None:
     for _ in range(count):
-        census.enter(address)
-        census.finish(address)
+        limits.enter(address)
+        limits.finish(address)
 
 
 def test_one_address_has_its_share() -> None:
-    census = Census()
-    crowd(census, "192.0.2.7", DOOR_PER_ADDRESS)
+    limits = ConnectionLimits()
+    crowd(limits, "192.0.2.7", DOOR_PER_ADDRESS)
     with pytest.raises(Refusal, match=r"too many connections from 192\.0\.2\.7"):
-        census.enter("192.0.2.7")
-    census.enter("192.0.2.8")
-    census.leave("192.0.2.7")
-    census.enter("192.0.2.7")
+        limits.enter("192.0.2.7")
+    limits.enter("192.0.2.8")
+    limits.leave("192.0.2.7")
+    limits.enter("192.0.2.7")
 
 
 def test_loopback_is_bounded_by_the_whole_only() -> None:
-    census = Census()
-    crowd(census, "127.0.0.1", DOOR_CONNECTIONS)
-    assert census.present == DOOR_CONNECTIONS
+    limits = ConnectionLimits()
+    crowd(limits, "127.0.0.1", DOOR_CONNECTIONS)
+    assert limits.present == DOOR_CONNECTIONS
     with pytest.raises(Refusal, match="too many connections: "):
-        census.enter("192.0.2.7")
+        limits.enter("192.0.2.7")
 
 
 @pytest.mark.parametrize(
     ("address", "limit"), [("192.0.2.7", DOOR_UNFINISHED_PER_ADDRESS), ("127.0.0.1", DOOR_UNFINISHED_LOOPBACK)]
 )
 def test_the_unfinished_are_fewer(address: str, limit: int) -> None:
-    census = Census()
+    limits = ConnectionLimits()
     for _ in range(limit):
-        census.enter(address)
+        limits.enter(address)
     with pytest.raises(Refusal, match="unfinished"):
-        census.enter(address)
-    census.finish(address)
-    census.enter(address)
-    assert census.unfinished == limit
+        limits.enter(address)
+    limits.finish(address)
+    limits.enter(address)
+    assert limits.unfinished == limit
 
 
 def test_nothing_is_kept_of_who_has_gone() -> None:
-    census = Census()
-    census.enter("192.0.2.7")
-    census.finish("192.0.2.7")
-    census.begin("192.0.2.7")
-    census.finish("192.0.2.7")
-    census.leave("192.0.2.7")
-    assert (census.present, census.unfinished) == (0, 0)
-    assert not census._present
-    assert not census._unfinished
+    limits = ConnectionLimits()
+    limits.enter("192.0.2.7")
+    limits.finish("192.0.2.7")
+    limits.begin("192.0.2.7")
+    limits.finish("192.0.2.7")
+    limits.leave("192.0.2.7")
+    assert (limits.present, limits.unfinished) == (0, 0)
+    assert not limits._present
+    assert not limits._unfinished

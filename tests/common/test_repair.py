@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sandpiper.common.frontier import Frontier
 from sandpiper.common.limits import FETCH_MOST_S, FETCH_TIMEOUT_S, REORDER_S
-from sandpiper.common.repair import Fetch, Repair, Repaired, State
+from sandpiper.common.repair import Fetch, Repair, Repaired, RepairState
 
 
 def holed(held: int = 3) -> Repair[int]:
@@ -27,25 +27,25 @@ def test_without_a_hole_nothing_is_asked() -> None:
     repair.hurry(0.0)
     repair.reaches(1, 0.0)
     repair.handle_timer(99.0)
-    assert (repair.state, repair.fetch, repair.get_timer()) == (State.CURRENT, None, None)
+    assert (repair.state, repair.fetch, repair.get_timer()) == (RepairState.CURRENT, None, None)
 
 
 def test_a_hole_may_be_mere_reordering() -> None:
     repair = holed(2)
-    assert (repair.state, repair.fetch, repair.get_timer()) == (State.WAITING, None, REORDER_S)
+    assert (repair.state, repair.fetch, repair.get_timer()) == (RepairState.WAITING, None, REORDER_S)
     repair.handle_timer(REORDER_S - 0.01)
     assert repair.fetch is None
     repair.frontier.push(1, 1)
     repair.noticed(0.01)
-    assert (repair.state, repair.get_timer()) == (State.CURRENT, None)
+    assert (repair.state, repair.get_timer()) == (RepairState.CURRENT, None)
 
 
 def test_then_it_is_asked_for_and_filled() -> None:
     repair = holed()
     repair.handle_timer(REORDER_S)
-    assert (repair.state, repair.fetch) == (State.FETCHING, Fetch(0))
+    assert (repair.state, repair.fetch) == (RepairState.FETCHING, Fetch(0))
     assert repair.page(0, 1, 3, entries(1, 2, 3), 0.1) == Repaired([1, 2, 3])
-    assert (repair.state, repair.fetch, repair.get_timer()) == (State.CURRENT, None, None)
+    assert (repair.state, repair.fetch, repair.get_timer()) == (RepairState.CURRENT, None, None)
 
 
 def test_it_is_asked_again_and_more_rarely_until_somebody_answers() -> None:
@@ -75,7 +75,7 @@ def test_page_by_page() -> None:
     assert repair.page(2, 1, 6, entries(3, 4, 5), 0.2).items == [3, 4, 5]
     assert repair.fetch == Fetch(5)
     assert repair.page(5, 1, 6, entries(6), 0.3).items == [6]
-    assert repair.state is State.CURRENT
+    assert repair.state is RepairState.CURRENT
 
 
 def test_what_nobody_has_is_counted_as_lost() -> None:
@@ -85,7 +85,7 @@ def test_what_nobody_has_is_counted_as_lost() -> None:
     repair.reaches(12, 2.0)
     repair.hurry(2.0)
     assert repair.page(9, 1, 12, [], 2.0) == Repaired([], lost=3)
-    assert repair.state is State.CURRENT
+    assert repair.state is RepairState.CURRENT
 
 
 def test_retention_is_no_loss() -> None:
@@ -99,7 +99,7 @@ def test_a_log_that_was_trimmed_whole() -> None:
     repair.reaches(5, 0.0)
     repair.hurry(0.0)
     assert repair.page(2, 6, 5, [], 0.0) == Repaired([], trimmed_to=6)
-    assert repair.state is State.CURRENT
+    assert repair.state is RepairState.CURRENT
 
 
 def test_stragglers_that_come_while_asking() -> None:
@@ -116,7 +116,7 @@ def test_a_hole_filled_while_asking_rests_when_the_timer_rings() -> None:
     repair.frontier.push(1, 1)
     repair.noticed(1.1)
     repair.handle_timer(99.0)
-    assert (repair.state, repair.get_timer()) == (State.CURRENT, None)
+    assert (repair.state, repair.get_timer()) == (RepairState.CURRENT, None)
 
 
 def test_a_head_that_the_log_does_not_have_is_not_asked_for_without_pause() -> None:
@@ -149,9 +149,9 @@ def test_an_interruption_forgets_what_was_asked() -> None:
     repair = holed()
     repair.handle_timer(1.0)
     repair.interrupted()
-    assert (repair.state, repair.fetch, repair.get_timer()) == (State.CURRENT, None, None)
+    assert (repair.state, repair.fetch, repair.get_timer()) == (RepairState.CURRENT, None, None)
     repair.noticed(2.0)
-    assert repair.state is State.WAITING
+    assert repair.state is RepairState.WAITING
 
 
 PAGES = st.tuples(
@@ -181,8 +181,8 @@ def test_whatever_a_server_answers_it_ends_current_or_asks_again(deeds: list[obj
             repair.noticed(now)
         else:
             repair.reaches(repair.frontier.head + 2, now)
-        assert (repair.state is State.CURRENT) == (repair.get_timer() is None)
-        assert repair.state is not State.CURRENT or not repair.frontier.gap
+        assert (repair.state is RepairState.CURRENT) == (repair.get_timer() is None)
+        assert repair.state is not RepairState.CURRENT or not repair.frontier.gap
     assert out == sorted(set(out))
     # An honest one from here on: all is filled, in as many questions as there are pages.
     head, asked = repair.frontier.head, 0

@@ -11,8 +11,8 @@ from nacl.signing import SigningKey
 from sandpiper.common import rendezvous
 from sandpiper.common.limits import VERSION
 from sandpiper.common.rendezvous import BrokerAt, Event, sign_lease
-from sandpiper.common.tickets import Caller, Tickets
-from sandpiper.discovery.core import Rendezvous
+from sandpiper.common.tickets import Requester, Tickets
+from sandpiper.discovery.core import RendezvousCore
 
 KEY = b"D" * 32
 WALL = 1_700_000_000.0
@@ -29,7 +29,7 @@ class Place:
     def __init__(self, *, settle_s: float = 0.0) -> None:
         self.now = 1000.0
         self.tickets = Tickets(b"t" * 32)
-        self.core = Rendezvous(
+        self.core = RendezvousCore(
             KEY,
             random.Random(7),
             self.tickets,
@@ -75,7 +75,7 @@ class Person:
     def connect(self) -> None:
         """Another connection with the same key."""
         self._connections += 1
-        self.caller = Caller(self.key, self.key[:4] + bytes([self._connections]), self.address)
+        self.caller = Requester(self.key, self.key[:4] + bytes([self._connections]), self.address)
 
     def lose(self) -> None:
         """The connection goes."""

@@ -27,7 +27,7 @@ from sandpiper.common.limits import (
     ORIGINAL_ROOMS_PER_CONNECTION,
     ROOM_EXPIRES_S,
 )
-from sandpiper.discovery.legacy_rooms import Originals
+from sandpiper.discovery.legacy_rooms import LegacyRooms
 
 WALL = 1_700_000_000.0
 WORDS = ["pine", "ocean", "bright", "river", "amber", "cloud"]
@@ -45,11 +45,11 @@ class Client:
 
 
 @pytest.fixture
-def rooms() -> Originals:
-    return Originals(WORDS, random.Random(2), b"s" * 32, lambda: WALL)
+def rooms() -> LegacyRooms:
+    return LegacyRooms(WORDS, random.Random(2), b"s" * 32, lambda: WALL)
 
 
-def created(rooms: Originals, client: Client, *, password: str | None = None, now: float = 0.0) -> str:
+def created(rooms: LegacyRooms, client: Client, *, password: str | None = None, now: float = 0.0) -> str:
     return rooms.create(client, CreateRoom("alice", 6001, password), now).code
 
 
@@ -61,7 +61,7 @@ def code_of(call: Callable[..., Any], *given: Any) -> Code | None:
     return None
 
 
-def test_a_room_is_opened_looked_up_and_joined(rooms: Originals) -> None:
+def test_a_room_is_opened_looked_up_and_joined(rooms: LegacyRooms) -> None:
     alice, bob = Client("192.0.2.1"), Client("192.0.2.2")
     room = rooms.create(alice, CreateRoom("alice", 6001), 0.0)
     first, second, number = room.code.split("-")
@@ -82,14 +82,14 @@ def test_a_room_is_opened_looked_up_and_joined(rooms: Originals) -> None:
     assert rooms.lookup(Client(), LookupRoom(room.code, "carl"), 1.0).peers == [Peer("alice", "192.0.2.1", 6001)]
 
 
-def test_a_code_is_forgiven_its_spelling(rooms: Originals) -> None:
+def test_a_code_is_forgiven_its_spelling(rooms: LegacyRooms) -> None:
     alice = Client()
     code = created(rooms, alice)
     for spelt in (code.upper(), code.replace("-", " "), code.replace("-", "_"), f"  {code} "):
         assert rooms.lookup(Client(), LookupRoom(spelt, "bob"), 0.0).code == code
 
 
-def test_registering_anew_replaces(rooms: Originals) -> None:
+def test_registering_anew_replaces(rooms: LegacyRooms) -> None:
     alice, bob = Client(), Client("192.0.2.2")
     code = created(rooms, alice)
     for host in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
@@ -103,7 +103,7 @@ def test_registering_anew_replaces(rooms: Originals) -> None:
 
 @pytest.mark.parametrize("address", ["192.0.2.2", "192.0.2.3"])
 @pytest.mark.parametrize("nick", ["bob", "Bob", "alice"])
-def test_a_nick_is_its_connections_for_as_long_as_that_is_open(rooms: Originals, address: str, nick: str) -> None:
+def test_a_nick_is_its_connections_for_as_long_as_that_is_open(rooms: LegacyRooms, address: str, nick: str) -> None:
     alice, bob, second, watcher = Client("192.0.2.2"), Client("192.0.2.2"), Client(address), Client()
     code = created(rooms, alice)
     rooms.register(bob, RegisterPeer(code, "bob", "h", 1), 0.0)
@@ -130,7 +130,7 @@ def test_a_nick_is_its_connections_for_as_long_as_that_is_open(rooms: Originals,
         RegisterPeer("CODE", "bob", "h" * 256, 1),
     ],
 )
-def test_nonsense_is_refused(rooms: Originals, request_: RegisterPeer) -> None:
+def test_nonsense_is_refused(rooms: LegacyRooms, request_: RegisterPeer) -> None:
     alice = Client()
     request_ = msgspec.structs.replace(request_, code=created(rooms, alice))
     assert code_of(rooms.register, Client(), request_, 0.0) is Code.INVALID
@@ -140,7 +140,7 @@ def test_nonsense_is_refused(rooms: Originals, request_: RegisterPeer) -> None:
 # Passwords and guesses ----------------------------------------------------------------------------------------
 
 
-def test_a_password_keeps_the_peers_from_others(rooms: Originals) -> None:
+def test_a_password_keeps_the_peers_from_others(rooms: LegacyRooms) -> None:
     alice, bob, mallory = Client(), Client("192.0.2.2"), Client("192.0.2.3")
     code = created(rooms, alice, password="s3cret")
     assert code_of(rooms.lookup, mallory, LookupRoom(code, "mallory"), 0.0) is Code.ACCESS
@@ -155,7 +155,7 @@ def test_a_password_keeps_the_peers_from_others(rooms: Originals) -> None:
     assert b"s3cret" not in repr(rooms._rooms).encode()
 
 
-def test_the_password_may_come_with_the_registration(rooms: Originals) -> None:
+def test_the_password_may_come_with_the_registration(rooms: LegacyRooms) -> None:
     alice, bob = Client(), Client("192.0.2.2")
     code = created(rooms, alice, password="s3cret")
     assert code_of(rooms.register, bob, RegisterPeer(code, "bob", "h", 1, "wrong"), 0.0) is Code.ACCESS
@@ -164,7 +164,7 @@ def test_the_password_may_come_with_the_registration(rooms: Originals) -> None:
     assert alice.heard == [PeerJoined(code, Peer("bob", "h", 1))]
 
 
-def test_a_password_is_shown_by_each_connection_for_each_room(rooms: Originals) -> None:
+def test_a_password_is_shown_by_each_connection_for_each_room(rooms: LegacyRooms) -> None:
     alice, bob = Client(), Client("192.0.2.2")
     code, other = (created(rooms, alice, password="s3cret") for _ in range(2))
     rooms.lookup(bob, LookupRoom(code, "bob", "s3cret"), 0.0)
@@ -173,7 +173,7 @@ def test_a_password_is_shown_by_each_connection_for_each_room(rooms: Originals) 
     assert code_of(rooms.register, bob, RegisterPeer(code, "bob", "h", 1), 0.0) is None
 
 
-def test_guesses_of_codes_are_counted_by_address(rooms: Originals) -> None:
+def test_guesses_of_codes_are_counted_by_address(rooms: LegacyRooms) -> None:
     guesser = [Client("203.0.113.5") for _ in range(3)]
     code = created(rooms, Client())
     tries = [code_of(rooms.lookup, guesser[n % 3], LookupRoom(f"no-such-{n}", "x"), 0.0) for n in range(1000)]
@@ -184,7 +184,7 @@ def test_guesses_of_codes_are_counted_by_address(rooms: Originals) -> None:
     assert code_of(rooms.lookup, guesser[0], LookupRoom(code, "x"), 100.0) is None
 
 
-def test_guesses_of_a_password_are_counted_by_room(rooms: Originals) -> None:
+def test_guesses_of_a_password_are_counted_by_room(rooms: LegacyRooms) -> None:
     code = created(rooms, Client(), password="s3cret")
     ways: tuple[tuple[Callable[..., Any], LookupRoom | RegisterPeer], ...] = (
         (rooms.lookup, LookupRoom(code, "x", "wrong")),
@@ -201,7 +201,7 @@ def test_guesses_of_a_password_are_counted_by_room(rooms: Originals) -> None:
 # Bounds -------------------------------------------------------------------------------------------------------
 
 
-def test_peers_and_rooms_are_bounded(rooms: Originals) -> None:
+def test_peers_and_rooms_are_bounded(rooms: LegacyRooms) -> None:
     alice = Client()
     code = created(rooms, alice)
     codes = [
@@ -215,7 +215,7 @@ def test_peers_and_rooms_are_bounded(rooms: Originals) -> None:
     assert rush.count(None) == 20
 
 
-def test_an_empty_room_makes_room(rooms: Originals, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_room_makes_room(rooms: LegacyRooms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandpiper.discovery.legacy_rooms.ORIGINAL_ROOMS", 2)
     gone, stays = Client("192.0.2.2"), Client("192.0.2.3")
     old, kept = created(rooms, gone), created(rooms, stays)
@@ -226,7 +226,7 @@ def test_an_empty_room_makes_room(rooms: Originals, monkeypatch: pytest.MonkeyPa
     assert rooms.lookup(Client(), LookupRoom(kept, "x"), 2.0).code == kept
 
 
-def test_rooms_expire_when_nothing_happens(rooms: Originals) -> None:
+def test_rooms_expire_when_nothing_happens(rooms: LegacyRooms) -> None:
     alice = Client()
     code = created(rooms, alice)
     rooms.tick(ROOM_EXPIRES_S * 3)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sandpiper.common.limits import LINE_BYTES, ORIGINAL_LINES_BURST, VERSION
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rendezvous import SERVER
-from sandpiper.discovery.legacy_rooms import Originals
-from sandpiper.discovery.lines import Session
+from sandpiper.discovery.legacy_rooms import LegacyRooms
+from sandpiper.discovery.lines import LegacySession
 
 WORDS = ["pine", "ocean", "bright", "river"]
 TS = 1_700_000_000
@@ -28,10 +28,10 @@ def welcome(address: str) -> Welcome:
 class Client:
     """A client, and its session."""
 
-    def __init__(self, rooms: Originals | None = None, address: str = "192.0.2.1") -> None:
+    def __init__(self, rooms: LegacyRooms | None = None, address: str = "192.0.2.1") -> None:
         self.address = address
-        self.rooms = Originals(WORDS, random.Random(1), b"s" * 32, lambda: float(TS)) if rooms is None else rooms
-        self.session = Session(self.rooms, self, welcome)
+        self.rooms = LegacyRooms(WORDS, random.Random(1), b"s" * 32, lambda: float(TS)) if rooms is None else rooms
+        self.session = LegacySession(self.rooms, self, welcome)
 
     def tell(self, message: msgspec.Struct) -> None:
         self.session.say(message)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandpiper.common.errors import UsageError
-from sandpiper.discovery.embed import Embedded, embed
+from sandpiper.discovery.embed import EmbeddedService, embed
 from sandpiper.peer import connect, create, join
 from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.profile import Profile
@@ -79,7 +79,7 @@ def test_an_option_has_one_name_and_one_default(enter: Callable[..., Room]) -> N
 
 
 def test_a_service_is_made_where_there_is_none_and_how_may_be_said(wished: Callable[..., PeerOptions]) -> None:
-    async def another(host: str, port: int) -> Embedded:
+    async def another(host: str, port: int) -> EmbeddedService:
         raise NotImplementedError
 
     assert wished(create).embed is embed

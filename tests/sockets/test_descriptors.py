@@ -27,9 +27,9 @@ from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io import descriptors, inner_endpoint
 from sandpiper.common.io.connections import borrowed, ends_of, peer_of, port_of, shut, traffic
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.metrics import MetricsServer
-from sandpiper.common.io.monitor import Watch
+from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import context
 from sandpiper.common.limits import METRICS_REQUESTS
 from tests.peer.p2p.nodes import Node
@@ -196,7 +196,9 @@ def test_a_flood_of_events_that_nobody_has_read_holds_up_neither_libzmq_nor_the_
     async def run() -> None:
         ctx = context()
         xpub = ctx.socket(zmq.XPUB)
-        watch = Watch(asyncio.get_running_loop(), xpub, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED, lambda *_: None)
+        watch = SocketMonitor(
+            asyncio.get_running_loop(), xpub, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED, lambda *_: None
+        )
         port = xpub.bind_to_random_port("tcp://127.0.0.1")
         for _ in range(1500):  # the loop never turns meanwhile
             with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as connection:
@@ -337,7 +339,7 @@ def test_too_few_to_begin_with_is_said_in_one_line(tmp_path: Path, words: tuple[
 
 def test_with_few_the_inner_door_is_none_at_which_libzmq_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inner_endpoint, "file_limit", lambda: 1024)
-    made = Inner()
+    made = InnerEndpoint()
     assert made.endpoint.startswith("tcp://127.0.0.1:")
     made.close()
 
@@ -346,7 +348,7 @@ def test_the_inner_door_takes_nobody_in_once_descriptors_are_to_be_spared(monkey
     monkeypatch.setattr(inner_endpoint, "file_limit", lambda: 4096)
 
     async def run() -> None:
-        made = Inner()
+        made = InnerEndpoint()
         monkeypatch.setattr(type(made._allotment), "fits_member", lambda allotment, fd: False)
         try:
             with pytest.raises(OSError, match="Too many open files"):

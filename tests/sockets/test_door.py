@@ -24,10 +24,10 @@ from sandpiper.common import connection_limits
 from sandpiper.common.io import door_connection as door_module
 from sandpiper.common.io import inner_endpoint as inner_module
 from sandpiper.common.io import line_side, splice
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.front_door import FrontDoor
-from sandpiper.common.io.inner_endpoint import Inner
+from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.sockets import CurveKeys, calling, context, serving
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.io.zap import Zap
@@ -54,7 +54,7 @@ async def until(condition: Callable[[], object]) -> None:
 class Echo:
     """A control that answers each request with itself, and admits who says `enrol`."""
 
-    def __init__(self, ctx: zmq.Context[Any], inner: Inner) -> None:
+    def __init__(self, ctx: zmq.Context[Any], inner: InnerEndpoint) -> None:
         loop = asyncio.get_running_loop()
         self.keys = CurveKeys.make()
         self.inner = inner
@@ -64,7 +64,7 @@ class Echo:
         self._zap = Zap(loop, ctx, {"control": lambda key: True})
         self._router = serving(ctx, zmq.ROUTER, self.keys, "control")
         self._router.bind(inner.endpoint)
-        self._drain = Drain(loop, self._router, self._receive, parts=2, most=100)
+        self._drain = BatchReader(loop, self._router, self._receive, parts=2, most=100)
 
     def spliced(self, made: Splice) -> None:
         self.splices[made.name] = made
@@ -116,7 +116,7 @@ class House:
 
 @asynccontextmanager
 async def house(rooms: MemoryRooms | None = None) -> AsyncIterator[House]:
-    ctx, inner, rooms = context(), Inner(), rooms or MemoryRooms()
+    ctx, inner, rooms = context(), InnerEndpoint(), rooms or MemoryRooms()
     echo = Echo(ctx, inner)
     door = FrontDoor(
         lines=lambda address, seq: JsonLines(rooms, address, since=seq),
@@ -250,7 +250,7 @@ def test_zeromq_through_the_splice() -> None:
         assert house.echo.addresses == ["127.0.0.1"] * 3
         (made,) = house.echo.splices.values()
         assert made.lead.octets == made.lead.frames == 0
-        assert house.door.census.unfinished == 0
+        assert house.door.connection_limits.unfinished == 0
         dealer.close()
         await until(lambda: house.echo.closed == [made])
         assert house.door.connections == 0
@@ -374,7 +374,7 @@ def test_a_handshake_has_its_time(monkeypatch: pytest.MonkeyPatch, first: bytes)
 
 @posix
 def test_the_inner_door_is_its_owners() -> None:
-    inner = Inner()
+    inner = InnerEndpoint()
     folder = Path(inner.endpoint.removeprefix("ipc://")).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert len(inner.endpoint) < 104
@@ -409,7 +409,7 @@ def test_a_long_temporary_folder_is_avoided(tmp_path: Path, monkeypatch: pytest.
     long = tmp_path / ("x" * 90)
     long.mkdir()
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(long))
-    inner = Inner()
+    inner = InnerEndpoint()
     assert len(inner.endpoint) < 104
     inner.close()
     assert not list(long.iterdir())
@@ -417,7 +417,7 @@ def test_a_long_temporary_folder_is_avoided(tmp_path: Path, monkeypatch: pytest.
 
 def test_who_finds_no_way_inside_tries_again_and_comes_in() -> None:
     async def test(house: House) -> None:
-        inner, house.door.inner = house.door.inner, Inner()  # nobody listens there
+        inner, house.door.inner = house.door.inner, InnerEndpoint()  # nobody listens there
         assert house.door.inner is not None
         dealer = house.dealer()
         await until(lambda: house.door.counters.refused)
@@ -521,7 +521,7 @@ def test_a_zeromq_client_that_is_refused_tries_again_and_comes_in(monkeypatch: p
 
     async def test(house: House) -> None:
         _, first = await house.connect(b"\xff")
-        await until(lambda: house.door.census.unfinished == 1)
+        await until(lambda: house.door.connection_limits.unfinished == 1)
         dealer = house.dealer()
         await until(lambda: house.door.counters.refused)
         first.close()
@@ -540,7 +540,7 @@ def test_more_refused_than_can_be_kept_are_cut_off(monkeypatch: pytest.MonkeyPat
 
     async def test(house: House) -> None:
         await house.connect(b"\xff")
-        await until(lambda: house.door.census.unfinished == 1)
+        await until(lambda: house.door.connection_limits.unfinished == 1)
         kept, _ = await house.connect()
         await until(lambda: house.door.refused == 1)
         cut, _ = await house.connect()
@@ -561,7 +561,7 @@ def test_limits_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(house: House) -> None:
         for _ in range(2):
             await house.connect(b"\xff")
-        await until(lambda: house.door.census.unfinished == 2)
+        await until(lambda: house.door.connection_limits.unfinished == 2)
         reader, _ = await house.connect(b'{"type":"hello"}\n')
         assert "too many unfinished connections from 127.0.0.1" in (await line(reader))["text"]
         assert house.door.counters.refused == 1

@@ -39,7 +39,7 @@ END = """
 import asyncio, sys, zmq
 from zmq.utils import z85
 from sandpiper.common.io import sockets
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.zap import Zap
 
 way, kind, port, key = sys.argv[1], getattr(zmq, sys.argv[2]), int(sys.argv[3]), bytes.fromhex(sys.argv[4])
@@ -74,8 +74,8 @@ async def main():
         nonlocal gone
         gone = True
         turned.set()
-    drain = Drain(loop, socket, receive, parts=2 if kind == zmq.ROUTER else 1, most=500)
-    watch = Drain(loop, monitor, went, parts=2, most=1)
+    drain = BatchReader(loop, socket, receive, parts=2 if kind == zmq.ROUTER else 1, most=500)
+    watch = BatchReader(loop, monitor, went, parts=2, most=1)
     while came < least or not gone:
         await asyncio.wait_for(turned.wait(), 10)
         turned.clear()

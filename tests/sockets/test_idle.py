@@ -14,8 +14,8 @@ import zmq
 
 from sandpiper.broker.service import Config as BrokerConfig
 from sandpiper.broker.service import Service as Broker
-from sandpiper.common.io.connection_events import Arrivals
-from sandpiper.common.io.descriptor_guard import Porter
+from sandpiper.common.io.connection_events import ActivityWatch
+from sandpiper.common.io.descriptor_guard import DescriptorGuard
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.metrics import MetricsServer
 from sandpiper.common.io.sockets import CurveKeys, context
@@ -125,7 +125,7 @@ def test_metrics_end_at_once_though_their_thread_does_not_look() -> None:
     assert not server._thread.is_alive()
 
 
-# Arrivals ----------------------------------------------------------------------------------------------------
+# Activity ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_what_somebody_else_has_read_by_then_is_looked_at_too(wire: tuple[socket
     async def main() -> None:
         ours, theirs = wire
         looks = Looks()
-        arrivals = Arrivals(asyncio.get_running_loop(), 0.01, looks.look)
+        arrivals = ActivityWatch(asyncio.get_running_loop(), 0.01, looks.look)
         arrivals.add(ours.fileno())
         await looks.next()  # it is new
         for _ in range(5):
@@ -178,7 +178,7 @@ def test_it_looks_by_the_clock_only_while_something_moves(
     ours, theirs = wire
     with hasty_loop(monkeypatch) as (loop, selector):
         looks = Looks()
-        arrivals = Arrivals(loop, 1000.0, looks.look)  # so that a busy machine's own delays are nothing beside it
+        arrivals = ActivityWatch(loop, 1000.0, looks.look)  # so that a busy machine's own delays are nothing beside it
         arrivals.add(ours.fileno())
         loop.run_until_complete(looks.next())
         wakes(loop, selector, 10_000.0)
@@ -205,7 +205,7 @@ def test_who_has_gone_is_no_trouble(wire: tuple[socket.socket, socket.socket], t
     async def main() -> None:
         ours, theirs = wire
         looks = Looks()
-        arrivals = Arrivals(asyncio.get_running_loop(), 0.01, looks.look)
+        arrivals = ActivityWatch(asyncio.get_running_loop(), 0.01, looks.look)
         with (tmp_path / "file").open("w") as file:
             arrivals.add(file.fileno())
         gone = ours.detach()
@@ -226,8 +226,8 @@ def test_connections_of_a_bound_socket_are_watched() -> None:
         ctx = context()
         bound, caller = ctx.socket(zmq.XSUB), ctx.socket(zmq.XPUB)
         looks = Looks()
-        arrivals = Arrivals(asyncio.get_running_loop(), 0.01, looks.look)
-        porter = Porter(asyncio.get_running_loop(), bound, Descriptors(), arrivals.add)
+        arrivals = ActivityWatch(asyncio.get_running_loop(), 0.01, looks.look)
+        porter = DescriptorGuard(asyncio.get_running_loop(), bound, Descriptors(), arrivals.add)
         port = bound.bind_to_random_port("tcp://127.0.0.1")
         caller.connect(f"tcp://127.0.0.1:{port}")
         await looks.next()

@@ -13,9 +13,9 @@ import pytest
 import zmq
 
 from sandpiper.common.io import pacer as pacer_module
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import unread
-from sandpiper.common.io.descriptor_guard import Porter
+from sandpiper.common.io.descriptor_guard import DescriptorGuard
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.pacer import Pacer
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, context, serving
@@ -43,11 +43,11 @@ class Port:
         self.pacer = Pacer(loop)
         self._zap = Zap(loop, self.ctx, {"bus": lambda key: self.admits(key)})
         self._socket = serving(self.ctx, zmq.XPUB, self.keys, "bus")
-        self._porter = Porter(loop, self._socket, Descriptors(), pacer=self.pacer)
+        self._porter = DescriptorGuard(loop, self._socket, Descriptors(), pacer=self.pacer)
         self._socket.bind("tcp://127.0.0.1:*")
         self._porter.bound()
         self.endpoint = self._socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
-        self._drain = Drain(loop, self._socket, self._subscribed, parts=1, most=100)
+        self._drain = BatchReader(loop, self._socket, self._subscribed, parts=1, most=100)
 
     def _subscribed(self, batch: list[list[zmq.Frame]]) -> None:
         self.heard.update(part.bytes[1:] for (part,) in batch)

@@ -20,8 +20,8 @@ import zmq
 
 from sandpiper.common.errors import SocketError
 from sandpiper.common.host_port import joined
-from sandpiper.common.io.batch_reader import Drain
-from sandpiper.common.io.monitor import Watch
+from sandpiper.common.io.batch_reader import BatchReader
+from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import Socket, connect
 from sandpiper.common.limits import (
     BATCH_MESSAGES,
@@ -112,9 +112,9 @@ class Line:
         events = _LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
         with ExitStack() as undo:
             undo.enter_context(socket)
-            self._watch = Watch(loop, socket, events, self._watched)
+            self._watch = SocketMonitor(loop, socket, events, self._watched)
             undo.callback(self._watch.close)
-            self._drain = Drain(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+            self._drain = BatchReader(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
             undo.callback(self._drain.close)
             connect(socket, f"tcp://{address}")
             undo.pop_all()

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import zmq
 
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import Connections, port_of, shut
 from sandpiper.common.io.descriptor_guard import judge
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.monitor import Watch
+from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import CurveKeys, serving, show_departures
 from sandpiper.common.limits import (
     BATCH_MESSAGES,
@@ -67,9 +67,9 @@ class Doorway:
         show_departures(self._pub)
         self._sub = serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM)
         self._pair = DoorPair(loop, self._pub, self._sub)
-        self._watches = [Watch(loop, each, _COMINGS, self._watched) for each in (self._pub, self._sub)]
-        self._pub_drain = Drain(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
-        self._sub_drain = Drain(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+        self._watches = [SocketMonitor(loop, each, _COMINGS, self._watched) for each in (self._pub, self._sub)]
+        self._pub_drain = BatchReader(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
+        self._sub_drain = BatchReader(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
         self._drains = [self._pub_drain, self._sub_drain]
 
     def bind(self, hosts: Sequence[str], port: int | None) -> Doors:

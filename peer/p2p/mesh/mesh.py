@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from sandpiper.common.io.connection_events import Arrivals
+from sandpiper.common.io.connection_events import ActivityWatch
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.sockets import CurveKeys, copy_received, fleeting
 from sandpiper.common.io.tasks import end
@@ -114,7 +114,7 @@ class Mesh:
         self._cut = 0
         copy_received(ctx)
         self._zap = Zap(loop, ctx, {DOMAIN: self._judge}, final=True)
-        self._arrivals = Arrivals(loop, MESH_GUARD_S, self._look) if sys.platform == "linux" else None
+        self._arrivals = ActivityWatch(loop, MESH_GUARD_S, self._look) if sys.platform == "linux" else None
         self._doorway = Doorway(
             loop, ctx, keys, heard.received, heard.subscribed, Descriptors(), accepted=self._guarded
         )

@@ -31,7 +31,7 @@ from sandpiper.common.p2p import envelope as envelopes
 from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.p2p.packets import Frontier as Stand
 from sandpiper.common.p2p.packets import Page, Pull
-from sandpiper.common.repair import State as Repairing
+from sandpiper.common.repair import RepairState as Repairing
 from sandpiper.peer.p2p.replication.digest import Name, Standing
 from sandpiper.peer.p2p.replication.log import Log
 from sandpiper.peer.p2p.replication.track import FOR_EVER, Track

@@ -12,7 +12,7 @@ import pytest
 
 from sandpiper.broker.log import StoreError
 from sandpiper.broker.records import Batch, LogBlock
-from sandpiper.broker.store.data_dir import Folder
+from sandpiper.broker.store.data_dir import DataDir
 from sandpiper.broker.store.errors import StoreInUse
 from sandpiper.broker.store.store import Store
 
@@ -47,9 +47,9 @@ def test_a_second_broker_is_told_who_has_the_folder(tmp_path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from sandpiper.broker.store.data_dir import Folder
+from sandpiper.broker.store.data_dir import DataDir
 
-folder = Folder(Path(sys.argv[1]))
+folder = DataDir(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -61,10 +61,10 @@ def test_kill_9_lets_the_folder_go(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(StoreInUse, match=f"process {holder.pid}"):
-            Folder(tmp_path)
+            DataDir(tmp_path)
         holder.kill()
         holder.wait(10)
-        Folder(tmp_path).close()
+        DataDir(tmp_path).close()
 
 
 @pytest.mark.parametrize("below", ["", "data"])
@@ -72,17 +72,17 @@ def test_a_file_is_no_folder(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / below
     with pytest.raises(StoreError, match="is or lies below a file, not a folder; use another --data"):
-        Folder(path)
+        DataDir(path)
 
 
 def test_closing_twice_is_fine(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
+    folder = DataDir(tmp_path)
     folder.close()
     folder.close()
 
 
 def test_a_mark_names_run_opening_and_the_very_files(tmp_path: Path) -> None:
-    with contextlib.closing(Folder(tmp_path)) as folder:
+    with contextlib.closing(DataDir(tmp_path)) as folder:
         folder.prepare()
         assert not folder.is_marked("a", 1)
         (tmp_path / "run.new").write_text("left behind by a crash")

@@ -11,7 +11,7 @@ import pytest
 
 from sandpiper.broker.log import StoreError
 from sandpiper.broker.records import Batch, LogBlock
-from sandpiper.broker.store.data_dir import DATABASE, Folder
+from sandpiper.broker.store.data_dir import DATABASE, DataDir
 from sandpiper.broker.store.runs import Opening
 from sandpiper.broker.store.store import Store
 
@@ -150,7 +150,7 @@ def test_an_opening_that_cannot_be_marked_does_not_end_the_run(tmp_path: Path, m
         raise StoreError("no file can be made")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Folder, "mark", fails)
+        patched.setattr(DataDir, "mark", fails)
         for _ in range(2):
             with pytest.raises(StoreError, match="no file"):
                 open_store(tmp_path, "second")

@@ -8,7 +8,7 @@ from typing import Any
 
 import zmq
 
-from sandpiper.common.io.batch_reader import Drain
+from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.sockets import context
 
 DEADLINE_S = 10.0
@@ -36,7 +36,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(test, DEADLINE_S))
 
 
-async def emptied(drain: Drain, times: int = 1) -> None:
+async def emptied(drain: BatchReader, times: int = 1) -> None:
     """Until the drain has found nothing more in libzmq's queue."""
     before = drain.empties
     drain.look()
@@ -51,7 +51,7 @@ def test_held_back_it_reads_on_keeps_so_much_and_drops_the_rest() -> None:
             into.setsockopt(zmq.RCVHWM, 0)
             into.bind("inproc://drained")
             out.connect("inproc://drained")
-            drain = Drain(asyncio.get_running_loop(), into, reader.receive, parts=1, most=10, keep=KEEP_BYTES)
+            drain = BatchReader(asyncio.get_running_loop(), into, reader.receive, parts=1, most=10, keep=KEEP_BYTES)
             drain.hold(True)
             for number in range(1000):
                 out.send(b"%d" % number + bytes(1000))
@@ -89,7 +89,7 @@ def test_a_reader_that_fails_costs_what_it_was_given_and_no_more() -> None:
             out.connect("inproc://drained")
             for number in range(40):
                 out.send(b"%d" % number)
-            drain = Drain(loop, into, receive, parts=1, most=10, keep=KEEP_BYTES)
+            drain = BatchReader(loop, into, receive, parts=1, most=10, keep=KEEP_BYTES)
             await asyncio.wait_for(done.wait(), DEADLINE_S)
             assert came == [b"%d" % number for number in range(40)]
             drain.close()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from sandpiper.common.io.flow_control import Deadline, Valve
+from sandpiper.common.io.flow_control import Deadline, FlowControl
 
 
 class Transport:
@@ -20,13 +20,13 @@ class Transport:
 
 def test_a_valve_opens_when_the_last_reason_is_over() -> None:
     transport = Transport()
-    valve = Valve(cast(asyncio.ReadTransport, transport))
-    for turn in (valve.shut, valve.open):
+    flow = FlowControl(cast(asyncio.ReadTransport, transport))
+    for turn in (flow.pause, flow.resume):
         turn("full")
         turn("full")
         turn("paused")
     assert transport.calls == ["pause", "resume"]
-    valve.open("never shut")
+    flow.resume("never shut")
     assert transport.calls == ["pause", "resume"]
 
 

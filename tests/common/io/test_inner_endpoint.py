@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.io import inner_endpoint
-from sandpiper.common.io.inner_endpoint import Inner, socket_folder
+from sandpiper.common.io.inner_endpoint import InnerEndpoint, socket_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no sockets in the file system")
 
@@ -37,7 +37,7 @@ def test_where_there_is_none_the_door_is_at_a_port_of_this_machine(
     places(monkeypatch, tmp_path / "missing")
     with pytest.raises(OSError, match=r"no folder for sockets can be made in .*/missing \(No such file or directory\)"):
         socket_folder()
-    made = Inner()
+    made = InnerEndpoint()
     assert made.endpoint.startswith("tcp://127.0.0.1:")
     made.close()
 
