@@ -274,6 +274,14 @@ async def test_a_member_who_restarts_at_the_same_ports_is_back() -> None:
             again.close()
 
 
+@pytest.fixture
+def lingers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is queued has all the time that a busy machine may need to send it."""
+    for module in ("connection", "listeners"):
+        monkeypatch.setattr(f"sandpiper.peer.p2p.mesh.{module}.MESH_LINGER_S", 20.0)
+
+
+@pytest.mark.usefixtures("lingers")
 @on_loop
 async def test_last_words_are_heard() -> None:
     for _ in range(20):
@@ -285,6 +293,7 @@ async def test_last_words_are_heard() -> None:
             await bob.until(lambda bob=bob, alice=alice: not bob.up(alice))  # type: ignore[misc]
 
 
+@pytest.mark.usefixtures("lingers")
 @on_loop
 async def test_the_last_words_of_somebody_outward_are_heard() -> None:
     async with party("alice", "bob", bound=False) as (alice, bob):
