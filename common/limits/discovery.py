@@ -120,6 +120,9 @@ LAN_AGAIN_LEAST_S: Final = 3.0
 LAN_AGAIN_MOST_S: Final = 240.0
 """A member whose own addresses changed, or that lost a service which it had found, searches again after the one, then
 ever more seldom up to the other: nine times in eight minutes. What has not come back by then is dialled no more."""
+TAKE_OVER_MOST_S: Final = 240.0
+"""A member that finds no service on its machine and can make none, as other programs have all ports, looks again after
+a second, then ever more seldom up to this, and at once when its addresses change."""
 LAN_NAMES: Final = 64
 """Services of our kind that one search looks into, of other rooms too. A flood of them hides ours."""
 LAN_PLACES: Final = 16

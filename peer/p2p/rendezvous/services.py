@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from sandpiper.common.limits import (
     LAN_AGAIN_LEAST_S,
     LAN_AGAIN_MOST_S,
     LOOKUP_S,
+    RECONNECT_MOST_S,
+    TAKE_OVER_MOST_S,
 )
 from sandpiper.common.rendezvous import Leased, PeerCard
 from sandpiper.common.target import DISCOVERY_PORT
@@ -53,7 +56,7 @@ class PointsHeard(Protocol):
         """A letter for our mailbox at that point."""
 
     def cards(self, point: Rendezvous, cards: list[PeerCard]) -> None:
-        """The other members' sealed cards, as they lie at a point now."""
+        """The other members' sealed cards, as they lie at a point now; none once it is given up."""
 
     def point_moved(self) -> None:
         """A point came or went; `trouble` says why."""
@@ -117,6 +120,7 @@ class Points:
         self._unmade: OSError | None = None
         self._around_at: float | None = None
         self._around_s = LAN_AGAIN_LEAST_S
+        self._again_s = _TAKE_OVER_S
         self._task: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
 
@@ -171,6 +175,7 @@ class Points:
         others may have moved too.
         """
         self._search_anew()
+        self._again_s = _TAKE_OVER_S
         self._moved.set()
 
     def up(self) -> list[Rendezvous]:
@@ -298,10 +303,13 @@ class Points:
         """Comes back to services that were not there, and takes over from one that has gone."""
         while True:
             if self._settled:
+                self._again_s = _TAKE_OVER_S
                 await self._rest()
                 await asyncio.sleep(random.uniform(0, _TAKE_OVER_S))  # not all of a machine's members at once
             else:
+                pause, self._again_s = self._again_s, self._again_s * 2
                 await asyncio.sleep(_TAKE_OVER_S)
+                await self._rest(min(pause, RECONNECT_MOST_S if self.named else TAKE_OVER_MOST_S) - _TAKE_OVER_S)
             self._moved.clear()
             with contextlib.suppress(SandpiperError, Refusal, OSError):
                 if self.named:
@@ -312,12 +320,12 @@ class Points:
                     await self._advertise()
                     await self._look_around(self._lease.nameplate)
 
-    async def _rest(self) -> None:
-        """Until something moves, or the network is to be searched again."""
-        until = self._around_at
-        pause = None if until is None else max(until - asyncio.get_running_loop().time(), 0.0)
+    async def _rest(self, most_s: float = math.inf) -> None:
+        """So long, or until something moves, or the network is to be searched again."""
+        if self._around_at is not None:
+            most_s = min(most_s, max(self._around_at - asyncio.get_running_loop().time(), 0.0))
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._moved.wait(), pause)
+            await asyncio.wait_for(self._moved.wait(), most_s if most_s < math.inf else None)
 
     def _search_anew(self) -> None:
         if not self.named:
@@ -340,6 +348,8 @@ class Points:
             self.all = [point for point in self.all if point not in gone]
             self._found -= {point.address for point in gone}
             await asyncio.gather(*(point.close() for point in gone))
+            for point in gone:
+                self.heard.cards(point, [])  # whoever keeps what it last said lets go of it
 
     def _missing(self) -> list[str]:
         """Services that were named, and that have never been there."""
