@@ -76,7 +76,7 @@ class Picture:
 
     def put(self, x: int, y: int, segments: Iterable[Segment]) -> None:
         """These cells are wanted there."""
-        if not 0 <= y < self._height:
+        if not 0 <= y < self._height or x >= self._width:
             return
         texts: list[str | None] = []
         inks: list[Ink] = []

@@ -59,6 +59,13 @@ class Outlook:
             return now
         return min((peer.direct_until(now) for peer in core.peers.values() if peer.here), default=math.inf)
 
+    def lease(self, point: Rendezvous, sessions: set[bytes]) -> None:
+        """These hold a lease at that service now; one without any, such as one that was given up, is forgotten."""
+        if sessions:
+            self.leased[point] = sessions
+        else:
+            self.leased.pop(point, None)
+
     def there(self) -> set[bytes]:
         """The sessions that the services which are up say to be there."""
         return set().union(*(sessions for point, sessions in self.leased.items() if point.up))

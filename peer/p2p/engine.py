@@ -300,7 +300,7 @@ class P2PEngine:
         """The points: members' cards."""
         if self._core is not None:
             leased = {each.mailbox: self._core.gossip.lease_card(each.blob) for each in cards}
-            self._outlook.leased[point] = set(leased.values())
+            self._outlook.lease(point, set(leased.values()))
             self._core.reunion.leased(point, leased, time.monotonic())
             self._core.presence.lease(self._outlook.there())
             self._stir()

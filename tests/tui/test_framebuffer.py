@@ -135,6 +135,15 @@ def test_nothing_is_kept_of_what_was_wanted_in_between() -> None:
     assert "999" in paper.screen.display[0]
 
 
+def test_what_is_put_beside_the_screen_is_not_on_it() -> None:
+    paper = Paper()
+    for x, y in ((WIDTH, 0), (WIDTH + 5, 0), (0, HEIGHT), (0, -1)):
+        paper.picture.put(x, y, [Segment("words " * WIDTH)])
+    assert all(len(row.texts) == len(row.inks) == WIDTH for row in paper.picture._wanted)
+    paper.show()
+    assert paper.screen.display == [" " * WIDTH] * HEIGHT
+
+
 def test_styles_without_end_are_not_kept() -> None:
     paper = Paper()
     for number in range(10_000):

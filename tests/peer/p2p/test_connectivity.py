@@ -6,6 +6,7 @@ import hashlib
 import math
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from nacl.signing import SigningKey
@@ -37,6 +38,16 @@ def holds_until(*peers: Peer) -> float:
     outlook = Outlook(ways)
     outlook.changed(core, NOW)
     return outlook.holds_until(core, NOW)
+
+
+def test_a_service_that_is_given_up_is_not_kept() -> None:
+    ways: Any = SimpleNamespace(links=dict)
+    service: Any = Mock(up=True)
+    outlook = Outlook(ways)
+    outlook.lease(service, {b"one"})
+    assert outlook.there() == {b"one"}
+    outlook.lease(service, set())
+    assert outlook.leased == {}
 
 
 def test_alone_it_is_true_until_somebody_comes() -> None:
