@@ -8,6 +8,7 @@ stamped message is encoded once. `*` begins no room's name, so who subscribes to
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -119,6 +120,15 @@ def decode(body: bytes) -> list[Said]:
             except _TROUBLE:
                 continue
     return said
+
+
+def decode_all(blocks: Iterable[bytes]) -> list[Message]:
+    """The messages of a page's blocks; what cannot be read is left out, and counts as lost."""
+    found: list[Message] = []
+    for block in blocks:
+        with suppress(Refusal):
+            found += [each for each in decode(block) if not isinstance(each, Notice)]
+    return found
 
 
 def kind_of(body: bytes) -> str:

@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 from sandpiper.common.control import Enrol, Pake
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import publisher, sign_enrolment
+from sandpiper.common.messages import Welcome
 
 if TYPE_CHECKING:
     from sandpiper.common.pake import Prover
@@ -19,7 +20,7 @@ CAPS = ["msg", "me", "data", "whisper"]
 
 
 class Credentials:
-    """For one session key (CURVE, 32 bytes). `broker_key` and `ticket` come from the door, anew at each connection."""
+    """What a session key (CURVE, 32 bytes) shows a broker. `broker_key` and `ticket` are of the present connection."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class Credentials:
     ) -> None:
         self._identity = identity
         self._session_key = session_key
-        self._code = access_code
+        self.access_code = access_code
         self._entropy = entropy
         self._caps = caps
         self._prover: Prover | None = None
@@ -41,15 +42,19 @@ class Credentials:
         self.ticket = ""
         self.asked = False
 
+    def meet(self, broker_key: bytes, welcome: Welcome) -> None:
+        """Takes what a broker's door said, at the beginning of a connection."""
+        self.broker_key, self.ticket, self.asked = broker_key, welcome.ticket, welcome.access
+
     def prove(self, version: int) -> Pake | None:
         """The first half of SPAKE2, None where no code is asked."""
         self._expected = b""
-        if not self.asked or self._code is None:
+        if not self.asked or self.access_code is None:
             return None
         from sandpiper.common.pake import Prover  # spake2 costs 50 ms, and most rooms are open
 
         prover = Prover(
-            self._code,
+            self.access_code,
             client=True,
             client_key=self._session_key,
             broker_key=self.broker_key,

@@ -17,7 +17,8 @@ import msgspec
 from zmq.utils import z85
 
 from sandpiper.common import rendezvous
-from sandpiper.common.errors import SandpiperError, TrustError, Unreachable
+from sandpiper.common.errors import AccessDenied, SandpiperError, TrustError, Unreachable
+from sandpiper.common.host_port import joined, parted
 from sandpiper.common.io import resolver
 from sandpiper.common.io.happy_eyeballs import AllFailed, race
 from sandpiper.common.io.os_errors import reason
@@ -42,8 +43,10 @@ class Kind:
 
 
 BROKER: Final = Kind("broker", "sandpiper broker")
-_QUOTED_COLUMNS: Final = 160
 DISCOVERY: Final = Kind("discovery service", "sandpiper discovery")
+
+_QUOTED_COLUMNS: Final = 160
+_ENDPOINT_COLUMNS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,17 @@ class Greeting:
     welcome: Welcome
     key: bytes
     at: Target
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerGreeting(Greeting):
+    """What a broker answered to hello, and what its key is to us.
+
+    `new` says that the key is not pinned yet; `bus` is where to publish and where to hear, None where that is closed.
+    """
+
+    new: bool
+    bus: tuple[str, str] | None
 
 
 class _Unmet(Exception):
@@ -154,6 +168,46 @@ def check(target: Target, key: bytes, profile: Profile, kind: Kind) -> bool:
     if verdict is Verdict.NOT_EXPECTED:
         raise TrustError(f"the key of {address} is {name}, not {target.fingerprint}: somebody may be in between")
     return verdict is Verdict.NEW
+
+
+async def greet_broker(
+    target: Target, profile: Profile, access_code: str | None, slow: Callable[[str], None] | None = None
+) -> BrokerGreeting:
+    """Says hello to a broker, and judges its key; `slow` hears of a look-up that takes long.
+
+    Raises Unreachable, TrustError, AccessDenied.
+    """
+    address = target.address
+    met = await greet(target, BROKER, slow)
+    new = check(target, met.key, profile, BROKER)
+    if access_code is not None and not met.welcome.access and new and not target.fingerprint:
+        raise AccessDenied(
+            f"an access code was given, but {address} asks for none and is not known yet: it may be somebody else. "
+            f"Leave the code out, or connect to {address}#{fingerprint(met.key)}, if that is right"
+        )
+    if met.welcome.access and access_code is None:
+        raise AccessDenied(
+            f"the broker at {address} asks for an access code; use --access-code-file or SANDPIPER_ACCESS_CODE"
+        )
+    return BrokerGreeting(met.welcome, met.key, met.at, new, _bus(met.welcome, met.at.host))
+
+
+def _bus(welcome: Welcome, host: str) -> tuple[str, str] | None:
+    if welcome.xsub is None or welcome.xpub is None:
+        return None
+    return at_host(welcome.xsub, host), at_host(welcome.xpub, host)
+
+
+def at_host(endpoint: str, host: str) -> str:
+    """`endpoint` (tcp://HOST:PORT) at the host that we know the broker by: what it binds says nothing about that.
+
+    The endpoint comes from a welcome, which nobody has signed. Raises Unreachable where it has no port.
+    """
+    _, port = parted(endpoint.removeprefix("tcp://"))
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
+        said = clip(printable(endpoint), _ENDPOINT_COLUMNS)
+        raise Unreachable(f"the broker at {host} names no port for its bus, but {said!r}; somebody may be in between")
+    return f"tcp://{joined(host, port)}"
 
 
 async def _exchange(target: Target, at: Target, kind: Kind) -> bytes:

@@ -23,12 +23,12 @@ from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, Message
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.pieces import check_text
 from sandpiper.common.target import FORM, Target
-from sandpiper.peer.brokered import Brokered
+from sandpiper.peer.broker_engine import BrokerEngine
+from sandpiper.peer.broker_session import JoinOptions
 from sandpiper.peer.engine import Engine
 from sandpiper.peer.events import Delivered, Event, Failed
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.publishing import Pending, Publisher
-from sandpiper.peer.session import Wish
 from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 from sandpiper.peer.view import RoomView
 
@@ -62,10 +62,10 @@ def connect(
         raise UsageError(f"backlog is a number of messages, 0 to {BACKLOG_MOST:,}")
     if after is not None and (backlog or not isinstance(after, int) or after < 0):
         raise UsageError("after is the seq of a message, and stands without backlog")
-    wish = Wish(aim.room, chosen_nick(nick), member, listen, after, backlog)
+    options = JoinOptions(aim.room, chosen_nick(nick), member, listen, after, backlog)
 
     def engine(turned: Callable[[], None]) -> Engine:
-        return Brokered(aim, wish, access_code, profile or Profile.default(), one_port=one_port, turned=turned)
+        return BrokerEngine(aim, options, access_code, profile or Profile.default(), one_port=one_port, turned=turned)
 
     return Room(engine)
 

@@ -24,9 +24,9 @@ from sandpiper.broker.store.store import Store
 from sandpiper.common import control
 from sandpiper.common.messages import DataDraft, Message, MsgDraft
 from sandpiper.common.tickets import Requester
+from sandpiper.peer.broker_session import BrokerSession, JoinOptions, SessionState
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.events import Event, Received
-from sandpiper.peer.session import Session, State, Wish
 
 BROKER_KEY = b"B" * 32
 WALL = 1_700_000_000.0
@@ -49,7 +49,7 @@ class Client:
     """One session and what it has been told."""
 
     key: bytes
-    session: Session
+    session: BrokerSession
     events: list[Event] = field(default_factory=list)
     online: bool = False
     connection: int = 0
@@ -107,7 +107,7 @@ class Net:
         if isinstance(output, ToBus):
             self.on_bus += output.fanout.singles
             for client in self.clients:
-                if client.online and client.bus and client.session.wish.room == output.fanout.room:
+                if client.online and client.bus and client.session.options.room == output.fanout.room:
                     for frame in output.fanout.batches:
                         self._by_bus(partial(self._hear, client, frame, client.connection))
         elif isinstance(output, ToGuest):
@@ -132,7 +132,7 @@ class Net:
         credentials = Credentials(
             identity or SigningKey(self.random.randbytes(32)), key, self.access_code, self.random.randbytes
         )
-        session = Session(Wish(room, nick, **wish), credentials)  # type: ignore[arg-type]
+        session = BrokerSession(JoinOptions(room, nick, **wish), credentials)  # type: ignore[arg-type]
         client = Client(key, session, bus=bus)
         self.clients.append(client)
         self.connect(client)
@@ -143,7 +143,7 @@ class Net:
         credentials.broker_key = BROKER_KEY
         credentials.asked = self.access_code is not None
         if code is not None:
-            credentials._code = code
+            credentials.access_code = code
         client.online = True
         client.connection += 1  # what was under way on the last one is gone with it
         client.session.connected(self.now)
@@ -209,7 +209,7 @@ class Net:
             if client.online and client.connection == connection:
                 client.session.receive(frame, self.now)
                 self.collect(client)
-                if client.session.state is State.INSIDE and client.session.path == "offline":
+                if client.session.state is SessionState.INSIDE and client.session.path == "offline":
                     self._open_way(client)
 
         self.later(0.0, arrive)
@@ -217,9 +217,9 @@ class Net:
     def _open_way(self, client: Client) -> None:
         if client.bus:
             client.session.way("bus", "", self.now)
-            self.broker.subscribed(client.key, f"{client.session.wish.room}/".encode(), self.now)
+            self.broker.subscribed(client.key, f"{client.session.options.room}/".encode(), self.now)
         else:
-            client.session.ask(control.Subscribe(r=0, room=client.session.wish.room), lambda reply: None)
+            client.session.ask(control.Subscribe(r=0, room=client.session.options.room), lambda reply: None)
             client.session.way("one-port", "", self.now)
         self.collect(client)
 

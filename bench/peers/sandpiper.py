@@ -177,7 +177,7 @@ class _Enrolled:
 
     async def _open(self) -> sockets.Curve:
         self._room = await _connect(self._where, "crowd", listen=False).__aenter__()
-        keys = self._room._publisher.engine.keeper._keys  # no program should: one session, one set of sockets
+        keys = self._room._publisher.engine._keys  # no program should: one session, one set of sockets
         return sockets.Curve(self._where["key"].encode(), z85.encode(keys.public), z85.encode(keys.secret))
 
     def __exit__(self, *_: object) -> None:

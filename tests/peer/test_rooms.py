@@ -76,7 +76,7 @@ class Rooms(RuleBasedStateMachine):
     def claim(self, which: int, nick: str) -> None:
         client = self.one(which)
         if client is not None and client.online:
-            client.session.ask(control.Claim(r=0, room=client.session.wish.room, nick=nick), lambda reply: None)
+            client.session.ask(control.Claim(r=0, room=client.session.options.room, nick=nick), lambda reply: None)
             self.net.collect(client)
 
     @rule(which=st.integers(0, 5))
@@ -115,7 +115,7 @@ class Rooms(RuleBasedStateMachine):
     def nobody_sees_doubles_or_another_order(self) -> None:
         for client in self.net.clients + self.gone:
             assert client.seqs == sorted(set(client.seqs))
-            assert {message.room for message in client.heard} <= {client.session.wish.room}
+            assert {message.room for message in client.heard} <= {client.session.options.room}
 
     @invariant()
     def one_nick_is_one_persons(self) -> None:
@@ -129,7 +129,7 @@ class Rooms(RuleBasedStateMachine):
     @invariant()
     def what_is_acknowledged_is_stored(self) -> None:
         for client in self.net.clients + self.gone:
-            head = self.net.store.page(client.session.wish.room, 0, 0, 0).head
+            head = self.net.store.page(client.session.options.room, 0, 0, 0).head
             for event in client.events:
                 assert not isinstance(event, Failed)
                 if isinstance(event, Delivered):
@@ -155,7 +155,7 @@ class Rooms(RuleBasedStateMachine):
 
     def assert_whole(self, client: Client) -> None:
         """All of the log from where it began to read, but what it was told is gone."""
-        room = client.session.wish.room
+        room = client.session.options.room
         page = self.net.store.page(room, 0, 1 << 30, 1 << 40)
         stored = [each for _, _, body in page.blocks for each in batch.decode(body) if not isinstance(each, Notice)]
         by_seq = {message.seq: message for message in stored}

@@ -14,9 +14,9 @@ import zmq
 from sandpiper.common.errors import SocketError
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.peer import Room, connect
+from sandpiper.peer.broker_link import BrokerLink, LinkCallbacks
 from sandpiper.peer.dealer_client import Dealer
 from sandpiper.peer.events import PathChanged
-from sandpiper.peer.link import Heard, Link
 from sandpiper.peer.profile import Profile
 from tests.sockets.running import DEADLINE_S, RunningBroker, RunningDiscovery, running
 from tests.sockets.test_cancelled import descriptors
@@ -139,8 +139,8 @@ def a_dealer(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
 
 
 def a_link(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
-    heard = Heard(nothing, nothing, nothing, nothing)
-    link = Link(loop, ctx, CurveKeys.make(), CurveKeys.make().public, ENDPOINT, heard)
+    heard = LinkCallbacks(nothing, nothing, nothing, nothing)
+    link = BrokerLink(loop, ctx, CurveKeys.make(), CurveKeys.make().public, ENDPOINT, heard)
     try:
         link.open_bus(ENDPOINT)
         link.subscribe(ENDPOINT, "r")

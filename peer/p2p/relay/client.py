@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import time
 from typing import Any, Final, Protocol
 
@@ -18,14 +17,14 @@ from nacl.signing import SigningKey
 from sandpiper.common import control
 from sandpiper.common.errors import Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys
-from sandpiper.common.io.tasks import end
-from sandpiper.common.limits import CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S, RELAY_AGAIN_S, RELAY_HWM
+from sandpiper.common.limits import RELAY_AGAIN_S, RELAY_HWM
 from sandpiper.common.target import Target
-from sandpiper.peer import door
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.dealer_client import Dealer
-from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, State
+from sandpiper.peer.hello import greet_broker
+from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, RelayState
 from sandpiper.peer.profile import Profile
+from sandpiper.peer.reconnect import LazyTimer, Reconnector
 
 _BYE_MS: Final = 200
 _LOST: Final = "the connection to the broker was lost"
@@ -66,7 +65,6 @@ class RelayLink:
         self._loop = asyncio.get_running_loop()
         self._context = ctx
         self._target = target
-        self._code = access_code
         self._profile = profile
         self._heard = heard
         self._pin = pin
@@ -75,12 +73,10 @@ class RelayLink:
         self._session = RelaySession(self._credentials, self._keys.public)
         self._dealer: Dealer | None = None
         self._moved = asyncio.Event()
-        self._down = asyncio.Event()
         self._was_up = False
         self._turning = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = float("inf")
-        self._keeper: asyncio.Task[None] | None = None
+        self._timer = LazyTimer(self._loop, self._due)
+        self._reconnector = Reconnector(self._attempt, self._drop, self._failed, self._moved)
         self.address = self._session.address
         self._text = "not connected yet"
 
@@ -91,18 +87,13 @@ class RelayLink:
 
         Raises Unreachable, AccessDenied, TrustError, Rejected; then it is closed.
         """
-        try:
-            await self._attempt()
-        except BaseException:
-            self._drop("closed")
-            raise
-        self._keeper = self._loop.create_task(self._keep())
+        await self._reconnector.open()
 
     async def close(self) -> None:
         """Says goodbye and lets go of everything; nobody is called any more."""
         self._was_up = False
-        await end(self._keeper)
-        if self._dealer is not None and self._session.state is State.ENROLLED:
+        await self._reconnector.close()
+        if self._dealer is not None and self._session.state is RelayState.ENROLLED:
             self._dealer.say(control.encode(control.Bye(r=0)))
         self._session.events.clear()
         self._drop("closed", linger_ms=_BYE_MS)
@@ -117,7 +108,7 @@ class RelayLink:
         """Why bodies do not travel, in one line; empty when they do."""
         if self._session.up:
             return ""
-        if self._session.state is State.ENROLLED:
+        if self._session.state is RelayState.ENROLLED:
             return self._session.trouble or "not attached to a tag"
         return self._text
 
@@ -142,7 +133,7 @@ class RelayLink:
         """
         self._session.attach(seed)
         self._turn()
-        while self._session.state is State.ENROLLED and not self._session.attached(seed):
+        while self._session.state is RelayState.ENROLLED and not self._session.attached(seed):
             refusal = self._session.refusal(seed)
             if refusal is not None:
                 raise refusal
@@ -174,10 +165,8 @@ class RelayLink:
 
     async def _attempt(self) -> None:
         """One connection, up to its enrolment. Raises SandpiperError."""
-        found = await door.ask(self._target, self._profile, self._code)
-        self._credentials.broker_key, self._credentials.ticket = found.key, found.welcome.ticket
-        self._credentials.asked = found.welcome.access
-        self._down.clear()
+        found = await greet_broker(self._target, self._profile, self._credentials.access_code)
+        self._credentials.meet(found.key, found.welcome)
         self._dealer = Dealer(
             self._loop,
             self._context,
@@ -185,51 +174,26 @@ class RelayLink:
             found.key,
             f"tcp://{found.at.address}",
             heard=self._on_frame,
-            down=lambda: self._on_down(_LOST),
+            down=lambda: self._reconnector.lost(_LOST),
             hwm=RELAY_HWM,
         )
         self._session.connected(time.monotonic())
         self._turn()
-        await self._until_enrolled()
+        await self._reconnector.until(
+            lambda: self._session.state is RelayState.ENROLLED or self._session.broken is not None, self._target.address
+        )
+        if self._session.broken is not None:
+            raise self._session.broken
         if found.new and self._pin:
             self._profile.pin(self._target.address, found.welcome.key)
 
-    async def _until_enrolled(self) -> None:
-        deadline = self._loop.time() + 2 * CONNECT_S
-        while self._session.state is not State.ENROLLED and self._session.broken is None:
-            self._moved.clear()
-            try:
-                await asyncio.wait_for(self._moved.wait(), deadline - self._loop.time())
-            except asyncio.TimeoutError:
-                raise Unreachable(f"{self._target.address} opens its door, but does not answer further") from None
-            if self._down.is_set():
-                raise Unreachable(f"{self._target.address}: {self._text}")
-        if self._session.broken is not None:
-            raise self._session.broken
-
-    async def _keep(self) -> None:
-        """Connects again whenever the connection has broken."""
-        while True:
-            await self._down.wait()
-            self._drop(self._text)
-            pause = RECONNECT_LEAST_S
-            while True:
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                try:
-                    await self._attempt()
-                    break
-                except (Unreachable, Rejected) as error:
-                    self._drop(str(error))
-                    pause = min(pause * 2, RECONNECT_MOST_S)
-                except SandpiperError as error:
-                    self._drop(str(error))
-                    pause = RELAY_AGAIN_S
+    def _failed(self, error: SandpiperError) -> float:
+        """What waiting alone does not mend, is tried again after a longer while."""
+        return 0.0 if isinstance(error, (Unreachable, Rejected)) else RELAY_AGAIN_S
 
     def _drop(self, text: str, linger_ms: int = 0) -> None:
         self._text = text
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, float("inf")
+        self._timer.cancel()
         if self._dealer is not None:
             self._dealer.close(linger_ms)
             self._dealer = None
@@ -245,11 +209,6 @@ class RelayLink:
         self._session.receive(frame, time.monotonic())
         self._turn()
 
-    def _on_down(self, text: str) -> None:
-        self._text = text
-        self._down.set()
-        self._moved.set()
-
     def _turn(self) -> None:
         """Sends what the session wants sent, passes on what it has heard, sets the clock."""
         session = self._session
@@ -259,7 +218,7 @@ class RelayLink:
                 self._dealer.say(control.encode(request))
         while session.events:
             self._tell(session.events.popleft())
-        self._set_clock()
+        self._timer.set(session.get_timer())
         self._moved.set()
 
     def _tell(self, event: object) -> None:
@@ -271,20 +230,9 @@ class RelayLink:
             self._was_up = True
             self._heard.up()
 
-    def _set_clock(self) -> None:
-        due = self._session.get_timer()
-        if due is None or due >= self._timer_at:
-            return  # one that rings too early finds nothing due, and is set anew: cheaper than to move it each time
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = due
-        self._timer = self._loop.call_later(max(due - time.monotonic(), 0.0), self._ring)
-
-    def _ring(self) -> None:
-        self._timer, self._timer_at = None, float("inf")
-        now = time.monotonic()
+    def _due(self, now: float) -> None:
         self._session.handle_timer(now)
         stale = self._session.stale(now)
         if stale is not None:
-            self._on_down(stale)
+            self._reconnector.lost(stale)
         self._turn()

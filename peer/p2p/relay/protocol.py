@@ -29,10 +29,10 @@ from sandpiper.common.limits import (
     RELAY_PER_TAG,
     RELAY_TAGS_PER_SESSION,
     SEALED_BYTES,
-    SILENT_S,
 )
+from sandpiper.peer.control_session import ControlSession
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.enrolling import Answered, Enrolling, failure
+from sandpiper.peer.enrolling import failure
 from sandpiper.peer.p2p.relay.send_queue import RelayQueue, Waiting
 
 CAPS: Final = ["sealed"]
@@ -41,7 +41,7 @@ _PACE: Final = 0.98
 """A little below the broker's rate, so that its bucket never runs dry before ours."""
 
 
-class State(Enum):
+class RelayState(Enum):
     """Where the session stands with its broker."""
 
     OFFLINE = "offline"
@@ -84,29 +84,22 @@ class _Tag:
     refused: SandpiperError | None = None
 
 
-class RelaySession:
-    """One room's. Take `requests` and `events` after each call; `broken` says that this connection is no use."""
+class RelaySession(ControlSession):
+    """A session of a room between peers at a relay.
+
+    Take `requests` and `events` after each call; `broken` says that this connection is of no use.
+    """
 
     def __init__(self, credentials: Credentials, session_key: bytes) -> None:
-        self.state = State.OFFLINE
-        self.requests: list[control.Request] = []
+        super().__init__(credentials)
+        self.state = RelayState.OFFLINE
         self.events: deque[RelayEvent] = deque()
         self.address = relay_address(session_key)
-        self.broken: SandpiperError | None = None
-        self.rtt_s: float | None = None
         self.queue = RelayQueue()
         self._session_key = session_key
-        self._credentials = credentials
-        self._enrolling = Enrolling(
-            credentials, self.ask, admitted=self._admitted, refused=self._refused, denied=self._give_up
-        )
         self._tags: dict[bytes, _Tag] = {}  # the newest last
         self._under_way: bytes | None = None
         self._attach_at: float | None = None
-        self._number = 0
-        self._answers: dict[int, Answered] = {}
-        self._ping_at = self._heard_at = 0.0
-        self._forgotten = False
 
     # Connection --------------------------------------------------------------------------------------------
 
@@ -117,14 +110,13 @@ class RelaySession:
 
     def connected(self, now: float) -> None:
         """Control can be reached: prove and enrol."""
-        self._heard_at, self._ping_at = now, now + PING_S
-        self._forgotten, self.broken = False, None
-        self.state = State.ENROLLING
-        self._enrolling.begin()
+        self.broken = None
+        self.state = RelayState.ENROLLING
+        self._enrol(now)
 
     def disconnected(self) -> None:
         """The connection has gone, and everybody behind it; what was not sent waits for the next one."""
-        self.state = State.OFFLINE
+        self.state = RelayState.OFFLINE
         self.requests.clear()
         self._answers.clear()
         self._under_way = self._attach_at = None
@@ -133,30 +125,22 @@ class RelaySession:
             each.attached = False
             each.present.clear()
 
-    def ask(self, request: control.Request, answered: Answered) -> None:
-        """Sends a request; `answered` gets the reply."""
-        self._answers[self._say(request)] = answered
-
-    def _say(self, request: control.Request) -> int:
-        self._number += 1
-        request.r = self._number
-        self.requests.append(request)
-        return self._number
+    @property
+    def connected_now(self) -> bool:
+        """Whether there is a connection."""
+        return self.state is not RelayState.OFFLINE
 
     def _admitted(self, reply: control.Enrolled) -> None:
         if CAPS[0] not in reply.caps:
             self._give_up(Rejected("this broker is of a version that does not relay; name another one, or upgrade it"))
             return
-        self.state = State.ENROLLED
+        self.state = RelayState.ENROLLED
         meter = Meter(reply.messages_per_s * _PACE, reply.bytes_per_s * _PACE, BURST_S)
         self.queue.open(meter, self._heard_at)
         self._attach_next()
 
     def _refused(self, reply: control.Refused) -> None:
         self._give_up(failure(reply))
-
-    def _give_up(self, error: SandpiperError) -> None:
-        self.broken = error
 
     # Tags --------------------------------------------------------------------------------------------------
 
@@ -197,7 +181,7 @@ class RelaySession:
 
     def _attach_next(self) -> None:
         """One after the other, the newest first: a challenge is for one attachment."""
-        if self.state is not State.ENROLLED or self._under_way is not None:
+        if self.state is not RelayState.ENROLLED or self._under_way is not None:
             return
         for seed, each in reversed(self._tags.items()):
             if not each.attached and each.refused is None:
@@ -257,12 +241,9 @@ class RelaySession:
         elif isinstance(answer, control.RelayPresence):
             self._present(answer)
         elif isinstance(answer, control.Reply):
-            answered = self._answers.pop(answer.r, None)
-            if answered is not None:
-                answered(answer)
-            elif isinstance(answer, control.Refused):
+            if not self._answer(answer) and isinstance(answer, control.Refused):
                 self._unsent(answer, now)
-            self._send(now)
+            self.flush(now)
 
     def _present(self, event: control.RelayPresence) -> None:
         for each in self._tags.values():
@@ -291,10 +272,7 @@ class RelaySession:
         self.queue.add(to, body, now)
 
     def flush(self, now: float) -> None:
-        """To be called after sending: what may go, goes."""
-        self._send(now)
-
-    def _send(self, now: float) -> None:
+        """Sends what may go; to be called after sending."""
         while self.up and (waiting := self.queue.take(now)) is not None:
             for tag, to in self._ways(waiting.to):
                 number = self._say(control.SendSealed(r=0, tag=tag, to=to, body=waiting.body))
@@ -325,7 +303,7 @@ class RelaySession:
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        if self.state is State.OFFLINE:
+        if self.state is RelayState.OFFLINE:
             return None
         timers = [self._ping_at, self._attach_at, self.queue.get_timer() if self.up else None]
         return min(timer for timer in timers if timer is not None)
@@ -339,17 +317,9 @@ class RelaySession:
             self._attach_next()
         if now >= self._ping_at:
             self._ping_at = now + PING_S
-            if self.state is State.ENROLLED:
+            if self.state is RelayState.ENROLLED:
                 self._ping(now)
-        self._send(now)
-
-    def stale(self, now: float) -> str | None:
-        """Why this connection is no good any more, if so: the broker is silent, or took us for dead."""
-        if self._forgotten:
-            return "the broker has forgotten this session"
-        if self.state is not State.OFFLINE and now - self._heard_at > SILENT_S:
-            return "the broker does not answer"
-        return None
+        self.flush(now)
 
     def _ping(self, now: float) -> None:
         self.queue.asked()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -20,14 +19,12 @@ from zmq.utils import z85
 from sandpiper.common import rendezvous
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, TrustError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys
-from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import (
     ANSWER_S,
     CONNECT_S,
     CONTROL_HWM,
     LETTERS_WAITING,
     RECONNECT_LEAST_S,
-    RECONNECT_MOST_S,
     RENEW_S,
     VERSION,
 )
@@ -37,6 +34,7 @@ from sandpiper.peer import hello
 from sandpiper.peer.dealer_client import Dealer
 from sandpiper.peer.p2p.rendezvous.lease import Tenancy
 from sandpiper.peer.profile import Profile
+from sandpiper.peer.reconnect import LazyTimer, Reconnector
 
 _BYE_S: Final = 1.0
 _LOST: Final = "the connection to the discovery service was lost"
@@ -83,13 +81,12 @@ class Rendezvous:
         self._dealer: Dealer | None = None
         self._asked: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
         self._count = 0
-        self._down = asyncio.Event()
         self._down_text = ""
         self._told = ""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = LazyTimer(self._loop, self._due)
+        self._reconnector = Reconnector(self._attempt, self._drop, self._failed)
         self._spoken_at = 0.0
         self._resending: dict[asyncio.TimerHandle, Bounced | None] = {}
-        self._stayer: asyncio.Task[None] | None = None
         self.address = self._target.address
         self.key = b""
         self.mailbox = b""
@@ -102,17 +99,11 @@ class Rendezvous:
 
     async def open(self) -> None:
         """Connects, and from then on keeps connected. One attempt. Raises Unreachable, TrustError, SandpiperError."""
-        try:
-            await self._attempt()
-        except BaseException:
-            self._drop("closed")
-            raise
-        self._stayer = self._loop.create_task(self._stay())
+        await self._reconnector.open()
 
     async def close(self) -> None:
         """Gives up the lease and lets go of everything."""
-        await end(self._stayer)
-        self._stayer = None
+        await self._reconnector.close()
         if self.up:
             with contextlib.suppress(Refusal, asyncio.TimeoutError):
                 await asyncio.wait_for(self._request(rendezvous.Bye(r=0)), _BYE_S)
@@ -223,7 +214,6 @@ class Rendezvous:
 
     async def _attempt(self) -> None:
         target = self._target
-        self._down.clear()
         met = await hello.greet(target, hello.DISCOVERY)
         key = met.key
         new = False
@@ -246,7 +236,7 @@ class Rendezvous:
         self.brokers = greeted.brokers
         self.up, self.distrusted, self._told = True, False, ""
         self._tenancy.connected(key, time.monotonic())
-        self._ring()
+        self._due(time.monotonic())
         self._heard.up()
 
     async def _greet(self, ticket: str) -> Greeted:
@@ -262,27 +252,15 @@ class Rendezvous:
             raise Unreachable(f"{self.address}: {refusal.text}; try again later")
         raise Rejected(f"the discovery service at {self.address} refuses: {refusal.text}")
 
-    async def _stay(self) -> None:
-        while True:
-            await self._down.wait()
-            pause = RECONNECT_LEAST_S
-            while True:
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                try:
-                    await self._attempt()
-                    break
-                except SandpiperError as error:
-                    self.distrusted = isinstance(error, TrustError)
-                    self._drop(str(error))
-                pause = min(pause * 2, RECONNECT_MOST_S)
+    def _failed(self, error: SandpiperError) -> float:
+        self.distrusted = isinstance(error, TrustError)
+        return 0.0
 
     def _drop(self, text: str) -> None:
         """Lets the connection go; whoever waits for an answer hears that there is none."""
         self.up, self._down_text = False, text
         self._tenancy.disconnected()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         dealer, self._dealer = self._dealer, None
         if dealer is not None:
             dealer.close()
@@ -294,13 +272,13 @@ class Rendezvous:
         for timer, bounced in resending.items():
             timer.cancel()
             _bounce(bounced, _closing(text))
-        if self._stayer is not None and text != self._told:
+        if self._reconnector.opened and text != self._told:
             self._told = text
             self._heard.down(text)
 
     def _on_down(self, text: str) -> None:
         self._drop(text)
-        self._down.set()
+        self._reconnector.lost(text)
 
     # What the service says ---------------------------------------------------------------------------------
 
@@ -326,20 +304,13 @@ class Rendezvous:
     # The clock ---------------------------------------------------------------------------------------------
 
     def _set_clock(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self.up:
-            due, ping = self._tenancy.get_timer(), self._spoken_at + RENEW_S
-            self._timer = self._loop.call_later(
-                max(min(ping, due if due is not None else ping) - time.monotonic(), 0.0), self._ring
-            )
+            self._timer.set(self._tenancy.get_timer())
+            self._timer.set(self._spoken_at + RENEW_S)
 
-    def _ring(self) -> None:
-        self._timer = None
+    def _due(self, now: float) -> None:
         if not self.up:
             return
-        now = time.monotonic()
         claim = self._tenancy.handle_timer(now)
         if claim is not None:
             self._ask(claim, self._renewed)

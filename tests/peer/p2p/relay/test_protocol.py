@@ -21,7 +21,7 @@ from sandpiper.common.limits import (
     SILENT_S,
 )
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, RelayUp, State
+from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, RelayState, RelayUp
 from tests.broker.fixture import BROKER_KEY, WALL, House, session_key
 
 OLD, NEW = hashlib.sha256(b"old epoch").digest(), hashlib.sha256(b"new epoch").digest()
@@ -153,7 +153,7 @@ def net() -> Iterator[Net]:
 
 def test_bodies_travel_both_ways_to_all_or_some(net: Net) -> None:
     alice, bob, carol = (net.member(name, OLD) for name in ("alice", "bob", "carol"))
-    assert (alice.session.state, alice.session.up, alice.ups) == (State.ENROLLED, True, 1)
+    assert (alice.session.state, alice.session.up, alice.ups) == (RelayState.ENROLLED, True, 1)
     assert alice.present == {bob.address, carol.address}
     assert carol.present == {alice.address, bob.address}
     net.send(alice, b"all")

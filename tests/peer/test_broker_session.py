@@ -22,8 +22,8 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.messages import DataDraft, Lost, Msg, MsgDraft, Notice, Trimmed, Whisper
 from sandpiper.peer import events
+from sandpiper.peer.broker_session import BrokerSession, JoinOptions, SessionState
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.session import Session, State, Wish
 
 RUN, NEXT_RUN = "a" * 32, "b" * 32
 T = TypeVar("T")
@@ -33,10 +33,10 @@ R = TypeVar("R", bound=control.Request)
 class Hand:
     """A session and a broker that is played by the test."""
 
-    def __init__(self, wish: Wish | None = None) -> None:
+    def __init__(self, wish: JoinOptions | None = None) -> None:
         credentials = Credentials(SigningKey(b"p" * 32), b"k" * 32, None, lambda size: b"e" * size)
         credentials.broker_key = b"B" * 32
-        self.session = Session(wish or Wish("lobby", "alice"), credentials)
+        self.session = BrokerSession(wish or JoinOptions("lobby", "alice"), credentials)
         self.now = 100.0
 
     def asked(self, kind: type[R]) -> R:
@@ -46,7 +46,7 @@ class Hand:
         assert isinstance(request, kind)
         return request
 
-    def state(self) -> State:
+    def state(self) -> SessionState:
         return self.session.state
 
     def say(self, message: control.Reply | control.Event) -> None:
@@ -120,14 +120,14 @@ def hand() -> Hand:
 
 
 def test_enrol_join_inside() -> None:
-    hand = Hand(Wish("lobby", "alice", after=3, backlog=9, member=False))
+    hand = Hand(JoinOptions("lobby", "alice", after=3, backlog=9, member=False))
     session = hand.session
-    assert (hand.state(), session.get_timer()) == (State.OFFLINE, None)
+    assert (hand.state(), session.get_timer()) == (SessionState.OFFLINE, None)
     session.connected(hand.now)
     enrol = hand.asked(control.Enrol)
-    assert hand.state() is State.ENROLLING
+    assert hand.state() is SessionState.ENROLLING
     hand.say(enrolled(enrol.r))
-    assert hand.state() is State.JOINING
+    assert hand.state() is SessionState.JOINING
     join = hand.asked(Join)
     assert (join.room, join.nick, join.member, join.run, join.after, join.backlog, join.next_n) == (
         "lobby",
@@ -141,7 +141,7 @@ def test_enrol_join_inside() -> None:
     session.way("bus", "too early", hand.now)
     assert session.path == "offline"
     hand.say(entered(join.r))
-    assert hand.state() is State.INSIDE
+    assert hand.state() is SessionState.INSIDE
     assert hand.told(events.Entered) == [events.Entered("lobby", "alice", False)]
     session.way("bus", "", hand.now)
     session.way("bus", "", hand.now)
@@ -192,7 +192,7 @@ def test_garbage_is_passed_over(hand: Hand) -> None:
     for frame in (b"", b"*/lobby/\0\xc1", b"*/lobby/\0\x91\x80", b"*/lobby/\0\x90"):
         hand.session.receive_frame(frame, hand.now)
     assert hand.told(object) == []
-    assert hand.session.state is State.INSIDE
+    assert hand.session.state is SessionState.INSIDE
 
 
 # Reading --------------------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_a_lost_last_message_is_noticed_by_the_pong(hand: Hand) -> None:
 
 
 def test_who_does_not_listen_asks_for_nothing() -> None:
-    hand = Hand(Wish("lobby", "alice", listen=False))
+    hand = Hand(JoinOptions("lobby", "alice", listen=False))
     hand.enter(head=5, after=0)
     assert hand.session.requests == []
     hand.say(control.Subscribed(room="lobby", run=RUN, head=9))
@@ -299,7 +299,7 @@ def test_a_new_run_is_joined_and_read_from_where_it_began(hand: Hand) -> None:
     assert hand.seqs() == [1, 2, 3]
     hand.bus(msg(3, NEXT_RUN), msg(4, NEXT_RUN))
     hand.bus(msg(5, NEXT_RUN))
-    assert hand.session.state is State.JOINING
+    assert hand.session.state is SessionState.JOINING
     join = hand.enter_room(run=NEXT_RUN, head=5, after=2)
     assert (join.run, join.after) == (RUN, 3)
     hand.say(page(hand.asked(Replay).r, [3, 4, 5], 5, run=NEXT_RUN))
@@ -315,7 +315,7 @@ def test_a_new_run_is_noticed_without_a_message(hand: Hand, how: str) -> None:
         hand.now += PING_S
         hand.session.handle_timer(hand.now)
         hand.say(Pong(r=hand.asked(Ping).r, run=NEXT_RUN, heads={"lobby": 0}))
-    assert hand.session.state is State.JOINING
+    assert hand.session.state is SessionState.JOINING
 
 
 def test_a_page_of_another_run_is_no_page(hand: Hand) -> None:
@@ -423,7 +423,7 @@ def test_while_joining_nothing_is_due_but_the_ping(hand: Hand) -> None:
     hand.bus(msg(3))
     hand.session.post(MsgDraft(text="x"), hand.now)
     hand.say(control.Subscribed(room="lobby", run=NEXT_RUN, head=9))
-    assert hand.session.state is State.JOINING
+    assert hand.session.state is SessionState.JOINING
     timer = hand.session.get_timer()
     assert timer is not None
     assert timer > hand.now + REORDER_S
@@ -460,7 +460,7 @@ def test_a_broker_that_has_forgotten_us_is_left(hand: Hand, forgotten: bool) -> 
 
 @pytest.mark.parametrize("nick", ["alice", "a" * 32, "a" * 31 + "_"])
 def test_a_nick_that_was_taken_meanwhile_is_replaced_and_not_for_ever(nick: str) -> None:
-    hand = Hand(Wish("lobby", nick))
+    hand = Hand(JoinOptions("lobby", nick))
     hand.enter(nick=nick)
     hand.session.disconnected("gone")
     hand.session.connected(hand.now)
@@ -559,7 +559,7 @@ def test_connections_that_fall_silent_in_a_row_with_something_large_under_way_ar
     post_large(hand)
     for _ in range(CHOKED_LINKS):
         assert not hand.told(events.Held)
-        hand.session.broke(losing=True)
+        hand.session.loss.broke(losing=True)
         again(hand)
     assert [each.code for each in hand.told(events.Held)] == ["path"]
 
@@ -567,7 +567,7 @@ def test_connections_that_fall_silent_in_a_row_with_something_large_under_way_ar
 def test_connections_that_end_with_something_large_under_way_that_is_not_lost_are_not(hand: Hand) -> None:
     post_large(hand)
     for _ in range(CHOKED_LINKS):
-        hand.session.broke(losing=False)
+        hand.session.loss.broke(losing=False)
         again(hand)
     assert not hand.told(events.Held)
 
@@ -580,7 +580,7 @@ def test_a_broker_that_is_silent_as_often_as_it_is_asked_for_pages_is_a_matter_o
         assert any(isinstance(each, Replay) for each in hand.session.requests)
         hand.now += 2 * SILENT_S
         assert words in (hand.session.stale(hand.now) or "")
-        hand.session.broke(losing=False)
+        hand.session.loss.broke(losing=False)
         hand.session.disconnected("gone")
         hand.session.connected(hand.now)
         hand.say(enrolled(hand.asked(control.Enrol).r))

@@ -13,33 +13,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from sandpiper.common import batch, control, frame
 from sandpiper.common.buckets import Meter
-from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import (
-    BODY_BYTES,
-    BURST_S,
-    CHOKED_BYTES,
-    CHOKED_LINKS,
-    CHOKED_S,
-    OUTAGE_REASONS,
-    PAGE_ENTRIES,
-    PING_S,
-    SILENT_S,
-)
+from sandpiper.common.limits import BODY_BYTES, BURST_S, OUTAGE_REASONS, PAGE_ENTRIES, PING_S
 from sandpiper.common.messages import DataDraft, Draft, Lost, Message, Notice, Trimmed
 from sandpiper.common.outbox import Outbox
 from sandpiper.common.repair import Repair
+from sandpiper.peer.control_session import ControlSession
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.enrolling import Answered, Enrolling, failure
+from sandpiper.peer.enrolling import failure
 from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received, Warned
 from sandpiper.peer.holdup import CHOKED, Holdup
+from sandpiper.peer.path_loss import PathLoss
 
 _NAMES = 8
 """Other names that are tried when ours was taken while we were away; then it is for whoever connects us."""
@@ -47,7 +38,7 @@ _PACE = 0.98
 """A little below the broker's rate, so that its bucket never runs dry before ours."""
 
 
-class State(Enum):
+class SessionState(Enum):
     """Where the session stands with its broker."""
 
     OFFLINE = "offline"
@@ -57,7 +48,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class JoinOptions:
     """What the session is to do: which room, under which nick, from where to read."""
 
     room: str
@@ -68,60 +59,52 @@ class Wish:
     backlog: int = 0
 
 
-class Session:
-    """One room. Take `requests`, `frames` and `events` after each call; `broken` says that it cannot go on."""
+class BrokerSession(ControlSession):
+    """A member's session in one room of a broker.
 
-    def __init__(self, wish: Wish, credentials: Credentials) -> None:
-        self.wish = wish
-        self.nick = wish.nick
-        self.state = State.OFFLINE
-        self.requests: list[control.Request] = []
+    Take `requests`, `frames` and `events` after each call; `broken` says that the session cannot go on.
+    """
+
+    def __init__(self, options: JoinOptions, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self.options = options
+        self.nick = options.nick
+        self.state = SessionState.OFFLINE
         self.frames: list[bytes] = []
         self.events: deque[Event] = deque()
         self.outbox = Outbox()
         self.holdup = Holdup()
+        self.loss = PathLoss(self.outbox)
         self.outage = ""
         """Why there is no way to the broker, as far as is known; empty while there is one."""
-        self.broken: SandpiperError | None = None
         self.enrolled: control.Enrolled | None = None
         self.entered: control.Entered | None = None
         self.path = "offline"
-        self.rtt_s: float | None = None
-        self._credentials = credentials
-        self._enrolling = Enrolling(
-            credentials, self.ask, admitted=self._admitted, refused=self._refused, denied=self._give_up
-        )
         self._repair: Repair[Message] | None = None
         self._run: str | None = None
         self._joined_at_seq = 0
         self.fingerprint = ""
         self._wanted = ""
         self._renamed = 0
-        self._number = 0
-        self._answers: dict[int, Answered] = {}
-        self._ping_at = 0.0
         self._pinged_at = 0.0
-        self._heard_at = 0.0
-        self._forgotten = False
         self._outages: set[str] = set()
         self._unread = False
-        self._online_at = 0.0
-        self._choked = 0
-        self._starved = 0
-        self._fetching = False
 
     # Connection --------------------------------------------------------------------------------------------
 
     def connected(self, now: float) -> None:
         """Control can be reached: prove and enrol."""
-        self._heard_at, self._ping_at = now, now + PING_S
-        self._forgotten = False
-        self.state = State.ENROLLING
-        self._enrolling.begin()
+        self.state = SessionState.ENROLLING
+        self._enrol(now)
+
+    @property
+    def connected_now(self) -> bool:
+        """Whether there is a connection."""
+        return self.state is not SessionState.OFFLINE
 
     def disconnected(self, text: str) -> None:
         """The connection has gone. Unanswered requests fail; all else waits for the next one."""
-        self.state = State.OFFLINE
+        self.state = SessionState.OFFLINE
         self.outbox.shut()
         self.requests.clear()
         self.frames.clear()
@@ -145,28 +128,21 @@ class Session:
     def way(self, path: str, text: str, now: float) -> None:
         """Messages can travel now, by this path: `bus` or `one-port`."""
         enrolled = self.enrolled
-        if enrolled is None or self.state is not State.INSIDE:
+        if enrolled is None or self.state is not SessionState.INSIDE:
             return
         self.outbox.open(Meter(enrolled.messages_per_s * _PACE, enrolled.bytes_per_s * _PACE, BURST_S), now)
         self.outage = ""
         if self.path == "offline":
-            self._online_at = now
+            self.loss.online(now)
         self._take_path(path, text)
-        if self._choked >= CHOKED_LINKS:
+        if self.loss.choked:
             self.choked()
-        self._send(now)
+        self.flush(now)
 
     def _take_path(self, path: str, text: str) -> None:
         if path != self.path:
             self.path = path
             self.events.append(PathChanged(path, text))
-
-    def ask(self, request: control.Request, answered: Answered) -> None:
-        """Sends a request; `answered` gets the reply, or a Refused when the connection goes first."""
-        self._number += 1
-        request.r = self._number
-        self._answers[self._number] = answered
-        self.requests.append(request)
 
     # Enrolling and joining ---------------------------------------------------------------------------------
 
@@ -176,16 +152,16 @@ class Session:
         self._join()
 
     def _join(self) -> None:
-        self.state = State.JOINING
-        wish, repair = self.wish, self._repair
+        self.state = SessionState.JOINING
+        options, repair = self.options, self._repair
         request = control.Join(
             r=0,
-            room=wish.room,
+            room=options.room,
             nick=self.nick,
-            member=wish.member,
+            member=options.member,
             run=self._run,
-            after=repair.frontier.seq if repair else wish.after,
-            backlog=wish.backlog,
+            after=repair.frontier.seq if repair else options.after,
+            backlog=options.backlog,
             next_n=self.outbox.oldest,
         )
         self.ask(request, self._seated)
@@ -195,14 +171,14 @@ class Session:
             self._refused(reply)
         elif isinstance(reply, control.Entered):
             again = self.entered is not None
-            self.state, self.entered = State.INSIDE, reply
+            self.state, self.entered = SessionState.INSIDE, reply
             self.nick, self._wanted, self._renamed = reply.nick or self.nick, "", 0
             self._joined_at_seq = reply.head
             if self._repair is None or self._run != reply.run:
                 self._repair = Repair(Frontier(reply.after))
             self._run = reply.run
             self.events.append(Entered(reply.room, reply.nick, again))
-            if self.wish.listen:
+            if self.options.listen:
                 self._repair.reaches(reply.head, self._heard_at)
                 self._repair.hurry(self._heard_at)
                 self._fetch()
@@ -220,9 +196,6 @@ class Session:
         if reply.code != Code.CLOSING.value:
             self._give_up(failure(reply))
 
-    def _give_up(self, error: SandpiperError) -> None:
-        self.broken = error
-
     # What comes in -----------------------------------------------------------------------------------------
 
     def receive(self, encoded: bytes, now: float) -> None:
@@ -233,19 +206,17 @@ class Session:
             return
         self._heard_at = now
         if isinstance(answer, control.Reply):
-            answered = self._answers.pop(answer.r, None)
-            if answered is not None:
-                answered(answer)
+            self._answer(answer)
         else:
             handler = _EVENTS.get(type(answer))
             if handler is not None:
                 handler(self, answer, now)
-        self._send(now)
+        self.flush(now)
 
     def receive_frame(self, encoded: bytes, now: float) -> None:
         """One batch from the bus, or pushed."""
         repair = self._repair
-        if repair is None or self.state is not State.INSIDE:
+        if repair is None or self.state is not SessionState.INSIDE:
             return
         try:
             said = batch.decode(encoded.partition(b"\0")[2])
@@ -272,7 +243,7 @@ class Session:
     def _acked(self, event: control.Acked, now: float) -> None:
         news = self.outbox.acked(event.n, len(event.seqs), now)
         if news:
-            self._choked = 0
+            self.loss.stored()
         if news and (resumed := self.holdup.stored()) is not None:
             self.events.append(resumed)
         for number in news:
@@ -302,7 +273,7 @@ class Session:
         self.events.append(event.whisper)
 
     def _stands_at(self, run: str, head: int, now: float) -> None:
-        if self._repair is None or self.state is not State.INSIDE or not self.wish.listen:
+        if self._repair is None or self.state is not SessionState.INSIDE or not self.options.listen:
             return
         if run != self._run:
             self._join()
@@ -313,18 +284,16 @@ class Session:
 
     def _fetch(self) -> None:
         repair = self._repair
-        if repair is None or repair.fetch is None or self.state is not State.INSIDE:
+        if repair is None or repair.fetch is None or self.state is not SessionState.INSIDE:
             return
         after, repair.fetch = repair.fetch.after, None
-        self._fetching = True
-        request = control.Replay(r=0, room=self.wish.room, after=after, limit=PAGE_ENTRIES)
+        self.loss.asked()
+        request = control.Replay(r=0, room=self.options.room, after=after, limit=PAGE_ENTRIES)
         self.ask(request, lambda reply: self._paged(after, reply))
 
     def _paged(self, after: int, reply: control.Reply) -> None:
         repair = self._repair
-        self._fetching = False
-        if not isinstance(reply, control.Refused):
-            self._starved = 0
+        self.loss.answered(page=not isinstance(reply, control.Refused))
         if isinstance(reply, control.Refused) and reply.code == Code.STORE.value and not self._unread:
             self._unread = True
             self.events.append(Warned("storage", f"what was said before cannot be fetched: {reply.text}. Asking again"))
@@ -333,28 +302,19 @@ class Session:
         if self._unread:
             self._unread = False
             self.events.append(Warned("storage", "what was said before can be fetched again"))
-        entries = [(each.seq, each.seq, each) for each in self.read(reply)]
+        entries = [(each.seq, each.seq, each) for each in batch.decode_all(reply.blocks)]
         first = max(after + 1, reply.start)
         entries = [entry for entry in entries if entry[0] >= first]
         # Of a page that has something, but nothing that this version can read, only the first is given up.
         head = reply.head if entries or not reply.blocks else first
         repaired = repair.page(after, reply.start, head, entries, self._heard_at)
         if repaired.trimmed_to is not None:
-            self.events.append(Trimmed(self.wish.room, repaired.trimmed_to))
+            self.events.append(Trimmed(self.options.room, repaired.trimmed_to))
         for message in repaired.items:
             self._give_out(message)
         if repaired.lost:
-            self.events.append(Lost(self.wish.room, None, repaired.lost))
+            self.events.append(Lost(self.options.room, None, repaired.lost))
         self._fetch()
-
-    @staticmethod
-    def read(page: control.Page) -> list[Message]:
-        """The messages of a page."""
-        found: list[Message] = []
-        for block in page.blocks:
-            with suppress(Refusal):  # what cannot be read is lost, and said to be
-                found += [each for each in batch.decode(block) if not isinstance(each, Notice)]
-        return found
 
     # Publishing --------------------------------------------------------------------------------------------
 
@@ -374,23 +334,20 @@ class Session:
         return self.id(number)
 
     def flush(self, now: float) -> None:
-        """To be called after posting: what may go, goes."""
-        self._send(now)
-
-    def _send(self, now: float) -> None:
-        if self.state is State.INSIDE:
+        """Sends what may go; to be called after posting."""
+        if self.state is SessionState.INSIDE:
             bodies = self.outbox.take(now)
             if bodies:
-                self.frames += batch.frames(self.wish.room, bodies)
+                self.frames += batch.frames(self.options.room, bodies)
 
     # Time --------------------------------------------------------------------------------------------------
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        if self.state is State.OFFLINE:
+        if self.state is SessionState.OFFLINE:
             return None
         timers: list[float | None] = [self._ping_at]
-        if self.state is State.INSIDE:  # until then nothing can be sent, so nothing is due
+        if self.state is SessionState.INSIDE:  # until then nothing can be sent, so nothing is due
             timers += [self.outbox.get_timer(), self._repair.get_timer() if self._repair else None]
         return min(timer for timer in timers if timer is not None)
 
@@ -398,35 +355,22 @@ class Session:
         """Pings, repairs, resends: whatever is due."""
         if now >= self._ping_at:
             self._ping(now)
-        if self._repair is not None and self.state is State.INSIDE:
+        if self._repair is not None and self.state is SessionState.INSIDE:
             self._repair.handle_timer(now)
             self._fetch()
         self.outbox.handle_timer(now)
-        self._send(now)
+        self.flush(now)
 
     def stale(self, now: float) -> str | None:
-        """Why this connection is no good any more, if so: the broker is silent, or took us for dead."""
-        if self._forgotten:
-            return "the broker has forgotten this session"
-        if self.state is not State.OFFLINE and now - self._heard_at > SILENT_S:
-            starved = self._fetching and self._starved >= CHOKED_LINKS - 1
-            return f"the broker does not answer: {CHOKED}" if starved else "the broker does not answer"
-        return None
+        """See ControlSession; a broker may be silent because what it sends gets lost on the way."""
+        why = super().stale(now)
+        silent = why is not None and not self._forgotten
+        return f"{why}: {CHOKED}" if silent and self.loss.starved else why
 
     def overdue(self, now: float) -> bool:
         """Whether something large is stored by nobody, although the broker answers and turns nothing away."""
-        if self.state is not State.INSIDE or self.outbox.empty or self.holdup.text:
-            return False
-        since = max(self.outbox.progressed_at, self._online_at)
-        answers = now - self._heard_at < 2 * PING_S
-        return answers and now - since >= CHOKED_S and self.outbox.flying >= CHOKED_BYTES
-
-    def broke(self, *, losing: bool) -> None:
-        """The connection is no good; `losing`: what we sent by it got lost. What was under way may be to blame."""
-        if losing and self.outbox.flying >= CHOKED_BYTES:
-            self._choked += 1
-        if self._fetching:
-            self._starved += 1
+        answers = self.state is SessionState.INSIDE and now - self._heard_at < 2 * PING_S
+        return answers and not self.holdup.text and self.loss.overdue(now)
 
     def choked(self) -> None:
         """Large packets get lost on the way, as far as can be seen."""
@@ -435,7 +379,7 @@ class Session:
 
     def _ping(self, now: float) -> None:
         self._ping_at = now + PING_S
-        if self.state is not State.INSIDE:
+        if self.state is not SessionState.INSIDE:
             return
         self._pinged_at = now
         rtt_ms = None if self.rtt_s is None else round(self.rtt_s * 1000, 3)
@@ -444,18 +388,18 @@ class Session:
     def _ponged(self, reply: control.Reply) -> None:
         if isinstance(reply, control.Pong):
             self.rtt_s = self._heard_at - self._pinged_at
-            head = reply.heads.get(self.wish.room)
+            head = reply.heads.get(self.options.room)
             if head is not None:
                 self._stands_at(reply.run, head, self._heard_at)
                 return
-        if self.state is State.INSIDE:
+        if self.state is SessionState.INSIDE:
             self._forgotten = True
 
 
-_EVENTS: dict[type[control.Event], Callable[[Session, Any, float], None]] = {
-    control.Acked: Session._acked,
-    control.Turned: Session._turned,
-    control.Push: Session._pushed,
-    control.Subscribed: Session._subscribed,
-    control.Whispered: Session._whispered,
+_EVENTS: dict[type[control.Event], Callable[[BrokerSession, Any, float], None]] = {
+    control.Acked: BrokerSession._acked,
+    control.Turned: BrokerSession._turned,
+    control.Push: BrokerSession._pushed,
+    control.Subscribed: BrokerSession._subscribed,
+    control.Whispered: BrokerSession._whispered,
 }

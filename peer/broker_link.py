@@ -26,7 +26,7 @@ _UP = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LinkCallbacks:
     """Whom the link calls."""
 
     control: Callable[[bytes], None]
@@ -35,7 +35,7 @@ class Heard:
     down: Callable[[str], None]
 
 
-class Link:
+class BrokerLink:
     """Opens control at once, the bus when told. Raises SocketError."""
 
     def __init__(
@@ -45,13 +45,13 @@ class Link:
         keys: CurveKeys,
         server_key: bytes,
         endpoint: str,
-        heard: Heard,
+        callbacks: LinkCallbacks,
     ) -> None:
         self._loop = loop
         self._ctx = ctx
         self._keys = keys
         self._server_key = server_key
-        self._heard = heard
+        self._callbacks = callbacks
         self._sub: Socket | None = None
         self._pub: Socket | None = None
         self._pub_drain: BatchReader | None = None
@@ -60,7 +60,7 @@ class Link:
         self._taken = (-1, 0)
         self._still_since = 0.0
         self._closed = False
-        self._control = Dealer(loop, ctx, keys, server_key, endpoint, heard=heard.control, down=self._lost)
+        self._control = Dealer(loop, ctx, keys, server_key, endpoint, heard=callbacks.control, down=self._lost)
 
     def _make(self, kind: int, hwm: int = PUB_HWM) -> Socket:
         return calling(self._ctx, kind, self._keys, self._server_key, hwm)
@@ -69,7 +69,7 @@ class Link:
         return BatchReader(self._loop, socket, receive, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
 
     def open_bus(self, xsub: str) -> None:
-        """Connects for publishing; `heard.bus` tells when publications will arrive. Raises SocketError."""
+        """Connects for publishing; `callbacks.bus` tells when publications will arrive. Raises SocketError."""
         self._pub = self._make(zmq.XPUB)
         self._pub_drain = self._read(self._pub, self._wanted)
         connect(self._pub, xsub)
@@ -128,13 +128,13 @@ class Link:
 
     def _published(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
-            self._heard.frames([part.bytes for (part,) in batch])
+            self._callbacks.frames([part.bytes for (part,) in batch])
 
     def _wanted(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
             self._pub_fd = batch[-1][0].get(zmq.SRCFD)
-            self._heard.bus(batch[-1][0].bytes[:1] == bytes([_UP]))
+            self._callbacks.bus(batch[-1][0].bytes[:1] == bytes([_UP]))
 
     def _lost(self) -> None:
         if not self._closed:
-            self._heard.down("the connection to the broker was lost")
+            self._callbacks.down("the connection to the broker was lost")

@@ -1,4 +1,4 @@
-"""The engine of a broker's room: a session and the keeper that keeps it connected."""
+"""The engine of a broker's room: a session, and the connection that it lives on."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
-from sandpiper.common import control
+from sandpiper.common import batch, control
 from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import OLDER_MESSAGES
 from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.common.target import Target
+from sandpiper.peer.broker_connection import BrokerConnection
+from sandpiper.peer.broker_session import BrokerSession, JoinOptions, SessionState
+from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.events import Event
-from sandpiper.peer.keeper import Keeper
 from sandpiper.peer.profile import Profile
-from sandpiper.peer.session import Session, State, Wish
 from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 
-_ELSEWHERE = "that is for rooms between peers; this one is a broker's"
+_ELSEWHERE: Final = "that is for rooms between peers; this one is a broker's"
 
 
-class Brokered:
-    """See Engine. Made on a running loop."""
+class BrokerEngine:
+    """The engine of one room at a broker (see Engine). Made on a running loop."""
 
     def __init__(
         self,
         target: Target,
-        wish: Wish,
+        options: JoinOptions,
         access_code: str | None,
         profile: Profile,
         *,
@@ -35,60 +38,79 @@ class Brokered:
         turned: Callable[[], None],
     ) -> None:
         self._target = target
-        self._wish = wish
+        self._room = options.room
         self.no_older = ""
-        self.keeper = Keeper(target, wish, access_code, profile, one_port=one_port, turned=turned)
+        self._keys = CurveKeys.make()
+        credentials = Credentials(profile.signing_key, self._keys.public, access_code, os.urandom)
+        self._session = BrokerSession(options, credentials)
+        self._connection = BrokerConnection(
+            self._session, credentials, self._keys, target, profile, one_port=one_port, turned=turned
+        )
 
     # Life --------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """See Engine."""
-        await self.keeper.start()
+        await self._connection.start()
 
     async def close(self) -> None:
         """See Engine."""
-        await self.keeper.close()
-
-    @property
-    def session(self) -> Session:
-        """The pure half."""
-        return self.keeper.session
+        await self._connection.close()
 
     @property
     def moved(self) -> asyncio.Event:
         """See Engine."""
-        return self.keeper.moved
+        return self._connection.moved
 
     @property
     def events(self) -> deque[Event]:
         """See Engine."""
-        return self.session.events
+        return self._session.events
 
     @property
     def broken(self) -> SandpiperError | None:
         """See Engine."""
-        return self.session.broken
+        return self._session.broken
+
+    @property
+    def status(self) -> RoomStatus:
+        """See Engine. The path is `opening` until it is known whether the bus answers."""
+        session = self._session
+        opening = session.state is SessionState.INSIDE and session.path == "offline"
+        return RoomStatus(
+            name=self._room,
+            where=self._target.address,
+            broker=self._connection.broker,
+            nick=session.nick,
+            fingerprint=session.fingerprint,
+            path="opening" if opening else session.path,
+            rtt_ms=None if session.rtt_s is None else session.rtt_s * 1000,
+            run=session.entered.run if session.entered else "",
+            seq=session.entered.head if session.entered else 0,
+            trouble=session.outage or session.holdup.choked,
+            held=session.holdup.text,
+        )
 
     # Publishing --------------------------------------------------------------------------------------------
 
     @property
     def full(self) -> bool:
         """See Engine."""
-        return self.session.outbox.full
+        return self._session.outbox.full
 
     @property
     def empty(self) -> bool:
         """See Engine."""
-        return self.session.outbox.empty
+        return self._session.outbox.empty
 
     @property
     def progressed_at(self) -> float:
         """See Engine."""
-        return self.session.outbox.progressed_at
+        return self._session.outbox.progressed_at
 
     def post(self, draft: Draft, now: float) -> str:
         """See Engine."""
-        return self.session.post(draft, now)
+        return self._session.post(draft, now)
 
     def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
         """See Engine."""
@@ -96,42 +118,34 @@ class Brokered:
 
     def flush(self, now: float) -> None:
         """See Engine."""
-        self.session.flush(now)
-        self.keeper.turn()
+        self._session.flush(now)
+        self._connection.turn()
 
     def hold(self, on: bool) -> None:
         """See Engine."""
-        self.keeper.hold(on)
+        self._connection.hold(on)
 
     # Requests ----------------------------------------------------------------------------------------------
 
     async def members(self) -> list[Member]:
         """See Engine."""
-        reply = await self.keeper.request(control.Who(r=0, room=self._wish.room))
+        reply = await self._connection.request(control.Who(r=0, room=self._room))
         return reply.members if isinstance(reply, control.Present) else []
 
     async def rooms(self) -> list[RoomInfo]:
         """See Engine."""
-        reply = await self.keeper.request(control.ListRooms(r=0))
+        reply = await self._connection.request(control.ListRooms(r=0))
         return reply.rooms if isinstance(reply, control.RoomList) else []
 
     async def claim(self, nick: str) -> None:
         """See Engine."""
-        await self.keeper.request(control.Claim(r=0, room=self._wish.room, nick=nick))
-        self.session.nick = nick
+        await self._connection.request(control.Claim(r=0, room=self._room, nick=nick))
+        self._session.nick = nick
 
     async def whisper(self, to: str, text: str) -> None:
         """See Engine."""
         name = os.urandom(8).hex()
-        await self.keeper.request(control.SendWhisper(r=0, room=self._wish.room, to=to, text=text, id=name))
-
-    async def verify(self, nick: str) -> list[Verification]:
-        """See Engine."""
-        raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which vouches for the nicks; /who shows the fingerprints")
-
-    async def kick(self, nick: str) -> None:
-        """See Engine."""
-        raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
+        await self._connection.request(control.SendWhisper(r=0, room=self._room, to=to, text=text, id=name))
 
     async def older(self, before: int | Message | None) -> list[Message]:
         """See Engine."""
@@ -145,12 +159,12 @@ class Brokered:
             self.no_older = "nothing older: this is where the room's log begins"
         after = max(0, before - 1 - OLDER_MESSAGES)
         while after < before - 1:  # a page of long messages is a short one
-            reply = await self.keeper.request(
-                control.Replay(r=0, room=self._wish.room, after=after, limit=before - 1 - after)
+            reply = await self._connection.request(
+                control.Replay(r=0, room=self._room, after=after, limit=before - 1 - after)
             )
             if not isinstance(reply, control.Page) or reply.run != self.status.run:
                 break
-            page = self.session.read(reply)
+            page = batch.decode_all(reply.blocks)
             if before <= reply.start:
                 kept = reply.head - reply.start + 1
                 self.no_older = f"older messages are gone: the broker keeps the newest {kept:,}"
@@ -161,6 +175,20 @@ class Brokered:
             after = max(seqs)
         return found
 
+    async def paths(self) -> list[PathInfo]:
+        """See Engine."""
+        return [PathInfo(each.nick, each.from_, each.path, each.rtt_ms, "") for each in await self.members()]
+
+    # What only a room between peers has --------------------------------------------------------------------
+
+    async def verify(self, nick: str) -> list[Verification]:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which vouches for the nicks; /who shows the fingerprints")
+
+    async def kick(self, nick: str) -> None:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
+
     async def name_owner(self, nick: str) -> None:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it owns it")
@@ -168,26 +196,3 @@ class Brokered:
     async def rotate(self) -> str:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE} and has no code")
-
-    async def paths(self) -> list[PathInfo]:
-        """See Engine."""
-        return [PathInfo(each.nick, each.from_, each.path, each.rtt_ms, "") for each in await self.members()]
-
-    @property
-    def status(self) -> RoomStatus:
-        """See Engine. The path is `opening` until it is known whether the bus answers."""
-        session = self.session
-        opening = session.state is State.INSIDE and session.path == "offline"
-        return RoomStatus(
-            name=self._wish.room,
-            where=self._target.address,
-            broker=self.keeper.broker,
-            nick=session.nick,
-            fingerprint=session.fingerprint,
-            path="opening" if opening else session.path,
-            rtt_ms=None if session.rtt_s is None else session.rtt_s * 1000,
-            run=session.entered.run if session.entered else "",
-            seq=session.entered.head if session.entered else 0,
-            trouble=session.outage or session.holdup.choked,
-            held=session.holdup.text,
-        )
