@@ -1,4 +1,4 @@
-"""Knocking: what a joiner and a sponsor say through a discovery mailbox (docs/protocol.md, "P2P: admission").
+"""Knocking: what a joiner and a sponsor say through a discovery mailbox (docs/protocol.md, "Admission").
 
     joiner                                         sponsor
       Knock {key}                          →

@@ -1,4 +1,4 @@
-"""Packets: what members say to each other, sealed, by whatever way (docs/protocol.md, "P2P: packets").
+"""Packets: what members say to each other, sealed, by whatever way (docs/protocol.md, "Packets").
 
     packet = %x01 epoch-id nonce box                  ; to the room: box of a Shout or a Signed
            / %x02 sender nonce box                    ; to one session: box of a PairSaid

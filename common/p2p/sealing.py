@@ -1,4 +1,4 @@
-"""Keys derived from keys, and boxes sealed with them (docs/protocol.md, "P2P: keys").
+"""Keys derived from keys, and boxes sealed with them (docs/protocol.md, "Rooms between peers").
 
 All primitives are libsodium's, by PyNaCl: XChaCha20-Poly1305 (IETF), X25519, Ed25519; derivation is keyed BLAKE2b.
 Nonces are random and 24 bytes long, so one may be drawn for each box; whoever calls brings them, for nothing here

@@ -1,4 +1,4 @@
-"""The original server's observable behaviour, line by line (docs/protocol.md, "The original tongue")."""
+"""The original server's observable behaviour, line by line (docs/protocol.md, "The original dialect")."""
 
 from __future__ import annotations
 
