@@ -10,7 +10,7 @@ import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
-from unicodedata import category
+from unicodedata import category, combining
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import CLUSTER_CHARS, TEXT_BYTES
@@ -19,6 +19,18 @@ from sandpiper.common.lines import TooLong
 CONTINUED: Final = "\u2026"
 _MARK_BYTES: Final = len(CONTINUED.encode())
 _JOINER: Final = "\u200d"
+_VIRAMA: Final = 9
+"""The combining class of all of them."""
+_MARKS: Final = ("Mn", "Mc", "Me")
+"""Variation selectors and the keycap are among them."""
+_LEANING: Final = (
+    ("\u200c", _JOINER),
+    ("\u1160", "\u11ff"),  # vowels and finals of Korean syllables
+    ("\ud7b0", "\ud7fb"),
+    ("\uff9e", "\uff9f"),  # the voiced sound marks of half the width
+    ("\U0001f3fb", "\U0001f3ff"),  # tones of skin
+    ("\U000e0020", "\U000e007f"),  # tags, which spell the flags of England, Scotland and Wales
+)
 
 
 def check_text(text: str) -> None:
@@ -89,7 +101,7 @@ class PieceReader:
     def _cut(self) -> Piece:
         begin = CONTINUED if self._continued else ""
         room = self._limit - _MARK_BYTES - len(begin.encode())
-        at = _boundary(self._held, len(self._held[:room].encode()[:room].decode("utf-8", "ignore")))
+        at = boundary(self._held, 0, len(self._held[:room].encode()[:room].decode("utf-8", "ignore")))
         piece = Piece(begin + self._held[:at] + CONTINUED, self._line)
         self._held, self._continued = self._held[at:], True
         return piece
@@ -99,16 +111,36 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _boundary(text: str, at: int) -> int:
-    """The last place up to `at` where nothing is torn apart; `at` itself where there is none near."""
-    for place in range(at, max(at - CLUSTER_CHARS, 0), -1):
-        if text[place - 1] != _JOINER and not _leans(text[place]):
-            return place
-    return at
+def boundary(text: str, start: int, end: int) -> int:
+    """The last place after `start`, up to `end`, where nothing is torn apart; `end` itself where there is none near.
+
+    `start` is such a place, and `end` not the end of the text.
+    """
+    for at in range(end, max(end - CLUSTER_CHARS, start), -1):
+        if not (_holds(text[at - 1]) or _leans(text[at]) or _is_second_of_a_flag(text, start, at)):
+            return at
+    return end
+
+
+def _holds(character: str) -> bool:
+    """Whether the next character belongs to it: a joiner, or a virama, which joins two consonants."""
+    return character == _JOINER or combining(character) == _VIRAMA
 
 
 def _leans(character: str) -> bool:
-    """Whether a character belongs to the one before it: marks, joiners, selectors, tones of skin."""
-    return (
-        category(character) in ("Mn", "Mc", "Me") or character == _JOINER or "\U0001f3fb" <= character <= "\U0001f3ff"
-    )
+    """Whether it belongs to the character before it, as extended grapheme clusters have it (UAX #29)."""
+    return category(character) in _MARKS or any(first <= character <= last for first, last in _LEANING)
+
+
+def _is_second_of_a_flag(text: str, start: int, at: int) -> bool:
+    """Two regional indicators are a flag: in a row of them every second one belongs to the one before it."""
+    if not _is_regional(text[at]):
+        return False
+    first = at
+    while first > start and _is_regional(text[first - 1]):
+        first -= 1
+    return (at - first) % 2 == 1
+
+
+def _is_regional(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"

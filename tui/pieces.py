@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-from unicodedata import category
-
 from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS
-
-_CLUSTER: Final = 64
-"""Characters that one is looked for in that nothing is joined to."""
+from sandpiper.common.pieces import boundary
 
 
 def pieces(text: str) -> list[str]:
-    """Cut at the end of a line if there is one, else behind a space, else between two characters that stand alone.
+    """Cut at the end of a line if there is one, else behind a space, else between two characters that are not joined.
 
     Put together again, with a line end where one was cut at, they are the text. Blank pieces are left out.
     """
@@ -28,7 +23,7 @@ def pieces(text: str) -> list[str]:
                 end, following = line, line + 1
             else:
                 space = text.rfind(" ", half, end)
-                end = following = space + 1 if space >= 0 else _between(text, start, end)
+                end = following = boundary(text, start, space + 1 if space >= 0 else end)
         found.append(text[start:end])
         start = following
     return [piece for piece in found if piece.strip()]
@@ -38,14 +33,3 @@ def _reach(text: str, start: int) -> int:
     """How far one message goes."""
     piece = text[start : start + DRAFT_CHARS].encode("utf-8", "replace")
     return start + len(piece[:DRAFT_BYTES].decode("utf-8", "ignore"))
-
-
-def _between(text: str, start: int, end: int) -> int:
-    for at in range(end, max(start + 1, end - _CLUSTER), -1):
-        if (
-            text[at - 1] != "\u200d"
-            and category(text[at])[0] not in "MC"
-            and not "\U0001f3fb" <= text[at] <= "\U0001f3ff"
-        ):
-            return at
-    return end

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from itertools import accumulate
+from typing import Any
+
 import pytest
+import wcwidth
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +13,7 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, TEXT_BYTES
 from sandpiper.common.lines import TooLong
 from sandpiper.common.messages import MeDraft, MsgDraft
-from sandpiper.common.pieces import CONTINUED, Piece, PieceReader, check_text
+from sandpiper.common.pieces import CONTINUED, Piece, PieceReader, boundary, check_text
 from sandpiper.peer.p2p.replication import entries
 
 
@@ -64,15 +68,58 @@ def test_what_fits_the_border_fits_every_kind_of_room() -> None:
         assert len(batch.encode_body(draft)) <= BODY_BYTES
 
 
-@pytest.mark.parametrize(
-    "whole", ["e\u0301\u0302", "\U0001f469\u200d\U0001f52c", "\u26a0\ufe0f", "\U0001f44d\U0001f3fd"]
+CLUSTERS = (
+    "e\u0301\u0302",
+    "\U0001f469\u200d\U0001f52c",
+    "\u26a0\ufe0f",
+    "\U0001f44d\U0001f3fd",
+    "1\ufe0f\u20e3",
+    "\u0995\u09be",
+    "\u0915\u094d\u0937",
+    "\u1112\u1161\u11ab",
+    "\uff76\uff9e",
+    "\u845b\U000e0100",
+    "\U0001f1e9\U0001f1ea",
+    "\U0001f3f4\U000e0067\U000e0062\U000e007f",
 )
+ALONE = ("x", " ", "\u65e5", "\U0001f600", "\ue000", "\u1100", "\U0001fae8", "\U0001fb00", "\u00ad")
+"""A private character, and one that Python's tables may not have yet, among them."""
+
+
+@pytest.mark.parametrize("whole", CLUSTERS)
 def test_no_character_is_parted_from_its_marks(whole: str) -> None:
     for before in range(12):
         line = "x" * before + whole + "y" * 30
         assert any(
             whole in piece.text for piece in read(PieceReader(limit=24), line.encode()) if isinstance(piece, Piece)
         )
+
+
+@given(st.lists(st.sampled_from([*CLUSTERS, *ALONE]), min_size=2, max_size=20), st.data())
+def test_a_text_is_cut_between_two_clusters_and_as_late_as_can_be(clusters: list[str], data: st.DataObject) -> None:
+    text, ends = "".join(clusters), list(accumulate(map(len, clusters)))
+    start = data.draw(st.sampled_from([0, *ends[:-2]]))
+    end = data.draw(st.integers(start + 1, len(text) - 1))
+    good = [at for at in ends if start < at <= end]
+    assert boundary(text, start, end) == (good[-1] if good else end)
+
+
+@given(st.lists(st.sampled_from([*CLUSTERS, *ALONE]), min_size=2, max_size=20), st.data())
+def test_it_is_where_a_library_finds_a_cluster_to_end(clusters: list[str], data: st.DataObject) -> None:
+    graphemes: Any = getattr(wcwidth, "iter_graphemes", None)
+    if graphemes is None:
+        pytest.skip("this wcwidth knows no clusters")
+    text = "".join(clusters)
+    end = data.draw(st.integers(1, len(text) - 1))
+    ends = list(accumulate(map(len, graphemes(text))))
+    assert boundary(text, 0, end) == max((at for at in ends if at <= end), default=end)
+
+
+def test_of_endless_marks_each_piece_takes_as_many_as_fit() -> None:
+    assert boundary("e" + "\u0301" * 1000, 0, 500) == 500
+    flags = "\U0001f1e9\U0001f1ea" * 500
+    assert boundary(flags, 0, 500) == 500
+    assert boundary(flags, 0, 501) == 500
 
 
 def test_a_line_that_stays_whole_is_passed_over_by_its_number() -> None:

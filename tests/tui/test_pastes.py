@@ -133,6 +133,10 @@ def test_pieces_part_no_letter_from_its_marks() -> None:
     assert all(piece.startswith("e") for piece in pieces("e\u0301" * 8001 + "e" + "\u0301e" * 20_000))
     family = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
     assert all(piece.startswith(family) for piece in pieces(family * 5000))
+    flag = "\U0001f1e9\U0001f1ea"
+    assert all(len(piece) % 2 == 0 for piece in pieces(flag * 20_000))
+    assert not any(piece.startswith("\u0301") for piece in pieces("word \u0301" * 9000))
+    assert list(map(len, pieces("\ue000" * 2 * DRAFT_CHARS))) == [DRAFT_CHARS] * 2, "a private character stands alone"
 
 
 def test_a_paste_is_one_wherever_a_read_ends() -> None:
