@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.text import Text
 from sandpiper.peer import Room, connect, create
 from sandpiper.peer.events import Notice, PeerJoined, Received
@@ -117,7 +117,7 @@ def report(what: str, calls: list[tuple[str, str]]) -> None:
 async def walk(room: Room, other: Callable[[str], subprocess.Popen[str]]) -> None:
     """Traces one line out, then one line in."""
     view = Shown()
-    text = Text(view, Renderer())
+    text = Text(view, LineRenderer())
     process = other(room.code or "")
     try:
         await asyncio.wait_for(_joined(room), DEADLINE_S)

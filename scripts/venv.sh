@@ -80,7 +80,7 @@ state() {
     pwd
     cksum <pyproject.toml
     # Strict: type checkers and editors find the modules too. It links each file, so a new one is installed.
-    find bridge broker cli common discovery peer tui -name '*.py' | LC_ALL=C sort | cksum
+    find bridge broker chat cli common discovery peer tui -name '*.py' | LC_ALL=C sort | cksum
 }
 fresh() { [ "$(cat ".venv/made-$1" 2>/dev/null)" = "$(state)" ] && .venv/bin/python -c '' 2>/dev/null; }
 

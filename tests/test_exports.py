@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ["bridge", "broker", "cli", "common", "common.io", "discovery", "peer", "peer.p2p", "tui"]
+PACKAGES = ["bridge", "broker", "chat", "cli", "common", "common.io", "discovery", "peer", "peer.p2p", "tui"]
 
 HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "rich", "spake2", "sqlite3", "textual", "zmq"]
 """What `sandpiper --version` must not wait for: product.md's 200 ms."""

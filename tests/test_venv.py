@@ -18,7 +18,7 @@ def test_without_a_network_it_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "venv.sh", tmp_path / "scripts")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ("bridge", "broker", "cli", "common", "discovery", "peer", "tui"):
+    for name in ("bridge", "broker", "chat", "cli", "common", "discovery", "peer", "tui"):
         (tmp_path / name).mkdir()
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)

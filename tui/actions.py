@@ -7,9 +7,9 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 from sandpiper.common.io.process_group import in_front, stop_job
-from sandpiper.tui.commands import obey
 from sandpiper.tui.composer import Secret
-from sandpiper.tui.workspace import Desk
+from sandpiper.tui.screen_chat import obey
+from sandpiper.tui.workspace import Workspace
 
 _INTERRUPTED: Final = 130
 KEYS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
@@ -46,7 +46,7 @@ BINDINGS: Final[list[BindingType]] = [
 ]
 
 
-class Actions(Desk):
+class Actions(Workspace):
     """One method for each action of KEYS."""
 
     def action_suspend_process(self) -> None:

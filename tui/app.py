@@ -21,18 +21,20 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
+from sandpiper.chat.commands import COMMANDS, is_command
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.exit_deadline import deadline, heeding
 from sandpiper.common.limits import ENDING_S, QUIT_S, SCREEN_CLOSING_S
+from sandpiper.common.nicks import skeleton
 from sandpiper.tui import keyboard
 from sandpiper.tui.actions import BINDINGS, KEYS, Actions
-from sandpiper.tui.commands import COMMANDS, obey
 from sandpiper.tui.completion import Known
 from sandpiper.tui.completion_popup import Offering
 from sandpiper.tui.composer import Composer, Secret, clean
 from sandpiper.tui.history import History
 from sandpiper.tui.pasting import Pasting, TooMuch, fits
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
+from sandpiper.tui.screen_chat import obey
 from sandpiper.tui.sidebar import Sidebar
 from sandpiper.tui.statusline import Hint, StatusLine
 from sandpiper.tui.themes import PALETTES, textual_theme
@@ -159,7 +161,7 @@ class ChatApp(Actions):
         """The widgets."""
         styles = self.painter.styles
         with Horizontal(id="middle"):
-            yield Sidebar(styles, self.faces, id="side")
+            yield Sidebar(styles, self.look_alikes, id="side")
             with Vertical(id="talk"):
                 yield Timeline(self.painter, self.current.record, id="timeline")
                 yield Hint(styles, id="hint")
@@ -195,7 +197,7 @@ class ChatApp(Actions):
 
     async def _warm_up(self) -> None:
         # The table of look-alikes takes 50 ms to load: not when the first message is to be shown.
-        await asyncio.to_thread(self.faces.alike, self.current.request.nick or "a")
+        await asyncio.to_thread(skeleton, "a")
 
     # What is typed: composer.Host --------------------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class ChatApp(Actions):
             return False
         self.sent.add(text)
         tab.record.unread_from = None
-        if text.startswith("/") and not text.startswith("//"):
+        if is_command(text):
             self.later(tab, obey(self, tab, text))
         else:
             tab.say(text[1:] if text.startswith("//") else text)

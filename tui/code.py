@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
-Span: TypeAlias = tuple[str, str]
-"""Text and what it is: a key of themes.Styles."""
+from sandpiper.chat.table import Span
 
 
 @dataclass(frozen=True, slots=True)

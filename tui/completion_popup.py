@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sandpiper.tui.code import Span
+from sandpiper.chat.table import Span
 from sandpiper.tui.completion import Known, Offer, offers
 from sandpiper.tui.composer import Composer
 from sandpiper.tui.statusline import Hint

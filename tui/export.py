@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from sandpiper.chat.timestamps import day, moment, stamp
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Data, Me, Message
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.timestamps import day, moment, stamp
 
 ENDINGS: Final = {"text": "txt", "markdown": "md", "jsonl": "jsonl"}
 

@@ -12,9 +12,10 @@ from typing import Final, TypeAlias
 
 from rich.cells import cell_len
 
+from sandpiper.chat.table import Span
 from sandpiper.common.limits import SHOWN_CHARS, SHOWN_ROWS
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.code import Span, coloured
+from sandpiper.tui.code import coloured
 from sandpiper.tui.wrap import breaks
 
 Row: TypeAlias = list[Span]

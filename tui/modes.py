@@ -6,21 +6,21 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sandpiper.chat.timestamps import moment
 from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.timeline_model import Record
-from sandpiper.tui.timestamps import moment
 
 if TYPE_CHECKING:
-    from sandpiper.tui.code import Span
+    from sandpiper.chat.table import Span
     from sandpiper.tui.tab import Tab
-    from sandpiper.tui.workspace import Desk
+    from sandpiper.tui.workspace import Workspace
 
 
 class Modes:
     """The mode is "" (writing), ask, find, recall, choose or read. What was being written is put aside."""
 
-    def __init__(self, screen: Desk) -> None:
+    def __init__(self, screen: Workspace) -> None:
         self._screen = screen
         self.mode = ""
         self.put_aside = ""

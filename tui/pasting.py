@@ -11,7 +11,7 @@ from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS, PASTE
 from sandpiper.tui.pieces import pieces
 
 if TYPE_CHECKING:
-    from sandpiper.tui.workspace import Desk
+    from sandpiper.tui.workspace import Workspace
 
 
 class TooMuch(Paste):
@@ -25,7 +25,7 @@ class TooMuch(Paste):
 class Pasting:
     """The question about a paste. Another one while it stands is added to the first."""
 
-    def __init__(self, screen: Desk) -> None:
+    def __init__(self, screen: Workspace) -> None:
         self._screen = screen
         self._waiting = ""
         self._answer: Callable[[], object] | None = None

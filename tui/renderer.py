@@ -14,14 +14,14 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from sandpiper.chat.look_alikes import LookAlikes
+from sandpiper.chat.table import Span
+from sandpiper.chat.timestamps import clock
 from sandpiper.common.limits import NICK_CHARS
 from sandpiper.common.sanitise import clip, printable
-from sandpiper.tui.code import Span
 from sandpiper.tui.markup import JOINED, Row, hung, rows
-from sandpiper.tui.people import Faces
 from sandpiper.tui.themes import Styles
 from sandpiper.tui.timeline_model import TALK, Entry, Record
-from sandpiper.tui.timestamps import clock
 
 WIDE: Final = 56
 """Columns from which the time has a gutter of its own."""
@@ -43,9 +43,9 @@ class Line:
 class Painter:
     """Entries to lines, for one theme."""
 
-    def __init__(self, styles: Styles, faces: Faces) -> None:
+    def __init__(self, styles: Styles, look_alikes: LookAlikes) -> None:
         self.styles = styles
-        self._faces = faces
+        self._faces = look_alikes
         self._mixed: dict[tuple[str, str], Style] = {}
         self.airy = False
         """Whether there is room for an empty row above each sender's name."""

@@ -10,10 +10,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sandpiper.chat.look_alikes import LookAlikes
+from sandpiper.chat.members import own_place, path_words
+from sandpiper.chat.table import Span
 from sandpiper.common.messages import Member
 from sandpiper.common.sanitise import clip, printable
-from sandpiper.tui.code import Span
-from sandpiper.tui.people import Faces, own_place, path_words
 from sandpiper.tui.statusline import spans_strip
 from sandpiper.tui.themes import Styles
 
@@ -49,10 +50,10 @@ class Sidebar(Widget, can_focus=False):
             super().__init__()
             self.nick = nick
 
-    def __init__(self, styles: Styles, faces: Faces, id: str) -> None:  # noqa: A002  # Textual's word
+    def __init__(self, styles: Styles, look_alikes: LookAlikes, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
         self.styles_of = styles
-        self._faces = faces
+        self._faces = look_alikes
         self._rooms: tuple[RoomRow, ...] = ()
         self._members: tuple[Member, ...] = ()
         self._own = ""

@@ -9,8 +9,8 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sandpiper.chat.table import Span
 from sandpiper.common.sanitise import clip, printable
-from sandpiper.tui.code import Span
 from sandpiper.tui.themes import Styles
 
 

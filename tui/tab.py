@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import replace
 from typing import Final, Protocol
 
+from sandpiper.chat.members import path_words
+from sandpiper.chat.wording import ASKS_FOR_IT, GOES_ON, counted, held_up
 from sandpiper.common.errors import PasswordNeeded, Refusal, Rejected, SandpiperError
 from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.limits import HISTORY_SHOWN, QUIT_S, SCREEN_MEMBERS_SETTLE_S, SCREEN_QUEUE_EVENTS
@@ -27,10 +29,9 @@ from sandpiper.peer.events import (
 from sandpiper.peer.view import RoomView
 from sandpiper.tui.before import Before
 from sandpiper.tui.history import History
-from sandpiper.tui.people import path_words, steady
 from sandpiper.tui.port import OpenRoom, RoomRequest
+from sandpiper.tui.round_trips import steady
 from sandpiper.tui.timeline_model import Entry, Record
-from sandpiper.tui.wording import ASKS_FOR_IT, GOES_ON, counted, held_up
 
 _BREATH: Final = 200
 """Events taken from a room before others get their turn."""

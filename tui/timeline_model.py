@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from sandpiper.chat.ignored import Ignored
+from sandpiper.chat.table import Span
+from sandpiper.chat.timestamps import day
 from sandpiper.common.limits import (
     DATA_COLUMNS,
     SCREEN_GROUP_S,
@@ -19,10 +22,7 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Data, Me, Message, Notice, Whisper
-from sandpiper.tui.code import Span
 from sandpiper.tui.markup import mention_of
-from sandpiper.tui.people import Ignored
-from sandpiper.tui.timestamps import day
 
 TALK: Final = frozenset(("msg", "data", "whisper", "whispered"))
 """Kinds that stand under their sender's name."""
@@ -69,7 +69,7 @@ class Record:
     """One room's entries."""
 
     def __init__(self, *, most: int = SCROLLBACK_MESSAGES, most_bytes: int = SCROLLBACK_BYTES) -> None:
-        self.ignored = Ignored()
+        self.ignored = Ignored(self.again)
         self.pending: dict[str, Entry] = {}
         self.unread_from: int | None = None
         self.first = 0
@@ -187,7 +187,7 @@ class Record:
             message=message,
             mark="✓" if own and not old else "",
         )
-        entry.hidden = self.ignored.hides(message)
+        entry.hidden = self.ignored.hides(message.nick, message.from_)
         if self._me is not None and not own and not entry.hidden and entry.kind != "data":
             entry.mentioned = self._me.search(entry.text, 0, SHOWN_CHARS) is not None
         return entry
@@ -280,7 +280,7 @@ class Record:
         kind = "whispered" if sent else "whisper"
         entry = Entry(kind, float(whisper.ts), whisper.text, whisper.nick, whisper.from_, whisper.verified, sent)
         entry.message = whisper
-        entry.hidden = not sent and self.ignored.hides(whisper)
+        entry.hidden = not sent and self.ignored.hides(whisper.nick, whisper.from_)
         entry.mentioned = not sent and not entry.hidden
         return self.add(entry)
 
@@ -371,7 +371,7 @@ class Record:
             self._last, self._day = None, ""
             for entry in entries:
                 if entry.message is not None:
-                    entry.hidden = not entry.own and self.ignored.hides(entry.message)
+                    entry.hidden = not entry.own and self.ignored.hides(entry.message.nick, entry.message.from_)
                 self._place(entry)
                 entry.version += 1
         self.version += 1

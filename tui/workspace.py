@@ -11,32 +11,33 @@ from typing import Any, Final
 from textual.app import App
 from textual.content import Content
 
+from sandpiper.chat.look_alikes import LookAlikes
+from sandpiper.chat.table import Span
+from sandpiper.chat.wording import counted, farewell
 from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.code import Span
 from sandpiper.tui.completion_popup import Offering
 from sandpiper.tui.composer import Composer, Secret, Typed
 from sandpiper.tui.history import History
 from sandpiper.tui.modes import Modes
 from sandpiper.tui.notify import Bells, rings
-from sandpiper.tui.people import Faces, steadied
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.renderer import Painter
+from sandpiper.tui.round_trips import steadied
 from sandpiper.tui.sidebar import RoomRow, Sidebar
 from sandpiper.tui.statusline import Hint, Status, StatusLine
 from sandpiper.tui.tab import Tab
 from sandpiper.tui.themes import DARK, PALETTES, TERMINAL, Palette, Styles
 from sandpiper.tui.timeline import Timeline
 from sandpiper.tui.timeline_model import Entry
-from sandpiper.tui.wording import counted, farewell
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
 _EITHER: Final = "An access code or a password"
 
 
-class Desk(App[int]):
+class Workspace(App[int]):
     """See above. Whoever composes the widgets sets `timeline` and the others."""
 
     timeline: Timeline
@@ -54,9 +55,9 @@ class Desk(App[int]):
         self.open_room = open_room
         self.settings = settings
         self.history = history
-        self.faces = Faces()
+        self.look_alikes = LookAlikes()
         self.palette = self._first_palette()
-        self.painter = Painter(Styles(self.palette), self.faces)
+        self.painter = Painter(Styles(self.palette), self.look_alikes)
         self.tabs: list[Tab] = []
         self.current = self.first = Tab(self, first, settings.notify)
         self.modes = Modes(self)
@@ -195,7 +196,7 @@ class Desk(App[int]):
             )
         )
         own = tab.room.fingerprint if tab.room is not None else ""
-        hidden = frozenset(tab.record.ignored.nicks())
+        hidden = frozenset(tab.record.ignored.nicks)
         self.side.show_members(tab.members, own, tab.nick, hidden)
         self.line.show(Status(tab.health, self.leaving or tab.status, self._right(tab)))
         placeholder = f"Write to {tab.name}" + (f" as {tab.nick}" if tab.nick else "")
@@ -239,7 +240,7 @@ class Desk(App[int]):
         if tab.room is not None:
             tab.members = steadied(tab.members, await tab.room.members())
             for member in tab.members:
-                self.faces.alike(member.nick)
+                self.look_alikes.alike(member.nick)
             self.changed()
 
     async def load_older(self, tab: Tab) -> int:
@@ -366,7 +367,7 @@ class Desk(App[int]):
         """Other colours, from now on and the next time."""
         self.palette = PALETTES[name]
         styles = Styles(self.palette)
-        self.painter = Painter(styles, self.faces)
+        self.painter = Painter(styles, self.look_alikes)
         self.theme = name
         for widget in (self.side, self.line, self.hint):
             widget.paint(styles)

@@ -7,14 +7,16 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final
 
+from sandpiper.chat.commands import is_command
+from sandpiper.chat.wording import farewell
 from sandpiper.cli.chat.dial import Dialer
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, Source, Tongue, Visit
-from sandpiper.cli.chat.render import Renderer
-from sandpiper.cli.chat.text import Share, Text, View, is_command
+from sandpiper.cli.chat.manner import DoorsWanted, Manner, Opener, farewell_to
+from sandpiper.cli.chat.text import Text
+from sandpiper.cli.chat.view import View
 from sandpiper.cli.stdio import Input, Output, output, say, status
 from sandpiper.cli.terminal import coloured, echoed, interactive
 from sandpiper.common.limits import ENDING_S, INPUT_LINE_BYTES, QUIT_S
@@ -22,43 +24,9 @@ from sandpiper.common.lines import LineReader, TooLong
 from sandpiper.common.pieces import Piece, PieceReader
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
-from sandpiper.tui.wording import farewell
-
-Opener: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[Room]]
-"""Opens the room of that name, under that nick; for an empty name the one that the command line says."""
-
 
 _HEADLESS_END_S: Final = 2 * QUIT_S + ENDING_S
 """What has been said is stored before, and shown."""
-
-
-class Attach(Enum):
-    """Doors for tools: none, in the file system, or on loopback."""
-
-    NO = "no"
-    YES = "yes"
-    TCP = "tcp"
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """What the command line says of the screen: its theme, what rings, whether a history is kept."""
-
-    theme: str = ""
-    notify: str = "mentions"
-    history: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a chat is held. `share` words how others join by a code."""
-
-    as_json: bool = False
-    plain: bool = False
-    headless: bool = False
-    attach: Attach = Attach.NO
-    share: Share | None = None
-    looks: Looks = Looks()
 
 
 async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target | None = None) -> None:
@@ -106,7 +74,7 @@ def _tongue(out: Output, manner: Manner) -> Tongue:
 
 
 def _text(view: View, manner: Manner) -> Text:
-    return Text(view, Renderer(colours=coloured()), share=manner.share, echoed=echoed())
+    return Text(view, LineRenderer(colours=coloured()), share=manner.share, echoed=echoed())
 
 
 async def visits(
@@ -133,21 +101,14 @@ async def visits(
                     status(farewell("the room", True, ""))
 
 
-def farewell_to(room: Room, share: Share | None) -> str:
-    """What becomes of a room between peers that one leaves: in the shell nothing of it would be left to see."""
-    code = room.code or ""
-    come_back = f"sandpiper join {code}" if share is None else share.line(code, room.password_needed)
-    return farewell(code, room.alone, come_back)
-
-
 @contextlib.asynccontextmanager
 async def _attached(room: Room, tongue: Tongue, manner: Manner) -> AsyncIterator[Tongue]:
-    if manner.attach is Attach.NO:
+    if manner.attach is DoorsWanted.NO:
         yield tongue
         return
     from sandpiper.cli.attach import Tee, attached
 
-    async with attached(room, tcp=manner.attach is Attach.TCP) as doors:
+    async with attached(room, tcp=manner.attach is DoorsWanted.TCP) as doors:
         tee = Tee(room, doors.desk, tongue, lambda: tongue.ready(doors.ready))
         try:
             yield tee

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from click.exceptions import Exit
 
-from sandpiper.cli.chat.chat import Attach, Manner, Opener, farewell_to
 from sandpiper.cli.chat.dial import Aim, Dialer
+from sandpiper.cli.chat.manner import DoorsWanted, Manner, Opener, farewell_to
 from sandpiper.cli.qr import qr_lines
 from sandpiper.cli.stdio import status
 from sandpiper.common.codes import is_code_like
@@ -114,14 +114,14 @@ class Overheard:
 
 
 @asynccontextmanager
-async def overheard(room: Room, attach: Attach, tell: Callable[[str], None]) -> AsyncIterator[RoomView]:
+async def overheard(room: Room, attach: DoorsWanted, tell: Callable[[str], None]) -> AsyncIterator[RoomView]:
     """The room, its doors for tools open if they are wanted. Raises SandpiperError."""
-    if attach is Attach.NO:
+    if attach is DoorsWanted.NO:
         yield room
         return
     from sandpiper.cli.attach import attached
 
-    async with attached(room, tcp=attach is Attach.TCP) as doors:
+    async with attached(room, tcp=attach is DoorsWanted.TCP) as doors:
         ready = doors.ready
         tell(f"for tools: publish at {ready.plain_xsub}, subscribe at {ready.plain_xpub}, JSON lines at {ready.lines}")
         yield Overheard(room, doors.desk.hear)

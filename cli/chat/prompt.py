@@ -27,7 +27,7 @@ from prompt_toolkit.layout import BufferControl, Layout, Window
 from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from sandpiper.cli.chat.text import is_command
+from sandpiper.chat.commands import is_command
 from sandpiper.cli.stdio import Output, status
 from sandpiper.common.io.exit_deadline import before_the_end
 from sandpiper.common.io.tasks import end

@@ -5,70 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Final
 
-from sandpiper.cli.chat.commands import find
-from sandpiper.cli.chat.ignoring import Ignored
+from sandpiper.chat.commands import is_command, obey
+from sandpiper.chat.ignored import Ignored
+from sandpiper.chat.port import Action
+from sandpiper.chat.wording import GOES_ON, held_up
+from sandpiper.cli.chat.line_chat import LineChat
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, too_long
-from sandpiper.cli.chat.render import Renderer
-from sandpiper.cli.terminal import columns
-from sandpiper.common.errors import Code, Refusal, SandpiperError, UsageError
+from sandpiper.cli.chat.manner import Share
+from sandpiper.cli.chat.view import View
+from sandpiper.common.errors import Refusal, SandpiperError, UsageError
 from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.limits import NAMES_SEEN, QUIT_S, TEXT_BYTES, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong
-from sandpiper.common.messages import Notice
+from sandpiper.common.messages import Notice, Whisper
 from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, Held, PathChanged, Received, Resumed
-from sandpiper.tui.wording import GOES_ON, held_up
 
 if TYPE_CHECKING:
     from sandpiper.cli.attach import AttachReady
 
+_YES: Final = frozenset(("y", "yes"))
 _WHO_S: Final = 1.0
 """What is said waits so long for who is there: they are to be known before an impostor of theirs speaks."""
-
-
-class View(Protocol):
-    """Where lines are shown."""
-
-    async def show(self, line: str) -> None:
-        """A line of the room; waits while too much is waiting to be shown."""
-
-    def status(self, line: str) -> None:
-        """How the connection does, and what went wrong: beside the room's lines."""
-
-    def paste(self, line: str) -> None:
-        """A line to be copied: by itself, beside the room's lines."""
-
-    def sent(self, name: str, line: str) -> None:
-        """The own line `name` is under way."""
-
-    def settled(self, name: str) -> None:
-        """And now it is not."""
-
-    def clear(self) -> None:
-        """Forgets what has been shown, where that can be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How others are asked in: `line` makes what they paste out of the code; `opened` is said before, with the code.
-
-    The line asks for a password where there is one (`line(code, password)`), and so does the invite `link`. With `qr`
-    the link's QR code is drawn as well.
-    """
-
-    line: Callable[[str, bool], str]
-    link: Callable[[str, bool], str]
-    opened: str = "the room's code is {code}; others join with"
-    qr: bool = False
-
-
-def is_command(text: str) -> bool:
-    """Whether a typed line is `/command arguments`, and no message."""
-    return text.startswith("/") and not text.startswith("//")
 
 
 class Text:
@@ -80,7 +42,7 @@ class Text:
     def __init__(
         self,
         view: View,
-        renderer: Renderer,
+        renderer: LineRenderer,
         nicks: set[str] | None = None,
         *,
         share: Share | None = None,
@@ -92,14 +54,21 @@ class Text:
         self.ignored = Ignored()
         self._share = share
         self._echoed = echoed
+        self._question: Action | None = None  # what a yes on the next line carries out
         self._typed: dict[str, None] = {}  # the messages that stand on the terminal as they were typed, by their ids
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""
+        action, self._question = self._question, None
         try:
             if isinstance(line, TooLong):
                 raise too_long(line, f"a command has at most {TEXT_BYTES:,} bytes, and is not split")
             text = line.decode("utf-8", "replace").rstrip("\r")
+            if action is not None and text.strip().lower() in _YES:
+                await self._within_reason("that", action())
+                return None
+            if action is not None:
+                self.view.status("not done")
             if is_command(text):
                 return await self._command(room, text)
             if text.strip():
@@ -121,7 +90,7 @@ class Text:
 
     async def hear(self, room: Room, event: Event) -> None:
         """Shows one event."""
-        if self.ignored.covers(event):
+        if self._hides(event):
             return
         match event:
             case Received():
@@ -161,6 +130,14 @@ class Text:
         if line is not None:
             await self.view.show(line)
 
+    def _hides(self, event: Event) -> bool:
+        match event:
+            case Received(message=said, own=False):
+                return self.ignored.hides(said.nick, said.from_)
+            case Whisper():
+                return self.ignored.hides(event.nick, event.from_)
+        return False
+
     def share(self, room: Room, code: str, words: str = "the room's code is {code}; others join with") -> None:
         """The code, and what others paste to come in."""
         share = self._share
@@ -168,26 +145,11 @@ class Text:
         if share is not None:
             self.view.paste(share.line(code, room.password_needed))
             if share.qr:
+                chat = self._chat(room)
                 try:
-                    self.draw(self.link(room, code))
+                    chat.paste(chat.draw(chat.link(code)))
                 except Refusal as refusal:  # a narrow terminal is no reason not to talk
                     self.view.status(self.renderer.error(refusal.text))
-
-    def link(self, room: Room, code: str) -> str:
-        """The invite link. Raises Refusal where there is none."""
-        if self._share is None:
-            raise Refusal(Code.INVALID, "this room has no invite link")
-        return self._share.link(code, room.password_needed)
-
-    def draw(self, link: str) -> None:
-        """An invite link as a QR code, where the terminal is large enough. Raises Refusal."""
-        from sandpiper.cli.qr import qr_lines
-
-        lines = qr_lines(link, columns())
-        if lines is None:
-            raise Refusal(Code.INVALID, "the terminal is too narrow for a QR code; /code link shows the link")
-        for line in lines:
-            self.view.paste(line)
 
     def ready(self, doors: AttachReady) -> None:
         """Where tools come in."""
@@ -212,11 +174,22 @@ class Text:
             members = sorted(members, key=lambda member: not member.verified)  # a nick with a key behind it comes first
             self.renderer.know(member.nick for member in members[: NAMES_SEEN // 2])
 
+    def _chat(self, room: Room) -> LineChat:
+        async def send(text: str, kind: str) -> None:
+            await self.post(room, text, kind=kind)
+
+        return LineChat(
+            room, self.view, self.renderer, self.ignored, self.nicks, send, self._share, asks=self._echoed
+        )  # fmt: skip
+
     async def _command(self, room: Room, text: str) -> Go | None:
-        word, _, rest = text[1:].partition(" ")
-        command = find(word)
+        chat = self._chat(room)
+        await self._within_reason(text.partition(" ")[0], obey(chat, text))
+        self._question = chat.question
+        return chat.go
+
+    async def _within_reason(self, name: str, work: Awaitable[None]) -> None:
         try:
-            return await asyncio.wait_for(command.handler(self, room, rest.strip()), QUIT_S)
+            await asyncio.wait_for(work, QUIT_S)
         except asyncio.TimeoutError:
-            self.view.status(self.renderer.error(f"/{command.name}: no answer; try again"))
-            return None
+            self.view.status(self.renderer.error(f"{name}: no answer; try again"))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import click
 
-from sandpiper.cli.chat.chat import Manner, chat
+from sandpiper.cli.chat.chat import chat
 from sandpiper.cli.chat.dial import Dialer
+from sandpiper.cli.chat.manner import Manner
 from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller, caller_options
 from sandpiper.cli.options.peer import manner_options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sandpiper.cli.chat.chat import Manner
+from sandpiper.cli.chat.manner import Manner
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import Peering, hold, join_line_option, manner_options, peer_options, statute_options
 

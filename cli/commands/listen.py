@@ -11,10 +11,11 @@ from typing import Final
 
 import click
 
+from sandpiper.chat.wording import GOES_ON, held_up
 from sandpiper.cli.chat import objects
 from sandpiper.cli.chat.dial import Aim, Dialer
 from sandpiper.cli.chat.json_lines import joined
-from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.filters import Filters, filter_option
 from sandpiper.cli.hooks import Hook, hook_options, public_name
 from sandpiper.cli.loop import run
@@ -31,7 +32,6 @@ from sandpiper.common.sanitise import printable
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Entered, Event, Held, PathChanged, Received, Resumed, Warned
-from sandpiper.tui.wording import GOES_ON, held_up
 
 _NO_PATH: Final = frozenset(("offline", "none", "connecting", "alone"))
 
@@ -148,7 +148,7 @@ class Listener(ABC):
             case CodeChanged():
                 status(f"the room has another code now: {event.code}")
             case Lost() | Trimmed() | Warned():
-                status(Renderer().event(event) or "")
+                status(LineRenderer().event(event) or "")
             case Held():
                 status(printable(held_up(event)))
             case Resumed():
@@ -189,7 +189,7 @@ class Printer(Listener):
     def __init__(self, out: Output, wanted: Wanted) -> None:
         super().__init__(wanted)
         self._out = out
-        self._renderer = Renderer(colours=coloured())
+        self._renderer = LineRenderer(colours=coloured())
 
     async def take(self, room: Room, event: Event) -> None:
         """See Listener."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from sandpiper.cli.chat.chat import Attach, Manner
+from sandpiper.cli.chat.manner import DoorsWanted, Manner
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import (
     Peering,
@@ -41,5 +41,5 @@ def command(caller: Caller, peering: Peering, manner: Manner, headless: bool, at
     sandpiper peer --room pine-ocean-42
     sandpiper peer --room pine-ocean-42 --attach --headless --json
     """  # noqa: D301  # click means the character
-    doors = Attach.TCP if attach_tcp else Attach.YES if attach else Attach.NO
+    doors = DoorsWanted.TCP if attach_tcp else DoorsWanted.YES if attach else DoorsWanted.NO
     hold(caller, peering, replace(manner, headless=headless, attach=doors), peering.code, open_if_missing=True)

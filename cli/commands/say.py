@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from sandpiper.chat.wording import GOES_ON, held_up
 from sandpiper.cli.chat.dial import Aim, Dialer
 from sandpiper.cli.chat.loop import refused, stored
 from sandpiper.cli.loop import run
@@ -26,7 +27,6 @@ from sandpiper.common.pieces import PieceReader
 from sandpiper.common.sanitise import printable
 from sandpiper.peer import Pending, Room
 from sandpiper.peer.events import Held, PathChanged, Resumed
-from sandpiper.tui.wording import GOES_ON, held_up
 
 LONG: Final = ("split", "skip", "stop")
 """What becomes of lines that do not fit a message; the first unless one says another."""

@@ -7,7 +7,7 @@ import sys
 import click
 
 from sandpiper.cli.chat.dial import Aim, Dialer
-from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import Peering, target_options
@@ -38,5 +38,5 @@ async def _who(dialer: Dialer, aim: Aim, *, as_json: bool) -> bytes:
         name = room.name
     if as_json:
         return encode_line(Members(name, members))
-    renderer = Renderer(colours=coloured())
+    renderer = LineRenderer(colours=coloured())
     return "".join(f"{renderer.member(member)}\n" for member in members).encode("utf-8", "replace")

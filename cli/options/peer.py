@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from sandpiper.cli.chat.chat import Looks, Manner, chat
+from sandpiper.cli.chat.chat import chat
 from sandpiper.cli.chat.dial import Aim, Dialer
-from sandpiper.cli.chat.text import Share
+from sandpiper.cli.chat.manner import Looks, Manner, Share
 from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller, caller_options
 from sandpiper.cli.options.network import Network, invite_link, join_line, network_options

@@ -14,11 +14,11 @@ import pytest
 
 from sandpiper.cli.attach import Tee
 from sandpiper.cli.chat.dial import Dialer
-from sandpiper.cli.chat.ignoring import Ignored
 from sandpiper.cli.chat.json_lines import JsonLines
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, Visit
-from sandpiper.cli.chat.render import Renderer
-from sandpiper.cli.chat.text import Share, Text
+from sandpiper.cli.chat.manner import Share
+from sandpiper.cli.chat.text import Text
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.network import Network, join_line, network_options
 from sandpiper.common.codes import RoomCode, parse_code
@@ -123,7 +123,7 @@ def test_a_warning_and_another_code_are_shown() -> None:
     assert "!! bob has another key" in view.lines
     assert any("river-stone-42" in line for line in view.beside)
     assert any("password is now new" in line for line in view.beside)
-    red = Renderer(colours=True).event(Warned("key", "bob\x1b[2J"))
+    red = LineRenderer(colours=True).event(Warned("key", "bob\x1b[2J"))
     assert red is not None
     assert red.startswith("\x1b[1;31m")
     assert "\x1b[2J" not in red
@@ -137,8 +137,9 @@ def test_who_comes_and_goes_is_said_once_by_the_notices() -> None:
 def test_commands_between_peers() -> None:
     room = ScriptedRoom(code=CODE)
     _, view = visit(room, b"/verify bob", b"/path", b"/kick bob", b"/owner bob")
-    assert f"-- bob  {'b' * 24}  pine ocean river" in view.lines
-    assert "-- bob  relay  20.0 ms  (refused)" in view.lines
+    assert "--   pine ocean river" in view.lines
+    assert f"--   key {'b' * 24}" in view.lines
+    assert "-- bob  relay  20.0 ms  refused" in view.lines
     assert room.asked == [("kick", "bob"), ("owner", "bob")]
     assert visit(ScriptedRoom(code=CODE), b"/join Ocean Pine 77")[0] == Go("ocean-pine-77")
     assert "word list" in visit(ScriptedRoom(code=CODE), b"/join qwxz-stone-77")[1].beside[-1]
@@ -148,27 +149,27 @@ def test_commands_between_peers() -> None:
 
 
 def test_ignoring_is_by_person_and_ends() -> None:
-    bob = msg("hi", 1, nick="bob", run="b" * 32)
     room = ScriptedRoom(code=CODE)
     room.people = [Member("anna", OWN, True, "self"), Member("bob", "b" * 24, True, "direct")]
     _, view = visit(room, b"/ignore", b"/ignore bob", b"/ignore", b"/ignore bob", b"/ignore anna")
-    assert view.lines[0].startswith("-- ignored: nobody")
-    assert "not shown any more" in view.lines[1]
-    assert view.lines[2].startswith("-- ignored: bob")
-    assert "shown again" in view.lines[3]
-    assert "yourself" in view.beside[-1]
+    assert view.lines == [
+        "-- you ignore nobody",
+        "-- bob is ignored, whatever their nick",
+        "-- you ignore bob; /ignore NICK again ends it",
+        "-- bob is heard again",
+    ]
+    assert "that is you" in view.beside[-1]
 
-    ignored = Ignored()
-    assert not ignored.covers(Received(bob))
-    ignored.ignore("Bob", {OWN})
-    assert ignored.covers(Received(bob))
-    assert ignored.covers(Received(msg("tool", nick="bob/thermo", verified=False)))
-    assert not ignored.covers(Received(bob, own=True))
-    assert ignored.covers(Whisper("roberta", "anna", "psst", 0, CODE, "w", OWN, True))
-    assert ignored.heed("bob")
-    assert not ignored.heed("bob")
-    ignored.ignore("thermo", set())
-    assert ignored.covers(Received(msg("21 C", nick="thermo", verified=False)))
+
+def test_what_an_ignored_person_says_is_not_shown() -> None:
+    bob = msg("hi", 1, nick="bob", run="b" * 32)
+    tool = msg("tool", nick="bob/thermo", verified=False)
+    renamed = Whisper("roberta", "anna", "psst", 0, CODE, "w", OWN, True)
+    own = Received(bob, own=True)
+    text = Text(Shown(), LineRenderer())
+    assert not text._hides(Received(bob))
+    text.ignored.ignore("Bob", {OWN})
+    assert [text._hides(event) for event in (Received(bob), Received(tool), own, renamed)] == [True, True, False, True]
 
 
 # Options ---------------------------------------------------------------------------------------------------------
@@ -325,12 +326,12 @@ def test_what_goes_wrong_in_printing_is_not_kept_quiet() -> None:
 
 
 def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.cli.chat.text.columns", lambda: 10)
+    monkeypatch.setattr("sandpiper.cli.chat.line_chat.columns", lambda: 10)
     share = Share(lambda code, password: f"join {code}", lambda code, password: f"sandpiper://join#{code}", qr=True)
     view = Shown()
 
     async def run() -> Go:
-        text = Text(view, Renderer(), share=share)
+        text = Text(view, LineRenderer(), share=share)
         room: Any = ScriptedRoom(RoomCreated(CODE, 0), code=CODE)
         return await asyncio.wait_for(Visit(room, text, Typed(b"hello")).run(), 10)
 
@@ -344,7 +345,7 @@ def test_the_line_for_others_asks_for_a_password_where_there_is_one() -> None:
     view = Shown()
 
     async def run() -> Go:
-        text = Text(view, Renderer(), share=share)
+        text = Text(view, LineRenderer(), share=share)
         room: Any = ScriptedRoom(RoomCreated(CODE, 0), code=CODE)
         room.password_needed = True
         return await asyncio.wait_for(Visit(room, text, Typed(b"/code", b"/code link")).run(), 10)

@@ -10,7 +10,7 @@ from sandpiper.common import limits
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "common" / "limits"
-FOLDERS = ("bridge", "broker", "cli", "common", "discovery", "peer", "tui")
+FOLDERS = ("bridge", "broker", "chat", "cli", "common", "discovery", "peer", "tui")
 
 
 def defined() -> list[str]:

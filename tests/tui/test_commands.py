@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from sandpiper.chat.commands import COMMANDS, find
+from sandpiper.chat.members import own_place
 from sandpiper.common.errors import Refusal
 from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.messages import Member, Notice
 from sandpiper.peer.events import Warned
-from sandpiper.tui.commands import COMMANDS, find
-from sandpiper.tui.people import own_place
 from sandpiper.tui.port import RoomRequest
 from tests.tui.fake import OWN, START, FakeRoom, House, key
 from tests.tui.stage import Stage, play
@@ -38,7 +38,7 @@ def test_help_lists_every_row_and_the_keys() -> None:
 
 def test_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(Refusal, match="did you mean /nick"):
-        find("nik")
+        find("nik", has_screen=True)
 
     async def scene(stage: Stage) -> None:
         await stage.enters("/nik bob")

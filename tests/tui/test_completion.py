@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.tui.commands import COMMANDS
+from sandpiper.chat.commands import COMMANDS
 from sandpiper.tui.completion import Known, offers
 
 KNOWN = Known(COMMANDS, ["Anna", "anton", "two words"], ["lobby", "ops"], ["pine", "pilot", "ocean"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from sandpiper.common.messages import Member, Notice
-from sandpiper.tui.people import Faces
+from sandpiper.common.messages import Notice
 from sandpiper.tui.timeline_model import Record
 from tests.tui.fake import START, FakeRoom, key
 
@@ -76,10 +75,9 @@ def test_ignoring_finds_every_entry_its_place_anew() -> None:
     for nick in ("bob", "eve", "bob"):
         record.message(ROOM.message(nick, "x"))
     assert [entry.head for entry in record] == [True, True, True]
-    record.ignored.toggle(Member("eve", key("eve"), True, "bus"))
-    record.again()
+    record.ignored.ignore("eve", [key("eve")])
     assert [(entry.head, entry.hidden) for entry in record] == [(True, False), (True, True), (False, False)]
-    assert record.ignored.nicks() == ["eve"]
+    assert record.ignored.nicks == ["eve"]
     assert record.ignored.forgive("EVE")
 
 
@@ -140,18 +138,6 @@ def test_what_the_history_had_is_grouped_as_what_comes() -> None:
     assert live is not None
     assert live.head  # what is dimmed ends here
     assert record.message(messages[0], old=True) is None
-
-
-def test_faces() -> None:
-    faces = Faces()
-    assert faces.alike("paypal") == ""
-    assert faces.alike("PayPal") == ""
-    assert faces.alike("p\u0430ypal") == "paypal"
-    assert faces.alike("p\u0430ypal") == "paypal"
-    for number in range(3000):
-        faces.alike(f"user{number}x")
-    assert len(faces._first) <= 1000
-    assert len(faces._alike) <= 500
 
 
 def test_what_nobody_else_has_is_not_called_delivered() -> None:

@@ -23,7 +23,7 @@ from rich.segment import Segment
 from textual._xterm_parser import XTermParser
 from textual.events import Key
 
-from sandpiper.cli.chat.render import Renderer
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.common import frame
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import MsgDraft
@@ -132,7 +132,7 @@ def test_what_is_sent_arrives(kind: str) -> None:
 @each_kind
 def test_what_arrives_is_shown(kind: str) -> None:
     """On each of the ways alike; and all of it, but for what nobody sees."""
-    renderer = Renderer()
+    renderer = LineRenderer()
     for text in texts(kind):
         shown = printable(f"x{text}x")
         assert in_sight(shown) == in_sight(f"x{text}x")

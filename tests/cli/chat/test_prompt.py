@@ -22,7 +22,8 @@ import asyncio, os, sys
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from click.exceptions import Exit
-from sandpiper.cli.chat.chat import Manner, chat
+from sandpiper.cli.chat.chat import chat
+from sandpiper.cli.chat.manner import Manner
 from sandpiper.cli.loop import run
 from sandpiper.cli.stdio import status
 from sandpiper.peer.events import Received

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from sandpiper.chat.commands import commands_of
 from sandpiper.cli.chat import text
-from sandpiper.cli.chat.commands import COMMANDS
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, Visit
-from sandpiper.cli.chat.render import Renderer
 from sandpiper.cli.chat.text import Text
 from sandpiper.cli.qr import qr_lines
 from sandpiper.common.errors import Code, Refusal, Rejected, Unreachable
@@ -50,7 +50,7 @@ def visit(room: Any, *lines: bytes | TooLong, echoed: bool = False) -> tuple[Go,
     view = Shown()
 
     async def run() -> Go:
-        return await asyncio.wait_for(Visit(room, Text(view, Renderer(), echoed=echoed), Typed(*lines)).run(), 10)
+        return await asyncio.wait_for(Visit(room, Text(view, LineRenderer(), echoed=echoed), Typed(*lines)).run(), 10)
 
     return asyncio.run(run()), view
 
@@ -76,7 +76,7 @@ def test_of_what_was_typed_no_more_is_known_than_may_be_under_way(monkeypatch: p
 
     async def run() -> None:
         room: Any = ScriptedRoom()
-        chat = Text(Shown(), Renderer(), echoed=True)
+        chat = Text(Shown(), LineRenderer(), echoed=True)
         for _ in range(5):
             await chat.post(room, "hello")
         assert list(chat._typed) == ["a-3", "a-4", "a-5"]
@@ -91,8 +91,8 @@ def test_one_is_not_told_of_ones_own_leaving() -> None:
     room = ScriptedRoom()
     own = Notice("anna left", 0, "lobby", "leave", room.nick, None, room.fingerprint)
     view = Shown()
-    asyncio.run(Text(view, Renderer()).hear(room, own))  # type: ignore[arg-type]  # as `visit` does
-    asyncio.run(Text(view, Renderer()).hear(room, Notice("bo left", 0, "lobby", "leave", "bo", None, "b" * 24)))  # type: ignore[arg-type]
+    asyncio.run(Text(view, LineRenderer()).hear(room, own))  # type: ignore[arg-type]  # as `visit` does
+    asyncio.run(Text(view, LineRenderer()).hear(room, Notice("bo left", 0, "lobby", "leave", "bo", None, "b" * 24)))  # type: ignore[arg-type]
     assert [line for line in view.lines if "left" in line] == [line for line in view.lines if "bo left" in line] != []
 
 
@@ -129,10 +129,10 @@ def test_what_cannot_be_done_is_one_line_beside(line: bytes | TooLong, said: str
 
 def test_commands() -> None:
     _, view = visit(ScriptedRoom(), b"/who", b"/rooms")
-    assert view.lines == [f"-- anna  {'f' * 24}  bus  1.2 ms", "-- lobby: 1 member, 7 messages, you are here"]
+    assert view.lines == [f"-- anna  broker  1.2 ms  you  {'f' * 24}", "-- lobby  1 member  7 messages  you are here"]
     room = ScriptedRoom()
     room.seq_of_lobby = 1
-    assert visit(room, b"/rooms")[1].lines == ["-- lobby: 1 member, 1 message, you are here"]
+    assert visit(room, b"/rooms")[1].lines == ["-- lobby  1 member  1 message  you are here"]
     assert visit(ScriptedRoom(), b"/join den", b"never")[0] == Go("den")
     assert visit(ScriptedRoom(), b"/quit", b"never")[0] == Go()
 
@@ -177,9 +177,9 @@ def test_not_to_be_told_who_is_there_is_no_reason_not_to_talk(
 def test_a_crowd_is_met_as_far_as_names_are_remembered() -> None:
     room = ScriptedRoom()
     room.people += [Member(f"m{number}", None, False, "bus") for number in range(2000)]
-    view, renderer = Shown(), Renderer()
+    view, renderer = Shown(), LineRenderer()
     asyncio.run(asyncio.wait_for(Visit(room, Text(view, renderer), Typed(b"hi")).run(), 10))  # type: ignore[arg-type]
-    assert len(renderer._seen) <= NAMES_SEEN // 2 + 1
+    assert len(renderer.look_alikes._alike) <= NAMES_SEEN // 2 + 1
 
 
 def test_the_way_into_a_broker_s_room() -> None:
@@ -188,15 +188,43 @@ def test_the_way_into_a_broker_s_room() -> None:
     _, view = visit(ScriptedRoom(), b"/code qr")
     assert qr_lines(f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}", 80) == view.beside[1:]
     _, view = visit(ScriptedRoom(), b"/code")
-    assert "others come by `sandpiper connect localhost:5000/lobby`" in view.beside[-1]
+    assert "others come by `sandpiper connect localhost:5000/lobby`" in view.lines[-1]
 
 
 def test_help_has_a_line_for_each_command() -> None:
+    commands = commands_of(has_screen=False)
     _, view = visit(ScriptedRoom(), b"/help")
-    assert len(view.lines) == len(COMMANDS) + 1
-    for command, line in zip(COMMANDS, view.lines, strict=False):
-        assert command.name in line
+    assert len(view.lines) == len(commands) + 1
+    for command, line in zip(commands, view.lines, strict=False):
+        assert command.usage in line
         assert command.help in line
+    assert visit(ScriptedRoom(), b"/help kick")[1].lines == ["-- /kick NICK: remove a person for good"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kicked", "posted"),
+    [(b"y", True, []), (b"YES", True, []), (b"hello", False, ["hello"]), (b"", False, [])],
+)
+def test_a_person_is_asked_before_another_is_removed(answer: bytes, kicked: bool, posted: list[str]) -> None:
+    room = ScriptedRoom(code="pine-ocean-42")
+    _, view = visit(room, b'/kick "two words"', answer, b"y", echoed=True)
+    assert view.lines[0] == "-- Remove two words for good, and give the room another code? y: yes. Anything else: no"
+    assert room.asked == ([("kick", "two words")] if kicked else [])
+    assert ("not done" in view.beside) is not kicked
+    assert [text for _, text in room.posted] == [*posted, "y"]  # nothing that is typed is lost
+
+
+def test_a_line_that_is_too_long_is_no_answer() -> None:
+    room = ScriptedRoom(code="pine-ocean-42")
+    visit(room, b"/kick bob", TooLong(), b"y", echoed=True)
+    assert room.asked == []
+
+
+def test_a_pipe_has_nobody_to_ask() -> None:
+    room = ScriptedRoom(code="pine-ocean-42")
+    _, view = visit(room, b"/kick bob")
+    assert room.asked == [("kick", "bob")]
+    assert view.lines == ["-- bob is removed; the room has new keys and another code"]
 
 
 def test_what_was_refused_for_good_is_what_it_ends_with() -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.cli.chat.render import Renderer
+from sandpiper.chat.timestamps import clock
+from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.common.messages import Data, Lost, Me, Msg, Notice, Trimmed
 from sandpiper.peer.events import Received
-from sandpiper.tui.timestamps import clock
 
 AT = 1_735_812_345
 
@@ -15,7 +15,7 @@ def received(text: str, *, nick: str = "bob", verified: bool = True, backlog: bo
 
 
 def test_a_line_in_a_pipe() -> None:
-    renderer = Renderer()
+    renderer = LineRenderer()
     assert renderer.event(received("hi")) == f"{clock(AT)} bob: hi"
     assert renderer.event(received("hi", nick="thermo", verified=False)) == f"{clock(AT)} ~thermo: hi"
     me = Received(Me("bob", "waves", AT, "lobby", 1, 0, "r", "i", "f", True))
@@ -29,7 +29,7 @@ def test_a_line_in_a_pipe() -> None:
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x9b2J", "\u202eevil", "a\nb", "a\rb", "\x07"])
 def test_nothing_from_others_reaches_the_terminal_raw(hostile: str) -> None:
-    renderer = Renderer()
+    renderer = LineRenderer()
     for line in (
         renderer.event(received(hostile)),
         renderer.event(received("x", nick=hostile)),
@@ -41,20 +41,20 @@ def test_nothing_from_others_reaches_the_terminal_raw(hostile: str) -> None:
 
 
 def test_a_look_alike_is_marked_and_the_first_is_not() -> None:
-    renderer = Renderer()
+    renderer = LineRenderer()
     renderer.know(["alice"])
     assert "alice: x" in (renderer.event(received("x", nick="alice")) or "")
     assert "\u0430lice [looks like alice]: x" in (renderer.event(received("x", nick="\u0430lice")) or "")
 
 
 def test_a_nick_has_its_colour_only_where_asked() -> None:
-    one, two = Renderer(colours=True), Renderer(colours=True)
+    one, two = LineRenderer(colours=True), LineRenderer(colours=True)
     assert one.nick("bob", verified=True) == two.nick("bob", verified=True) != "bob"
-    assert "\x1b" not in (Renderer(screen=True).event(received("x", backlog=True)) or "")
+    assert "\x1b" not in (LineRenderer(screen=True).event(received("x", backlog=True)) or "")
 
 
 def test_a_second_line_cannot_pose_as_a_message() -> None:
-    line = Renderer(screen=True).event(received("a\n12:00 eve: b")) or ""
+    line = LineRenderer(screen=True).event(received("a\n12:00 eve: b")) or ""
     assert line.split("\n")[-1].startswith("      | ")
 
 

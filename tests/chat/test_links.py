@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from sandpiper.chat.links import way_in
 from sandpiper.common.invite import Invite, parse_invite
 from sandpiper.common.target import Target
-from sandpiper.tui.links import way_in
 from tests.tui.fake import FakeRoom
 
 

@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from sandpiper.common.limits import DATA_COLUMNS, NAMES_SEEN
+from sandpiper.chat.look_alikes import LookAlikes
+from sandpiper.chat.table import Row
+from sandpiper.chat.timestamps import clock
+from sandpiper.chat.wording import counted
+from sandpiper.common.limits import DATA_COLUMNS
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Data, Lost, Me, Member, Message, Notice, Trimmed, Whisper
-from sandpiper.common.nicks import colour, look_alike
+from sandpiper.common.nicks import colour
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.peer.events import Event, Received, Warned
-from sandpiper.tui.timestamps import clock
-from sandpiper.tui.wording import counted
 
 _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
@@ -24,19 +26,19 @@ _NICKS: Final = (160, 166, 136, 70, 35, 37, 32, 63, 99, 134, 168, 102)
 _CONTINUED: Final = "\n      | "
 
 
-class Renderer:
+class LineRenderer:
     """Lines for one reader. `screen`: with a mark for what is delivered, dates, and texts over several lines."""
 
     def __init__(self, *, colours: bool = False, screen: bool = False) -> None:
         self._colours = colours
         self._screen = screen
-        self._seen: dict[str, str] = {}  # as it was first seen -> what it looks like, or nothing
+        self.look_alikes = LookAlikes()
         self._day: tuple[int, ...] = ()
 
     def know(self, nicks: Iterable[str]) -> None:
         """These are here, so that who comes with a similar one is marked and not they."""
         for nick in nicks:
-            self._looks(nick)
+            self.look_alikes.alike(nick)
 
     def event(self, event: Event) -> str | None:
         """What to show of an event in the room; None for nothing."""
@@ -75,12 +77,23 @@ class Renderer:
 
     def nick(self, nick: str, *, verified: bool) -> str:
         """A nick: `~` for one that no key owns, and what it looks like if that is another's."""
-        name = printable(nick)
-        if self._colours:
-            name = f"\x1b[38;5;{_NICKS[colour(nick) % len(_NICKS)]}m{name}{_RESET}"
-        alike = self._looks(nick)
+        name = self._coloured(nick, printable(nick))
+        alike = self.look_alikes.alike(nick)
         mark = self._red(f" [looks like {printable(alike)}]") if alike else ""
         return ("" if verified else "~") + name + mark
+
+    def row(self, row: Row) -> str:
+        """One row of a table that a command answers with."""
+        return "".join(self._piece(text, style) for text, style in row)
+
+    def _piece(self, text: str, style: str) -> str:
+        kind, _, nick = style.partition(" ")
+        if kind == "nick":
+            return self._coloured(nick, printable(text))
+        return self._red(printable(text)) if kind == "alarm" else printable(text)
+
+    def _coloured(self, nick: str, text: str) -> str:
+        return f"\x1b[38;5;{_NICKS[colour(nick) % len(_NICKS)]}m{text}{_RESET}" if self._colours else text
 
     def dim(self, text: str) -> str:
         """Of less weight."""
@@ -125,12 +138,3 @@ class Renderer:
 
     def _red(self, text: str) -> str:
         return f"{_RED}{text}{_RESET}" if self._colours else text
-
-    def _looks(self, nick: str) -> str:
-        alike = self._seen.get(nick)
-        if alike is None:
-            alike = (look_alike(nick, self._seen) or "") if self._seen else ""
-            if len(self._seen) >= NAMES_SEEN:
-                del self._seen[next(iter(self._seen))]
-            self._seen[nick] = alike
-        return alike

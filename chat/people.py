@@ -1,0 +1,153 @@
+"""The commands about people: who they are, and what to say to them or do about them."""
+
+from __future__ import annotations
+
+from sandpiper.chat.members import own_place, path_words
+from sandpiper.chat.port import Chat
+from sandpiper.chat.table import Row, columns
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.nicks import chosen as valid_nick
+from sandpiper.common.nicks import fold
+
+
+def first_word(rest: str) -> tuple[str, str]:
+    """Parts a nick, in quotes if it has spaces, from what follows."""
+    if rest.startswith('"'):
+        word, _, rest = rest[1:].partition('"')
+    else:
+        word, _, rest = rest.partition(" ")
+    return word.removeprefix("@").rstrip(":,"), rest.strip()
+
+
+def whole_nick(rest: str) -> str:
+    """Returns the nick where nothing else follows, with or without quotes."""
+    return rest.strip('"').removeprefix("@").rstrip(":, ")
+
+
+def _named(rest: str, usage: str) -> str:
+    nick = whole_nick(rest)
+    if not nick:
+        raise Refusal(Code.INVALID, f"whom? {usage}")
+    return nick
+
+
+def _nobody(nick: str) -> Refusal:
+    return Refusal(Code.NOT_HERE, f"nobody here is called {nick}; /who lists who is")
+
+
+async def nick(chat: Chat, rest: str) -> None:
+    """Takes another nick."""
+    room = chat.room
+    if not rest:
+        raise Refusal(Code.INVALID, f"you are {room.nick}; /nick NAME takes another")
+    await room.claim(valid_nick(rest))
+    await chat.note(f"you are {room.nick} now")
+
+
+async def who(chat: Chat, rest: str) -> None:
+    """Lists the members, with their paths and keys."""
+    room = chat.room
+    members = await chat.members()
+    place = own_place(members, room.fingerprint, room.nick)
+    rows: list[Row] = []
+    for index, member in enumerate(members):
+        own = member.from_ == room.fingerprint
+        alike = "" if own else chat.look_alike(member.nick)
+        window = "you" if index == place else "you, another window"
+        rows.append([
+            (("" if member.verified else "~") + member.nick, f"nick {member.nick}"),
+            (path_words(member.path), "soft"),
+            (_milliseconds(member.rtt_ms), "soft"),
+            (window if own else f"looks like {alike}" if alike else "", "alarm" if alike else "soft"),
+            (member.from_ or "no key", "faint"),
+        ])  # fmt: skip
+    await chat.table(columns(rows))
+
+
+async def path(chat: Chat, rest: str) -> None:
+    """Lists how each member is reached."""
+    nick = whole_nick(rest)
+    rows: list[Row] = []
+    for info in await chat.room.paths():
+        if nick and fold(info.nick) != fold(nick):
+            continue
+        rows.append([
+            (info.nick, f"nick {info.nick}"),
+            (path_words(info.path), ""),
+            (_milliseconds(info.rtt_ms), "soft"),
+            (info.error, "warn"),
+        ])  # fmt: skip
+    if not rows:
+        raise _nobody(nick) if nick else Refusal(Code.NOT_HERE, "nobody else is here")
+    await chat.table(columns(rows))
+
+
+def _milliseconds(rtt_ms: float | None) -> str:
+    return "" if rtt_ms is None else f"{rtt_ms:.1f} ms"
+
+
+async def me(chat: Chat, rest: str) -> None:
+    """Sends a message in the third person."""
+    if not rest:
+        raise Refusal(Code.INVALID, "what do you do? such as /me waves")
+    await chat.post(rest, "me")
+
+
+async def msg(chat: Chat, rest: str) -> None:
+    """Whispers to one person."""
+    to, text = first_word(rest)
+    if not to or not text:
+        raise Refusal(Code.INVALID, '/msg NICK TEXT whispers to one person; a nick with spaces goes in "quotes"')
+    await chat.room.whisper(to, text)
+    await chat.whispered(to, text)
+
+
+async def verify(chat: Chat, rest: str) -> None:
+    """Shows the words to compare with a person."""
+    nick = _named(rest, "/verify NICK gives words to compare out loud")
+    rows: list[Row] = [[(f"Read these words to {nick}, by voice. They must see the same:", "")]]
+    for each in await chat.room.verify(nick):
+        rows.append([("  ", ""), (each.phrase, "accent bold")])
+        rows.append([("  key ", "faint"), (each.fingerprint, "faint")])
+    rows.append([("Others on their screen? Then somebody is in between: /kick, and meet elsewhere.", "soft")])
+    await chat.table(rows)
+
+
+async def ignore(chat: Chat, rest: str) -> None:
+    """Ignores a person or no longer, or lists who is ignored."""
+    nick, ignored = whole_nick(rest), chat.ignored
+    if not nick:
+        names = ", ".join(ignored.nicks)
+        await chat.note(f"you ignore {names}; /ignore NICK again ends it" if names else "you ignore nobody")
+        return
+    if ignored.forgive(nick):
+        await chat.note(f"{nick} is heard again")
+        return
+    keys = {member.from_ for member in await chat.members() if fold(member.nick) == fold(nick)}
+    if chat.room.fingerprint in keys:
+        raise Refusal(Code.INVALID, "that is you")
+    if not keys and not chat.has_heard(nick):
+        raise _nobody(nick)
+    ignored.ignore(nick, keys or {None})
+    await chat.note(f"{nick} is ignored, whatever their nick" if any(keys) else f"{nick} is ignored")
+
+
+async def kick(chat: Chat, rest: str) -> None:
+    """Removes a person for good."""
+    nick, room = _named(rest, "/kick NICK removes a person for good"), chat.room
+
+    async def remove() -> None:
+        await room.kick(nick)
+        await chat.note(f"{nick} is removed; the room has new keys and another code")
+
+    if room.code is None:
+        await remove()  # a broker's room refuses, and says why: there is nothing to ask before that
+    else:
+        await chat.ask(f"Remove {nick} for good, and give the room another code?", remove)
+
+
+async def owner(chat: Chat, rest: str) -> None:
+    """Lets another person remove people too."""
+    nick = _named(rest, "/owner NICK lets another person remove people too")
+    await chat.room.name_owner(nick)
+    await chat.note(f"{nick} may remove people now")

@@ -1,0 +1,27 @@
+"""Where the lines of a chat are shown: on a terminal that one types on, or in a pipe."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class View(Protocol):
+    """Shows lines."""
+
+    async def show(self, line: str) -> None:
+        """Shows a line of the room; waits while too much is waiting to be shown."""
+
+    def status(self, line: str) -> None:
+        """Shows beside the room's lines how the connection does, or what went wrong."""
+
+    def paste(self, line: str) -> None:
+        """Shows a line that is to be copied, by itself, beside the room's lines."""
+
+    def sent(self, name: str, line: str) -> None:
+        """Takes note that the own line `name` is under way."""
+
+    def settled(self, name: str) -> None:
+        """Takes note that the own line `name` is no longer under way."""
+
+    def clear(self) -> None:
+        """Clears what has been shown, where that can be done."""
