@@ -130,7 +130,7 @@ class BrokerConnection:
 
     def _slow(self, text: str) -> None:
         """Tells, on the way back, that somebody waits for a look-up."""
-        self._session.kept_out(text, tell=True)
+        self._session.path.kept_out(text, tell=True)
         self._turned()
 
     def _failed(self, error: SandpiperError) -> float | None:
@@ -138,7 +138,7 @@ class BrokerConnection:
         self._drop(str(error))
         if isinstance(error, (Unreachable, Rejected, ProfileError)):
             self._session.broken = None
-            self._session.kept_out(str(error), tell=not isinstance(error, Unreachable))
+            self._session.path.kept_out(str(error), tell=not isinstance(error, Unreachable))
             self._turned()
             return 0.0
         self._session.broken = error
@@ -205,13 +205,13 @@ class BrokerConnection:
 
     def _lost(self, text: str) -> None:
         if self._link is not None:
-            self._session.loss.broke(losing=self._link.losing(self._session.path, time.monotonic()))
+            self._session.loss.broke(losing=self._link.losing(self._session.path.name, time.monotonic()))
         self._reconnector.lost(text)
 
     def _due(self, now: float) -> None:
         session, link = self._session, self._link
         session.handle_timer(now)
-        losing = link is not None and not session.outbox.empty and link.losing(session.path, now)
+        losing = link is not None and not session.outbox.empty and link.losing(session.path.name, now)
         stale = session.stale(now)
         if stale is not None:
             self._lost(stale)
@@ -238,7 +238,7 @@ class BrokerConnection:
         self.moved.set()
 
     def _publish(self, link: BrokerLink, frames: list[bytes]) -> None:
-        if self._session.path == "bus":
+        if self._session.path.name == "bus":
             link.publish(frames)
             return
         for first in range(0, len(frames), _FRAMES_PER_REQUEST):

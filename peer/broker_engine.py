@@ -76,18 +76,18 @@ class BrokerEngine:
     def status(self) -> RoomStatus:
         """See Engine. The path is `opening` until it is known whether the bus answers."""
         session = self._session
-        opening = session.state is SessionState.INSIDE and session.path == "offline"
+        opening = session.state is SessionState.INSIDE and session.path.name == "offline"
         return RoomStatus(
             name=self._room,
             where=self._target.address,
             broker=self._connection.broker,
             nick=session.nick,
             fingerprint=session.fingerprint,
-            path="opening" if opening else session.path,
+            path="opening" if opening else session.path.name,
             rtt_ms=None if session.rtt_s is None else session.rtt_s * 1000,
             run=session.entered.run if session.entered else "",
             seq=session.entered.head if session.entered else 0,
-            trouble=session.outage or session.holdup.choked,
+            trouble=session.path.outage or session.holdup.choked,
             held=session.holdup.text,
         )
 

@@ -21,15 +21,17 @@ from sandpiper.common import batch, control, frame
 from sandpiper.common.buckets import Meter
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import BODY_BYTES, BURST_S, OUTAGE_REASONS, PAGE_ENTRIES, PING_S
-from sandpiper.common.messages import DataDraft, Draft, Lost, Message, Notice, Trimmed
+from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S
+from sandpiper.common.messages import DataDraft, Draft, Message, Notice
 from sandpiper.common.outbox import Outbox
 from sandpiper.common.repair import Repair
+from sandpiper.peer.broker_path import BrokerPath
 from sandpiper.peer.control_session import ControlSession
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.enrolling import failure
-from sandpiper.peer.events import Delivered, Entered, Event, Failed, PathChanged, Received, Warned
+from sandpiper.peer.events import Delivered, Entered, Event, Failed, Received
 from sandpiper.peer.holdup import CHOKED, Holdup
+from sandpiper.peer.page_reader import PageReader
 from sandpiper.peer.path_loss import PathLoss
 
 _NAMES = 8
@@ -75,11 +77,9 @@ class BrokerSession(ControlSession):
         self.outbox = Outbox()
         self.holdup = Holdup()
         self.loss = PathLoss(self.outbox)
-        self.outage = ""
-        """Why there is no way to the broker, as far as is known; empty while there is one."""
+        self.path = BrokerPath(self.events)
         self.enrolled: control.Enrolled | None = None
         self.entered: control.Entered | None = None
-        self.path = "offline"
         self._repair: Repair[Message] | None = None
         self._run: str | None = None
         self._joined_at_seq = 0
@@ -87,8 +87,7 @@ class BrokerSession(ControlSession):
         self._wanted = ""
         self._renamed = 0
         self._pinged_at = 0.0
-        self._outages: set[str] = set()
-        self._unread = False
+        self._pages = PageReader(options.room, self._give_out, self.events)
 
     # Connection --------------------------------------------------------------------------------------------
 
@@ -113,17 +112,7 @@ class BrokerSession(ControlSession):
         failed, self._answers = self._answers, {}
         for answered in failed.values():
             answered(control.Refused(r=0, code=Code.CLOSING.value, text=text))
-        self.outage = text
-        if self.path != "offline":
-            self._outages = {text}
-            self._take_path("offline", text)
-
-    def kept_out(self, text: str, *, tell: bool) -> None:
-        """There is no way back yet. `tell`: the reason is news to a person, and is told once in an outage."""
-        self.outage = text
-        if tell and self.path == "offline" and text not in self._outages and len(self._outages) < OUTAGE_REASONS:
-            self._outages.add(text)
-            self.events.append(PathChanged("offline", text))
+        self.path.lost(text)
 
     def way(self, path: str, text: str, now: float) -> None:
         """Messages can travel now, by this path: `bus` or `one-port`."""
@@ -131,18 +120,12 @@ class BrokerSession(ControlSession):
         if enrolled is None or self.state is not SessionState.INSIDE:
             return
         self.outbox.open(Meter(enrolled.messages_per_s * _PACE, enrolled.bytes_per_s * _PACE, BURST_S), now)
-        self.outage = ""
-        if self.path == "offline":
+        if self.path.name == "offline":
             self.loss.online(now)
-        self._take_path(path, text)
+        self.path.opened(path, text)
         if self.loss.choked:
             self.choked()
         self.flush(now)
-
-    def _take_path(self, path: str, text: str) -> None:
-        if path != self.path:
-            self.path = path
-            self.events.append(PathChanged(path, text))
 
     # Enrolling and joining ---------------------------------------------------------------------------------
 
@@ -265,9 +248,6 @@ class BrokerSession(ControlSession):
         for encoded in event.frames:
             self.receive_frame(encoded, now)
 
-    def _subscribed(self, event: control.Subscribed, now: float) -> None:
-        self._stands_at(event.run, event.head, now)
-
     def _whispered(self, event: control.Whispered, now: float) -> None:
         self.requests.append(control.Received(r=0, id=event.whisper.id, sender=event.whisper.from_))
         self.events.append(event.whisper)
@@ -292,29 +272,12 @@ class BrokerSession(ControlSession):
         self.ask(request, lambda reply: self._paged(after, reply))
 
     def _paged(self, after: int, reply: control.Reply) -> None:
-        repair = self._repair
         self.loss.answered(page=not isinstance(reply, control.Refused))
-        if isinstance(reply, control.Refused) and reply.code == Code.STORE.value and not self._unread:
-            self._unread = True
-            self.events.append(Warned("storage", f"what was said before cannot be fetched: {reply.text}. Asking again"))
-        if not isinstance(reply, control.Page) or repair is None or reply.run != self._run:
-            return
-        if self._unread:
-            self._unread = False
-            self.events.append(Warned("storage", "what was said before can be fetched again"))
-        entries = [(each.seq, each.seq, each) for each in batch.decode_all(reply.blocks)]
-        first = max(after + 1, reply.start)
-        entries = [entry for entry in entries if entry[0] >= first]
-        # Of a page that has something, but nothing that this version can read, only the first is given up.
-        head = reply.head if entries or not reply.blocks else first
-        repaired = repair.page(after, reply.start, head, entries, self._heard_at)
-        if repaired.trimmed_to is not None:
-            self.events.append(Trimmed(self.options.room, repaired.trimmed_to))
-        for message in repaired.items:
-            self._give_out(message)
-        if repaired.lost:
-            self.events.append(Lost(self.options.room, None, repaired.lost))
-        self._fetch()
+        if isinstance(reply, control.Refused):
+            self._pages.refused(reply)
+        elif isinstance(reply, control.Page) and self._repair is not None and reply.run == self._run:
+            self._pages.read(after, reply, self._repair, self._heard_at)
+            self._fetch()
 
     # Publishing --------------------------------------------------------------------------------------------
 
@@ -325,12 +288,7 @@ class BrokerSession(ControlSession):
     def post(self, draft: Draft, now: float) -> str:
         """Queues a publication; its id. Raises Refusal: TOO_LARGE, INVALID."""
         number = draft.n = self.outbox.next_number
-        body = batch.encode_body(draft)
-        if isinstance(draft, DataDraft):
-            frame.decode_draft("data", body)  # msgpack can say more than can be read, and what is refused is lost
-        if len(body) > BODY_BYTES:
-            raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
-        self.outbox.add(body, now)
+        self.outbox.add(_encoded(draft), now)
         return self.id(number)
 
     def flush(self, now: float) -> None:
@@ -396,10 +354,20 @@ class BrokerSession(ControlSession):
             self._forgotten = True
 
 
+def _encoded(draft: Draft) -> bytes:
+    """What travels. Raises Refusal: TOO_LARGE, INVALID."""
+    body = batch.encode_body(draft)
+    if isinstance(draft, DataDraft):
+        frame.decode_draft("data", body)  # msgpack can say more than can be read, and what is refused is lost
+    if len(body) > BODY_BYTES:
+        raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
+    return body
+
+
 _EVENTS: dict[type[control.Event], Callable[[BrokerSession, Any, float], None]] = {
     control.Acked: BrokerSession._acked,
     control.Turned: BrokerSession._turned,
     control.Push: BrokerSession._pushed,
-    control.Subscribed: BrokerSession._subscribed,
+    control.Subscribed: lambda session, event, now: session._stands_at(event.run, event.head, now),
     control.Whispered: BrokerSession._whispered,
 }

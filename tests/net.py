@@ -209,7 +209,7 @@ class Net:
             if client.online and client.connection == connection:
                 client.session.receive(frame, self.now)
                 self.collect(client)
-                if client.session.state is SessionState.INSIDE and client.session.path == "offline":
+                if client.session.state is SessionState.INSIDE and client.session.path.name == "offline":
                     self._open_way(client)
 
         self.later(0.0, arrive)

@@ -139,7 +139,7 @@ def test_enrol_join_inside() -> None:
         1,
     )
     session.way("bus", "too early", hand.now)
-    assert session.path == "offline"
+    assert session.path.name == "offline"
     hand.say(entered(join.r))
     assert hand.state() is SessionState.INSIDE
     assert hand.told(events.Entered) == [events.Entered("lobby", "alice", False)]
@@ -598,18 +598,18 @@ def test_a_refusal_without_a_number_is_a_reason_too(hand: Hand) -> None:
 def test_what_keeps_one_out_is_told_once_in_an_outage(hand: Hand) -> None:
     hand.session.disconnected("the broker is shutting down")
     for _ in range(3):
-        hand.session.kept_out("cannot reach it", tell=False)
-        hand.session.kept_out("refused: the room lobby is full", tell=True)
+        hand.session.path.kept_out("cannot reach it", tell=False)
+        hand.session.path.kept_out("refused: the room lobby is full", tell=True)
     assert hand.told(events.PathChanged) == [
         events.PathChanged("offline", "the broker is shutting down"),
         events.PathChanged("offline", "refused: the room lobby is full"),
     ]
-    assert hand.session.outage == "refused: the room lobby is full"
+    assert hand.session.path.outage == "refused: the room lobby is full"
     for each in range(100):
-        hand.session.kept_out(f"another reason {each}", tell=True)
+        hand.session.path.kept_out(f"another reason {each}", tell=True)
     assert len(hand.told(events.PathChanged)) < 10, "a broker that invents reasons"
     hand.enter()
-    assert hand.session.outage == ""
+    assert hand.session.path.outage == ""
 
 
 def test_history_that_cannot_be_read_is_told_once_and_asked_for_again() -> None:
