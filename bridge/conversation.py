@@ -15,10 +15,11 @@ import msgspec
 
 from sandpiper.bridge.port import Guest, Port
 from sandpiper.bridge.replays import Replays
-from sandpiper.bridge.requests import INVALID_NICK, INVALID_TYPE, LineRequest, named
+from sandpiper.bridge.requests import INVALID_NICK, LineRequest
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, bounded_line
 from sandpiper.common.limits import BACKLOG_MOST, VERSION
+from sandpiper.common.line_requests import INVALID_TYPE, named
 from sandpiper.common.messages import (
     DataDraft,
     Draft,

@@ -12,10 +12,11 @@ from typing import Any
 
 from sandpiper.bridge.conversation import Conversation, LineState
 from sandpiper.bridge.port import Guest, Port
-from sandpiper.bridge.requests import LineRequest, Misspoken, parse
+from sandpiper.bridge.requests import LineRequest, parse
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.items import Item, Items
 from sandpiper.common.limits import LINE_BYTES
+from sandpiper.common.line_requests import Misspoken
 from sandpiper.common.lines import LineReader, TooLong
 from sandpiper.common.messages import Ack, Draft, Error, Hello
 from sandpiper.common.rooms import LOBBY

@@ -13,7 +13,7 @@ import zmq
 from sandpiper.broker.core import Broker
 from sandpiper.broker.request_handlers import RequestHandlers
 from sandpiper.broker.session import ClientSession
-from sandpiper.common import control
+from sandpiper.common import codec, control
 from sandpiper.common.errors import Code
 from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.router import Router
@@ -69,11 +69,11 @@ class Control:
             return self._handlers.answer(caller, frame, now)
         except MemoryError:  # not for good: the client tries again
             text = "the broker has no memory left"
-            return control.Refused(r=control.request_number(frame), code=Code.TOO_MANY.value, text=text, retry_ms=1000)
+            return control.Refused(r=codec.request_number(frame), code=Code.TOO_MANY.value, text=text, retry_ms=1000)
         except Exception:  # a mistake of ours: it is to cost whoever met it an answer, and nobody else anything
             log.exception("a request could not be answered")
             text = "the broker could not answer this; its log says why"
-            return control.Refused(r=control.request_number(frame), code=Code.INVALID.value, text=text)
+            return control.Refused(r=codec.request_number(frame), code=Code.INVALID.value, text=text)
 
     def tell(self, session: ClientSession, message: control.Reply | control.Event) -> None:
         """One reply or event. Sessions that are told the same object share its encoding, in libzmq's queues too."""

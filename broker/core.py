@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sandpiper.broker.dedup import Dedup
-from sandpiper.broker.log import Log, StoreError
+from sandpiper.broker.log import RoomLogs, StoreError
 from sandpiper.broker.outputs import Output, ToGuest, ToSession
 from sandpiper.broker.relay import Relay
 from sandpiper.broker.restore import restore
@@ -65,7 +65,7 @@ class Place:
 class Broker:
     """All rooms of one broker, over one store."""
 
-    def __init__(self, store: Log, rules: Rules, now: float, wall: float) -> None:
+    def __init__(self, store: RoomLogs, rules: Rules, now: float, wall: float) -> None:
         self.rules = rules
         self.store = store
         self.rooms: dict[str, HostedRoom] = {}

@@ -8,6 +8,7 @@ from sandpiper.broker.core import Broker
 from sandpiper.broker.sequencer import AGAIN
 from sandpiper.broker.session import ClientSession
 from sandpiper.common import batch, frame
+from sandpiper.common.codec import UNDECODABLE
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BATCH_MESSAGES, BODY_BYTES, ROOMS
 from sandpiper.common.messages import Draft
@@ -137,5 +138,5 @@ def _number(body: bytes) -> int | None:
     """The number in a draft that was refused, if it can be told."""
     try:
         return _numbered.decode(body).n
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return None

@@ -18,7 +18,7 @@ class StoreError(SandpiperError):
     outside = "its disk does not work"
 
 
-class Log(Protocol):
+class RoomLogs(Protocol):
     """The logs of all rooms, and what else a broker must not forget of them. Each method may raise StoreError."""
 
     @property

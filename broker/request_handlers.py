@@ -11,7 +11,7 @@ from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.log import StoreError
 from sandpiper.broker.outputs import Output
 from sandpiper.broker.session import ClientSession
-from sandpiper.common import control
+from sandpiper.common import codec, control
 from sandpiper.common.control import Reply
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import PAGE_BYTES, PAGE_ENTRIES, WINDOW_MESSAGES
@@ -35,7 +35,7 @@ class RequestHandlers:
         try:
             request = control.decode_request(frame)
         except Refusal as refusal:
-            return _refused(control.request_number(frame), refusal)
+            return _refused(codec.request_number(frame), refusal)
         try:
             if isinstance(request, control.Pake):
                 address = self._admission.tickets.address(request.ticket, caller.address, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from sandpiper.broker.dedup import Dedup
-from sandpiper.broker.log import Log
+from sandpiper.broker.log import RoomLogs
 from sandpiper.broker.room import HostedRoom
 from sandpiper.common import batch
 from sandpiper.common.errors import Refusal
@@ -14,7 +14,7 @@ from sandpiper.common.limits import DEDUP_IDS, DEDUP_S
 from sandpiper.common.messages import Message, Notice
 
 
-def restore(log: Log, rooms: dict[str, HostedRoom], dedup: Dedup, now: float, wall: float) -> None:
+def restore(log: RoomLogs, rooms: dict[str, HostedRoom], dedup: Dedup, now: float, wall: float) -> None:
     """Fills `rooms` and `dedup` with what the log holds. Raises StoreError."""
     loaded = log.load()
     for kept in loaded.rooms:

@@ -13,7 +13,7 @@ import msgspec
 from sandpiper.broker.acks import Stored, answers_to_guests, answers_to_sessions
 from sandpiper.broker.dedup import Dedup
 from sandpiper.broker.fanout import Encoded, Fanout
-from sandpiper.broker.log import Log, StoreError
+from sandpiper.broker.log import RoomLogs, StoreError
 from sandpiper.broker.outage import Outage
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToSession, ToTools
 from sandpiper.broker.records import Batch, LogBlock
@@ -59,7 +59,7 @@ class _Staged(Encoded, gc=False):
 class Sequencer:
     """Numbers the publications of all rooms of a broker, and hands out what is to be said of those that are stored."""
 
-    def __init__(self, store: Log, dedup: Dedup) -> None:
+    def __init__(self, store: RoomLogs, dedup: Dedup) -> None:
         self._store = store
         self._dedup = dedup
         self._staged: list[_Staged] = []

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from sandpiper.common import frame
+from sandpiper.common import codec, frame
+from sandpiper.common.codec import UNDECODABLE
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BATCH_BYTES, BATCH_MESSAGES, BODY_BYTES
 from sandpiper.common.messages import Data, DataDraft, Draft, Me, MeDraft, Message, Msg, MsgDraft, Notice
@@ -29,12 +30,10 @@ class _Typed(msgspec.Struct):
 
 
 _typed: Final = msgspec.msgpack.Decoder(_Typed)
-_encoder: Final = msgspec.msgpack.Encoder()
 _drafts: Final = msgspec.msgpack.Decoder(list[MsgDraft | MeDraft | DataDraft])
 _said: Final = msgspec.msgpack.Decoder(list[Msg | Me | Data | Notice])
 _one: Final = msgspec.msgpack.Decoder(Msg | Me | Data | Notice)
 _raws: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_TROUBLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def topic(room: str) -> bytes:
@@ -68,14 +67,14 @@ def frames(room: str, bodies: Iterable[bytes]) -> list[bytes]:
     return [name + pack(some) for some in portions(bodies)]
 
 
-def portions(bodies: Iterable[bytes]) -> list[list[bytes]]:
-    """`bodies` in portions of at most BATCH_MESSAGES, and BATCH_BYTES unless one alone is larger."""
+def portions(bodies: Iterable[bytes], most: int = BATCH_MESSAGES) -> list[list[bytes]]:
+    """`bodies` in portions of at most `most`, and BATCH_BYTES unless one alone is larger."""
     found: list[list[bytes]] = []
     some: list[bytes] = []
     size = 0
     for body in bodies:
         size += len(body)
-        if some and (size > BATCH_BYTES or len(some) == BATCH_MESSAGES):
+        if some and (size > BATCH_BYTES or len(some) == most):
             found.append(some)
             some, size = [], len(body)
         some.append(body)
@@ -87,17 +86,14 @@ def portions(bodies: Iterable[bytes]) -> list[list[bytes]]:
 def encode_body(message: msgspec.Struct) -> bytes:
     """One map. Raises Refusal for a `data` value that msgpack cannot say."""
     try:
-        return _encoder.encode(message)
+        return codec.encode(message)
     except (OverflowError, UnicodeEncodeError, TypeError, RecursionError) as error:
         raise Refusal(Code.INVALID, f"cannot be sent: {complaint(error)}") from None
 
 
 def decode_drafts(body: bytes) -> list[Draft]:
     """What a publisher sent. Raises Refusal if any of it is bad; `bodies` then tells one from another."""
-    try:
-        drafts: list[Any] = _drafts.decode(body)
-    except _TROUBLE as error:
-        raise Refusal(Code.INVALID, f"not a batch: {complaint(error)}") from None
+    drafts: list[Draft] = codec.decode(_drafts, body, "not a batch")
     if len(body) > BODY_BYTES:
         for each in bodies(body):
             if len(each) > BODY_BYTES:
@@ -112,12 +108,12 @@ def decode(body: bytes) -> list[Said]:
     """What a broker stamped, without what this version does not know. Raises Refusal for what is no array."""
     try:
         said: list[Said] = _said.decode(body)
-    except _TROUBLE:
+    except UNDECODABLE:
         said = []
         for each in bodies(body):
             try:
                 said.append(_one.decode(each))
-            except _TROUBLE:
+            except UNDECODABLE:
                 continue
     return said
 
@@ -133,15 +129,10 @@ def decode_all(blocks: Iterable[bytes]) -> list[Message]:
 
 def kind_of(body: bytes) -> str:
     """The `type` of one map. Raises Refusal."""
-    try:
-        return _typed.decode(body).type
-    except _TROUBLE as error:
-        raise Refusal(Code.INVALID, f"not a message: {complaint(error)}") from None
+    typed: _Typed = codec.decode(_typed, body, "not a message")
+    return typed.type
 
 
 def bodies(body: bytes) -> list[bytes]:
     """The maps of an array, each as its own bytes. Raises Refusal for what is no array."""
-    try:
-        return [bytes(raw) for raw in _raws.decode(body)]
-    except _TROUBLE as error:
-        raise Refusal(Code.INVALID, f"not a batch: {complaint(error)}") from None
+    return [bytes(raw) for raw in codec.decode(_raws, body, "not a batch")]

@@ -10,9 +10,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.codec import decode
+from sandpiper.common.codec import encode as encode
 from sandpiper.common.messages import Member, RoomInfo, Whisper
-from sandpiper.common.sanitise import complaint
 
 
 class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
@@ -357,39 +357,17 @@ AnyAnswer: TypeAlias = (
     | Closing
 )
 
-_encoder: Final = msgspec.msgpack.Encoder()
 _requests: Final = msgspec.msgpack.Decoder(AnyRequest)
 _answers: Final = msgspec.msgpack.Decoder(AnyAnswer)
 
 
-def encode(message: Request | Reply | Event) -> bytes:
-    """One frame."""
-    return _encoder.encode(message)
-
-
 def decode_request(frame: bytes) -> AnyRequest:
-    """What a client asks. Raises Refusal, which `request_number` tells where to send."""
-    try:
-        request: AnyRequest = _requests.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not a request: {complaint(error)}") from None
+    """What a client asks. Raises Refusal; `codec.request_number` tells which request it answers."""
+    request: AnyRequest = decode(_requests, frame, "not a request")
     return request
-
-
-def request_number(frame: bytes) -> int:
-    """The `r` of a request that could not be decoded, 0 if it cannot be told."""
-    try:
-        body = msgspec.msgpack.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 0
-    number = body.get("r") if isinstance(body, dict) else None
-    return number if type(number) is int and 0 <= number < 1 << 64 else 0  # a bool is no number here
 
 
 def decode_answer(frame: bytes) -> AnyAnswer:
     """What the broker says. Raises Refusal."""
-    try:
-        answer: AnyAnswer = _answers.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not an answer: {complaint(error)}") from None
+    answer: AnyAnswer = decode(_answers, frame, "not an answer")
     return answer

@@ -6,18 +6,18 @@ than two: a second one costs a checking broker two thirds of its throughput, and
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
 
+from sandpiper.common import codec
+from sandpiper.common.codec import is_too_deep
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, DATA_DEPTH
 from sandpiper.common.messages import DRAFTS, Data, DataDraft, Draft, Me, Message, Msg, Notice
 from sandpiper.common.rooms import room_name
 from sandpiper.common.sanitise import complaint
 
-_encoder: Final = msgspec.msgpack.Encoder()
 _drafts: Final = {kind: msgspec.msgpack.Decoder(draft) for kind, draft in DRAFTS.items()}
 _received: Final = {
     kind: msgspec.msgpack.Decoder(message)
@@ -52,7 +52,7 @@ def split(frame: bytes) -> tuple[bytes, bytes]:
 def encode(room: str, kind: str, message: msgspec.Struct) -> bytes:
     """One frame for `room/kind`. Raises Refusal for a `data` value that msgpack cannot say."""
     try:
-        return topic(room, kind) + b"\0" + _encoder.encode(message)
+        return topic(room, kind) + b"\0" + codec.encode(message)
     except (OverflowError, UnicodeEncodeError, TypeError, RecursionError) as error:
         # JSON has whole numbers of any size, and a program's own value may hold anything.
         raise Refusal(Code.INVALID, f"not a {kind}: {complaint(error)}") from None
@@ -62,10 +62,7 @@ def decode_draft(kind: str, body: bytes) -> Draft:
     """What a publisher sent under a topic of this type. Raises Refusal."""
     if len(body) > BODY_BYTES:
         raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
-    try:
-        draft = _drafts[kind].decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not a {kind}: {complaint(error)}") from None
+    draft: Draft = codec.decode(_drafts[kind], body, f"not a {kind}")
     if isinstance(draft, DataDraft):
         check_depth(draft.value)
     return draft
@@ -77,26 +74,13 @@ def decode(frame: bytes) -> Message | Notice | None:
     decoder = _received.get(name[name.rfind(b"/") + 1 :].decode("ascii", "replace"))
     if decoder is None:
         return None
-    try:
-        message: Any = decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not a message: {complaint(error)}") from None
+    message: Message | Notice = codec.decode(decoder, body, "not a message")
     if isinstance(message, Data):
         check_depth(message.value)
-    return message  # type: ignore[no-any-return]  # the table's decoders give just these
+    return message
 
 
 def check_depth(value: Any) -> None:
     """Raises Refusal for a value that some encoder down the line might not get to the bottom of."""
-    level = [value]
-    for _ in range(DATA_DEPTH):
-        level = [
-            item
-            for outer in level
-            if isinstance(outer, (dict, list, tuple))
-            for item in (chain(outer.keys(), outer.values()) if isinstance(outer, dict) else outer)
-            if isinstance(item, (dict, list, tuple))
-        ]
-        if not level:
-            return
-    raise Refusal(Code.INVALID, f"not a data: nested more than {DATA_DEPTH} deep")
+    if is_too_deep(value):
+        raise Refusal(Code.INVALID, f"not a data: nested more than {DATA_DEPTH} deep")

@@ -13,7 +13,8 @@ from msgspec import Meta
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
-from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.codec import decode
+from sandpiper.common.codec import encode as encode
 from sandpiper.common.limits import (
     ANNOUNCED_BROKERS,
     CARD_BYTES,
@@ -24,7 +25,6 @@ from sandpiper.common.limits import (
     MAILBOXES_FOUND,
     NAMEPLATE_MOST,
 )
-from sandpiper.common.sanitise import complaint
 
 SERVER: Final = "sandpiper discovery"
 """What the door's `welcome` calls itself; a broker's says otherwise."""
@@ -193,31 +193,19 @@ class Closing(Event):
 AnyRequest: TypeAlias = Greet | Claim | Lookup | Post | Release | Ping | Bye
 AnyAnswer: TypeAlias = Done | Refused | Greeted | Leased | Found | Pong | Letter | Changed | Closing
 
-_encoder: Final = msgspec.msgpack.Encoder()
 _requests: Final = msgspec.msgpack.Decoder(AnyRequest)
 _answers: Final = msgspec.msgpack.Decoder(AnyAnswer)
 
 
-def encode(message: Request | Reply | Event) -> bytes:
-    """One frame."""
-    return _encoder.encode(message)
-
-
 def decode_request(frame: bytes) -> AnyRequest:
-    """What a member asks. Raises Refusal, which `control.request_number` tells where to send."""
-    try:
-        request: AnyRequest = _requests.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not a request: {complaint(error)}") from None
+    """What a member asks. Raises Refusal; `codec.request_number` tells which request it answers."""
+    request: AnyRequest = decode(_requests, frame, "not a request")
     return request
 
 
 def decode_answer(frame: bytes) -> AnyAnswer:
     """What the service says. Raises Refusal."""
-    try:
-        answer: AnyAnswer = _answers.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not an answer: {complaint(error)}") from None
+    answer: AnyAnswer = decode(_answers, frame, "not an answer")
     return answer
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandpiper.common import rendezvous
-from sandpiper.common.control import request_number
+from sandpiper.common.codec import request_number
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
     GROUPS_FOUND,

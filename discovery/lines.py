@@ -12,18 +12,14 @@ from sandpiper.common.buckets import Bucket
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.legacy import CreateRoom, LookupRoom, RegisterPeer
 from sandpiper.common.limits import LINE_BYTES, ORIGINAL_LINES_BURST, ORIGINAL_LINES_PER_S, VERSION
+from sandpiper.common.line_requests import LineDecoder
 from sandpiper.common.lines import LineReader, TooLong, encode_line
 from sandpiper.common.messages import Error, Hello, Ping, Pong, Welcome
-from sandpiper.common.sanitise import complaint
 from sandpiper.discovery.legacy_rooms import LegacyClient, LegacyRooms
 
 LegacyRequest: TypeAlias = Hello | Ping | CreateRoom | RegisterPeer | LookupRoom
 
-_said: Final = msgspec.json.Decoder(LegacyRequest)
-_any: Final = msgspec.json.Decoder()
-_types: Final = frozenset(
-    str(kind.__struct_config__.tag) for kind in (Hello, Ping, CreateRoom, RegisterPeer, LookupRoom)
-)
+_requests: Final = LineDecoder(LegacyRequest)
 
 
 class LegacySession:
@@ -84,7 +80,7 @@ class LegacySession:
             if isinstance(line, TooLong):
                 raise Refusal(Code.TOO_LARGE, f"line too long: at most {LINE_BYTES} bytes")
             if line.strip():
-                said = parse(line)
+                said: LegacyRequest = _requests.decode(line)
                 _HANDLERS[type(said)](self, said, now, ts)
         except Refusal as refusal:
             self.say(Error(refusal.text, ts, refusal.code.value if self._extended else None))
@@ -124,29 +120,3 @@ _HANDLERS: Final[dict[type[Any], Callable[[LegacySession, Any, float, int], None
     RegisterPeer: LegacySession._register,
     LookupRoom: LegacySession._lookup,
 }
-
-
-def parse(line: bytes) -> LegacyRequest:
-    """What the line says. Raises Refusal, whose text is the original server's word for it."""
-    try:
-        if not line.isascii():
-            line.decode()  # msgspec does not look into the strings that it passes over
-        said: LegacyRequest = _said.decode(line)
-    except msgspec.ValidationError as error:
-        raise _diagnose(line, error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal(Code.INVALID, "invalid json") from None
-    return said
-
-
-def _diagnose(line: bytes, error: Exception) -> Refusal:
-    try:
-        body: Any = _any.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Refusal(Code.INVALID, "invalid json")
-    if not isinstance(body, dict):
-        return Refusal(Code.INVALID, "invalid message: a line is one JSON object")
-    kind = body.get("type")
-    if not isinstance(kind, str) or kind not in _types:
-        return Refusal(Code.INVALID, "invalid message type")
-    return Refusal(Code.INVALID, f"invalid message: {complaint(error)}")

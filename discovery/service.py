@@ -16,7 +16,7 @@ import msgspec
 from zmq.utils import z85
 
 from sandpiper.common import rendezvous
-from sandpiper.common.control import request_number
+from sandpiper.common.codec import request_number
 from sandpiper.common.errors import Code, SandpiperError
 from sandpiper.common.io.bind_addresses import Hosts, own
 from sandpiper.common.io.descriptors import Descriptors, raise_file_limit, require

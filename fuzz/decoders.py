@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from sandpiper.common import control, frame, rendezvous
+from sandpiper.common import codec, control, frame, rendezvous
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.items import Item
 from sandpiper.common.lines import LineReader, TooLong, encode_line
@@ -54,7 +54,7 @@ def bus(raw: bytes) -> None:
 
 
 def requests(raw: bytes) -> None:
-    number = control.request_number(raw)
+    number = codec.request_number(raw)
     assert type(number) is int, "a number"
     control.encode(control.decode_request(raw))
 

@@ -13,12 +13,13 @@ import msgspec
 from sandpiper.cli.chat import objects
 from sandpiper.cli.chat.loop import Go, too_long
 from sandpiper.cli.stdio import Output, status
-from sandpiper.common import messages
+from sandpiper.common import codec, messages
+from sandpiper.common.codec import UNDECODABLE
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import INPUT_LINE_BYTES, QUIT_S, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.nicks import chosen as valid_nick
-from sandpiper.common.sanitise import complaint, printable
+from sandpiper.common.sanitise import printable
 from sandpiper.peer import Pending, Room
 from sandpiper.peer.events import (
     CodeChanged,
@@ -135,7 +136,7 @@ def _known(line: bytes) -> tuple[msgspec.json.Decoder[Any], _Handler]:
         word = _type.decode(line).type
     except msgspec.ValidationError:
         raise Refusal(Code.INVALID, "invalid message type") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise Refusal(Code.INVALID, "invalid json") from None
     if word not in _TABLE:
         raise Refusal(Code.INVALID, "invalid message type")
@@ -143,10 +144,7 @@ def _known(line: bytes) -> tuple[msgspec.json.Decoder[Any], _Handler]:
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], line: bytes) -> Any:
-    try:
-        return decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"invalid message: {complaint(error)}") from None
+    return codec.decode(decoder, line, "invalid message")
 
 
 async def _msg(tongue: JsonLines, room: Room, request: messages.LineMsg) -> None:

@@ -62,7 +62,7 @@ class Counters:
     expired: int = 0
 
 
-class Door(Protocol):
+class DoorState(Protocol):
     """What the connections of one front door share."""
 
     counters: Counters
@@ -82,7 +82,7 @@ class Door(Protocol):
 class DoorConnection(asyncio.BufferedProtocol):
     """One connection: sniffs, then hands over to a LineSide or a Splice."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: DoorState) -> None:
         self._door = door
         self._loop = asyncio.get_running_loop()
         self._stage = Stage.SNIFFING

@@ -34,12 +34,11 @@ ID_CHARS: Final = 64
 ERROR_CHARS: Final = 200
 """What a decoder complains about in a refusal: it quotes the stranger's own words, which have no bound."""
 DATA_DEPTH: Final = 64
-"""Nesting of a `data` value. Far below the interpreter's own limit, which depends on who is calling."""
+"""Nesting of a `data` value: every codec on its way can follow it. Far below the interpreter's own limit, which
+depends on who is calling."""
 ACCESS_CODE_CHARS: Final = 256
 REPLAY_ENTRIES: Final = 200
 """Read from the log at once for a JSON-lines client; the next page waits until this one has gone out."""
-VALUE_DEPTH: Final = 64
-"""Nesting of a `data` value: every codec on its way can follow it."""
 
 # Room codes ----------------------------------------------------------------------------------------------
 CODE_WORDS: Final = 2

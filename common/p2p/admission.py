@@ -19,10 +19,10 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from sandpiper.common.errors import Code, Refusal
+from sandpiper.common import codec
+from sandpiper.common.errors import Code
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Signed
-from sandpiper.common.sanitise import complaint
 
 
 class Letter(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
@@ -146,16 +146,9 @@ def encode(message: msgspec.Struct) -> bytes:
 
 def decode_letter(body: bytes) -> AnyLetter:
     """One letter. Raises Refusal."""
-    return _decode(_letters, body)  # type: ignore[no-any-return]
+    return codec.decode(_letters, body, "not a letter")  # type: ignore[no-any-return]
 
 
 def decode(kind: type[Any], body: bytes) -> Any:
     """What a letter sealed. Raises Refusal."""
-    return _decode(msgspec.msgpack.Decoder(kind), body)
-
-
-def _decode(decoder: msgspec.msgpack.Decoder[Any], body: bytes) -> Any:
-    try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not a letter: {complaint(error)}") from None
+    return codec.decode(msgspec.msgpack.Decoder(kind), body, "not a letter")

@@ -9,9 +9,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from sandpiper.common.errors import Code, Refusal
+from sandpiper.common import codec
 from sandpiper.common.p2p.sealing import verified
-from sandpiper.common.sanitise import complaint
 
 _VOUCH: Final = b"sandpiper member v1\0"
 _BOND: Final = b"sandpiper session v1\0"
@@ -137,8 +136,5 @@ def encode_all(deeds: list[AnyDeed]) -> bytes:
 
 def decode(body: bytes) -> list[AnyDeed]:
     """The entries of an envelope. Raises Refusal."""
-    try:
-        deeds: list[AnyDeed] = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.INVALID, f"not deeds: {complaint(error)}") from None
+    deeds: list[AnyDeed] = codec.decode(_decoder, body, "not deeds")
     return deeds

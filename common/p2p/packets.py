@@ -17,9 +17,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from sandpiper.common import codec
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.p2p.sealing import NONCE_BYTES, SHORT_BYTES, Epoch, seal, unseal
-from sandpiper.common.sanitise import complaint
 
 _TO_ROOM: Final = b"\x01"
 _TO_ONE: Final = b"\x02"
@@ -190,7 +190,6 @@ _own: Final = msgspec.msgpack.Decoder(AnyOwn)
 _pair: Final = msgspec.msgpack.Decoder(AnyPair)
 _card: Final = msgspec.msgpack.Decoder(Card)
 _signed: Final = msgspec.msgpack.Decoder(Signed)
-_TROUBLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -199,10 +198,7 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[Any], plain: bytes) -> Any:
-    try:
-        return decoder.decode(plain)
-    except _TROUBLE as error:
-        raise Refusal(Code.INVALID, f"not a packet: {complaint(error)}") from None
+    return codec.decode(decoder, plain, "not a packet")
 
 
 def to_room(epoch: Epoch, nonce: bytes, said: AnySaid) -> bytes:

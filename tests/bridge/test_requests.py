@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandpiper.bridge.requests import LineRequest, Misspoken, named, parse
-from sandpiper.common.limits import ID_CHARS, VALUE_DEPTH
+from sandpiper.bridge.requests import LineRequest, parse
+from sandpiper.common.limits import DATA_DEPTH, ID_CHARS
+from sandpiper.common.line_requests import Misspoken, named
 from sandpiper.common.messages import Hello, Leave, LineData, LineMsg, ListRooms, Nick, Ping
 
 
@@ -33,9 +34,9 @@ def test_how_deep_a_value_may_be() -> None:
     def nested(depth: int) -> bytes:
         return b'{"type":"data","id":"x","value":' + b'{"a":[' * (depth // 2) + b"]}" * (depth // 2) + b"}"
 
-    assert parse(nested(VALUE_DEPTH))
+    assert parse(nested(DATA_DEPTH))
     with pytest.raises(Misspoken, match="nested at most") as caught:
-        parse(nested(VALUE_DEPTH + 2))
+        parse(nested(DATA_DEPTH + 2))
     assert (caught.value.kind, caught.value.id) == ("data", "x")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandpiper.common import control
+from sandpiper.common import codec, control
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import ERROR_CHARS
 
@@ -51,7 +51,7 @@ answers = st.one_of(*map(filled, ANSWERS))
 def test_requests_go_round(request: control.AnyRequest) -> None:
     raw = control.encode(request)
     assert control.decode_request(raw) == request
-    assert control.request_number(raw) == max(request.r, 0)
+    assert codec.request_number(raw) == max(request.r, 0)
 
 
 @given(answers)
@@ -92,7 +92,7 @@ def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
             assert refusal.code is Code.INVALID
             assert refusal.text.isprintable() or not refusal.text.isascii()
             assert len(refusal.text) <= ERROR_CHARS + 20
-    assert 0 <= control.request_number(raw) < 1 << 64
+    assert 0 <= codec.request_number(raw) < 1 << 64
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
     ],
 )
 def test_the_number_of_a_bad_request(body: Any, number: int) -> None:
-    told = control.request_number(msgpack.packb(body))
+    told = codec.request_number(msgpack.packb(body))
     assert told == number
     assert type(told) is int
 
@@ -122,7 +122,7 @@ def test_broken_frames(raw: bytes) -> None:
         control.decode_request(raw)
     with pytest.raises(Refusal, match="not an answer: "):
         control.decode_answer(raw)
-    assert control.request_number(raw) == 0
+    assert codec.request_number(raw) == 0
 
 
 def test_a_refusal_does_not_hand_on_what_a_stranger_wrote() -> None:

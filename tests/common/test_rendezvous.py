@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from sandpiper.common import control, rendezvous
+from sandpiper.common import codec, rendezvous
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
     CARD_BYTES,
@@ -108,7 +108,7 @@ answers = st.one_of(
 def test_requests_go_round(request: rendezvous.AnyRequest) -> None:
     raw = rendezvous.encode(request)
     assert rendezvous.decode_request(raw) == request
-    assert control.request_number(raw) == request.r
+    assert codec.request_number(raw) == request.r
 
 
 @given(answers)

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from sandpiper.common import frame
+from sandpiper.common import codec, frame
+from sandpiper.common.codec import UNDECODABLE
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, ID_CHARS
 from sandpiper.common.messages import Data, DataDraft, Draft, Me, MeDraft, Message, Msg, MsgDraft
@@ -51,7 +52,6 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _all: Final = msgspec.msgpack.Decoder(list[Line | Act | Datum])
 _one: Final = msgspec.msgpack.Decoder(Line | Act | Datum)
 _raws: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_TROUBLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
@@ -73,7 +73,7 @@ def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
         body = _encoder.encode(entry)
         if isinstance(draft, DataDraft):
             _one.decode(body)  # msgpack can say more than can be read
-    except (OverflowError, UnicodeEncodeError, TypeError, *_TROUBLE) as error:
+    except (OverflowError, UnicodeEncodeError, TypeError, *UNDECODABLE) as error:
         raise Refusal(Code.INVALID, f"cannot be sent: {complaint(error)}") from None
     if len(body) > BODY_BYTES:
         raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
@@ -84,22 +84,20 @@ def decode(body: bytes) -> list[Line | Act | Datum | None]:
     """The entries of an envelope; None in the place of one that this version cannot read. Raises Refusal."""
     try:
         found: Sequence[Line | Act | Datum | None] = _all.decode(body)
-    except _TROUBLE:
+    except UNDECODABLE:
         found = [_decode_one(bytes(raw)) for raw in _split(body)]
     return [_harmless(entry) if isinstance(entry, Datum) else entry for entry in found]
 
 
 def _split(body: bytes) -> list[msgspec.Raw]:
-    try:
-        return _raws.decode(body)
-    except _TROUBLE as error:
-        raise Refusal(Code.INVALID, f"not entries: {complaint(error)}") from None
+    found: list[msgspec.Raw] = codec.decode(_raws, body, "not entries")
+    return found
 
 
 def _decode_one(raw: bytes) -> Line | Act | Datum | None:
     try:
         entry: Line | Act | Datum = _one.decode(raw)
-    except _TROUBLE:
+    except UNDECODABLE:
         return None
     return entry
 

@@ -9,7 +9,6 @@ from sandpiper.common import batch
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import publisher
 from sandpiper.common.limits import (
-    BATCH_BYTES,
     CLOCK_AHEAD_S,
     CLOCK_HEARD_MOST,
     ENVELOPE_ENTRIES,
@@ -90,7 +89,7 @@ class Talk:
     def take(self) -> list[Envelope]:
         """Signs what is queued, as few envelopes as hold it, and enters them in one's own log."""
         made: list[Envelope] = []
-        for some in _portions(self._queue):
+        for some in batch.portions(self._queue, ENVELOPE_ENTRIES):
             made.append(self._sign(some))
         self._queue.clear()
         self._queued_bytes = 0
@@ -235,18 +234,3 @@ class _Called(dict[str, tuple[str, bool]]):
     def __missing__(self, nick: str) -> tuple[str, bool]:
         found = self[nick] = self._called(self._session, nick)
         return found
-
-
-def _portions(bodies: list[bytes]) -> list[list[bytes]]:
-    found: list[list[bytes]] = []
-    some: list[bytes] = []
-    size = 0
-    for body in bodies:
-        size += len(body)
-        if some and (size > BATCH_BYTES or len(some) == ENVELOPE_ENTRIES):
-            found.append(some)
-            some, size = [], len(body)
-        some.append(body)
-    if some:
-        found.append(some)
-    return found
