@@ -90,7 +90,7 @@ class LineSession:
             self.receive(b"\n")
         self._closing = True
 
-    def work(self, ts: int) -> None:
+    def work(self, now: float, ts: int) -> None:
         """Handles the lines that have come, up to a pause or a replay; or sends a replay's next page."""
         if self._replays:
             stopped = self._replays.page(ts)

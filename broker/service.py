@@ -16,7 +16,7 @@ import msgspec
 import zmq
 from zmq.utils import z85
 
-from sandpiper.bridge.client import JsonLines
+from sandpiper.bridge.client import RoomClient
 from sandpiper.broker.access import same_code
 from sandpiper.broker.admission import Admission
 from sandpiper.broker.bus import DOMAIN as BUS_DOMAIN
@@ -148,7 +148,7 @@ class Service:
             self.core, self._ingress, self.admission, self._welcome, time.monotonic, self._changed, self._pump
         )
         self._door = FrontDoor(
-            lines=lambda address, seq: JsonLines(self._line_port, address, since=seq),
+            lines=lambda address, seq: RoomClient(self._line_port, address, since=seq),
             mark=lambda: self._line_port.newest(LOBBY, 0),
             inner=self._inner,
             on_splice=self._control.router.spliced,

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 import zmq
 
-from sandpiper.bridge.client import JsonLines
+from sandpiper.bridge.client import RoomClient
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.bridge.port import Guest
 from sandpiper.cli.chat.loop import Go, Tongue
@@ -78,7 +78,7 @@ class Doors:
         descriptors = Descriptors()
         self._bus = PlainBus(self._loop, self._context, self._published, descriptors)
         self._door = FrontDoor(
-            lines=lambda address, seq: JsonLines(self.desk, address, self.desk.room, seq),
+            lines=lambda address, seq: RoomClient(self.desk, address, self.desk.room, seq),
             mark=lambda: self.desk.newest(self.desk.room, 0),
             greeting="a member of a sandpiper room",
             descriptors=descriptors,

@@ -23,7 +23,9 @@ _requests: Final = LineDecoder(LegacyRequest)
 
 
 class LegacySession:
-    """What one client, `guest`, asks. `take` has what to send, `wait` how long to read nothing."""
+    """What one client, `guest`, asks. After each call `take` has what to send, `wait` how long to read nothing."""
+
+    replaying = False
 
     def __init__(self, legacy_rooms: LegacyRooms, guest: LegacyClient, welcome: Callable[[str], Welcome]) -> None:
         self._legacy_rooms = legacy_rooms
@@ -34,6 +36,7 @@ class LegacySession:
         self._lines: deque[bytes | TooLong] = deque()
         self._pace = Bucket(ORIGINAL_LINES_PER_S, ORIGINAL_LINES_BURST)
         self._out: list[bytes] = []
+        self._closing = self._shut = False
         self.wait = 0.0
 
     @property
@@ -43,8 +46,13 @@ class LegacySession:
 
     @property
     def more(self) -> bool:
-        """Whether lines wait to be answered."""
-        return bool(self._lines)
+        """Whether lines can be answered now."""
+        return bool(self._lines and not self.wait)
+
+    @property
+    def ended(self) -> bool:
+        """Whether to hang up once all is sent: told so, or the client has said all and is answered."""
+        return self._shut or (self._closing and not self._lines)
 
     def take(self) -> bytes:
         """What to send now."""
@@ -59,10 +67,13 @@ class LegacySession:
         """The client will send no more. A last line needs no newline."""
         if self._reader.unfinished:
             self.receive(b"\n")
+        self._closing = True
+
+    def silent(self, ts: int) -> None:
+        """The client has asked for nothing yet."""
 
     def work(self, now: float, ts: int) -> None:
         """Answers the lines that have come, as fast as this client may ask."""
-        self.wait = 0.0
         while self._lines and not self.wait:
             self._line(self._lines.popleft(), now, ts)
             self.wait = self._pace.charge(1.0, now)
@@ -74,6 +85,7 @@ class LegacySession:
     def shut(self, text: str, ts: int) -> None:
         """The service ends this client."""
         self.say(Error(text, ts, Code.CLOSING.value if self._extended else None))
+        self._shut = True
 
     def _line(self, line: bytes | TooLong, now: float, ts: int) -> None:
         try:

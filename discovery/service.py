@@ -46,7 +46,7 @@ from sandpiper.common.tickets import Requester, Tickets
 from sandpiper.common.words import WORDS
 from sandpiper.discovery.core import RendezvousCore
 from sandpiper.discovery.legacy_rooms import LegacyRooms
-from sandpiper.discovery.line_client import JsonLines
+from sandpiper.discovery.line_client import LegacyLineClient
 
 log = logging.getLogger("sandpiper.discovery")
 _DOMAIN = "rendezvous"
@@ -127,9 +127,9 @@ class Service:
             done=self._pump,
             gone=self.core.gone,
         )
-        self._lines: set[JsonLines] = set()
+        self._lines: set[LegacyLineClient] = set()
         self._door = FrontDoor(
-            lines=lambda address, mark: JsonLines(self.legacy_rooms, address, self._welcome, self._lines),
+            lines=lambda address, mark: LegacyLineClient(self.legacy_rooms, address, self._welcome, self._lines),
             inner=self._inner,
             on_splice=self._router.spliced,
             on_splice_closed=self._router.unspliced,

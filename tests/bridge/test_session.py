@@ -38,7 +38,7 @@ class Client:
     def send(self, data: bytes) -> list[Any]:
         self.session.receive(data)
         while self.session.more:
-            self.session.work(TS)
+            self.session.work(0.0, TS)
         return self.heard()
 
     def say(self, *messages: dict[str, Any]) -> list[Any]:
@@ -390,7 +390,7 @@ def test_live_messages_wait_for_a_replay_under_way(join: Callable[..., Client], 
     reader.session.receive(json.dumps(LOBBY | {"after": 0}).encode() + b'\n{"type":"ping"}\n')
     told: list[Any] = []
     for number in range(9):
-        reader.session.work(TS)
+        reader.session.work(0.0, TS)
         told += reader.heard()
         if number < 3:
             fill(writer, 1, f"live{number}-")
@@ -440,7 +440,7 @@ def test_a_page_is_bounded_in_bytes(join: Callable[..., Client], rooms: MemoryRo
     reader.session.receive(json.dumps(LOBBY | {"after": 0}).encode() + b"\n")
     told: list[Any] = []
     while reader.session.more:
-        reader.session.work(TS)
+        reader.session.work(0.0, TS)
         told += reader.heard()
         assert len(reader.raw) < PAGE_BYTES + LINE_BYTES
     assert seqs(told) == list(range(1, 31))
@@ -463,7 +463,7 @@ def test_a_pause_holds_the_lines_that_follow(rooms: MemoryRooms, join: Callable[
     assert len(client.say(ping, ping)) == 1
     assert client.session.wait == 0.25
     rooms.charge = client.session.wait = 0.0
-    client.session.work(TS)
+    client.session.work(0.0, TS)
     assert len(client.heard()) == 1
 
 
@@ -494,7 +494,7 @@ def test_a_client_that_will_say_no_more_gets_what_it_is_owed(rooms: MemoryRooms,
     rooms.auto = False
     assert client.send(b'{"type":"msg","text":"a"}\n{"type":"msg","text":"last, without a newline"}') == []
     client.session.finish()
-    client.session.work(TS)
+    client.session.work(0.0, TS)
     assert not client.session.ended
     rooms.commit()
     assert [each["type"] for each in client.heard()] == ["msg", "ack", "msg", "ack"]

@@ -19,7 +19,7 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from sandpiper.bridge.client import JsonLines
+from sandpiper.bridge.client import RoomClient
 from sandpiper.common import connection_limits
 from sandpiper.common.io import door_connection as door_module
 from sandpiper.common.io import inner_endpoint as inner_module
@@ -119,7 +119,7 @@ async def house(rooms: MemoryRooms | None = None) -> AsyncIterator[House]:
     ctx, inner, rooms = context(), InnerEndpoint(), rooms or MemoryRooms()
     echo = Echo(ctx, inner)
     door = FrontDoor(
-        lines=lambda address, seq: JsonLines(rooms, address, since=seq),
+        lines=lambda address, seq: RoomClient(rooms, address, since=seq),
         mark=lambda: rooms.newest("lobby", 0),
         inner=inner,
         on_splice=echo.spliced,
@@ -670,7 +670,7 @@ def test_closing() -> None:
 def test_a_port_in_use() -> None:
     async def test(house: House) -> None:
         other = FrontDoor(
-            lines=lambda address, seq: JsonLines(house.rooms, address, since=seq),
+            lines=lambda address, seq: RoomClient(house.rooms, address, since=seq),
             inner=house.echo.inner,
             on_splice=house.echo.spliced,
             on_splice_closed=house.echo.closed.append,

@@ -263,7 +263,7 @@ def test_an_original_client_is_in_the_room_and_a_replay_and_what_follows_are_one
     doors.desk.settle()
     assert b'"text":"anon joined"' in session.take()
     session.receive(b'{"type":"msg","text":"hi"}\n')
-    session.work(5)
+    session.work(0.0, 5)
     doors.desk.settle()
     assert b'"nick":"alice/anon","text":"hi"' in session.take()
 
@@ -271,11 +271,11 @@ def test_an_original_client_is_in_the_room_and_a_replay_and_what_follows_are_one
     extended = LineSession(doors.desk, later, "here", ROOM)
     later.deliver = lambda items: extended.deliver(items)  # type: ignore[method-assign]
     extended.receive(b'{"type":"hello","v":1,"room":"pine-ocean-42","nick":"z","backlog":3}\n')
-    extended.work(5)
+    extended.work(0.0, 5)
     doors.desk.hear(received("m5", 5))
     doors.desk.settle()
     while extended.more:
-        extended.work(5)
+        extended.work(0.0, 5)
     doors.desk.hear(received("m6", 6))
     doors.desk.settle()
     lines = [msgspec.json.decode(line) for line in extended.take().splitlines()]
