@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sandpiper.common.errors import SandpiperError
+from sandpiper.common.limits import FREE_PORT_LEAST, FREE_PORT_MOST, FREE_PORT_TRIES
 
 BLOCK = 13
-_LOWEST, _HIGHEST = 20_000, 32_000  # below the ephemeral range: a reconnect could else meet itself there
-_TRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,13 @@ class Ports:
 
 def pick(hosts: Sequence[str], randrange: Callable[[int, int], int]) -> Ports:
     """A base whose whole block is free now. Raises SandpiperError when none is found."""
-    for _ in range(_TRIES):
-        base = randrange(_LOWEST, _HIGHEST)
+    for _ in range(FREE_PORT_TRIES):
+        base = randrange(FREE_PORT_LEAST, FREE_PORT_MOST)
         if all(_free(each, base + offset) for offset in range(BLOCK) for each in {*hosts, "127.0.0.1"}):
             return Ports(base)
-    raise SandpiperError(f"no free block of {BLOCK} ports between {_LOWEST} and {_HIGHEST}; name one with --port")
+    raise SandpiperError(
+        f"no free block of {BLOCK} ports between {FREE_PORT_LEAST} and {FREE_PORT_MOST}; name one with --port"
+    )
 
 
 def _free(host: str, port: int) -> bool:

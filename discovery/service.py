@@ -30,6 +30,9 @@ from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
     DISCOVERY_DESCRIPTORS,
+    FREE_PORT_LEAST,
+    FREE_PORT_MOST,
+    FREE_PORT_TRIES,
     RENDEZVOUS_AHEAD_BYTES,
     RENDEZVOUS_AHEAD_FRAMES,
     RENDEZVOUS_HWM,
@@ -51,8 +54,6 @@ from sandpiper.discovery.line_client import LegacyLineClient
 log = logging.getLogger("sandpiper.discovery")
 _DOMAIN = "rendezvous"
 _GOODBYE = "the discovery service is shutting down"
-_LOWEST, _HIGHEST = 20_000, 32_000  # below the ephemeral range, where a reconnecting client could meet itself
-_TRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +161,14 @@ class Service:
 
     async def _open_door(self) -> None:
         config = self._config
-        for _ in range(_TRIES if config.port == 0 else 1):
-            port = config.port or random.randrange(_LOWEST, _HIGHEST)
+        for _ in range(FREE_PORT_TRIES if config.port == 0 else 1):
+            port = config.port or random.randrange(FREE_PORT_LEAST, FREE_PORT_MOST)
             try:
                 return await self._door.open(self._hosts.door, port)
             except OSError as error:
                 if config.port or error.errno != errno.EADDRINUSE:
                     raise
-        raise SandpiperError(f"no free port between {_LOWEST} and {_HIGHEST}; name one with --port")
+        raise SandpiperError(f"no free port between {FREE_PORT_LEAST} and {FREE_PORT_MOST}; name one with --port")
 
     def _open_metrics(self) -> None:
         if self._config.metrics_port is not None:

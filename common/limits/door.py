@@ -56,6 +56,11 @@ METRICS_REQUEST_S: Final = 5.0
 METRICS_REQUESTS: Final = 16
 """Requests at once there; past it the oldest goes, for it is none that anybody waits for."""
 
+FREE_PORT_LEAST: Final = 20_000
+FREE_PORT_MOST: Final = 32_000
+"""Where a free port is looked for: below the ephemeral range, where a reconnecting client could meet itself."""
+FREE_PORT_TRIES: Final = 200
+
 # File descriptors ----------------------------------------------------------------------------------------
 DESCRIPTORS_SPARED_PART: Final = 10
 """A tenth of what the process may have is kept from others' connections, and another one from those at front doors:

@@ -11,17 +11,15 @@ import errno
 import ipaddress
 import random
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import zmq
 
 from sandpiper.common.errors import SandpiperError, UsageError
 from sandpiper.common.io.sockets import Socket
-from sandpiper.common.limits import MESH_REBIND_S
+from sandpiper.common.limits import FREE_PORT_LEAST, FREE_PORT_MOST, FREE_PORT_TRIES, MESH_REBIND_S
 from sandpiper.peer.p2p.mesh.connection import Address
 
-_LOWEST, _HIGHEST = 20_000, 32_000  # as the broker's
-_TRIES: Final = 200
 _EVERY_V4, _EVERY_V6 = "0.0.0.0", "::"  # noqa: S104 the mesh is for others, and CURVE guards it
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV, errno.EINVAL)
 
@@ -53,11 +51,13 @@ class DoorPair:
             if not self._try(hosts, port):
                 raise SandpiperError(f"port {port} or {port + 1} is in use; name another, or none for any that is free")
             return Doors(port, port + 1)
-        for _ in range(_TRIES):
-            port = random.randrange(_LOWEST, _HIGHEST, 2)
+        for _ in range(FREE_PORT_TRIES):
+            port = random.randrange(FREE_PORT_LEAST, FREE_PORT_MOST, 2)
             if self._try(hosts, port):
                 return Doors(port, port + 1)
-        raise SandpiperError(f"no two free ports between {_LOWEST} and {_HIGHEST}; name one with --listen")
+        raise SandpiperError(
+            f"no two free ports between {FREE_PORT_LEAST} and {FREE_PORT_MOST}; name one with --listen"
+        )
 
     def rebind(self) -> None:
         """Cuts all connections; whoever is admitted is back in a moment."""
