@@ -32,8 +32,6 @@ _COMMANDS: Final = {
     "completion": ("completion", "A script for your shell, to complete with."),
 }
 _ALIASES: Final = {"server": "connect"}
-COMPLETING: Final = "_SANDPIPER_COMPLETE"
-"""A shell that completes sets it."""
 _PARAMETERS: Final = {parameter: flag for flag, parameter in settings.FLAGS.items()}
 
 
@@ -50,7 +48,7 @@ class _Lazy(click.Group):
         for parameter in command.params:
             if parameter.envvar is None and parameter.name in _PARAMETERS:
                 parameter.envvar = f"SANDPIPER_{name}_{_PARAMETERS[parameter.name]}".upper()
-        if COMPLETING in os.environ:
+        if settings.COMPLETING in os.environ:
             from sandpiper.cli.commands.completion import teach
 
             teach(command)

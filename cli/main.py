@@ -53,7 +53,8 @@ def _run(arguments: Sequence[str]) -> int:
     gc.set_threshold(_GARBAGE_AFTER)
     import click
 
-    from sandpiper.cli.app import COMPLETING, app
+    from sandpiper.cli.app import app
+    from sandpiper.cli.options.settings import COMPLETING
     from sandpiper.common.errors import Code, Refusal, SandpiperError
 
     if COMPLETING in os.environ:  # a shell asks

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from sandpiper.cli.chat.line_renderer import LineRenderer
-from sandpiper.cli.chat.text import Text
+from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.peer import Room, connect, create
 from sandpiper.peer.events import Notice, PeerJoined, Received
 
@@ -117,7 +117,7 @@ def report(what: str, calls: list[tuple[str, str]]) -> None:
 async def walk(room: Room, other: Callable[[str], subprocess.Popen[str]]) -> None:
     """Traces one line out, then one line in."""
     view = Shown()
-    text = Text(view, LineRenderer())
+    text = TextFrontend(view, LineRenderer())
     process = other(room.code or "")
     try:
         await asyncio.wait_for(_joined(room), DEADLINE_S)
@@ -147,7 +147,7 @@ async def _joined(room: Room) -> None:
             return
 
 
-async def _hear(room: Room, text: Text) -> None:
+async def _hear(room: Room, text: TextFrontend) -> None:
     async for event in room:
         if not (isinstance(event, Received) and event.own):
             await text.hear(room, event)

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 
 from sandpiper.broker import service as broker
-from sandpiper.cli.attach import AttachReady
 from sandpiper.cli.chat import objects
 from sandpiper.cli.commands import config, identity
 from sandpiper.cli.doctor import findings
 from sandpiper.common import legacy, messages
 from sandpiper.discovery import service as discovery
+from sandpiper.peer.attach.doors import AttachReady
 
 FILE = Path(__file__).parents[1] / "docs" / "schema" / "sandpiper.json"
 

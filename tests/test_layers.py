@@ -53,6 +53,7 @@ SHELLS: Final = {
     "peer/broker_connection.py",
     "peer/broker_engine.py",
     "peer/broker_link.py",
+    "peer/attach/doors.py",
     "peer/dealer_client.py",
     "peer/engine.py",
     "peer/hello.py",

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
+from sandpiper.chat.table import Row
 from sandpiper.chat.timestamps import moment
 from sandpiper.common.errors import Refusal, SandpiperError
+from sandpiper.common.limits import QUIT_S
 from sandpiper.common.sanitise import printable
+from sandpiper.tui.composer import Composer, Typed
+from sandpiper.tui.statusline import Hint
+from sandpiper.tui.tab import Tab
+from sandpiper.tui.timeline import Timeline
 from sandpiper.tui.timeline_model import Record
 
-if TYPE_CHECKING:
-    from sandpiper.chat.table import Span
-    from sandpiper.tui.tab import Tab
-    from sandpiper.tui.workspace import Workspace
+
+class ModesHost(Protocol):
+    """What the modes ask of the screen."""
+
+    composer: Composer
+    timeline: Timeline
+    hint: Hint
+    sent: Typed
+    current: Tab
+
+    def now(self) -> float:
+        """Returns the seconds since 1970."""
+
+    def say_hint(self, kind: str, text: str, key: str = "accent") -> None:
+        """Shows words above the input."""
+
+    def later(
+        self, tab: Tab, job: Coroutine[Any, Any, object], *, quiet: bool = False, most_s: float | None = QUIT_S
+    ) -> None:
+        """Does something that takes time."""
+
+    async def load_older(self, tab: Tab) -> int:
+        """Fetches older messages of a room, and returns how many."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Puts a text on the clipboard."""
 
 
 class Modes:
     """The mode is "" (writing), ask, find, recall, choose or read. What was being written is put aside."""
 
-    def __init__(self, screen: Workspace) -> None:
+    def __init__(self, screen: ModesHost) -> None:
         self._screen = screen
         self.mode = ""
         self.put_aside = ""
@@ -121,7 +149,7 @@ class Modes:
 
     # Reading -----------------------------------------------------------------------------------------------
 
-    def read(self, lines: list[list[Span]]) -> None:
+    def read(self, lines: list[Row]) -> None:
         """Shows something in place of the conversation, and nothing of it stays."""
         self.end()
         screen = self._screen

@@ -13,9 +13,9 @@ from sandpiper.chat.commands import is_command
 from sandpiper.chat.wording import farewell
 from sandpiper.cli.chat.dial import Dialer
 from sandpiper.cli.chat.line_renderer import LineRenderer
-from sandpiper.cli.chat.loop import Go, Source, Tongue, Visit
+from sandpiper.cli.chat.loop import Frontend, Go, Source, Visit
 from sandpiper.cli.chat.manner import DoorsWanted, Manner, Opener, farewell_to
-from sandpiper.cli.chat.text import Text
+from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.cli.chat.view import View
 from sandpiper.cli.stdio import Input, Output, output, say, status
 from sandpiper.cli.terminal import coloured, echoed, interactive
@@ -53,34 +53,34 @@ async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
             prompt = Prompt(out)
             await visits(open_room, nick, _text(prompt, manner), prompt, manner, prompt.open)
             return
-        tongue = _tongue(out, manner)
+        frontend = _frontend(out, manner)
         if not manner.headless:
             source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else Typed()
-            await visits(open_room, nick, tongue, source, manner)
+            await visits(open_room, nick, frontend, source, manner)
             return
         from sandpiper.cli.services import stopping_on_signals
 
         stop = asyncio.Event()
         with stopping_on_signals(stop, _HEADLESS_END_S):
-            await visits(open_room, nick, tongue, Signals(stop), manner)
+            await visits(open_room, nick, frontend, Signals(stop), manner)
 
 
-def _tongue(out: Output, manner: Manner) -> Tongue:
+def _frontend(out: Output, manner: Manner) -> Frontend:
     if manner.as_json:
-        from sandpiper.cli.chat.json_lines import JsonLines
+        from sandpiper.cli.chat.json_frontend import JsonFrontend
 
-        return JsonLines(out)
+        return JsonFrontend(out)
     return _text(Pipe(out), manner)
 
 
-def _text(view: View, manner: Manner) -> Text:
-    return Text(view, LineRenderer(colours=coloured()), share=manner.share, echoed=echoed())
+def _text(view: View, manner: Manner) -> TextFrontend:
+    return TextFrontend(view, LineRenderer(colours=coloured()), share=manner.share, echoed=echoed())
 
 
 async def visits(
     open_room: Opener,
     nick: str,
-    tongue: Tongue,
+    frontend: Frontend,
     source: Source,
     manner: Manner,
     writing: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
@@ -91,7 +91,7 @@ async def visits(
     """
     go = Go("")
     while go.room is not None:
-        async with open_room(go.room, nick) as room, _attached(room, tongue, manner) as heard, writing():
+        async with open_room(go.room, nick) as room, _attached(room, frontend, manner) as heard, writing():
             go = await Visit(room, heard, source).run()
             nick = room.nick
             if go.room is None and room.code is not None and not manner.headless:
@@ -102,14 +102,15 @@ async def visits(
 
 
 @contextlib.asynccontextmanager
-async def _attached(room: Room, tongue: Tongue, manner: Manner) -> AsyncIterator[Tongue]:
+async def _attached(room: Room, frontend: Frontend, manner: Manner) -> AsyncIterator[Frontend]:
     if manner.attach is DoorsWanted.NO:
-        yield tongue
+        yield frontend
         return
-    from sandpiper.cli.attach import Tee, attached
+    from sandpiper.cli.chat.tee import Tee
+    from sandpiper.peer.attach.doors import attached
 
     async with attached(room, tcp=manner.attach is DoorsWanted.TCP) as doors:
-        tee = Tee(room, doors.desk, tongue, lambda: tongue.ready(doors.ready))
+        tee = Tee(room, doors.desk, frontend, lambda: frontend.ready(doors.ready))
         try:
             yield tee
         finally:

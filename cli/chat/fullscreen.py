@@ -119,7 +119,7 @@ async def overheard(room: Room, attach: DoorsWanted, tell: Callable[[str], None]
     if attach is DoorsWanted.NO:
         yield room
         return
-    from sandpiper.cli.attach import attached
+    from sandpiper.peer.attach.doors import attached
 
     async with attached(room, tcp=attach is DoorsWanted.TCP) as doors:
         ready = doors.ready

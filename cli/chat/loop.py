@@ -1,6 +1,6 @@
 """A visit to a room: what is typed goes in, what happens comes out, until there is no more to type.
 
-Which words are typed and shown is the tongue's affair: text for people, or JSON lines.
+Which words are typed and shown is the frontend's affair: text for people, or JSON lines.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sandpiper.peer import Room
 from sandpiper.peer.events import Delivered, Entered, Event, Failed, Received
 
 if TYPE_CHECKING:
-    from sandpiper.cli.attach import AttachReady
+    from sandpiper.peer.attach.doors import AttachReady
 
 
 class Source(Protocol):
@@ -35,7 +35,7 @@ class Go:
     room: str | None = None
 
 
-class Tongue(Protocol):
+class Frontend(Protocol):
     """How lines and events are worded."""
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
@@ -53,7 +53,7 @@ class Visit:
     """One room, from entering to leaving."""
 
     room: Room
-    tongue: Tongue
+    frontend: Frontend
     source: Source
     _acked: int = 0
     _seen: int = 0
@@ -79,7 +79,7 @@ class Visit:
 
     async def _watch(self) -> None:
         async for event in self.room:
-            await self.tongue.hear(self.room, event)
+            await self.frontend.hear(self.room, event)
             match event:
                 case Entered():
                     self._inside.set()
@@ -97,7 +97,7 @@ class Visit:
         await self._inside.wait()  # that one is in the room is said before anything is answered
         go: Go | None = None
         while go is None and (line := await self.source.read()) is not None:
-            go = await self.tongue.take(self.room, line)
+            go = await self.frontend.take(self.room, line)
         await self._finish()
         return go or Go()
 

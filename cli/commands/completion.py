@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, split_arg_string
 
-from sandpiper.cli.options.settings import folders
+from sandpiper.cli.options.settings import COMPLETING, folders
 
 _PART: Final = "part"
 _BREAKS: Final = ":="
@@ -160,8 +160,6 @@ def command(context: click.Context, shell: str) -> None:
     sandpiper completion fish | source              in ~/.config/fish/config.fish
     sandpiper completion powershell | Out-String | Invoke-Expression       in $PROFILE
     """  # noqa: D301  # click means the character
-    from sandpiper.cli.app import COMPLETING
-
     click.echo(SHELLS[shell](context.find_root().command, {}, "sandpiper", COMPLETING).source().strip())
 
 

@@ -14,7 +14,7 @@ import click
 from sandpiper.chat.wording import GOES_ON, held_up
 from sandpiper.cli.chat import objects
 from sandpiper.cli.chat.dial import Aim, Dialer
-from sandpiper.cli.chat.json_lines import joined
+from sandpiper.cli.chat.json_frontend import joined
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.filters import Filters, filter_option
 from sandpiper.cli.hooks import Hook, hook_options, public_name

@@ -19,6 +19,8 @@ from sandpiper.common.text_files import NotText, decoded
 
 CONFIG: Final = "config.toml"
 HOME: Final = "SANDPIPER_HOME"
+COMPLETING: Final = "_SANDPIPER_COMPLETE"
+"""The variable that a shell sets when it asks for completions."""
 FLAGS: Final = {"json": "as_json", "open": "open_", "filter": "filters", "exec": "command_line"}
 """Flags whose names Python has taken, and their parameters: settings are named as the flag is."""
 _BOTH: Final = ("broker", "discovery")

@@ -1,4 +1,4 @@
-"""What the tongues say of a room between peers, and what its options mean."""
+"""What the front ends say of a room between peers, and what its options mean."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 import click
 import pytest
 
-from sandpiper.cli.attach import Tee
 from sandpiper.cli.chat.dial import Dialer
-from sandpiper.cli.chat.json_lines import JsonLines
+from sandpiper.cli.chat.json_frontend import JsonFrontend
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, Visit
 from sandpiper.cli.chat.manner import Share
-from sandpiper.cli.chat.text import Text
+from sandpiper.cli.chat.tee import Tee
+from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.network import Network, join_line, network_options
 from sandpiper.common.codes import RoomCode, parse_code
@@ -27,8 +27,8 @@ from sandpiper.common.legacy import Peer, PeerJoined, PeerLeft, RoomCreated
 from sandpiper.common.messages import Member, Whisper
 from sandpiper.peer import create
 from sandpiper.peer.events import CodeChanged, Event, Received, Warned
-from tests.cli.chat.test_json_lines import Written
-from tests.cli.chat.test_text import Shown, visit
+from tests.cli.chat.test_json_frontend import Written
+from tests.cli.chat.test_text_frontend import Shown, visit
 from tests.cli.scripted import OWN, ScriptedRoom, Typed, msg
 
 CODE = "pine-ocean-42"
@@ -38,7 +38,7 @@ def answers(room: Any, *lines: bytes) -> list[dict[str, Any]]:
     out: Any = Written()
 
     async def run() -> None:
-        await asyncio.wait_for(Visit(room, JsonLines(out), Typed(*lines)).run(), 10)
+        await asyncio.wait_for(Visit(room, JsonFrontend(out), Typed(*lines)).run(), 10)
 
     asyncio.run(run())
     return [json.loads(line) for line in out.data.splitlines()]
@@ -166,7 +166,7 @@ def test_what_an_ignored_person_says_is_not_shown() -> None:
     tool = msg("tool", nick="bob/thermo", verified=False)
     renamed = Whisper("roberta", "anna", "psst", 0, CODE, "w", OWN, True)
     own = Received(bob, own=True)
-    text = Text(Shown(), LineRenderer())
+    text = TextFrontend(Shown(), LineRenderer())
     assert not text._hides(Received(bob))
     text.ignored.ignore("Bob", {OWN})
     assert [text._hides(event) for event in (Received(bob), Received(tool), own, renamed)] == [True, True, False, True]
@@ -252,7 +252,7 @@ def test_what_is_for_codes_is_refused_for_a_broker() -> None:
 
 
 class Slow:
-    """A Tongue that hears when it is let."""
+    """A Frontend that hears when it is let."""
 
     def __init__(self) -> None:
         self.heard: list[Event] = []
@@ -281,7 +281,7 @@ class Deaf:
 
 
 def test_tools_do_not_wait_for_who_prints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.cli.attach.UNPRINTED_EVENTS", 3)
+    monkeypatch.setattr("sandpiper.cli.chat.tee.UNPRINTED_EVENTS", 3)
 
     async def run() -> None:
         room: Any = ScriptedRoom(code=CODE)
@@ -331,7 +331,7 @@ def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.Mo
     view = Shown()
 
     async def run() -> Go:
-        text = Text(view, LineRenderer(), share=share)
+        text = TextFrontend(view, LineRenderer(), share=share)
         room: Any = ScriptedRoom(RoomCreated(CODE, 0), code=CODE)
         return await asyncio.wait_for(Visit(room, text, Typed(b"hello")).run(), 10)
 
@@ -345,7 +345,7 @@ def test_the_line_for_others_asks_for_a_password_where_there_is_one() -> None:
     view = Shown()
 
     async def run() -> Go:
-        text = Text(view, LineRenderer(), share=share)
+        text = TextFrontend(view, LineRenderer(), share=share)
         room: Any = ScriptedRoom(RoomCreated(CODE, 0), code=CODE)
         room.password_needed = True
         return await asyncio.wait_for(Visit(room, text, Typed(b"/code", b"/code link")).run(), 10)

@@ -22,7 +22,6 @@ import zmq
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.broker import memory_guard, service
 from sandpiper.broker.service import Config, Service
-from sandpiper.cli import attach
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io import descriptors, inner_endpoint
 from sandpiper.common.io.connections import borrowed, ends_of, peer_of, port_of, shut, traffic
@@ -32,6 +31,7 @@ from sandpiper.common.io.metrics import MetricsServer
 from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import context
 from sandpiper.common.limits import METRICS_REQUESTS
+from sandpiper.peer.attach import doors
 from tests.peer.p2p.nodes import Node
 from tests.sockets.attack import until
 from tests.sockets.running import DEADLINE_S, Lines, RunningBroker, RunningDiscovery
@@ -361,11 +361,11 @@ def test_the_inner_door_takes_nobody_in_once_descriptors_are_to_be_spared(monkey
 
 
 def test_doors_for_tools_in_the_file_system_ask_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attach, "file_limit", lambda: 1024)
+    monkeypatch.setattr(doors, "file_limit", lambda: 1024)
 
     async def run() -> None:
         room: Any = None  # it is not even asked
-        async with attach.attached(room, tcp=False):
+        async with doors.attached(room, tcp=False):
             pass
 
     with pytest.raises(SandpiperError, match="or try --attach-tcp"):

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from sandpiper.chat.commands import commands_of
-from sandpiper.cli.chat import text
+from sandpiper.cli.chat import text_frontend
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, Visit
-from sandpiper.cli.chat.text import Text
+from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.cli.qr import qr_lines
 from sandpiper.common.errors import Code, Refusal, Rejected, Unreachable
 from sandpiper.common.limits import NAMES_SEEN
@@ -50,7 +50,9 @@ def visit(room: Any, *lines: bytes | TooLong, echoed: bool = False) -> tuple[Go,
     view = Shown()
 
     async def run() -> Go:
-        return await asyncio.wait_for(Visit(room, Text(view, LineRenderer(), echoed=echoed), Typed(*lines)).run(), 10)
+        return await asyncio.wait_for(
+            Visit(room, TextFrontend(view, LineRenderer(), echoed=echoed), Typed(*lines)).run(), 10
+        )
 
     return asyncio.run(run()), view
 
@@ -72,11 +74,11 @@ def test_on_a_terminal_what_a_tool_says_for_one_is_shown() -> None:
 
 
 def test_of_what_was_typed_no_more_is_known_than_may_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "WINDOW_MESSAGES", 3)
+    monkeypatch.setattr(text_frontend, "WINDOW_MESSAGES", 3)
 
     async def run() -> None:
         room: Any = ScriptedRoom()
-        chat = Text(Shown(), LineRenderer(), echoed=True)
+        chat = TextFrontend(Shown(), LineRenderer(), echoed=True)
         for _ in range(5):
             await chat.post(room, "hello")
         assert list(chat._typed) == ["a-3", "a-4", "a-5"]
@@ -91,8 +93,9 @@ def test_one_is_not_told_of_ones_own_leaving() -> None:
     room = ScriptedRoom()
     own = Notice("anna left", 0, "lobby", "leave", room.nick, None, room.fingerprint)
     view = Shown()
-    asyncio.run(Text(view, LineRenderer()).hear(room, own))  # type: ignore[arg-type]  # as `visit` does
-    asyncio.run(Text(view, LineRenderer()).hear(room, Notice("bo left", 0, "lobby", "leave", "bo", None, "b" * 24)))  # type: ignore[arg-type]
+    other = Notice("bo left", 0, "lobby", "leave", "bo", None, "b" * 24)
+    for notice in (own, other):
+        asyncio.run(TextFrontend(view, LineRenderer()).hear(room, notice))  # type: ignore[arg-type]  # as `visit` does
     assert [line for line in view.lines if "left" in line] == [line for line in view.lines if "bo left" in line] != []
 
 
@@ -161,7 +164,7 @@ def test_who_is_silent_is_no_look_alike_of_who_speaks_under_a_similar_nick() -> 
 def test_not_to_be_told_who_is_there_is_no_reason_not_to_talk(
     error: Exception | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandpiper.cli.chat.text._WHO_S", 0.01)
+    monkeypatch.setattr("sandpiper.cli.chat.text_frontend._WHO_S", 0.01)
 
     class Silent(ScriptedRoom):
         async def members(self) -> list[Member]:
@@ -178,7 +181,7 @@ def test_a_crowd_is_met_as_far_as_names_are_remembered() -> None:
     room = ScriptedRoom()
     room.people += [Member(f"m{number}", None, False, "bus") for number in range(2000)]
     view, renderer = Shown(), LineRenderer()
-    asyncio.run(asyncio.wait_for(Visit(room, Text(view, renderer), Typed(b"hi")).run(), 10))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(Visit(room, TextFrontend(view, renderer), Typed(b"hi")).run(), 10))  # type: ignore[arg-type]
     assert len(renderer.look_alikes._alike) <= NAMES_SEEN // 2 + 1
 
 

@@ -1,4 +1,4 @@
-"""The tongue of programs: the documented JSON objects, one a line, in and out."""
+"""The frontend of programs: the documented JSON objects, one a line, in and out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sandpiper.peer.events import (
 )
 
 if TYPE_CHECKING:
-    from sandpiper.cli.attach import AttachReady
+    from sandpiper.peer.attach.doors import AttachReady
 
 
 class _Type(msgspec.Struct):
@@ -45,7 +45,7 @@ class _Type(msgspec.Struct):
 _type = msgspec.json.Decoder(_Type)
 
 
-class JsonLines:
+class JsonFrontend:
     """One program's objects, over all its rooms."""
 
     def __init__(self, out: Output) -> None:
@@ -147,69 +147,69 @@ def _decode(decoder: msgspec.json.Decoder[Any], line: bytes) -> Any:
     return codec.decode(decoder, line, "invalid message")
 
 
-async def _msg(tongue: JsonLines, room: Room, request: messages.LineMsg) -> None:
-    tongue.sent(await room.post(request.text), request.id)
+async def _msg(frontend: JsonFrontend, room: Room, request: messages.LineMsg) -> None:
+    frontend.sent(await room.post(request.text), request.id)
 
 
-async def _me(tongue: JsonLines, room: Room, request: messages.LineMe) -> None:
-    tongue.sent(await room.post(request.text, kind="me"), request.id)
+async def _me(frontend: JsonFrontend, room: Room, request: messages.LineMe) -> None:
+    frontend.sent(await room.post(request.text, kind="me"), request.id)
 
 
-async def _data(tongue: JsonLines, room: Room, request: messages.LineData) -> None:
-    tongue.sent(await room.post_data(request.value), request.id)
+async def _data(frontend: JsonFrontend, room: Room, request: messages.LineData) -> None:
+    frontend.sent(await room.post_data(request.value), request.id)
 
 
-async def _whisper(tongue: JsonLines, room: Room, request: messages.LineWhisper) -> None:
+async def _whisper(frontend: JsonFrontend, room: Room, request: messages.LineWhisper) -> None:
     await asyncio.wait_for(room.whisper(request.to, request.text), QUIT_S)
     if request.id is not None:
-        tongue.answer(messages.Ack(request.id, room.name, None))
+        frontend.answer(messages.Ack(request.id, room.name, None))
 
 
-async def _nick(tongue: JsonLines, room: Room, request: messages.Nick) -> None:
+async def _nick(frontend: JsonFrontend, room: Room, request: messages.Nick) -> None:
     await asyncio.wait_for(room.claim(valid_nick(request.nick)), QUIT_S)
-    tongue.answer(messages.NickSet(f"nick set to {room.nick}", _now()))
+    frontend.answer(messages.NickSet(f"nick set to {room.nick}", _now()))
 
 
-async def _who(tongue: JsonLines, room: Room, request: messages.Who) -> None:
-    tongue.answer(messages.Members(room.name, await asyncio.wait_for(room.members(), QUIT_S)))
+async def _who(frontend: JsonFrontend, room: Room, request: messages.Who) -> None:
+    frontend.answer(messages.Members(room.name, await asyncio.wait_for(room.members(), QUIT_S)))
 
 
-async def _rooms(tongue: JsonLines, room: Room, request: messages.ListRooms) -> None:
-    tongue.answer(messages.Rooms(await asyncio.wait_for(room.rooms(), QUIT_S)))
+async def _rooms(frontend: JsonFrontend, room: Room, request: messages.ListRooms) -> None:
+    frontend.answer(messages.Rooms(await asyncio.wait_for(room.rooms(), QUIT_S)))
 
 
-async def _verify(tongue: JsonLines, room: Room, request: objects.Verify) -> None:
-    tongue.answer(objects.Verified(room.name, await asyncio.wait_for(room.verify(request.nick), QUIT_S)))
+async def _verify(frontend: JsonFrontend, room: Room, request: objects.Verify) -> None:
+    frontend.answer(objects.Verified(room.name, await asyncio.wait_for(room.verify(request.nick), QUIT_S)))
 
 
-async def _kick(tongue: JsonLines, room: Room, request: objects.Kick) -> None:
+async def _kick(frontend: JsonFrontend, room: Room, request: objects.Kick) -> None:
     await asyncio.wait_for(room.kick(request.nick), QUIT_S)
-    tongue.answer(objects.Done("kick", room.name))
+    frontend.answer(objects.Done("kick", room.name))
 
 
-async def _owner(tongue: JsonLines, room: Room, request: objects.Owner) -> None:
+async def _owner(frontend: JsonFrontend, room: Room, request: objects.Owner) -> None:
     await asyncio.wait_for(room.name_owner(request.nick), QUIT_S)
-    tongue.answer(objects.Done("owner", room.name))
+    frontend.answer(objects.Done("owner", room.name))
 
 
-async def _code(tongue: JsonLines, room: Room, request: objects.AskCode) -> None:
+async def _code(frontend: JsonFrontend, room: Room, request: objects.AskCode) -> None:
     code = await asyncio.wait_for(room.rotate(), QUIT_S) if request.new else room.code
-    tongue.answer(objects.TheCode(code))
+    frontend.answer(objects.TheCode(code))
 
 
-async def _paths(tongue: JsonLines, room: Room, request: objects.AskPaths) -> None:
-    tongue.answer(objects.Paths(room.name, await asyncio.wait_for(room.paths(), QUIT_S)))
+async def _paths(frontend: JsonFrontend, room: Room, request: objects.AskPaths) -> None:
+    frontend.answer(objects.Paths(room.name, await asyncio.wait_for(room.paths(), QUIT_S)))
 
 
-async def _ping(tongue: JsonLines, room: Room, request: messages.Ping) -> None:
-    tongue.answer(messages.Pong(_now()))
+async def _ping(frontend: JsonFrontend, room: Room, request: messages.Ping) -> None:
+    frontend.answer(messages.Pong(_now()))
 
 
-async def _leave(tongue: JsonLines, room: Room, request: messages.Leave) -> Go:
+async def _leave(frontend: JsonFrontend, room: Room, request: messages.Leave) -> Go:
     return Go()
 
 
-_Handler = Callable[[JsonLines, Room, Any], Awaitable["Go | None"]]
+_Handler = Callable[[JsonFrontend, Room, Any], Awaitable["Go | None"]]
 _TABLE: Final[dict[str, tuple[msgspec.json.Decoder[Any], _Handler]]] = {
     "msg": (msgspec.json.Decoder(messages.LineMsg), _msg),
     "me": (msgspec.json.Decoder(messages.LineMe), _me),

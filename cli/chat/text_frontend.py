@@ -1,4 +1,4 @@
-"""The tongue of people: lines as they are, commands with a slash."""
+"""The frontend of people: lines as they are, commands with a slash."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from sandpiper.peer import Room
 from sandpiper.peer.events import CodeChanged, Delivered, Entered, Event, Failed, Held, PathChanged, Received, Resumed
 
 if TYPE_CHECKING:
-    from sandpiper.cli.attach import AttachReady
+    from sandpiper.peer.attach.doors import AttachReady
 
 _YES: Final = frozenset(("y", "yes"))
 _WHO_S: Final = 1.0
 """What is said waits so long for who is there: they are to be known before an impostor of theirs speaks."""
 
 
-class Text:
+class TextFrontend:
     """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion.
 
     `echoed` is whether a terminal shows what is typed.

@@ -10,8 +10,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,19 +20,16 @@ import zmq
 from sandpiper.bridge.client import RoomClient
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.bridge.port import Guest
-from sandpiper.cli.chat.loop import Go, Tongue
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.io.descriptors import Descriptors, file_limit
 from sandpiper.common.io.front_door import FrontDoor
 from sandpiper.common.io.inner_endpoint import LINES, LOCAL, socket_folder
 from sandpiper.common.io.sockets import context
-from sandpiper.common.io.tasks import end, terminated
-from sandpiper.common.limits import FULL_PAUSE_S, LOCAL_DESCRIPTORS, PRESENT_S, QUIT_S, TOOL_WHISPERS, UNPRINTED_EVENTS
-from sandpiper.common.lines import TooLong
+from sandpiper.common.io.tasks import terminated
+from sandpiper.common.limits import FULL_PAUSE_S, LOCAL_DESCRIPTORS, PRESENT_S, QUIT_S, TOOL_WHISPERS
 from sandpiper.common.messages import Ack
-from sandpiper.peer import Room
 from sandpiper.peer.attach.tool_port import Desk, Wire
-from sandpiper.peer.events import Entered, Event, Warned
+from sandpiper.peer.room import Room
 
 _LOOPBACK: Final = "127.0.0.1"
 _GOODBYE: Final = "the member that these doors belong to is leaving"
@@ -66,7 +62,7 @@ async def attached(room: Room, *, tcp: bool) -> AsyncIterator[Doors]:
 
 
 class Doors:
-    """One room's: a plain bus and JSON lines over a desk."""
+    """The sockets at which tools reach a room: a plain bus and JSON lines, both over one tool port."""
 
     def __init__(self, room: Room, *, tcp: bool) -> None:
         self._room = room
@@ -189,78 +185,3 @@ class Doors:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class Tee:
-    """A Tongue before another one: what happens goes to the desk at once, and to the other when it takes it.
-
-    A terminal, or whoever reads stdout, may be slow or stopped; tools must not be for that. `ready` is called once
-    the other has said that one is in the room.
-    """
-
-    def __init__(self, room: Room, desk: Desk, tongue: Tongue, ready: Callable[[], None]) -> None:
-        self._room = room
-        self._desk = desk
-        self._tongue = tongue
-        self._ready: Callable[[], None] | None = ready
-        self._waiting: deque[tuple[Room, Event]] = deque()
-        self._dropped = 0
-        self._arrived = asyncio.Event()
-        self._printed = asyncio.Event()
-        self._printing = asyncio.create_task(self._print())
-
-    async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
-        """See Tongue."""
-        return await self._tongue.take(room, line)
-
-    async def hear(self, room: Room, event: Event) -> None:
-        """See Tongue."""
-        if self._printing.done():
-            self._printing.result()
-        self._desk.hear(event)
-        if len(self._waiting) >= UNPRINTED_EVENTS:
-            self._dropped += 1
-            return
-        self._waiting.append((room, event))
-        self._arrived.set()
-        if isinstance(event, Entered) and self._ready is not None:
-            await self._until_printed()
-            self._ready()
-            self._ready = None
-
-    def ready(self, doors: AttachReady) -> None:
-        """See Tongue."""
-        self._tongue.ready(doors)
-
-    async def close(self) -> None:
-        """What waits is still printed, unless nobody takes it."""
-        try:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._until_printed(), QUIT_S)
-        finally:
-            await end(self._printing)
-
-    async def _print(self) -> None:
-        try:
-            while True:
-                while self._waiting:
-                    await self._tongue.hear(*self._waiting[0])
-                    self._waiting.popleft()
-                await self._say_what_was_dropped()
-                self._printed.set()
-                self._arrived.clear()
-                await self._arrived.wait()
-        finally:
-            self._printed.set()
-
-    async def _say_what_was_dropped(self) -> None:
-        if self._dropped:
-            count, self._dropped = self._dropped, 0
-            await self._tongue.hear(self._room, Warned("unread", f"{count} events were not printed: nobody read them"))
-
-    async def _until_printed(self) -> None:
-        while self._waiting and not self._printing.done():
-            self._printed.clear()
-            await self._printed.wait()
-        if self._printing.done():
-            self._printing.result()

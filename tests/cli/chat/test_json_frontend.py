@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any
 
-from sandpiper.cli.chat.json_lines import JsonLines
+from sandpiper.cli.chat.json_frontend import JsonFrontend
 from sandpiper.cli.chat.loop import Visit
 from sandpiper.cli.stdio import output
 from sandpiper.common.limits import OUTPUT_BYTES
@@ -30,7 +30,7 @@ def answers(room: Any, *lines: bytes) -> list[dict[str, Any]]:
     out: Any = Written()
 
     async def run() -> None:
-        await asyncio.wait_for(Visit(room, JsonLines(out), Typed(*lines)).run(), 10)
+        await asyncio.wait_for(Visit(room, JsonFrontend(out), Typed(*lines)).run(), 10)
 
     asyncio.run(run())
     return [json.loads(line) for line in out.data.splitlines()]
@@ -80,11 +80,11 @@ def test_a_program_that_reads_no_answers_is_asked_for_no_more_questions() -> Non
 
     async def run() -> None:
         async with output(write) as out:
-            tongue, room = JsonLines(out), ScriptedRoom()
+            frontend, room = JsonFrontend(out), ScriptedRoom()
 
             async def ask() -> None:
                 for _ in range(count):
-                    await tongue.take(room, b"{}")  # type: ignore[arg-type]
+                    await frontend.take(room, b"{}")  # type: ignore[arg-type]
 
             asking = asyncio.create_task(ask())
             for _ in range(1000):
