@@ -65,7 +65,7 @@ class Fuzz:
         ring, room = self.mallory.member.keyring, self.mallory.member
         return [
             packets.encode(packets.Shout([self._envelope(TALK, b"\x91\x80")])),
-            packets.encode(room.gossip.signed_card()),
+            packets.encode(room.cards.sign()),
             packets.encode(ring.signed(room.gossip.make_beacon(self.town.now))),
             packets.encode(packets.Pull(1, self.alice.keys.session, 0, 0)),
             packets.encode(packets.Page(1, self.alice.keys.session, 0, 1, 5, [self._envelope(DEEDS, b"\x90")])),
@@ -73,9 +73,9 @@ class Fuzz:
 
     def _envelope(self, stream: int, body: bytes) -> bytes:
         member = self.mallory.member
-        log = member.replica.log(member.session, stream)
+        log = member.replica.log(member.keyring.session, stream)
         made = envelope.sign(
-            self.mallory.keys.signing, member.session, member.keyring.room, member.run, stream,
+            self.mallory.keys.signing, member.keyring.session, member.keyring.room, member.context.run, stream,
             log.head + self.dice.choice([1, 1, 2, 100]), self.dice.choice([1, 1, 2, 500]), 1, log.hash, body,
         )  # fmt: skip
         return made.raw

@@ -13,6 +13,8 @@ ENVELOPE_BYTES: Final = 192 * 1024
 """One envelope: BATCH_BYTES of entries and one more of the largest, or a rekeying of a full room."""
 PULLED_BYTES: Final = 128 * 1024
 """A page of envelopes, or one alone that is larger: sealed, it still fits what a relay takes."""
+PULLS_KNOWN: Final = 10_000
+"""Requests for pages whose answer is still taken; of more the oldest are forgotten, and asked anew by the clock."""
 PAGES_BYTES_S: Final = 64 * 1024 * 1024
 """What one member is given in pages: more than a line carries, less than makes work for nothing else."""
 PAGES_BURST: Final = 64 * 1024 * 1024

@@ -16,15 +16,16 @@ from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.membership.deed_log import fork_of, proven
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.keyring import Keyring, SessionKeys
-from sandpiper.peer.p2p.state.outputs import Settings
+from sandpiper.peer.p2p.state.outputs import MemberSettings
 
 Entropy = Callable[[int], bytes]
 _FALSE = "what was handed over is not a room as it should be: somebody is cheating; leave it, and ask for another code"
 
 
 @dataclass(frozen=True, slots=True)
-class Statute:
+class RoomPolicy:
     """What the creator decides: how many sessions, whether there is a password, how far back a joiner sees."""
 
     capacity: int
@@ -35,8 +36,8 @@ def found_room(
     keys: SessionKeys,
     code: RoomCode,
     password: str | None,
-    statute: Statute,
-    settings: Settings,
+    policy: RoomPolicy,
+    settings: MemberSettings,
     *,
     now: float,
     wall: Callable[[], float],
@@ -44,16 +45,14 @@ def found_room(
 ) -> Member:
     """A new room, with nobody else in it."""
     room, epoch, run = entropy(16), Epoch(entropy(32)), entropy(16)
-    found = Found(
-        keys.vouched(room), epoch.id, statute.capacity, len(code.words), password is not None, statute.history
-    )
+    found = Found(keys.vouched(room), epoch.id, policy.capacity, len(code.words), password is not None, policy.history)
     replica = Replica(keys.session, room)
     replica.open(keys.session)
     body = membership.encode_all([found])
     replica.write(envelope.sign(keys.signing, keys.session, room, run, DEEDS, 1, 1, 1, envelope.NO_HASH, body))
     keyring = Keyring(keys, room, epoch, entropy)
     ledger = Ledger(keys.session, found)
-    return Member(keyring, ledger, replica, code, password, settings, run=run, now=now, wall=wall, entropy=entropy)
+    return Member(Context(keyring, code, settings, run, now, wall, entropy), ledger, replica, password)
 
 
 def enter_room(
@@ -61,7 +60,7 @@ def enter_room(
     welcome: Welcome,
     code: RoomCode,
     password: str | None,
-    settings: Settings,
+    settings: MemberSettings,
     *,
     backlog: int | None,
     now: float,
@@ -89,16 +88,9 @@ def enter_room(
     for session in ledger.state.members:
         replica.open(session)
     keyring = Keyring(keys, welcome.room, epoch, entropy)
-    member = Member(
-        keyring, ledger, replica, code, password, settings, run=entropy(16), now=now, wall=wall, entropy=entropy
-    )
-    present = set(welcome.present)
-    member.rule.sync(present.union(card.session for card in welcome.cards))
-    for cheat in cheats:
-        member.chronicle.check_cheat(cheat)
-    for signed in welcome.cards:
-        member.gossip.read_card(signed)
-    member.expect(present, welcome.heads, now, backlog)
+    context = Context(keyring, code, settings, entropy(16), now, wall, entropy)
+    member = Member(context, ledger, replica, password)
+    member.enter(welcome, cheats, backlog)
     return member
 
 

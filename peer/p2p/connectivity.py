@@ -1,19 +1,20 @@
-"""The outlook: how each member is reached, and why not, in words."""
+"""Connectivity: how each member is reached, and why not, in words."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from sandpiper.peer.events import PathChanged
-from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh.dialer import FITFUL
 from sandpiper.peer.p2p.mesh.mesh import Link
 from sandpiper.peer.p2p.rendezvous.client import Rendezvous
-from sandpiper.peer.p2p.state.peer import NEVER, Peer, State
-from sandpiper.peer.p2p.transport import Ways
+from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
+from sandpiper.peer.p2p.transport import Transport
 from sandpiper.peer.status import PathInfo
 
+Peers: TypeAlias = Mapping[bytes, Peer]
 _WORDS: Final = {
     "direct": "direct",
     "lan": "on this network",
@@ -25,79 +26,82 @@ _NAMED: Final = 3
 _DEAF: Final = "it is heard, and does not hear what is sent from here"
 
 
-class Outlook:
-    """One session's. `leased` are the sessions that hold a lease at each discovery service, as it last said."""
+class Connectivity:
+    """Says in words how a session reaches its peers.
 
-    def __init__(self, ways: Ways) -> None:
-        self._ways = ways
+    `leased` are the sessions that hold a lease at each discovery service, as it last said.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._last = ("", "")
         self.leased: dict[Rendezvous, set[bytes]] = {}
 
-    def summary(self, core: Member, now: float) -> tuple[str, str]:
+    def summary(self, peers: Peers, now: float) -> tuple[str, str]:
         """The worst of the paths, and all of them in words; `alone` without anybody."""
-        paths = [self._path(peer, core, now) for peer in core.peers.values() if peer.here and not peer.quiet]
+        paths = [self._path(peer, peers, now) for peer in peers.values() if peer.here and not peer.quiet]
         if paths and set(paths) == {"none"}:
-            fitful = [peer.nick for peer in core.peers.values() if peer.here and not peer.quiet and peer.fitful]
+            fitful = [peer.nick for peer in peers.values() if peer.here and not peer.quiet and peer.fitful]
             return "connecting", f"{fitful[0]} is not reached: {FITFUL}" if fitful else "reaching the others"
         if not paths:
-            if any(peer.state is State.EXPECTED for peer in core.peers.values()):
+            if any(peer.state is PeerState.EXPECTED for peer in peers.values()):
                 return "connecting", "looking for a way to the others; what you write waits for them"
-            trouble = self.trouble(core, now)
+            trouble = self.trouble(peers, now)
             return ("none", trouble) if trouble else ("alone", "nobody else is here")
         words = [text for path, text in _WORDS.items() if path in paths]
         return max(paths, key=list(_WORDS).index), "connected: " + ", ".join(words)
 
-    def changed(self, core: Member, now: float) -> PathChanged | None:
+    def changed(self, peers: Peers, now: float) -> PathChanged | None:
         """The summary, if it is another than last time; why somebody is not reached may change all the time."""
-        path, text = self.summary(core, now)
+        path, text = self.summary(peers, now)
         known, self._last = self._last, (path, "" if path == "none" else text)
         return None if self._last == known else PathChanged(path, text)
 
-    def holds_until(self, core: Member, now: float) -> float:
+    def holds_until(self, peers: Peers, now: float) -> float:
         """How long the last summary is true if nobody's line, lease or state moves; `now` for who knows."""
-        if self._last[0] == "none" or any(peer.state is State.EXPECTED for peer in core.peers.values()):
+        if self._last[0] == "none" or any(peer.state is PeerState.EXPECTED for peer in peers.values()):
             return now
-        return min((peer.direct_until(now) for peer in core.peers.values() if peer.here), default=math.inf)
+        return min((peer.direct_until(now) for peer in peers.values() if peer.here), default=math.inf)
 
-    def lease(self, point: Rendezvous, sessions: set[bytes]) -> None:
-        """These hold a lease at that service now; one without any, such as one that was given up, is forgotten."""
+    def lease(self, service: Rendezvous, sessions: set[bytes]) -> None:
+        """Takes which sessions hold a lease at a service now; one without any, such as one given up, is forgotten."""
         if sessions:
-            self.leased[point] = sessions
+            self.leased[service] = sessions
         else:
-            self.leased.pop(point, None)
+            self.leased.pop(service, None)
 
-    def there(self) -> set[bytes]:
+    def present(self) -> set[bytes]:
         """The sessions that the services which are up say to be there."""
         return set().union(*(sessions for point, sessions in self.leased.items() if point.up))
 
-    def unreached(self, core: Member) -> list[Peer]:
+    def unreached(self, peers: Peers) -> list[Peer]:
         """Members that a discovery service knows to be there, and of whom we have never heard a word."""
-        leased = self.there()
+        leased = self.present()
         return [
             peer
-            for session, peer in core.peers.items()
-            if session in leased and peer.state in (State.EXPECTED, State.GONE) and peer.heard_at == NEVER
+            for session, peer in peers.items()
+            if session in leased and peer.state in (PeerState.EXPECTED, PeerState.GONE) and peer.heard_at == NEVER
         ]
 
-    def trouble(self, core: Member, now: float) -> str:
+    def trouble(self, peers: Peers, now: float) -> str:
         """Why these are not reached; empty without any."""
-        links = self._ways.links()
-        errors = [(peer.nick, self._error(peer, links, now)) for peer in self.unreached(core)[:_NAMED]]
+        links = self._transport.links()
+        errors = [(peer.nick, self._error(peer, links, now)) for peer in self.unreached(peers)[:_NAMED]]
         return "; ".join(f"{nick} is not reached: {error or 'no answer'}" for nick, error in errors)
 
-    def paths(self, core: Member, now: float) -> list[PathInfo]:
+    def paths(self, peers: Peers, now: float) -> list[PathInfo]:
         """How each is reached."""
-        unreached, links = self.unreached(core), self._ways.links()
+        unreached, links = self.unreached(peers), self._transport.links()
         return [
             PathInfo(
                 peer.nick,
                 peer.fingerprint,
-                self._path(peer, core, now),
+                self._path(peer, peers, now),
                 milliseconds(peer.rtt_s),
                 self._error(peer, links, now),
             )
-            for peer in core.peers.values()
-            if not peer.quiet and (peer.here or peer.state is State.EXPECTED or peer in unreached)
+            for peer in peers.values()
+            if not peer.quiet and (peer.here or peer.state is PeerState.EXPECTED or peer in unreached)
         ]
 
     def _error(self, peer: Peer, links: dict[bytes, Link], now: float) -> str:
@@ -106,19 +110,20 @@ class Outlook:
         error = "" if peer.direct(now) else (link.error if link is not None else "") or peer.error
         if not error and peer.hears(now) and not peer.reached(now):
             error = _DEAF
-        if peer.path(now) in ("via", "none") and (trouble := self._ways.trouble(peer)):
+        if peer.path(now) in ("via", "none") and (trouble := self._transport.trouble(peer)):
             error = f"{error}; {trouble}" if error else trouble
         return error
 
-    def _path(self, peer: Peer, core: Member, now: float) -> str:
-        """See Peer.path; through others only where there is another one to go through.
+    def _path(self, peer: Peer, peers: Peers, now: float) -> str:
+        """As Peer.path; but through others only where there is another one to go through.
 
-        Whom we hear over the mesh, and who does not hear us so, has no reason to answer by relay, by which we reach it.
+        A peer that we hear over the mesh, and that does not hear us so, has no reason to answer by relay, by which we
+        reach it.
         """
         path = peer.path(now)
-        if path == "via" and peer.hears(now) and not self._ways.trouble(peer):
+        if path == "via" and peer.hears(now) and not self._transport.trouble(peer):
             return "relay"
-        if path == "via" and not any(other.here for other in core.peers.values() if other is not peer):
+        if path == "via" and not any(other.here for other in peers.values() if other is not peer):
             return "none"
         return path
 

@@ -2,361 +2,283 @@
 events out.
 
 It puts together the keyring, the replica of everybody's logs, the ledger that follows from their deeds, the others'
-presence, the sponsor, and one's own talk. The engine carries its packets by whatever way there is.
+presence, the sponsor, and one's own messages, each of which knows only what it is handed here. The engine carries its
+packets by whatever way there is.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from nacl.signing import SigningKey
+
 from sandpiper.common.codes import RoomCode
-from sandpiper.common.errors import Code, Refusal, SandpiperError
-from sandpiper.common.limits import BACKLOG_S, EPOCH_ASKED, EVENTS_WAITING, PAGE_LEAST
+from sandpiper.common.errors import Refusal, SandpiperError
+from sandpiper.common.messages import Draft
 from sandpiper.common.p2p import admission, packets
-from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
-from sandpiper.common.p2p.membership import Admit, Miss
-from sandpiper.common.p2p.packets import Carded, Frontier, Shout, Signed
-from sandpiper.peer.events import Event
-from sandpiper.peer.p2p.admission.handover import make_welcome
-from sandpiper.peer.p2p.admission.sponsor import Knows, Missed, Sponsor
-from sandpiper.peer.p2p.membership.deed_log import Chronicle
-from sandpiper.peer.p2p.membership.governance import Rule
+from sandpiper.common.p2p.envelope import TALK
+from sandpiper.common.p2p.membership import Cheat
+from sandpiper.common.p2p.packets import Card, Frontier, Shout
+from sandpiper.common.p2p.sealing import NONCE_BYTES
+from sandpiper.peer.p2p.admission.gatekeeper import Gatekeeper
+from sandpiper.peer.p2p.membership.deed_log import DeedLog
+from sandpiper.peer.p2p.membership.governance import Governance
+from sandpiper.peer.p2p.membership.rekeying import Rekeying
 from sandpiper.peer.p2p.membership.reunion import Reunion
+from sandpiper.peer.p2p.packet_receiver import PacketReceiver
+from sandpiper.peer.p2p.presence.cards import Cards
 from sandpiper.peer.p2p.presence.gossip import Gossip
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.presence.whispers import Whispering
+from sandpiper.peer.p2p.presence.whispers import Whispers
+from sandpiper.peer.p2p.replication.display import Display
 from sandpiper.peer.p2p.replication.ledger import Ledger
-from sandpiper.peer.p2p.replication.message_log import Talk
+from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.past import Past
 from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.keyring import Keyring
-from sandpiper.peer.p2p.state.outputs import Command, NewEpoch, Out, Settings
+from sandpiper.peer.p2p.state.outputs import Outputs
 from sandpiper.peer.p2p.state.peer import Peer, Way
-
-_UNKNOWN_EPOCH_S = 1.0
+from sandpiper.peer.p2p.status import MemberStatus
+from sandpiper.peer.status import Verification
 
 
 class Member:
-    """Made by entry.found_room or entry.enter_room. Take `outs`, `commands`, `events`, `answers` and the letters
-    of `sponsor` and `reunion` after each call; `broken` says that it cannot go on.
+    """One session in one room. Made by bootstrap.found_room or bootstrap.enter_room.
+
+    What it wants done is to be taken with `take` after each call; `broken` says that it cannot go on. Its parts are
+    public for tests; the engine uses the methods and `status`.
     """
 
-    def __init__(
-        self,
-        keyring: Keyring,
-        ledger: Ledger,
-        replica: Replica,
-        code: RoomCode,
-        password: str | None,
-        settings: Settings,
-        *,
-        run: bytes,
-        now: float,
-        wall: Callable[[], float],
-        entropy: Callable[[int], bytes],
-    ) -> None:
-        self.keyring = keyring
+    def __init__(self, context: Context, ledger: Ledger, replica: Replica, password: str | None) -> None:
+        self.context = context
+        self.keyring: Keyring = context.keyring
         self.ledger = ledger
         self.replica = replica
-        self.settings = settings
-        self.run = run
-        self.now = self.entered_at = now
-        self.wall = wall
-        self.events: deque[Event] = deque()
-        self.outs: list[Out] = []
-        self.commands: list[Command] = []
-        self.answers: list[tuple[str, Refusal | None]] = []
-        self.broken: SandpiperError | None = None
-        self.strangers = 0
-        self.presence = Presence(self)
-        self.gossip = Gossip(self, now)
-        self.reunion = Reunion(self)
-        self.chronicle = Chronicle(self)
-        self.whispering = Whispering(self)
-        self.talk = Talk(keyring, replica, run, self.events, self.presence.called, now)
-        self.past = Past(self)
-        self.rule = Rule(self, code, password, entropy)
-        self.sponsor = Sponsor(keyring.room, code.nameplate, self.rule.form, entropy)
-        self._backlog: dict[bytes, int] = {}
-        self._backlog_until = 0.0
-        self._held = False
-        self._asked_epoch_at = float("-inf")
-        self._asked_epoch_of = 0
-        replica.reach_by(self.presence.reachable, self.presence.ended, self.presence.met)
-
-    @property
-    def session(self) -> bytes:
-        """One's own."""
-        return self.keyring.session
-
-    @property
-    def held(self) -> bool:
-        """Whether what is heard waits for the reader."""
-        return self._held
-
-    @property
-    def room_name(self) -> str:
-        """The code as a room's name."""
-        return str(self.rule.code)
+        self.presence = Presence(
+            context,
+            ledger,
+            replica,
+            greet=lambda peer, now: self.gossip.greet(peer, now),
+            hurry=lambda now: self.gossip.send_beacon_soon(now),
+            retired=lambda session: self.whispers.forget(session),
+        )
+        presence = self.presence
+        self.message_log = MessageLog(
+            context.keyring, replica, context.run, context.events, presence.called, context.now
+        )
+        self.cards = Cards(context, presence)
+        self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
+        self.whispers = Whispers(context, presence.peers)
+        self.reunion = Reunion(context, ledger, replica, presence)
+        self.deed_log = DeedLog(
+            context,
+            ledger,
+            replica,
+            self.message_log,
+            presence,
+            lambda writer, deed: self.governance.learnt(writer, deed),
+        )
+        write = self.deed_log.write
+        self.rekeying = Rekeying(context, ledger, replica, presence, write, self.gossip.send_soon)
+        self.governance = Governance(context, ledger, replica, presence, self.rekeying, write, password)
+        self.gatekeeper = Gatekeeper(context, ledger, replica, presence, self.cards, self.governance, write)
+        self.past = Past(context, ledger, replica, self.message_log, presence)
+        self.display = Display(context, replica, self.message_log, presence.fingerprint_of)
+        self.status = MemberStatus(context, ledger, replica, self.message_log, presence)
+        self._receiver = PacketReceiver(
+            context,
+            ledger,
+            replica,
+            presence,
+            self.cards,
+            self.gossip,
+            self.deed_log,
+            self.governance,
+            self.whispers,
+            self.past,
+        )
+        replica.fetcher.reach_by(presence.reachable, presence.ended, presence.met)
 
     @property
     def peers(self) -> dict[bytes, Peer]:
-        """The other sessions."""
+        """The members that are here, or may be."""
         return self.presence.peers
 
-    def expect(self, present: set[bytes], heads: list[admission.Head], now: float, backlog: int | None) -> None:
-        """Who is here, as the sponsor says, and the history to wait for before anything is shown."""
-        stands = [Frontier(head.session, head.stream, head.head, b"") for head in heads]
-        for stand in stands:
-            for source in present:
-                self.replica.claims(source, [stand], now)
-        self.talk.backlog_most = backlog
-        self.past.entered(heads)
-        if backlog == 0:
-            self.replica.start_at_heads()
-            return
-        self._backlog = {head.session: head.head for head in heads if head.head >= head.start}
-        self._backlog_until = now + BACKLOG_S
-        self.replica.hurry(now)
+    @property
+    def broken(self) -> SandpiperError | None:
+        """Why the member cannot go on, if so."""
+        return self.context.broken
 
-    def epoch_taken(self, *, cut: bool) -> None:
-        """The keyring has another epoch."""
-        self.commands.append(NewEpoch(cut))
-        self.gossip.hurry(self.now)
+    def take(self) -> Outputs:
+        """Hands over what the member wants done, and what it tells."""
+        context = self.context
+        commands, context.commands = context.commands, []
+        sent, context.packets = context.packets, []
+        letters, self.reunion.letters = self.reunion.letters, []
+        answers, context.answers = context.answers, []
+        events = list(context.events)
+        context.events.clear()
+        return Outputs(commands, sent, letters, answers, events)
 
-    # Packets ------------------------------------------------------------------------------------------
+    # Packets and letters -----------------------------------------------------------------------------------
 
     def receive(self, packet: bytes, way: Way, now: float, curve: bytes | None = None) -> None:
-        """One packet; `curve` is whose connection it came by, where that is known. Then `settle` is to be called."""
-        self.now = now
-        source = self.presence.peer_of(curve) if curve is not None else None
-        if source is not None:
-            source.proven = True
-            if Way.MESH not in source.heard:
-                self.ask_again(source.keys.session, now)
-            source.heard[Way.MESH] = now
-        try:
-            session, said = self.keyring.open(packet)
-        except Refusal as refusal:
-            self.strangers += 1
-            if refusal.code is Code.NOT_HERE and not self.presence.missed(packet):
-                self._ask_for_epoch(source, now)
-            return
-        if session is not None:
-            peer = self.presence.peers.get(session)
-            if peer is not None:
-                self.presence.heard(peer, way, now)
-                _PAIRS[type(said)](self, peer, said, now)
-        elif isinstance(said, Shout):
-            self.take_in(said, now)
-        elif isinstance(said, Signed):
-            self.gossip.receive(said, way, now, curve)
-
-    def take_in(self, shout: Shout, now: float) -> None:
-        """Envelopes that were pushed. A deed may say whose the next one is, so one after the other."""
-        for raw in shout.envelopes:
-            self.chronicle.accept(self.replica.take([raw], now))
-
-    def ask_again(self, source: bytes, now: float) -> None:
-        """A member hears us from now on, or we it: what it was asked before, or its answer, never arrived."""
-        self.replica.ask_again(source, now)
-        self.past.ask_again(source, now)
-
-    def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
-        """It speaks by a key that we do not know: its owners' deeds will tell. By a relay it may be anybody."""
-        if now - self._asked_epoch_at < _UNKNOWN_EPOCH_S:
-            return
-        self._asked_epoch_at = now
-        if source is None:
-            others = list(self.peers.values())
-            if not others:
-                return
-            source = others[self._asked_epoch_of % len(others)]
-        members = list(self.ledger.state.members)
-        at = self._asked_epoch_of * EPOCH_ASKED % len(members)
-        self._asked_epoch_of += 1
-        owners = [session for session in members if self.ledger.is_owner(session)]
-        for session in dict.fromkeys([*owners[-EPOCH_ASKED:], *self.peers, *members[at : at + EPOCH_ASKED]]):
-            self.replica.ask_on((session, DEEDS), source.keys.session)
-
-    def _pull(self, peer: Peer, pull: packets.Pull, now: float) -> None:
-        floor = self.rule.floor(peer.keys.session, pull.session, pull.stream)
-        page = self.replica.answer(pull, floor)
-        if not peer.pages.take(max(sum(map(len, page.envelopes)), PAGE_LEAST), now):
-            self.say_to(peer, page)  # else it asks again, or somebody else
-
-    def _page(self, peer: Peer, page: packets.Page, now: float) -> None:
-        if self.past.page(peer.keys.session, page, now):
-            return
-        self.chronicle.accept(self.replica.page(peer.keys.session, page, now))
-
-    def _have(self, peer: Peer, have: packets.Have, now: float) -> None:
-        self.gossip.stands(peer, have.frontiers, now)
-        self.replica.claims(peer.keys.session, have.frontiers, now)
-
-    def _cards(self, peer: Peer, cards: packets.Cards, now: float) -> None:
-        for signed in cards.cards:
-            self.gossip.read_card(signed)
-
-    def _want(self, peer: Peer, want: packets.Want, now: float) -> None:
-        if want.epoch == self.keyring.epoch.id == self.ledger.state.epoch:
-            self.say_to(peer, packets.Key(self.keyring.epoch.key))
-
-    def _key(self, peer: Peer, key: packets.Key, now: float) -> None:
-        try:
-            self.rule.given(key.key)
-        except Refusal:
-            self.strangers += 1
-
-    # Sending ------------------------------------------------------------------------------------------
-
-    def shout(self, made: list[Envelope], told: tuple[Peer, ...] | None = None) -> None:
-        """One's own envelopes, to everyone; or to those who were here before what they say took effect."""
-        for each in made:
-            self.outs.append(Out(None, self.keyring.to_room(Shout([each.raw])), told))
-
-    def say_to(self, peer: Peer, said: packets.AnyPair) -> None:
-        """To one member."""
-        self.outs.append(Out(peer.keys.session, self.keyring.to_one(peer.keys.session, said)))
-
-    def flush(self, now: float) -> None:
-        """What has been posted, goes."""
-        self.now = now
-        self.shout(self.talk.take())
-        self._show()
+        """Takes one packet; `curve` is whose connection it came by, where that is known. Then call `settle`."""
+        self.context.now = now
+        self._receiver.receive(packet, way, now, curve)
 
     def settle(self, now: float) -> None:
-        """To be called after each batch of packets: acknowledges, asks, shows."""
-        self.now = now
-        self.chronicle.accept(self.replica.ready())
-        for session in self.chronicle.arrived:
-            peer = self.presence.peers.get(session)
+        """Acknowledges, asks and shows what there is to: to be called after each batch of packets."""
+        context, replica = self.context, self.replica
+        context.now = now
+        self.deed_log.accept(replica.ready())
+        for session in self.deed_log.arrived:
+            peer = self.peers.get(session)
             if peer is not None:
-                log = self.replica.log(session, TALK)
-                self.say_to(peer, packets.Have([Frontier(session, TALK, log.head, log.hash)]))
-        self.chronicle.arrived.clear()
-        self._send_pulls()
-        self._show()
-
-    def _send_pulls(self) -> None:
-        pulls, self.replica.pulls = self.replica.pulls, []
+                log = replica.log(session, TALK)
+                context.send_to(peer, packets.Have([Frontier(session, TALK, log.head, log.hash)]))
+        self.deed_log.arrived.clear()
+        pulls, replica.fetcher.pulls = replica.fetcher.pulls, []
         for source, pull in pulls:
-            peer = self.presence.peers.get(source)
+            peer = self.peers.get(source)
             if peer is not None:
-                self.say_to(peer, pull)
+                context.send_to(peer, pull)
+        self.display.show()
 
-    def _show(self) -> None:
-        if self._held:
-            return
-        backlog, wall = bool(self._backlog), int(self.wall())
-        if backlog and not self._backlog_done():
-            self.talk.show_own(self.room_name, self.presence.fingerprint_of, wall)
-            return
-        self._backlog = {}
-        self.talk.show(self.room_name, self.presence.fingerprint_of, wall, EVENTS_WAITING, backlog)
+    def letter(self, mailbox: bytes, body: bytes, now: float) -> list[tuple[bytes, bytes]]:
+        """Takes a letter from our mailbox, of a joiner or of a member that we do not know; returns the answers."""
+        self.context.now = now
+        if not packets.is_for_room(body):
+            return self.gatekeeper.receive(mailbox, body, now)
+        try:
+            _, said = self.keyring.open(body)
+        except Refusal:
+            return []
+        if isinstance(said, Shout):
+            self.deed_log.take(said, now)
+            self.settle(now)
+        return []
 
-    def _backlog_done(self) -> bool:
-        if self.now >= self._backlog_until:
-            return True
-        tracks = self.replica.tracks
-        return all(
-            (session, TALK) in tracks and (tracks[session, TALK].log.head >= head or tracks[session, TALK].stopped)
-            for session, head in self._backlog.items()
-        )
+    def heard_by(self, session: bytes | None, now: float) -> None:
+        """Tells a member that has begun to hear us what it should not wait for; None: somebody, who is not known."""
+        if session is None:
+            self.gossip.send_soon(now)
+            return
+        peer = self.peers.get(session)
+        if peer is not None:
+            self.gossip.greet(peer, now, card=True)
+        self.replica.fetcher.ask_again(session, now)
+        self.past.ask_again(session, now)
+        self.settle(now)
+
+    # Entering, and discovery services ----------------------------------------------------------------------
+
+    def enter(self, welcome: admission.Welcome, cheats: Iterable[Cheat], backlog: int | None) -> None:
+        """Takes over what the sponsor knows: who is here, who cheats, how far the logs go. Shows `backlog` of them."""
+        now, present = self.context.now, set(welcome.present)
+        self.governance.sync(present.union(card.session for card in welcome.cards))
+        for cheat in cheats:
+            self.deed_log.check_cheat(cheat)
+        for signed in welcome.cards:
+            self.cards.read(signed)
+        for head in welcome.heads:
+            for source in present:
+                self.replica.fetcher.claims(source, [Frontier(head.session, head.stream, head.head, b"")], now)
+        self.past.entered(welcome.heads)
+        self.display.expect(welcome.heads, now, backlog)
+
+    def settle_at(self, nameplate: int) -> None:
+        """Takes the nameplate that the founder's room has got."""
+        self.context.code = RoomCode(self.context.code.words, nameplate)
+
+    @property
+    def card(self) -> Card:
+        """The member's own card."""
+        return self.cards.own
+
+    def change_card(self, **changes: Any) -> None:
+        """Changes the member's own card."""
+        self.cards.change(**changes)
+
+    def lease(self) -> tuple[SigningKey, bytes]:
+        """What a discovery service is given: the key that proves us members, and our card, sealed for the others."""
+        epoch = self.keyring.epoch
+        return epoch.registration, packets.seal_card(epoch, self.context.entropy(NONCE_BYTES), self.cards.sign())
+
+    def read_leases(self, service: Hashable, blobs: Mapping[bytes, bytes], now: float) -> set[bytes]:
+        """Takes all cards that lie at a discovery service now, by mailbox; returns whose they are."""
+        sessions = {mailbox: self.cards.read_lease(blob) for mailbox, blob in blobs.items()}
+        self.reunion.leased(service, sessions, now)
+        return set(sessions.values())
+
+    def take_leased(self, sessions: set[bytes]) -> None:
+        """Takes which sessions are there, as discovery services say now."""
+        self.presence.lease(sessions)
+
+    # What the user does ------------------------------------------------------------------------------------
+
+    def post(self, draft: Draft, nick: str | None, now: float) -> str:
+        """Queues a message; its id. A tool beside the member posts under a `nick` of its own. Raises Refusal."""
+        tool = nick is not None
+        return self.message_log.post(draft, nick or self.status.nick, int(self.context.wall()), now, tool=tool)
+
+    def flush(self, now: float) -> None:
+        """Sends what has been posted."""
+        self.context.now = now
+        for made in self.message_log.take():
+            self.context.send_to_room(Shout([made.raw]))
+        self.display.show()
+
+    def leave(self) -> None:
+        """Says goodbye."""
+        self.gossip.say_goodbye()
+
+    def whisper(self, to: str, text: str, name: str, now: float) -> None:
+        """Whispers to a person; how it ends is among the outputs, under `name`. Raises Refusal."""
+        self.whispers.send(to, text, name, now)
 
     def hold(self, on: bool) -> None:
-        """Whether what is heard waits for the reader. The logs go on."""
-        self._held = on
-        if not on:
-            self._show()
+        """Lets what is heard wait for the reader, or no more. The logs go on."""
+        self.display.hold(on)
 
-    # Admission ----------------------------------------------------------------------------------------
+    def kick(self, nick: str) -> None:
+        """Removes a person from the room. Raises Refusal."""
+        self.governance.kick(nick)
 
-    def letter(self, mailbox: bytes, body: bytes, now: float) -> None:
-        """A letter to our mailbox, from somebody who wants in, or is in and was not heard of."""
-        self.now = now
-        if packets.is_for_room(body):
-            self.reunion.receive(body, now)
-            return
-        try:
-            letter = admission.decode_letter(body)
-        except Refusal:
-            self.strangers += 1
-            return
-        self._count_miss(now)
-        outcome = self.sponsor.letter(mailbox, letter, now, self.rule.full())
-        if isinstance(outcome, Missed):
-            self.chronicle.write(Miss(outcome.generation))
-        elif isinstance(outcome, Knows):
-            self._decide(outcome)
+    def name_owner(self, nick: str) -> None:
+        """Makes a person an owner too. Raises Refusal."""
+        self.governance.name_owner(nick)
 
-    def _count_miss(self, now: float) -> None:
-        missed = self.sponsor.handle_timer(now)
-        if missed is not None:
-            self.chronicle.write(Miss(missed.generation))
+    def rotate(self) -> str:
+        """Changes the code; returns the new one."""
+        return self.governance.rotate()
 
-    def _decide(self, knows: Knows) -> None:
-        application = knows.application
-        try:
-            self.rule.may_enter(application)
-            own = packets.decode_own(application.card.body)
-        except Refusal as refusal:
-            self.sponsor.deny(refusal)
-            return
-        self.chronicle.write(Admit(application.keys))
-        if application.keys.session not in self.ledger.state.members:
-            self.sponsor.deny(Refusal(Code.INVALID, "this session has been removed; start anew"))
-            return
-        self.sponsor.admit(*make_welcome(self, application.keys.session))
-        peer = self.presence.peers.get(application.keys.session)
-        if peer is not None and isinstance(own, Carded):
-            self.gossip.read_card(application.card)
-            # The others are to reach it without waiting for its own word.
-            for other in self.presence.peers.values():
-                if other is not peer and other.here:
-                    self.say_to(other, packets.Cards([application.card]))
+    def verify(self, nick: str) -> list[Verification]:
+        """The words to compare with each person so called. Raises Refusal."""
+        return self.governance.verify(nick)
+
+    def rename(self, nick: str) -> None:
+        """Changes the member's nick. Raises Refusal."""
+        self.cards.rename(nick)
 
     # Time --------------------------------------------------------------------------------------------------
 
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
-        timers = [self.gossip.get_timer(), *self.whispering.get_timers(), *self.rule.get_timers()]
-        some = (self.replica.get_timer(), self.sponsor.get_timer(), self.reunion.get_timer(), self.past.get_timer())
-        timers += [due for due in some if due is not None]
-        if self._backlog and not self._held:
-            timers.append(self._backlog_until)
-        return min(timers)
+        timers = [self.gossip.get_timer(), *self.whispers.get_timers(), *self.rekeying.get_timers()]
+        some = (self.replica.fetcher, self.gatekeeper, self.reunion, self.past, self.display)
+        return min(timers + [due for each in some if (due := each.get_timer()) is not None])
 
     def handle_timer(self, now: float) -> None:
-        """Whatever is due."""
-        self.now = now
-        self.chronicle.accept(self.replica.handle_timer(now))
-        self._count_miss(now)
-        self.rule.handle_timer(now)
-        self.whispering.handle_timer(now)
+        """Does what is due."""
+        self.context.now = now
+        self.deed_log.accept(self.replica.handle_timer(now))
+        self.gatekeeper.handle_timer(now)
+        self.rekeying.handle_timer(now)
+        self.whispers.handle_timer(now)
         self.gossip.handle_timer(now)
         self.reunion.handle_timer(now)
         self.past.handle_timer(now)
         self.settle(now)
-
-
-def _hush(member: Member, peer: Peer, hush: packets.Hush, now: float) -> None:
-    member.whispering.receive(peer, hush, now)
-
-
-def _heard(member: Member, peer: Peer, heard: packets.Heard, now: float) -> None:
-    member.whispering.arrived(peer, heard, now)
-
-
-_PAIRS: dict[type, Callable[[Member, Peer, Any, float], None]] = {
-    packets.Pull: Member._pull,
-    packets.Page: Member._page,
-    packets.Have: Member._have,
-    packets.Cards: Member._cards,
-    packets.Hush: _hush,
-    packets.Heard: _heard,
-    packets.Want: Member._want,
-    packets.Key: Member._key,
-}

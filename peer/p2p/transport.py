@@ -1,4 +1,4 @@
-"""The ways: by mesh or by relay, how a session's packets reach the others, and theirs us."""
+"""The transport: carries a session's packets to the others, and theirs to it, over the mesh or by a relay."""
 
 from __future__ import annotations
 
@@ -19,127 +19,140 @@ from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_A
 from sandpiper.common.p2p.sealing import topic
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import is_loopback, parse_listen
-from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshHeard
+from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.relay.pool import Relays
+from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.outputs import Out
-from sandpiper.peer.p2p.state.peer import NEVER, Peer, State
+from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
 
 _LOCAL: Final = ["127.0.0.1"]
-_EVERYWHERE: Final = ["0.0.0.0", "::"]  # noqa: S104  # whoever is not on the roster is refused by ZAP
+_EVERYWHERE: Final = ["0.0.0.0", "::"]  # noqa: S104  # ZAP refuses who is not on the roster
 
 
 @dataclass(frozen=True, slots=True)
-class WaysHeard:
-    """Whom the ways call: with packets (and whose connection they came by), and when something has moved."""
+class TransportCallbacks:
+    """Whom the transport calls: with packets (and whose connection they came by), and when something has moved."""
 
     meshed: Callable[[list[bytes], bytes | None], None]
     relayed: Callable[[bytes], None]
-    heard_by_more: Callable[[bytes | None], None]
+    heard_by: Callable[[bytes | None], None]
     relays_moved: Callable[[], None]
-    lines_moved: Callable[[], None]
+    links_moved: Callable[[], None]
 
 
-class Ways:
-    """One session's. `member` gives the pure half once there is one."""
+class Transport:
+    """One session's mesh and relays. Nobody is admitted, and nobody reached, before `attach`."""
 
     def __init__(
-        self,
-        ctx: zmq.Context[Any],
-        curve: CurveKeys,
-        wish: PeerOptions,
-        member: Callable[[], Member | None],
-        heard: WaysHeard,
+        self, ctx: zmq.Context[Any], curve: CurveKeys, options: PeerOptions, callbacks: TransportCallbacks
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._wish = wish
-        self._member = member
-        self._heard = heard
+        self._options = options
+        self._callbacks = callbacks
+        self._presence: Presence | None = None
+        self._keyring: Keyring | None = None
         self._mesh = Mesh(
             self._loop,
             ctx,
             curve,
             self._admits,
-            MeshHeard(heard.meshed, self._line_moved, self._subscribed, self._deserted),
+            MeshHeard(callbacks.meshed, self._link_moved, self._subscribed, self._deserted),
         )
-        self._relays = Relays(ctx, wish.profile, heard.relayed, heard.relays_moved, self._at_relay, local=wish.local)
-        self._doors = (0, 0)
+        self._relays = Relays(
+            ctx, options.profile, callbacks.relayed, callbacks.relays_moved, self._at_relay, local=options.local
+        )
+        self._ports = (0, 0)
         self._refused: set[str] = set()
         self._cutting: asyncio.TimerHandle | None = None
         self._outward: set[bytes] = set()
         self.hosts: list[str] = []
 
     def bind(self) -> None:
-        """Opens our doors. Raises SandpiperError."""
-        wish = self._wish
-        for address in wish.advertise:
+        """Listens for the others' connections. Raises SandpiperError."""
+        options = self._options
+        for address in options.advertise:
             try:
                 ipaddress.ip_address(address)
             except ValueError:
                 raise UsageError(f"--advertise {address}: an IP address, as others reach this machine") from None
-        if wish.path == "relay":
+        if options.path == "relay":
             return
-        hosts, port = _LOCAL if wish.local else _EVERYWHERE, None
-        if wish.listen is not None:
-            host, port = parse_listen(wish.listen)
+        hosts, port = _LOCAL if options.local else _EVERYWHERE, None
+        if options.listen is not None:
+            host, port = parse_listen(options.listen)
             hosts = [host]
-        doors = self._mesh.bind(hosts, port)
-        self._doors = (doors.pub, doors.sub)
+        bound = self._mesh.bind(hosts, port)
+        self._ports = (bound.pub, bound.sub)
 
     def card(self) -> dict[str, Any]:
-        """What one's card says of them."""
-        return {"hosts": self.hosts, "pub": self._doors[0], "sub": self._doors[1], "relays": self._relays.addresses}
+        """What the member's card says of how it is reached."""
+        return {"hosts": self.hosts, "pub": self._ports[0], "sub": self._ports[1], "relays": self._relays.addresses}
 
     @property
     def relays(self) -> dict[str, bytes]:
-        """By which relays we are reached: broker → address."""
+        """The relays by which we are reached: broker → address."""
         return self._relays.addresses
 
-    def look(self, observed: list[str]) -> bool:
-        """Our addresses as they are now, and as discovery services see them; whether that is something new."""
-        if self._doors == (0, 0):
+    def update_hosts(self, observed: list[str]) -> bool:
+        """Takes our addresses as they are now, and as discovery services see them; whether any has changed."""
+        if self._ports == (0, 0):
             return False
-        wish = self._wish
-        listen = [] if wish.listen is None else [parse_listen(wish.listen)[0]]
+        options = self._options
+        listen = [] if options.listen is None else [parse_listen(options.listen)[0]]
         known = [host for host in listen if host not in _EVERYWHERE]
-        seen = [] if wish.local else [host.partition("%")[0] for host in observed]
-        hosts = list(dict.fromkeys([*wish.advertise, *(known or candidates(wish.local)), *seen]))[:MESH_ADDRESSES]
+        seen = [] if options.local else [host.partition("%")[0] for host in observed]
+        hosts = list(dict.fromkeys([*options.advertise, *(known or candidates(options.local)), *seen]))[:MESH_ADDRESSES]
         gone = set(self.hosts) - set(hosts)
         changed, self.hosts = hosts != self.hosts, hosts
         if changed:
             self._mesh.hurry(gone)
-            member = self._member()
-            if member is not None:
-                member.presence.seek_again()
+            if self._presence is not None:
+                self._presence.seek_again()
         return changed
 
-    def enter(self, member: Member) -> None:
-        """Inside: hears what goes to the room and to us."""
-        room = member.keyring.room
-        self._mesh.subscribe([topic(room), topic(room, member.session)])
+    def attach(self, presence: Presence, keyring: Keyring) -> None:
+        """Works for this member from now on."""
+        self._presence, self._keyring = presence, keyring
 
-    def use_relays(self, member: Member, announced: list[BrokerAt]) -> None:
-        """The brokers that were named, else those that a discovery service announces."""
-        wish = self._wish
-        if wish.path == "direct":
+    def detach(self) -> None:
+        """Works for nobody: the room was not to be had."""
+        self._presence = self._keyring = None
+
+    @property
+    def _peers(self) -> dict[bytes, Peer]:
+        return self._presence.peers if self._presence is not None else {}
+
+    def subscribe(self) -> None:
+        """Hears what goes to the room and to this session."""
+        assert self._keyring is not None
+        room = self._keyring.room
+        self._mesh.subscribe([topic(room), topic(room, self._keyring.session)])
+
+    def use_relays(self, announced: list[BrokerAt]) -> None:
+        """Uses the brokers that were named, else those that a discovery service announces."""
+        options = self._options
+        if options.path == "direct":
             return
-        self._relays.attach(member.keyring.epoch.relay_seed)
-        for broker in wish.broker:
-            self._relays.use(broker, wish.access_code, pin=True)
-        if not wish.broker:
+        assert self._keyring is not None
+        self._relays.attach(self._keyring.epoch.relay_seed)
+        for broker in options.broker:
+            self._relays.use(broker, options.access_code, pin=True)
+        if not options.broker:
             for each in announced:
                 self._relays.use(each.address, each.access_code, pin=False)
 
-    def new_epoch(self, member: Member, *, cut: bool) -> None:
-        """Another tag; and with `cut` every accepted connection is made anew, once the news has left."""
-        if self._wish.path != "direct":
-            self._relays.attach(member.keyring.epoch.relay_seed)
-        if cut and self._doors != (0, 0):
+    def change_epoch(self, *, cut: bool) -> None:
+        """Uses the new epoch's tag; with `cut`, has every accepted connection made anew, once the news has left."""
+        assert self._keyring is not None
+        if self._options.path != "direct":
+            self._relays.attach(self._keyring.epoch.relay_seed)
+        if cut and self._ports != (0, 0):
             self._cutting = self._loop.call_later(CUT_AFTER_S, self._mesh.rebind)
 
     async def close(self) -> None:
-        """Ends all."""
+        """Closes every connection."""
         if self._cutting is not None:
             self._cutting.cancel()
         await self._relays.close()
@@ -150,28 +163,27 @@ class Ways:
 
     def reach(self, session: bytes) -> None:
         """Connects to a member as its card says."""
-        member = self._member()
-        peer = member.peers.get(session) if member is not None else None
-        if peer is None or peer.card is None or self._wish.path == "relay" or not peer.card.pub:
+        peer = self._peers.get(session)
+        if peer is None or peer.card is None or self._options.path == "relay" or not peer.card.pub:
             return
         card = peer.card
-        hosts = [host for host in card.hosts if is_loopback(host)] if self._wish.local else by_wire(card.hosts)
+        hosts = [host for host in card.hosts if is_loopback(host)] if self._options.local else by_wire(card.hosts)
         found = [Candidate(host, card.pub, card.sub) for host in hosts]
-        sought = peer.state is State.GONE
+        sought = peer.state is PeerState.GONE
         self._mesh.reach(peer.keys.curve, found, outward=session in self._outward, sought=sought)
 
     def drop(self, session: bytes, curve: bytes) -> None:
-        """Somebody is away, or no member any more."""
+        """Closes our connections to a session that is away, or no member any more."""
         self._outward.discard(session)
         self._mesh.drop(curve)
 
-    def bring(self, member: Member) -> None:
-        """Whoever we hear but does not hear us cannot reach us: to it we bring what we publish.
+    def connect_outward(self) -> None:
+        """Opens an outward connection, for what we publish, to peers that we hear but that cannot reach us.
 
-        One that has come to our door can; it may be slow to say so.
+        A peer that has connected to us can; it may be slow to say so.
         """
         now = time.monotonic()
-        for session, peer in member.peers.items():
+        for session, peer in self._peers.items():
             patience = RELAY_AFTER_S if peer.subscribed_at == NEVER else GONE_S
             silent = now - max(peer.known_at, peer.subscribed_at, peer.hears_us_at) > patience
             unheard = peer.here and peer.link_up and not peer.reached(now) and silent
@@ -180,24 +192,24 @@ class Ways:
                 self.reach(session)
 
     def address(self, curve: bytes) -> str | None:
-        """The host that our line to a member leads to."""
+        """The host that our connection to a member leads to."""
         link = self.links().get(curve)
         return parted(link.address)[0] if link is not None and link.address else None
 
     def links(self) -> dict[bytes, Link]:
-        """Our lines, for `/path`."""
+        """How each peer is connected, for `/path`."""
         return self._mesh.links()
 
     def refusals(self) -> list[str]:
         """Why the brokers that were named are no relays, each reason once."""
         found = [f"{broker} is no relay: {text}" for broker, text in self._relays.trouble.items()]
-        fresh = [text for text in found if text not in self._refused] if self._wish.broker else []
+        fresh = [text for text in found if text not in self._refused] if self._options.broker else []
         self._refused.update(fresh)
         return fresh
 
     def trouble(self, peer: Peer) -> str:
         """Why a member that the mesh does not reach is reached by no relay either."""
-        if self._wish.path == "direct":
+        if self._options.path == "direct":
             return "relays are off (--path direct)"
         if not self._relays.up:
             return next(iter(self._relays.trouble.values()), "no relay is known: --broker names one")
@@ -207,37 +219,35 @@ class Ways:
 
     # Packets -----------------------------------------------------------------------------------------------
 
-    def send(self, member: Member, out: Out) -> None:
-        """A packet: over the mesh; and by relay to those whom the mesh does not reach."""
+    def send(self, out: Out) -> None:
+        """Sends a packet over the mesh, and by relay to those whom the mesh does not reach."""
+        assert self._keyring is not None
         now = time.monotonic()
-        room = member.keyring.room
-        relay_only = self._wish.path == "relay"
+        relay_only = self._options.path == "relay"
         if out.to is None:
-            if out.told is not None:
-                peers = [peer for peer in out.told if relay_only or not peer.reached(now)]
+            if out.recipients is not None:
+                peers = [peer for peer in out.recipients if relay_only or not peer.reached(now)]
             else:
-                peers = [peer for peer in member.peers.values() if relay_only or peer.wants_relay(now)]
+                peers = [peer for peer in self._peers.values() if relay_only or peer.wants_relay(now)]
         else:
-            peer = member.peers.get(out.to)
+            peer = self._peers.get(out.to)
             if peer is None:
                 return
             peers = [] if peer.reached(now) else [peer]
         if peers and self._relays.up:
             self._relays.send([peer.card for peer in peers if peer.card is not None], out.packet)
         if not relay_only:
-            self._mesh.publish(topic(room, out.to or b""), out.packet)
+            self._mesh.publish(topic(self._keyring.room, out.to or b""), out.packet)
 
     # What the mesh says ------------------------------------------------------------------------------------
 
     def _admits(self, curve: bytes) -> bool:
-        member = self._member()
-        return member is not None and member.presence.admits(curve)
+        return self._presence is not None and self._presence.admits(curve)
 
     def _peer(self, curve: bytes) -> Peer | None:
-        member = self._member()
-        return member.presence.peer_of(curve) if member is not None else None
+        return self._presence.peer_of(curve) if self._presence is not None else None
 
-    def _line_moved(self, curve: bytes, up: bool, error: str) -> None:
+    def _link_moved(self, curve: bytes, up: bool, error: str) -> None:
         peer = self._peer(curve)
         if peer is not None:
             link = self.links().get(curve)
@@ -245,7 +255,7 @@ class Ways:
             peer.address = self.address(curve) or peer.address
             if not up:
                 peer.lost_link()
-            self._heard.lines_moved()
+            self._callbacks.links_moved()
 
     def _deserted(self, curve: bytes) -> None:
         peer = self._peer(curve)
@@ -253,20 +263,18 @@ class Ways:
             peer.deserted = True
 
     def _at_relay(self, address: bytes) -> None:
-        member = self._member()
-        if member is not None:
-            member.presence.at_relay(address)
+        if self._presence is not None:
+            self._presence.at_relay(address)
 
     def _subscribed(self, curve: bytes | None, name: bytes) -> None:
-        member = self._member()
-        if member is None:
+        if self._presence is None or self._keyring is None:
             return
-        room = member.keyring.room
+        room = self._keyring.room
         if curve is None:
             if name == topic(room):
-                self._heard.heard_by_more(None)
+                self._callbacks.heard_by(None)
             return
-        peer = member.presence.knock(curve)
+        peer = self._presence.knock(curve)
         if peer is not None and name == topic(room, peer.keys.session):
             peer.subscribed_at = time.monotonic()
-            self._heard.heard_by_more(peer.keys.session)
+            self._callbacks.heard_by(peer.keys.session)

@@ -20,7 +20,7 @@ from sandpiper.peer.p2p.mesh.connection import Address, Line, dial
 from sandpiper.peer.p2p.mesh.mesh import Candidate
 from sandpiper.peer.p2p.presence import presence
 from sandpiper.peer.p2p.state import peer as peers
-from sandpiper.peer.p2p.state.peer import State
+from sandpiper.peer.p2p.state.peer import PeerState
 from sandpiper.peer.profile import Profile
 from tests.peer.p2p.nodes import Node
 from tests.sockets.members import Cast, MemberProcess
@@ -58,7 +58,7 @@ def engine_of(room: Room) -> P2PEngine:
 
 
 def routes(room: Room) -> list[dialer.Route]:
-    return [peer.hears for peer in engine_of(room)._ways._mesh._peers.values()]
+    return [peer.hears for peer in engine_of(room).runner.transport._mesh._peers.values()]
 
 
 def seeking() -> list[asyncio.Task[object]]:
@@ -90,7 +90,7 @@ def test_who_has_left_or_was_killed_is_dialled_no_more(
                     member.acknowledged(1)
                     return member
 
-                core = engine_of(room).core
+                core = engine_of(room).member
                 monkeypatch.setattr(core.presence, "lease", lambda sessions: None)  # which lasts half a minute
                 for nick, end in (("leaves", MemberProcess.leave), ("killed", MemberProcess.kill)):
                     member = await loop.run_in_executor(None, guest, nick)
@@ -119,7 +119,7 @@ def test_who_slept_until_nobody_looked_for_it_is_back_when_it_knocks(
         loop = asyncio.get_running_loop()
         with Cast(tmp_path, "--local", "--discovery", discovery.door) as cast:
             async with create(nick="alice", **wish) as room:  # type: ignore[arg-type]
-                core = engine_of(room).core
+                core = engine_of(room).member
                 monkeypatch.setattr(core.presence, "lease", lambda sessions: None)  # nor does a service tell of it
                 bob = await loop.run_in_executor(None, cast.join, "bob", room.code or "")
                 await until(lambda: any(peer.here for peer in core.peers.values()))
@@ -127,11 +127,13 @@ def test_who_slept_until_nobody_looked_for_it_is_back_when_it_knocks(
                 bob.stop()
                 await until(lambda: session in core.presence.away)
                 assert not routes(room)
-                engine_of(room)._ways._mesh.rebind()  # its own line to us is over too, as after a longer sleep
+                engine_of(
+                    room
+                ).runner.transport._mesh.rebind()  # its own line to us is over too, as after a longer sleep
                 sent = asyncio.ensure_future(room.send("good morning"))
                 bob.go_on()
                 await loop.run_in_executor(None, lambda: bob.hears("good morning"))
-                await until(lambda: session in core.peers and core.peers[session].state is State.PRESENT)
+                await until(lambda: session in core.peers and core.peers[session].state is PeerState.PRESENT)
                 await sent
                 assert await loop.run_in_executor(None, bob.leave) == 0
 

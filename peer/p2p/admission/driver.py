@@ -1,4 +1,4 @@
-"""Being let in: drives the joiner over the meeting points' mailboxes."""
+"""Being let in: drives the joiner over the mailboxes of discovery services."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sandpiper.peer.p2p.rendezvous.client import Rendezvous
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 
 
-class Admission:
-    """One session's. `run` ends with the room, or raises what stood in the way."""
+class AdmissionDriver:
+    """Gets a session let in. `run` ends with the room, or raises what stood in the way."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class Admission:
         return Application(keys.vouched(room), Signed(keys.session, body, signature))
 
     def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
-        """A letter has come."""
+        """Takes a letter for us."""
         self._joiner.letter((point, sender), body, time.monotonic())
         self._moved.set()
 
     async def run(self) -> Welcome:
-        """Raises AccessDenied, NoSuchRoom, Rejected, SandpiperError."""
+        """Returns the room that a sponsor hands over. Raises AccessDenied, NoSuchRoom, Rejected, SandpiperError."""
         joiner = self._joiner
         while not joiner.done:
             self._post()

@@ -1,8 +1,8 @@
-"""What a sponsor hands over to whom it has let in."""
+"""What a sponsor hands over to the session that it has let in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from sandpiper.common.limits import (
     HANDOVER_BYTES,
@@ -14,42 +14,54 @@ from sandpiper.common.limits import (
 from sandpiper.common.p2p.admission import Head, More, Welcome
 from sandpiper.common.p2p.envelope import DEEDS, TALK
 from sandpiper.common.p2p.packets import Signed
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
 
-if TYPE_CHECKING:
-    from sandpiper.peer.p2p.member import Member
+Floor = Callable[[bytes, bytes, int], int]
+"""Up to which seq a session may not read: of whose log, and of which stream of it."""
 
 
-def make_welcome(member: Member, newcomer: bytes) -> tuple[Welcome, list[More]]:
+def make_welcome(
+    context: Context,
+    ledger: Ledger,
+    replica: Replica,
+    presence: Presence,
+    floor: Floor,
+    card: Signed,
+    newcomer: bytes,
+) -> tuple[Welcome, list[More]]:
     """The room, for a session that has just been admitted: one letter, and what does not fit it in others."""
-    replica, rule = member.replica, member.rule
     heads = [
-        Head(session, TALK, max(track.log.start, rule.floor(newcomer, session, TALK) + 1), track.log.head)
+        Head(session, TALK, max(track.log.start, floor(newcomer, session, TALK) + 1), track.log.head)
         for (session, stream), track in replica.tracks.items()
         if stream == TALK and session != newcomer and track.log.head
     ]
-    here = [peer for peer in member.peers.values() if peer.here]
-    cards = [member.gossip.signed_card(), *(peer.carded for peer in here if peer.carded is not None)]
-    present = [member.session, *(peer.keys.session for peer in here if not peer.quiet)]
-    first, *others = portions([found.raw for each in _in_order(member) for found in replica.log(each, DEEDS).all()])
+    here = [peer for peer in presence.peers.values() if peer.here]
+    cards = [card, *(peer.carded for peer in here if peer.carded is not None)]
+    present = [context.session, *(peer.keys.session for peer in here if not peer.quiet)]
+    order = _in_order(context.session, ledger, replica)
+    first, *others = portions([found.raw for each in order for found in replica.log(each, DEEDS).all()])
     more = [More(0, deeds, []) for deeds in others]
     more += [More(0, [], heads[at : at + HANDOVER_HEADS]) for at in range(HANDOVER_HEADS, len(heads), HANDOVER_HEADS)]
     more = [More(index, each.deeds, each.heads) for index, each in enumerate(more[:HANDOVER_LETTERS])]
     welcome = Welcome(
-        member.keyring.room,
-        member.keyring.epoch.key,
+        context.keyring.room,
+        context.keyring.epoch.key,
         first,
         _fitting(cards),
         heads[:HANDOVER_HEADS],
         present[:HANDOVER_PRESENT],
-        member.session,
-        rule.code.nameplate,
+        context.session,
+        context.code.nameplate,
         len(more),
     )
     return welcome, more
 
 
 def portions(deeds: list[bytes]) -> list[list[bytes]]:
-    """As letters can carry them."""
+    """Divides deeds into portions that a letter can carry."""
     found: list[list[bytes]] = [[]]
     size = 0
     for raw in deeds:
@@ -62,7 +74,7 @@ def portions(deeds: list[bytes]) -> list[list[bytes]]:
 
 
 def _fitting(cards: list[Signed]) -> list[Signed]:
-    """As many as there is room for; the others will say theirs themselves."""
+    """As many cards as there is room for; the other members will send theirs themselves."""
     found, size = [], 0
     for card in cards:
         size += len(card.body) + 128
@@ -71,18 +83,18 @@ def _fitting(cards: list[Signed]) -> list[Signed]:
     return found
 
 
-def lineage(member: Member) -> list[bytes]:
-    """The founder, whom it let in, and so on, up to who let us in."""
-    sponsors = member.ledger.state.sponsors
-    chain = [member.session]
+def lineage(session: bytes, ledger: Ledger) -> list[bytes]:
+    """The founder, the session that it let in, and so on, up to the one that let `session` in."""
+    sponsors = ledger.state.sponsors
+    chain = [session]
     while chain[-1] in sponsors and sponsors[chain[-1]] not in chain:
         chain.append(sponsors[chain[-1]])
-    return list(dict.fromkeys([member.ledger.founder, *reversed(chain[1:])]))
+    return list(dict.fromkeys([ledger.founder, *reversed(chain[1:])]))
 
 
-def _in_order(member: Member) -> list[bytes]:
-    """The sessions whose deeds tell of others first: from the founder to ourselves, then the rest."""
-    first = [*lineage(member), member.session]
-    known = {session for session, stream in member.replica.tracks if stream == DEEDS}
-    order = [*dict.fromkeys(first), *(session for session in known if session not in first)]
-    return [session for session in order if session in known]
+def _in_order(session: bytes, ledger: Ledger, replica: Replica) -> list[bytes]:
+    """The sessions whose deeds tell of others first: from the founder to `session`, then the rest."""
+    first = [*lineage(session, ledger), session]
+    known = {each for each, stream in replica.tracks if stream == DEEDS}
+    order = [*dict.fromkeys(first), *(each for each in known if each not in first)]
+    return [each for each in order if each in known]

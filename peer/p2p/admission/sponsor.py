@@ -17,12 +17,13 @@ from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """The code as it is now: its generation, what must be known, how often it was forced to change.
+class CodeState:
+    """The code as it is now: its nameplate and generation, what must be known, how often it was forced to change.
 
     `spent`: this member has let in as many as one may.
     """
 
+    nameplate: int
     generation: int
     words: str = field(repr=False)
     password: str | None = field(repr=False)
@@ -31,20 +32,20 @@ class Form:
 
     @property
     def asked(self) -> tuple[int, str, str | None]:
-        """What an attempt depends on."""
+        """The parts that an attempt depends on."""
         return self.generation, self.words, self.password
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A guess against this generation was wrong."""
+    """A wrong guess against this generation of the code."""
 
     generation: int
 
 
 @dataclass(frozen=True, slots=True)
 class Knows:
-    """Somebody knows the code: to be let in by `Sponsor.admit`, or `Sponsor.deny`."""
+    """A joiner that knows the code: it is to be let in by `Sponsor.admit`, or refused by `Sponsor.deny`."""
 
     mailbox: bytes
     application: Application
@@ -54,7 +55,7 @@ class Knows:
 class _Open:
     mailbox: bytes
     name: bytes
-    form: Form
+    code: CodeState
     attempt: Attempt
     until: float
     shown: bool = False
@@ -63,13 +64,12 @@ class _Open:
 
 
 class Sponsor:
-    """`form` gives the code as it is now. Take `letters` (mailbox, body) after each call."""
+    """The sponsor's side of admission. `code` gives the code as it is now. Take `letters` after each call."""
 
-    def __init__(self, room: bytes, nameplate: int, form: Callable[[], Form], entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, room: bytes, code: Callable[[], CodeState], entropy: Callable[[int], bytes]) -> None:
         self.room = room
-        self.nameplate = nameplate
-        self.letters: list[tuple[bytes, bytes]] = []
-        self._form = form
+        self.letters: list[tuple[bytes, bytes]] = []  # mailbox and body
+        self._code = code
         self._entropy = entropy
         self._open: _Open | None = None
         self._not_before = 0.0
@@ -79,14 +79,14 @@ class Sponsor:
         return self._open.until if self._open is not None else None
 
     def handle_timer(self, now: float) -> Missed | None:
-        """An attempt that was left open."""
+        """Ends an attempt that was left open; returns the guess that it was."""
         if self._open is None or now < self._open.until:
             return None
         gave_up, self._open = self._open, None
-        return self._miss(gave_up.form.generation, now) if gave_up.shown and not gave_up.proven else None
+        return self._miss(gave_up.code.generation, now) if gave_up.shown and not gave_up.proven else None
 
     def letter(self, mailbox: bytes, letter: AnyLetter, now: float, full: str) -> Missed | Knows | None:
-        """One letter of somebody who wants in; `full` says why nobody can, if so."""
+        """Takes one letter of a joiner; `full` says why nobody can come in, if so."""
         match letter:
             case admission.Knock():
                 self._knock(mailbox, letter, now, full)
@@ -114,15 +114,15 @@ class Sponsor:
             wait = max(wait, min(self._open.until - now, 0.5))
         if wait > 0:
             return self._say(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
-        form = self._form()
-        if form.spent:
+        code = self._code()
+        if code.spent:
             return self._say(mailbox, admission.Busy(letter.attempt, 1000))
         key = self._entropy(32)
         attempt = Attempt(
             joiner=False,
-            secret=shared_secret(form.words, form.password),
-            nameplate=self.nameplate,
-            generation=form.generation,
+            secret=shared_secret(code.words, code.password),
+            nameplate=code.nameplate,
+            generation=code.generation,
             room=self.room,
             attempt=letter.attempt,
             joiner_key=letter.key,
@@ -130,9 +130,9 @@ class Sponsor:
             entropy=self._entropy,
         )
         # A knock shows nothing, so it may not hold the door for long.
-        self._open = _Open(mailbox, letter.attempt, form, attempt, now + 2.0)
-        needed = form.password is not None
-        return self._say(mailbox, admission.Answer(letter.attempt, VERSION, key, form.generation, self.room, needed))
+        self._open = _Open(mailbox, letter.attempt, code, attempt, now + 2.0)
+        needed = code.password is not None
+        return self._say(mailbox, admission.Answer(letter.attempt, VERSION, key, code.generation, self.room, needed))
 
     def _half(self, letter: admission.Half, now: float) -> Missed | None:
         opened = self._open
@@ -156,9 +156,9 @@ class Sponsor:
         if not opened.attempt.proves(letter.confirm):
             self._open = None
             self._say(opened.mailbox, admission.Denied(letter.attempt, "wrong code"))
-            return self._miss(opened.form.generation, now)
+            return self._miss(opened.code.generation, now)
         opened.proven = True
-        if self._form().asked != opened.form.asked:
+        if self._code().asked != opened.code.asked:
             # Who is being removed knows the code that was: it may not come back by an attempt begun before.
             self.deny(Refusal(Code.ACCESS, "the code has just changed"))
             return None
@@ -170,7 +170,7 @@ class Sponsor:
         return Knows(opened.mailbox, application)
 
     def admit(self, welcome: admission.Welcome, more: Iterable[admission.More] = ()) -> None:
-        """The answer to Knows: the room, and what of it did not fit the first letter."""
+        """Answers Knows with the room, and what of it did not fit the first letter."""
         opened, self._open = self._open, None
         assert opened is not None
         opened_confirm = opened.attempt.confirmation
@@ -180,13 +180,13 @@ class Sponsor:
             self._say(opened.mailbox, admission.Rest(opened.name, opened.attempt.seal(admission.encode(each))))
 
     def deny(self, refusal: Refusal) -> None:
-        """The answer to Knows: no, for another reason than the code."""
+        """Answers Knows with no, for another reason than the code."""
         opened, self._open = self._open, None
         assert opened is not None
         self._say(opened.mailbox, admission.Denied(opened.name, refusal.text, refusal.code.value))
 
     def _miss(self, generation: int, now: float) -> Missed:
-        forced = self._form().forced
+        forced = self._code().forced
         if forced:
             self._not_before = now + min(2.0 ** min(forced - 1, 32), PAUSE_MOST_S)
         return Missed(generation)

@@ -1,10 +1,9 @@
-"""The chronicle: what comes into the logs goes where it belongs: talk is shown, deeds take effect."""
+"""The deed log: hands on what comes into the logs (talk is shown, deeds take effect), and writes one's own deeds."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import CHEAT_PROOFS
@@ -12,11 +11,12 @@ from sandpiper.common.messages import Lost
 from sandpiper.common.p2p import envelope, membership
 from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.p2p.membership import Admit, AnyDeed, Cheat
-from sandpiper.peer.events import Warned
-from sandpiper.peer.p2p.replication.replica import Accepted
-
-if TYPE_CHECKING:
-    from sandpiper.peer.p2p.member import Member
+from sandpiper.common.p2p.packets import Shout
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.message_log import MessageLog
+from sandpiper.peer.p2p.replication.replica import Accepted, Replica
+from sandpiper.peer.p2p.state.context import Context
 
 
 def proven(deed: Cheat) -> tuple[Envelope, Envelope] | None:
@@ -34,20 +34,40 @@ def fork_of(one: Envelope, other: Envelope) -> int | None:
     return min(one.first, other.first) if one.stream == other.stream == DEEDS else None
 
 
-class Chronicle:
-    """One member's. `arrived` are the sessions of whom something has come, in that order, to be acknowledged; `cheats`
-    are known.
+class DeedLog:
+    """Enters everybody's deeds in the ledger, and a member's own in its log. `cheats` are the sessions proven to be.
+
+    After each deed it calls `learnt` with the writer and the deed; without a deed after a fork has changed the ledger.
+    `arrived` are the sessions of which something has come, in that order, to be acknowledged.
     """
 
-    def __init__(self, member: Member) -> None:
-        self._member = member
+    def __init__(
+        self,
+        context: Context,
+        ledger: Ledger,
+        replica: Replica,
+        message_log: MessageLog,
+        presence: Presence,
+        learnt: Callable[[bytes, AnyDeed | None], None],
+    ) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._replica = replica
+        self._message_log = message_log
+        self._presence = presence
+        self._learnt = learnt
         self.arrived: dict[bytes, None] = {}
         self.cheats: set[bytes] = set()
         self._proofs: Counter[bytes] = Counter()
         self._deed_clock = 0
 
+    def take(self, shout: Shout, now: float) -> None:
+        """Takes envelopes that were pushed, one after the other: a deed may say whose the next one is."""
+        for raw in shout.envelopes:
+            self.accept(self._replica.take([raw], now))
+
     def accept(self, accepted: Iterable[Accepted]) -> None:
-        """Envelopes that have come into their logs."""
+        """Hands on envelopes that have come into their logs."""
         for each in accepted:
             found = each.envelope
             if found is None:
@@ -55,74 +75,73 @@ class Chronicle:
                 continue
             self.arrived[each.session] = None
             if found.stream == TALK:
-                self._member.talk.heard(found)
+                self._message_log.heard(found)
             else:
                 self._learn(found)
-        for one, other in self._member.replica.proofs:
+        for one, other in self._replica.proofs:
             self._expose(one, other, first_hand=True)
-        self._member.replica.proofs.clear()
+        self._replica.proofs.clear()
 
     def _lose(self, lost: Accepted) -> None:
         if lost.stream == TALK:
-            self._member.events.append(
-                Lost(self._member.room_name, self._member.presence.fingerprint_of(lost.session), lost.lost)
-            )
+            fingerprint = self._presence.fingerprint_of(lost.session)
+            self._context.events.append(Lost(self._context.room_name, fingerprint, lost.lost))
 
     def _learn(self, found: Envelope) -> None:
         try:
-            learnt = membership.decode(found.body)
+            deeds = membership.decode(found.body)
         except Refusal:
-            self._member.strangers += 1
             return
-        for index, deed in enumerate(learnt[: found.count]):
-            self._hear_deed(found.session, found.first + index, deed)
+        for index, deed in enumerate(deeds[: found.count]):
+            self._enter(found.session, found.first + index, deed)
 
-    def _hear_deed(self, writer: bytes, seq: int, deed: AnyDeed) -> None:
+    def _enter(self, writer: bytes, seq: int, deed: AnyDeed) -> None:
         if isinstance(deed, Cheat):
             self.check_cheat(deed)
-        elif not isinstance(deed, Admit) or deed.keys.holds(self._member.keyring.room):
-            self._member.ledger.add(writer, seq, deed)
-            self._member.rule.learnt(writer, deed)
+        elif not isinstance(deed, Admit) or deed.keys.holds(self._context.keyring.room):
+            self._ledger.add(writer, seq, deed)
+            self._learnt(writer, deed)
 
     def check_cheat(self, deed: Cheat) -> None:
-        """A proof that another member has found."""
+        """Checks a proof that another member has found, and follows it."""
         proof = proven(deed)
         if proof is not None:
             self._expose(*proof, first_hand=False)
 
     def _expose(self, one: Envelope, other: Envelope, *, first_hand: bool) -> None:
-        """Two signed histories: whoever signed them is followed no further, and everyone is told.
+        """Stops following a session that has signed two histories, and tells everyone.
 
         Deeds before the two still count, for everyone alike; and all of them if it is its talk that is forked.
         """
-        if one.session == self._member.session or (one.session, one.stream) not in self._member.replica.tracks:
+        session = one.session
+        if session == self._context.session or (session, one.stream) not in self._replica.tracks:
             return
-        self._member.replica.stop(one.session)
+        self._replica.stop(session)
         forked = fork_of(one, other)
-        lower = forked is not None and self._member.ledger.fork(one.session, forked)
+        lower = forked is not None and self._ledger.fork(session, forked)
         if forked is not None and lower:
-            self._member.replica.fork(one.session, forked)
-            self._member.rule.follow(one.session, None)
-        again = one.session in self.cheats
-        if first_hand and (not again or lower) and self._proofs[one.session] < CHEAT_PROOFS:
-            self._proofs[one.session] += 1
+            self._replica.fork(session, forked)
+            self._learnt(session, None)
+        again = session in self.cheats
+        if first_hand and (not again or lower) and self._proofs[session] < CHEAT_PROOFS:
+            self._proofs[session] += 1
             self.write(Cheat(envelope.head(one), envelope.head(other)))
         if again:
             return
-        self.cheats.add(one.session)
-        nick = self._member.presence.nick_of(one.session)
-        text = f"{nick} has signed two different histories: its messages are shown no more"
-        self._member.events.append(Warned("cheat", text))
+        self.cheats.add(session)
+        nick = self._presence.nick_of(session)
+        self._context.warn("cheat", f"{nick} has signed two different histories: its messages are shown no more")
 
     def write(self, deed: AnyDeed) -> None:
-        """A deed of one's own: into the log, to the others, and into effect."""
-        log = self._member.replica.log(self._member.session, DEEDS)
+        """Puts one's own deed into one's log, sends it to the others, and enters it in the ledger."""
+        context, keyring = self._context, self._context.keyring
+        log = self._replica.log(context.session, DEEDS)
         self._deed_clock += 1
         made = envelope.sign(
-            self._member.keyring.keys.signing,
-            self._member.session,
-            self._member.keyring.room,
-            self._member.run,
+            keyring.keys.signing,
+            context.session,
+            keyring.room,
+            context.run,
             DEEDS,
             log.head + 1,
             1,
@@ -130,8 +149,9 @@ class Chronicle:
             log.hash,
             membership.encode_all([deed]),
         )
-        self._member.replica.write(made)
-        self._member.shout([made], tuple(self._member.peers.values()))
+        self._replica.write(made)
+        # To those who are here before the deed takes effect: one that it removes is to hear of it too.
+        context.send_to_room(Shout([made.raw]), tuple(self._presence.peers.values()))
         if not isinstance(deed, Cheat):
-            self._member.ledger.add(self._member.session, made.first, deed)
-            self._member.rule.learnt(self._member.session, deed)
+            self._ledger.add(context.session, made.first, deed)
+            self._learnt(context.session, deed)

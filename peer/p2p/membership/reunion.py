@@ -15,9 +15,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING
 
-from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import (
     BEACON_S,
     HANDOVER_LETTERS,
@@ -29,15 +27,17 @@ from sandpiper.common.limits import (
 from sandpiper.common.p2p.envelope import DEEDS
 from sandpiper.common.p2p.packets import Shout
 from sandpiper.peer.p2p.admission.handover import lineage, portions
-
-if TYPE_CHECKING:
-    from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
+from sandpiper.peer.p2p.state.outputs import Letter
 
 
 @dataclass(slots=True)
 class _Unheard:
-    """Who has a mailbox and was not heard yet. After the last try it is due no more, but kept as long as the mailbox:
-    forgotten, it would be written to anew as soon as any lease of the group changes.
+    """A session that has a mailbox and was not heard yet. After the last try it is due no more, but kept as long as the
+    mailbox: forgotten, it would be written to anew as soon as any lease of the group changes.
     """
 
     session: bytes
@@ -46,15 +46,18 @@ class _Unheard:
 
 
 class Reunion:
-    """One member's. Take `letters` (discovery service, mailbox, packet) after each call."""
+    """Writes to members whose lease it sees and who may not know of us. Take `letters` after each call."""
 
-    def __init__(self, member: Member) -> None:
-        self.letters: list[tuple[object, bytes, bytes]] = []
-        self._member = member
+    def __init__(self, context: Context, ledger: Ledger, replica: Replica, presence: Presence) -> None:
+        self.letters: list[Letter] = []
+        self._context = context
+        self._ledger = ledger
+        self._replica = replica
+        self._presence = presence
         self._unheard: dict[Hashable, dict[bytes, _Unheard]] = {}
 
     def leased(self, service: Hashable, sessions: Mapping[bytes, bytes], now: float) -> None:
-        """Who else has a lease of the room at a discovery service: mailbox → session, all of them."""
+        """Takes who else has a lease of the room at a discovery service: mailbox → session, all of them."""
         before = self._unheard.pop(service, {})
         after = {
             mailbox: before[mailbox] if mailbox in before else _Unheard(session, now + REUNITE_S)
@@ -66,10 +69,9 @@ class Reunion:
 
     def _strange(self, session: bytes) -> bool:
         """Whether it may not know of us, or we not of it: it has never said anything to us."""
-        member = self._member
-        if member.presence.knows(session):
-            return not member.presence.met(session)
-        return bool(session) and session != member.session and session not in member.ledger.state.gone
+        if self._presence.knows(session):
+            return not self._presence.met(session)
+        return bool(session) and session != self._context.session and session not in self._ledger.state.gone
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
@@ -92,23 +94,12 @@ class Reunion:
                 written += 1
                 each.tries += 1
                 each.due = now + REUNITE_S * 2**each.tries if each.tries < REUNITE_TRIES else inf
-                self.letters += [(service, mailbox, packet) for packet in self._packets()]
+                self.letters += [Letter(service, mailbox, packet) for packet in self._packets()]
             if not found:
                 del self._unheard[service]
 
     def _packets(self) -> list[bytes]:
-        """The deeds by which one is a member: from the founder's on, those of whoever let in the next."""
-        member = self._member
-        deeds = [each.raw for session in lineage(member) for each in member.replica.log(session, DEEDS).all()]
-        return [member.keyring.to_room(Shout(some)) for some in portions(deeds)[:HANDOVER_LETTERS]]
-
-    def receive(self, packet: bytes, now: float) -> None:
-        """Such a letter. What else might come that way is passed over."""
-        try:
-            _, said = self._member.keyring.open(packet)
-        except Refusal:
-            self._member.strangers += 1
-            return
-        if isinstance(said, Shout):
-            self._member.take_in(said, now)
-            self._member.settle(now)
+        """The deeds by which we are a member: from the founder's on, those of each session that let in the next."""
+        chain = lineage(self._context.session, self._ledger)
+        deeds = [each.raw for session in chain for each in self._replica.log(session, DEEDS).all()]
+        return [self._context.keyring.to_room(Shout(some)) for some in portions(deeds)[:HANDOVER_LETTERS]]

@@ -1,19 +1,15 @@
-"""Gossip: what sessions say of themselves to the room: beacons, cards and goodbyes, the others' and one's own."""
+"""Gossip: what sessions say of themselves to the room: beacons, cards and goodbyes, one's own and the others'."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from collections.abc import Callable
+from typing import Any
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import (
     BEACON_S,
     CAPACITY_MOST,
     CARD_AGAIN_S,
-    CARD_BYTES,
     GONE_S,
     INTRODUCE_S,
     INTRODUCED,
@@ -24,82 +20,95 @@ from sandpiper.common.limits import (
     STANDS_LATE_S,
     STANDS_SAID,
 )
-from sandpiper.common.messages import Notice
-from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.envelope import DEEDS, TALK
-from sandpiper.common.p2p.membership import Keys
-from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded, Echo, Frontier, Signed
-from sandpiper.peer.events import Warned
+from sandpiper.common.p2p.packets import Beacon, Bye, Carded, Echo, Frontier, Signed
 from sandpiper.peer.p2p.presence.away import Row
-from sandpiper.peer.p2p.state.outputs import NewCard, Out, Reach
+from sandpiper.peer.p2p.presence.cards import Cards
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.message_log import MessageLog
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
+from sandpiper.peer.p2p.state.outputs import Out
 from sandpiper.peer.p2p.state.peer import Peer, Way
-
-if TYPE_CHECKING:
-    from sandpiper.peer.p2p.member import Member
 
 _ROSTER_S = 10.0
 
 
 class Gossip:
-    """One member's. `card` is its own."""
+    """Sends a member's beacons and cards by the clock, and takes in those of the others."""
 
-    def __init__(self, member: Member, now: float) -> None:
-        self._member = member
-        settings = member.settings
-        self.card = Card(member.session, 1, settings.nick, quiet=settings.quiet, caps=settings.caps)
-        self._beacon_at = now
-        self._card_at = now
-        self._stands_at = now
+    def __init__(
+        self,
+        context: Context,
+        ledger: Ledger,
+        replica: Replica,
+        message_log: MessageLog,
+        presence: Presence,
+        cards: Cards,
+    ) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._replica = replica
+        self._message_log = message_log
+        self._presence = presence
+        self._cards = cards
+        self._beacon_at = context.now
+        self._stands_at = context.now
 
     # Time --------------------------------------------------------------------------------------------------
 
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
-        return min(self._beacon_at, self._card_at)
+        return min(self._beacon_at, self._cards.due_at)
 
     def handle_timer(self, now: float) -> None:
-        """Says again how it is reached, and that it lives."""
-        if now >= self._card_at:
-            self._card_at = now + CARD_AGAIN_S
-            self._say(self.signed_card())
+        """Sends the card and the beacon that are due."""
+        if now >= self._cards.due_at:
+            self._cards.due_at = now + CARD_AGAIN_S
+            self._send(self._cards.sign())
         if now >= self._beacon_at:
             self._beacon_at = now + BEACON_S
-            self._member.presence.age(now)
-            self._say(self._member.keyring.signed(self.make_beacon(now)))
+            self._presence.age(now)
+            self._send(self._context.keyring.signed(self.make_beacon(now)))
 
-    def hurry(self, now: float) -> None:
-        """Somebody is new, or has begun to hear us, and should not wait for what is said by the clock."""
-        self._card_at = min(self._card_at, now)
-        self._beacon_at = min(self._beacon_at, now)
+    def send_soon(self, now: float) -> None:
+        """Makes card and beacon due: a member is new, or has begun to hear us, and should not wait for them."""
+        self._cards.due_at = min(self._cards.due_at, now)
+        self.send_beacon_soon(now)
 
-    def hurry_beacon(self, now: float) -> None:
-        """The next beacon is due."""
+    def send_beacon_soon(self, now: float) -> None:
+        """Makes the next beacon due."""
         self._beacon_at = min(self._beacon_at, now)
 
     def greet(self, peer: Peer, now: float, *, card: bool = False) -> None:
-        """What all hear by the clock, for one alone: were it said to all, a newcomer would cost a large room dearly."""
+        """Sends one member the beacon, and the card if asked: sent to all, they would cost a large room dearly."""
         if card:
-            self._say(self.signed_card(), peer)
-        self._say(self._member.keyring.signed(self.make_beacon(now, peer)), peer)
+            self._send(self._cards.sign(), peer)
+        self._send(self._context.keyring.signed(self.make_beacon(now, peer)), peer)
 
-    def _say(self, signed: Signed, peer: Peer | None = None) -> None:
+    def say_goodbye(self) -> None:
+        """Tells the room that this session leaves, and how far its logs go."""
+        session, keyring = self._context.session, self._context.keyring
+        own = Bye(keyring.next_n(), self._replica.log(session, TALK).head, self._replica.log(session, DEEDS).head)
+        self._send(keyring.signed(own))
+
+    def _send(self, signed: Signed, peer: Peer | None = None) -> None:
         to = None if peer is None else peer.keys.session
-        self._member.outs.append(Out(to, self._member.keyring.to_room(signed)))
+        self._context.packets.append(Out(to, self._context.keyring.to_room(signed)))
 
     # What is heard -----------------------------------------------------------------------------------------
 
     def receive(self, signed: Signed, way: Way, now: float, curve: bytes | None = None) -> None:
-        """Something that a session says of itself; `curve` is whose connection it came by, where that is known."""
-        presence = self._member.presence
+        """Takes what a session says of itself; `curve` is whose connection it came by, where that is known."""
+        presence = self._presence
         known = presence.peers.get(signed.session) or presence.away.get(signed.session)
         if known is None:
-            self._member.strangers += signed.session != self._member.session
             return
         try:
-            own = self._member.keyring.read(signed)
+            own = self._context.keyring.read(signed)
         except Refusal:
-            self._member.strangers += 1
             return
         if own.n <= known.said:
             return
@@ -117,20 +126,20 @@ class Gossip:
         _OWNS[type(own)](self, peer, own, signed, now)
 
     def _returned(self, row: Row, own: packets.AnyOwn, *, recorded: bool) -> Peer | None:
-        """Somebody who is away speaks. Of whom we never heard it may be `recorded`: that is to be proven."""
+        """A member that was away speaks. If we never heard it before it may be `recorded`: it has to prove itself."""
         session = row.keys.session
         if isinstance(own, Bye):
             row.left = True
-            self._ends(session, own)
+            self._end(session, own)
             return None
-        peer = self._member.presence.wake(session, left=True)
+        peer = self._presence.wake(session, left=True)
         if peer is not None:
             peer.proven = not recorded
         return peer
 
     def _beacon(self, peer: Peer, beacon: Beacon, signed: Signed, now: float) -> None:
         peer.beacon_at, peer.beacon_heard = beacon.at, now
-        me = self._member.keyring.short
+        me = self._context.keyring.short
         for echo in beacon.echoes:
             if echo.peer == me:
                 if echo.direct:
@@ -143,36 +152,35 @@ class Gossip:
         others = [echo for echo in beacon.echoes[:CAPACITY_MOST] if echo.peer != me and echo.held < BEACON_S * 2]
         for echo in others:
             self._hearsay(echo, now)
-        self._member.presence.told_of(echo.peer for echo in others)
-        self.stands(peer, beacon.frontiers, now)
-        self._member.replica.claims(peer.keys.session, beacon.frontiers, now)
-        self._compare(peer, beacon, now)
+        self._presence.told_of(echo.peer for echo in others)
+        self.take_frontiers(peer, beacon.frontiers, now)
+        self._compare_members(peer, beacon, now)
         self._compare_logs(peer, beacon, now)
         self._introduce(peer, beacon, now)
 
     def _proves(self, peer: Peer, now: float) -> bool:
-        """Whether it has heard us, so that what it says is of now; it is told that we are here, if not."""
+        """Whether it has heard us, so that what it says is of now; if not, it is told that we are here."""
         if peer.rtt_s is None:
             self.greet(peer, now)
             return False
         peer.proven = True
-        self._member.presence.heard(peer, Way.RELAY, now)
+        self._presence.heard(peer, Way.RELAY, now)
         return True
 
     def _hearsay(self, echo: Echo, now: float) -> None:
-        """Another member hears somebody. That keeps who is here, but is no proof that somebody is."""
-        other = self._member.presence.named(echo.peer)
+        """Takes that another member hears somebody: that keeps a member here, but is no proof that it is."""
+        other = self._presence.named(echo.peer)
         if other is not None and other.proven and now - other.heard_at > BEACON_S:
-            self._member.presence.heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
+            self._presence.heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
 
     def _introduce(self, peer: Peer, beacon: Beacon, now: float) -> None:
-        """Whoever does not hear somebody whom we hear may not know where that one is."""
+        """Sends a peer the cards of members that we hear and it does not: it may not know where they are."""
         if now < max(peer.introduced_at + INTRODUCE_S, peer.known_at + RELAY_AFTER_S):
             return
         heard = {echo.peer for echo in beacon.echoes}
         cards = [
             other.carded
-            for other in self._member.presence.peers.values()
+            for other in self._presence.peers.values()
             if other.short not in heard
             and other is not peer
             and other.carded is not None
@@ -181,11 +189,11 @@ class Gossip:
         ]
         if cards:
             peer.introduced_at = now
-            self._member.say_to(peer, packets.Cards(cards[:INTRODUCED]))
+            self._context.send_to(peer, packets.Cards(cards[:INTRODUCED]))
 
-    def _compare(self, peer: Peer, beacon: Beacon, now: float) -> None:
-        """Whoever knows of other members for long has been shown another room, or is cut off from somebody."""
-        if beacon.roster == self._member.ledger.roster() or beacon.epoch != self._member.keyring.epoch.id:
+    def _compare_members(self, peer: Peer, beacon: Beacon, now: float) -> None:
+        """Warns of a peer that knows of other members for long: it was shown another room, or one of us is cut off."""
+        if beacon.roster == self._ledger.roster() or beacon.epoch != self._context.keyring.epoch.id:
             peer.odd_since = None
             return
         if peer.odd_since is None:
@@ -193,15 +201,15 @@ class Gossip:
         if now - peer.odd_since > _ROSTER_S and peer.odd_since > 0:
             peer.odd_since = float("-inf")
             text = f"{peer.nick} knows of other members than you do: /verify, if that does not pass"
-            self._member.events.append(Warned("roster", text))
+            self._context.warn("roster", text)
 
     def _compare_logs(self, peer: Peer, beacon: Beacon, now: float) -> None:
-        """Where its other logs stand elsewhere than ours, and not just for the moment, it is told of all of ours.
+        """Sends a peer the heads of all our logs, if its other logs have stood elsewhere than ours for a while.
 
-        It sees the same, and tells us of its own: so each claims what it has, and what is missing is asked for.
+        The peer does the same. So each claims what it has, and asks for what it lacks.
         """
-        apart, standing = peer.apart, self._member.replica.standing
-        sums = standing.sum(beacon.frontiers), beacon.rest
+        apart, digest = peer.apart, self._replica.digest
+        sums = digest.sum(beacon.frontiers), beacon.rest
         peer.sums = bool(beacon.rest)
         if not beacon.rest or sums[0] == sums[1]:
             apart.since = None
@@ -212,142 +220,56 @@ class Gossip:
         helps = sums != apart.sums
         apart.pause_s = STANDS_AGAIN_S if helps else min(apart.pause_s * 2, STANDS_AGAIN_MOST_S)
         apart.again_at, apart.sums, self._stands_at = now + apart.pause_s, sums, now + STANDS_APART_S
-        stands = standing.all()
-        for at in range(0, len(stands), STANDS_SAID):
-            self._member.say_to(peer, packets.Have(stands[at : at + STANDS_SAID]))
+        frontiers = digest.all()
+        for at in range(0, len(frontiers), STANDS_SAID):
+            self._context.send_to(peer, packets.Have(frontiers[at : at + STANDS_SAID]))
 
-    def stands(self, peer: Peer, stands: Iterable[Frontier], now: float) -> None:
-        """Where one's own logs stand at a member."""
-        for stand in stands:
-            if stand.session == self._member.session and stand.stream == TALK and peer.here:
-                self._member.talk.acked(stand.seq, stand.hash, now)
+    def take_frontiers(self, peer: Peer, frontiers: list[Frontier], now: float) -> None:
+        """Takes how far a member has the logs: what it has of ours is delivered, and of all else it can be asked."""
+        for each in frontiers:
+            if each.session == self._context.session and each.stream == TALK and peer.here:
+                self._message_log.acked(each.seq, each.hash, now)
+        self._replica.fetcher.claims(peer.keys.session, frontiers, now)
 
     def _carded(self, peer: Peer, carded: Carded, signed: Signed, now: float) -> None:
-        self.take_card(peer, carded.card, signed)
-
-    def take_card(self, peer: Peer, card: Card, signed: Signed) -> None:
-        """A member's card, verified to be its own."""
-        if not _is_newer(card, signed, peer):
-            return
-        card = _harmless(card, peer.keys)
-        was, peer.card, peer.carded = peer.card, card, signed
-        if was is None or (was.hosts, was.pub, was.sub) != (card.hosts, card.pub, card.sub):
-            peer.deserted = False
-            self._member.commands.append(Reach(card.session))
-        if was is not None and was.nick != card.nick and peer.announced:
-            text = f"{was.nick} is now {card.nick}"
-            self._member.events.append(
-                Notice(
-                    text,
-                    int(self._member.wall()),
-                    self._member.room_name,
-                    "nick",
-                    card.nick,
-                    was.nick,
-                    peer.fingerprint,
-                )
-            )
-        self._member.presence.announce(peer)
-
-    def read_card(self, signed: Signed) -> bool:
-        """A card that came by another way: from a lease, or from another member. Whether it is of whom it says."""
-        presence = self._member.presence
-        try:
-            own = self._member.keyring.read(signed)
-        except Refusal:
-            self._member.strangers += 1
-            return False
-        known = presence.peers.get(signed.session) or presence.away.get(signed.session)
-        if known is not None and isinstance(own, Carded) and _is_newer(own.card, signed, known):
-            if isinstance(known, Row):
-                presence.away.keep_card(known, _harmless(own.card, known.keys), signed)
-            else:
-                self.take_card(known, own.card, signed)
-        return isinstance(own, Carded)
-
-    def lease_card(self, blob: bytes) -> bytes:
-        """A card as it lies at the discovery service; whose it is, empty if nobody's."""
-        for epoch in list(self._member.keyring.epochs.values()):
-            try:
-                signed = packets.open_card(epoch, blob)
-            except Refusal:
-                continue
-            return signed.session if self.read_card(signed) else b""
-        self._member.strangers += 1
-        return b""
+        self._cards.take(peer, carded.card, signed)
 
     def _bye(self, peer: Peer, bye: Bye, signed: Signed, now: float) -> None:
-        self._ends(signed.session, bye)
-        self._member.presence.leaves(peer, "left")
+        self._end(signed.session, bye)
+        self._presence.leaves(peer, "left")
 
-    def _ends(self, session: bytes, bye: Bye) -> None:
-        """It has said all up to there: whoever is here may have what we lack of it."""
-        replica = self._member.replica
-        for stand in (Frontier(session, TALK, bye.talk, b""), Frontier(session, DEEDS, bye.deeds, b"")):
-            if stand.seq > replica.head(session, stand.stream):
-                replica.claims(session, [stand], self._member.now)
-        replica.forget(session, self._member.now)
+    def _end(self, session: bytes, bye: Bye) -> None:
+        """A session has written all up to there: members that are here may have what we lack of it."""
+        replica, now = self._replica, self._context.now
+        for last in (Frontier(session, TALK, bye.talk, b""), Frontier(session, DEEDS, bye.deeds, b"")):
+            if last.seq > replica.head(session, last.stream):
+                replica.fetcher.claims(session, [last], now)
+        replica.fetcher.forget(session, now)
 
     # What one says -----------------------------------------------------------------------------------------
 
-    def set_card(self, **changes: Any) -> None:
-        """One's own card changes."""
-        self.card = msgspec.structs.replace(self.card, version=self.card.version + 1, **changes)
-        self._card_at = self._member.now
-        self._member.commands.append(NewCard())
-
-    def rename(self, nick: str) -> None:
-        """Another nick of one's own. Raises Refusal."""
-        was, self._member.settings.nick = self._member.settings.nick, valid_nick(nick)
-        self.set_card(nick=nick)
-        text = f"{was} is now {nick}"
-        self._member.events.append(
-            Notice(
-                text,
-                int(self._member.wall()),
-                self._member.room_name,
-                "nick",
-                nick,
-                was,
-                self._member.keyring.fingerprint,
-            )
-        )
-
-    def signed_card(self) -> Signed:
-        """One's own card, for a lease or an application."""
-        return self._member.keyring.signed(Carded(self._member.keyring.next_n(), self.card))
-
-    def bye(self, now: float) -> None:
-        """Says goodbye."""
-        talk, deeds_log = (
-            self._member.replica.log(self._member.session, TALK),
-            self._member.replica.log(self._member.session, DEEDS),
-        )
-        own = Bye(self._member.keyring.next_n(), talk.head, deeds_log.head)
-        self._say(self._member.keyring.signed(own))
-
     def make_beacon(self, now: float, to: Peer | None = None) -> Beacon:
-        """What one says every second, or to one alone. Who is not proven to be here is named to nobody else."""
-        peers = self._member.presence.peers
+        """The beacon for everybody, or for one peer. A peer that has not proven to be here is named to nobody else."""
+        context, peers = self._context, self._presence.peers
         echoes = [
             Echo(peer.short, peer.beacon_at, now - peer.beacon_heard, peer.hears(now))
             for peer in peers.values()
             if now - peer.beacon_heard < GONE_S and (peer.proven or peer is to)
         ]
-        standing = self._member.replica.standing
+        digest = self._replica.digest
         here = [session for session, peer in peers.items() if peer.here]
         if any(peers[session].sums is False for session in here):  # an earlier version knows nothing of sums
-            here += [session for session in self._member.ledger.known if session not in peers]
-        told = standing.told([self._member.session, *here], now)
+            here += [session for session in self._ledger.known if session not in peers]
+        told = digest.told([context.session, *here], now)
         return Beacon(
-            self._member.keyring.next_n(),
+            context.keyring.next_n(),
             now,
-            self._member.keyring.epoch.id,
-            self._member.ledger.roster(),
+            context.keyring.epoch.id,
+            self._ledger.roster(),
             told,
             echoes,
-            self.card.version,
-            standing.sum(told),
+            self._cards.own.version,
+            digest.sum(told),
         )
 
 
@@ -356,18 +278,3 @@ _OWNS: dict[type, Callable[[Gossip, Peer, Any, Signed, float], None]] = {
     Carded: Gossip._carded,
     Bye: Gossip._bye,
 }
-
-
-def _is_newer(card: Card, signed: Signed, known: Peer | Row) -> bool:
-    """Whether it is one's own card, and newer than the one that we have."""
-    own = card.session == known.keys.session and len(signed.body) <= CARD_BYTES
-    return own and (known.card is None or card.version > known.card.version)
-
-
-def _harmless(card: Card, keys: Keys) -> Card:
-    """As it may be shown."""
-    try:
-        valid_nick(card.nick)
-    except Refusal:
-        return msgspec.structs.replace(card, nick=fingerprint(keys.identity)[:8])
-    return card

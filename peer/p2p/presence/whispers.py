@@ -1,9 +1,9 @@
-"""Whispers: lines for one person alone, said again until they are confirmed, or given up."""
+"""Whispers: lines for one person alone, sent again until they are confirmed, or given up."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
@@ -19,15 +19,13 @@ from sandpiper.common.limits import (
 from sandpiper.common.messages import Whisper
 from sandpiper.common.nicks import fold
 from sandpiper.common.p2p import packets
-from sandpiper.peer.p2p.state.peer import Peer, State
-
-if TYPE_CHECKING:
-    from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.state.context import Context
+from sandpiper.peer.p2p.state.peer import Peer, PeerState
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """One that nobody has confirmed yet."""
+class _Unconfirmed:
+    """A whisper of ours that nobody has confirmed yet."""
 
     to: list[Peer]
     hush: packets.Hush
@@ -35,12 +33,13 @@ class _Waiting:
     again: float
 
 
-class Whispering:
-    """One member's, both ways."""
+class Whispers:
+    """Sends a member's whispers and receives the others'. `peers` are the members that are here, or may be."""
 
-    def __init__(self, member: Member) -> None:
-        self._member = member
-        self._waiting: dict[str, _Waiting] = {}
+    def __init__(self, context: Context, peers: Mapping[bytes, Peer]) -> None:
+        self._context = context
+        self._peers = peers
+        self._waiting: dict[str, _Unconfirmed] = {}
         self._told: dict[bytes, dict[str, None]] = {}
         self._held = 0
 
@@ -49,48 +48,47 @@ class Whispering:
         return [min(each.again, each.until) for each in self._waiting.values()]
 
     def handle_timer(self, now: float) -> None:
-        """Says again, or gives up, what nobody has confirmed."""
+        """Sends again, or gives up, what nobody has confirmed."""
         for name, each in list(self._waiting.items()):
             if now >= each.until:
                 del self._waiting[name]
-                self._member.answers.append((name, Refusal(Code.NOT_HERE, "the whisper was not confirmed; try again")))
+                self._context.answer(name, Refusal(Code.NOT_HERE, "the whisper was not confirmed; try again"))
             elif now >= each.again:
                 each.again = now + WHISPER_AGAIN_S
-                self._say(each)
+                self._send(each)
 
     def receive(self, peer: Peer, hush: packets.Hush, now: float) -> None:
-        """A line for us."""
-        member = self._member
-        if max(len(hush.id), len(hush.to)) > ID_CHARS or len(hush.text) > BODY_BYTES or peer.state is State.LEFT:
+        """Shows a member's whisper, once, and confirms it."""
+        context = self._context
+        if max(len(hush.id), len(hush.to)) > ID_CHARS or len(hush.text) > BODY_BYTES or peer.state is PeerState.LEFT:
             return
         told = self._told.setdefault(peer.keys.session, {})
         if hush.id not in told:
-            self._held = self._held + 1 if member.held else 0
+            self._held = self._held + 1 if context.held else 0
             if self._held > WHISPERS_HELD:
                 return
             told[hush.id] = None
             if len(told) > WHISPERS_KNOWN:
                 del told[next(iter(told))]
-            wall = int(member.wall())
+            wall = int(context.wall())
             ts = hush.ts if 0 <= hush.ts <= wall + CLOCK_AHEAD_S else wall
-            member.events.append(
-                Whisper(peer.nick, hush.to, hush.text, ts, member.room_name, hush.id, peer.fingerprint, True)
+            context.events.append(
+                Whisper(peer.nick, hush.to, hush.text, ts, context.room_name, hush.id, peer.fingerprint, True)
             )
-        member.say_to(peer, packets.Heard(hush.id))
+        context.send_to(peer, packets.Heard(hush.id))
 
     def forget(self, session: bytes) -> None:
-        """It has gone: what it whispers when it is back has other names."""
+        """Forgets which whispers of a session were shown: it has gone, and will use other names when it is back."""
         self._told.pop(session, None)
 
-    def arrived(self, peer: Peer, heard: packets.Heard, now: float) -> None:
-        """One of ours has been heard."""
+    def confirm(self, peer: Peer, heard: packets.Heard, now: float) -> None:
+        """Takes a member's confirmation of a whisper of ours."""
         if self._waiting.pop(heard.id, None) is not None:
-            self._member.answers.append((heard.id, None))
+            self._context.answer(heard.id)
 
     def send(self, to: str, text: str, name: str, now: float) -> None:
-        """A line for the person called `to`, or whose fingerprint begins so; `answers` tells. Raises Refusal."""
-        member = self._member
-        here = [peer for peer in member.presence.peers.values() if peer.here]
+        """Whispers to the person called `to`, or whose fingerprint begins so. Raises Refusal."""
+        here = [peer for peer in self._peers.values() if peer.here]
         found = [peer for peer in here if fold(peer.nick) == fold(to)]
         if not found and len(to) >= FINGERPRINT_LEAST:
             found = [peer for peer in here if peer.fingerprint.startswith(to.lower())]
@@ -100,11 +98,11 @@ class Whispering:
         if len(persons) > 1:
             names = ", ".join(sorted(persons))
             raise Refusal(Code.INVALID, f"several persons are called {to}: say which by the fingerprint: {names}")
-        hush = packets.Hush(name, member.settings.nick, to, text, int(member.wall()))
-        self._waiting[name] = _Waiting(found, hush, now + WHISPER_S, now + WHISPER_AGAIN_S)
-        self._say(self._waiting[name])
+        hush = packets.Hush(name, self._context.settings.nick, to, text, int(self._context.wall()))
+        self._waiting[name] = _Unconfirmed(found, hush, now + WHISPER_S, now + WHISPER_AGAIN_S)
+        self._send(self._waiting[name])
 
-    def _say(self, waiting: _Waiting) -> None:
-        for peer in waiting.to:
-            if peer.keys.session in self._member.presence.peers:
-                self._member.say_to(peer, waiting.hush)
+    def _send(self, whisper: _Unconfirmed) -> None:
+        for peer in whisper.to:
+            if peer.keys.session in self._peers:
+                self._context.send_to(peer, whisper.hush)

@@ -23,7 +23,7 @@ Name: TypeAlias = "tuple[bytes, int]"
 SUM_BYTES: Final = 16
 
 
-class Standing:
+class Digest:
     """Of one member's `tracks`."""
 
     def __init__(self, tracks: dict[Name, Track]) -> None:

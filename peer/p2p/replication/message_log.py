@@ -1,4 +1,4 @@
-"""Talk: what this session says, until another member has it; and what it has heard, in the order of showing."""
+"""MessageLog: what this session says, until another member has it; and what it has heard, in the order of showing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.keyring import Keyring
 
 
-class Talk:
+class MessageLog:
     """One session's. `events` is where Received and Delivered go; `called` says what a session that calls itself so is
     to be called, and whether that is its own name; `last` is the seq of what was posted last, `stored`
     of the last that somebody else is known to have.

@@ -1,25 +1,26 @@
 """The past: what was said before what is shown here, newest first, some hundred messages at a time.
 
 A member holds each log from where it was let in, or has asked to begin. What came before others may hold, and give as
-far as the room's `history` lets them (Rule.floor, at whoever is asked): the same request as for a repair, for what
-lies below. What they give is told and let go again, so it is never passed on.
+far as the room's `history` lets them (Governance.floor, at whoever is asked): the same request as for a repair, for
+what lies below. What they give is told and let go again, so it is never passed on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from sandpiper.common.limits import FETCH_TIMEOUT_S, OLDER_MESSAGES, PAST_ASKED, PAST_BYTES, PAST_SOURCES, PAST_TRIES
 from sandpiper.common.messages import Message
 from sandpiper.common.p2p.admission import Head
 from sandpiper.common.p2p.envelope import TALK, Envelope
 from sandpiper.common.p2p.packets import Page
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.message_log import MessageLog
+from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.replication.strand import Key, Strand
-
-if TYPE_CHECKING:
-    from sandpiper.peer.p2p.member import Member
-    from sandpiper.peer.p2p.replication.track import Track
+from sandpiper.peer.p2p.replication.track import Track
+from sandpiper.peer.p2p.state.context import Context
 
 _LATER = "older messages are not given to those who join later"
 _EPOCH = "older messages are not given: this room shows what was said since its last new key"
@@ -33,10 +34,16 @@ class Past:
     nothing.
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, replica: Replica, message_log: MessageLog, presence: Presence
+    ) -> None:
         self.found: list[Message] | None = []
         self.why = ""
-        self._member = member
+        self._context = context
+        self._ledger = ledger
+        self._replica = replica
+        self._message_log = message_log
+        self._presence = presence
         self._heads: dict[bytes, int] = {}
         self._strands: dict[bytes, Strand] = {}
         self._asked: dict[int, tuple[Strand, bytes, float]] = {}
@@ -62,8 +69,7 @@ class Past:
         if before is None or self._told != (before.run, before.seq):
             self._told = None
             self._begin(before)
-        member = self._member
-        self._here = [each for each in member.ledger.state.members if each in member.peers]
+        self._here = [each for each in self._ledger.state.members if each in self._presence.peers]
         for strand in self._strands.values():
             strand.tried.clear()  # others may be here by now
             strand.tries, strand.over = 0, False
@@ -71,7 +77,7 @@ class Past:
 
     def _begin(self, before: Message | None) -> None:
         self._strands, self._below, self._until, self._lost = {}, None, None, False
-        tracks = {name[0]: track for name, track in self._member.replica.tracks.items() if name[1] == TALK}
+        tracks = {name[0]: track for name, track in self._replica.tracks.items() if name[1] == TALK}
         newest = {session: min(self._heads.get(session, 0), track.log.head) for session, track in tracks.items()}
         if before is not None:
             whose = self._runs.get(before.run) or _speaker(tracks, before.run)
@@ -126,10 +132,9 @@ class Past:
 
     def _sources(self, strand: Strand) -> list[bytes]:
         """Whom to ask for what comes next: whose it is, then who has been here longest."""
-        member = self._member
-        if member.ledger.founding.history == "none":
+        if self._ledger.founding.history == "none":
             return []
-        able = [each for each in dict.fromkeys([strand.session, *self._here]) if member.presence.reachable(each)]
+        able = [each for each in dict.fromkeys([strand.session, *self._here]) if self._presence.reachable(each)]
         return [each for each in able[:PAST_SOURCES] if each not in strand.tried]
 
     def _ask(self, lacking: list[Strand], now: float) -> None:
@@ -139,17 +144,17 @@ class Past:
                 continue
             if len(self._asked) >= PAST_ASKED:
                 break
-            source, r = self._sources(strand)[0], self._member.replica.number()
+            source, r = self._sources(strand)[0], self._replica.fetcher.next_request()
             self._asked[r] = strand, source, now + FETCH_TIMEOUT_S
-            self._member.say_to(self._member.peers[source], strand.asks(r))
+            self._context.send_to(self._presence.peers[source], strand.asks(r))
 
     def _finish(self) -> None:
-        member, room = self._member, self._member.room_name
-        wall, said = int(member.wall()), dict[bytes, dict[int, Message]]()
+        context = self._context
+        wall, said = int(context.wall()), dict[bytes, dict[int, Message]]()
         for strand, envelope, _ in self._taken:
             self._runs[envelope.run.hex()] = strand.session
             if envelope.hash not in said:
-                messages = member.talk.past(envelope, room, member.presence.fingerprint_of, wall)
+                messages = self._message_log.past(envelope, context.room_name, self._presence.fingerprint_of, wall)
                 said[envelope.hash] = {message.seq: message for message in messages}
         found = [said[envelope.hash].get(seq) for _, envelope, seq in reversed(self._taken)]
         if self._taken:
@@ -161,14 +166,14 @@ class Past:
             self.why = self._reason()
 
     def _reason(self) -> str:
-        member, ledger = self._member, self._member.ledger
+        ledger = self._ledger
         if self._lost:
             return ""
-        if ledger.founder != member.session and ledger.founding.history == "none":
+        if ledger.founder != self._context.session and ledger.founding.history == "none":
             return _LATER
         if not any(strand.next for strand in self._strands.values()):
             return _BEGIN
-        if member.presence.alone:
+        if self._presence.alone:
             return _ALONE
         return _EPOCH if ledger.founding.history == "epoch" and ledger.current_rekey() is not None else _NOBODY
 
@@ -180,9 +185,9 @@ class Past:
         if strand is None or asked != source:
             return False
         del self._asked[page.r]
-        helps, proof = strand.take(page, self._member.replica.room)
+        helps, proof = strand.take(page, self._replica.room)
         if proof is not None:
-            self._member.replica.proofs.append(proof)
+            self._replica.proofs.append(proof)
         if not helps:
             strand.tried.add(source)
         self._bound()

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from sandpiper.common.errors import Refusal
+from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.state.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A packet to send: to one session, or to all; `told` are those, where they are others than will be here then."""
+    """A packet to send: to the session `to`, or to the room. `recipients`: only to these, if given; else to everybody
+    who is present when it is sent.
+    """
 
     to: bytes | None
     packet: bytes
-    told: tuple[Peer, ...] | None = None
+    recipients: tuple[Peer, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """It was told that this one is here, or is gone."""
+    """The user was told that this member is here, or is gone."""
 
     peer: Peer
     here: bool
@@ -27,14 +32,14 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A session is in the room, or its card has changed: connect to it."""
+    """Connect to this session: it is in the room, or its card has changed."""
 
     session: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A session is out of the room, or away: nothing of ours is to lead to its mesh key any more."""
+    """Close our connections to this mesh key: its session is out of the room, or away."""
 
     session: bytes
     curve: bytes
@@ -42,22 +47,44 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class NewEpoch:
-    """Topics, lease and tag follow from another key now. `cut`: accepted connections must be made anew."""
+    """Topics, lease and relay tag follow from another key now. `cut`: accepted connections must be made anew."""
 
     cut: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NewCard:
-    """One's own card has changed, so the lease's should."""
+    """The member's own card has changed, so the lease must be renewed with it."""
 
 
 Command: TypeAlias = Reach | Drop | Came | NewEpoch | NewCard
 
+Answer: TypeAlias = "tuple[str, Refusal | None]"
+"""How a whisper of ours has ended: its name, and why it did not arrive."""
+
+
+class Letter(NamedTuple):
+    """A packet for a mailbox at a discovery service."""
+
+    service: Hashable
+    mailbox: bytes
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """All that has collected in a member since its outputs were last taken."""
+
+    commands: list[Command]
+    packets: list[Out]
+    letters: list[Letter]
+    answers: list[Answer]
+    events: list[Event]
+
 
 @dataclass
-class Settings:
-    """How this session behaves."""
+class MemberSettings:
+    """The nick of a session, whether it is announced, and what it can do."""
 
     nick: str
     quiet: bool = False

@@ -25,7 +25,7 @@ from sandpiper.common.p2p.sealing import short
 NEVER = float("-inf")
 
 
-class State(Enum):
+class PeerState(Enum):
     """Whether somebody is there."""
 
     EXPECTED = "expected"
@@ -61,7 +61,7 @@ class Peer:
     known_at: float
     short: bytes = b""
     fingerprint: str = ""
-    state: State = State.EXPECTED
+    state: PeerState = PeerState.EXPECTED
     card: Card | None = None
     carded: Signed | None = None
     heard: dict[Way, float] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Peer:
     @property
     def here(self) -> bool:
         """Whether it counts as present."""
-        return self.state in (State.PRESENT, State.EVASIVE)
+        return self.state in (PeerState.PRESENT, PeerState.EVASIVE)
 
     def hears(self, now: float) -> bool:
         """Whether we hear it over the mesh, and may count on that."""
@@ -134,7 +134,7 @@ class Peer:
 
     def wants_relay(self, now: float) -> bool:
         """Whether it has had its time to be reached over the mesh."""
-        return not self.reached(now) and now - self.known_at >= RELAY_AFTER_S and self.state is not State.LEFT
+        return not self.reached(now) and now - self.known_at >= RELAY_AFTER_S and self.state is not PeerState.LEFT
 
     def lost_link(self) -> None:
         """The connection to it is gone, and so most likely the one from it."""
@@ -158,15 +158,15 @@ class Peer:
             return min(heard, self.hears_us_at + DIRECT_S)
         return max(min(heard, self.known_at + RELAY_AFTER_S), now)
 
-    def next_state(self, now: float) -> State:
+    def next_state(self, now: float) -> PeerState:
         """What its silence makes of it."""
         silent = now - self.heard_at
-        if self.state is State.EXPECTED:
-            return State.GONE if now - self.known_at > EXPECTED_S else State.EXPECTED
-        if self.state is State.PRESENT and silent > EVASIVE_S:
-            return State.EVASIVE
-        if self.state is State.EVASIVE and silent > GONE_S:
-            return State.GONE
+        if self.state is PeerState.EXPECTED:
+            return PeerState.GONE if now - self.known_at > EXPECTED_S else PeerState.EXPECTED
+        if self.state is PeerState.PRESENT and silent > EVASIVE_S:
+            return PeerState.EVASIVE
+        if self.state is PeerState.EVASIVE and silent > GONE_S:
+            return PeerState.GONE
         return self.state
 
 

@@ -16,10 +16,10 @@ from sandpiper.common.messages import Message, MsgDraft
 from sandpiper.common.p2p.admission import Application
 from sandpiper.peer.events import Delivered, Event, Received, Warned
 from sandpiper.peer.p2p.admission.joiner import Joiner
-from sandpiper.peer.p2p.bootstrap import Statute, enter_room, found_room
+from sandpiper.peer.p2p.bootstrap import RoomPolicy, enter_room, found_room
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.state.keyring import SessionKeys
-from sandpiper.peer.p2p.state.outputs import Drop, NewEpoch, Settings
+from sandpiper.peer.p2p.state.outputs import Answer, Drop, Letter, MemberSettings, NewEpoch
 from sandpiper.peer.p2p.state.peer import Way
 
 WALL = 1_700_000_000.0
@@ -44,6 +44,8 @@ class Citizen:
     member: Member
     mailbox: bytes
     events: list[Event] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     asleep: bool = False
     dead: bool = False
     relay: bool = False
@@ -95,8 +97,8 @@ class Town:
             keys,
             CODE,
             password,
-            Statute(capacity, history),
-            Settings(name),
+            RoomPolicy(capacity, history),
+            MemberSettings(name),
             now=self.now,
             wall=self.wall,
             entropy=self.random.randbytes,
@@ -162,9 +164,8 @@ class Town:
     def _letter(self, citizen: Citizen, me: bytes, body: bytes, joiner: Joiner) -> None:
         if citizen.dead or citizen.asleep:
             return
-        citizen.member.letter(me, body, self.now)
+        letters = citizen.member.letter(me, body, self.now)
         self.collect(citizen)
-        letters, citizen.member.sponsor.letters = citizen.member.sponsor.letters, []
         for _, answer in letters:
             changed = self.tamper(me, answer)
             if changed is not None:
@@ -194,7 +195,7 @@ class Town:
             joiner.welcome,
             code,
             password,
-            Settings(name),
+            MemberSettings(name),
             backlog=backlog,
             now=self.now,
             wall=self.wall,
@@ -209,18 +210,18 @@ class Town:
 
     def collect(self, citizen: Citizen) -> None:
         member = citizen.member
-        citizen.events += member.events
-        member.events.clear()
-        outs, member.outs = member.outs, []
-        for out in outs:
+        outputs = member.take()
+        citizen.events += outputs.events
+        citizen.letters += outputs.letters
+        citizen.answers += outputs.answers
+        for out in outputs.packets:
             for other in self.citizens:
                 if other is citizen or other.dead or (out.to is not None and out.to != other.keys.session):
                     continue
                 self._send(citizen, other, out.packet)
-        for command in member.commands:
+        for command in outputs.commands:
             citizen.cuts += isinstance(command, NewEpoch) and command.cut
             assert not isinstance(command, Drop) or command.session not in member.peers
-        member.commands.clear()
 
     def _send(self, citizen: Citizen, other: Citizen, packet: bytes) -> None:
         peer = citizen.member.peers.get(other.keys.session)
@@ -248,7 +249,7 @@ class Town:
 
     def post(self, citizen: Citizen, text: str) -> str:
         member = citizen.member
-        name = member.talk.post(MsgDraft(text=text), citizen.name, int(self.wall()), self.now)
+        name = member.message_log.post(MsgDraft(text=text), citizen.name, int(self.wall()), self.now)
         member.flush(self.now)
         self.collect(citizen)
         return name

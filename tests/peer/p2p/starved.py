@@ -18,7 +18,7 @@ from sandpiper.peer.events import CodeChanged
 from sandpiper.peer.p2p.admission.joiner import Joiner
 from sandpiper.peer.p2p.bootstrap import enter_room
 from sandpiper.peer.p2p.state.keyring import SessionKeys
-from sandpiper.peer.p2p.state.outputs import NewCard, NewEpoch, Settings
+from sandpiper.peer.p2p.state.outputs import MemberSettings, NewCard, NewEpoch
 from sandpiper.peer.p2p.state.peer import Way
 from tests.peer.p2p.simnet import CODE, Citizen, Town, Weather
 
@@ -80,7 +80,7 @@ class StarvedTown(Town):
     def _inside(self, host: Host, citizen: Citizen) -> None:
         host.citizen, host.mailbox = citizen, citizen.mailbox
         citizen.relay = True
-        citizen.member.gossip.set_card(hosts=["192.0.2.1"], pub=1, sub=2, relays={"relay:1": citizen.mailbox})
+        citizen.member.cards.change(hosts=["192.0.2.1"], pub=1, sub=2, relays={"relay:1": citizen.mailbox})
         host.renew_at = self.now
         self.collect(citizen)
 
@@ -114,7 +114,7 @@ class StarvedTown(Town):
         """With a goodbye."""
         citizen = host.citizen
         if citizen is not None:
-            citizen.member.gossip.bye(self.now)
+            citizen.member.gossip.say_goodbye()
             self.collect(citizen)
             self.leases = [lease for lease in self.leases if lease.host is not host]
         self.kill(host)
@@ -168,9 +168,9 @@ class StarvedTown(Town):
         self.collect(other)
 
     def collect(self, citizen: Citizen) -> None:
-        moved = any(isinstance(each, NewCard | NewEpoch) for each in citizen.member.commands)
+        moved = any(isinstance(each, NewCard | NewEpoch) for each in citizen.member.context.commands)
         super().collect(citizen)
-        letters, citizen.member.reunion.letters = citizen.member.reunion.letters, []
+        letters, citizen.letters = citizen.letters, []
         for _, mailbox, body in letters:
             if self._reaches_discovery(self.of[citizen.name]):
                 self.later(self.dice.uniform(0.001, 0.05), partial(self._letter_to_member, None, mailbox, body))
@@ -179,7 +179,7 @@ class StarvedTown(Town):
             host.renew_at = self.now
         for event in citizen.events[-8:]:
             if isinstance(event, CodeChanged) and event.code != str(self.code):
-                self.code = citizen.member.rule.code
+                self.code = citizen.member.context.code
 
     # Discovery ---------------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class StarvedTown(Town):
             member = host.citizen.member
             host.renew_at = self.now + RENEW_S
             epoch = member.keyring.epoch
-            blob = packets.seal_card(epoch, self.random.randbytes(24), member.gossip.signed_card())
+            blob = packets.seal_card(epoch, self.random.randbytes(24), member.cards.sign())
             group = bytes(epoch.registration.verify_key)
             self.leases = [lease for lease in self.leases if lease.mailbox != host.mailbox]
             self.leases.append(Lease(host, host.mailbox, group, blob, self.now + LEASE_S))
@@ -218,7 +218,7 @@ class StarvedTown(Town):
         assert host.citizen is not None
         member = host.citizen.member
         others = [lease for lease in self.leases if lease.group == group and lease.host is not host]
-        leased = {lease.mailbox: member.gossip.lease_card(lease.blob) for lease in others}
+        leased = {lease.mailbox: member.cards.read_lease(lease.blob) for lease in others}
         member.reunion.leased("discovery", leased, self.now)
         member.presence.lease(set(leased.values()))
         self.collect(host.citizen)
@@ -287,13 +287,12 @@ class StarvedTown(Town):
             self.collect(citizen)
             return
         known = len(citizen.member.ledger.known)
-        citizen.member.letter(sender.mailbox, body, self.now)
-        letters, citizen.member.sponsor.letters = citizen.member.sponsor.letters, []
+        letters = citizen.member.letter(sender.mailbox, body, self.now)
         for mailbox, answer in letters:
             if self._reaches_discovery(host):
                 self.later(self.dice.uniform(0.001, 0.05), partial(self._letter_to_joiner, mailbox, host, answer))
         if len(citizen.member.ledger.known) > known and self.dice.random() < self.sponsor_dies:
-            citizen.member.outs.clear()  # its last words are lost, and only whom it let in has heard of it
+            citizen.member.context.packets.clear()  # its last words are lost, and only whom it let in has heard of it
             self.later(self.dice.uniform(0.0, 1.0), partial(self._dies, host, citizen))
             self.parted |= {frozenset((host.name, each.name)) for each in self.hosts if each is not sender}
         self.collect(citizen)
@@ -316,7 +315,7 @@ class StarvedTown(Town):
         name = self._name(host)
         host.joining = None
         member = enter_room(
-            host.keys, joiner.welcome, RoomCode(self.code.words, self.code.nameplate), None, Settings(host.name),
+            host.keys, joiner.welcome, RoomCode(self.code.words, self.code.nameplate), None, MemberSettings(host.name),
             backlog=None, now=self.now, wall=self.wall, entropy=self.random.randbytes,
         )  # fmt: skip
         citizen = Citizen(name, host.keys, member, host.mailbox)

@@ -14,13 +14,13 @@ from nacl.signing import SigningKey
 from sandpiper.common.limits import DIRECT_S, RELAY_AFTER_S
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card
-from sandpiper.peer.p2p.connectivity import Outlook
-from sandpiper.peer.p2p.state.peer import Peer, State, Way
+from sandpiper.peer.p2p.connectivity import Connectivity
+from sandpiper.peer.p2p.state.peer import Peer, PeerState, Way
 
 NOW = 1000.0
 
 
-def peer(state: State = State.PRESENT, **changes: Any) -> Peer:
+def peer(state: PeerState = PeerState.PRESENT, **changes: Any) -> Peer:
     def key(name: str) -> bytes:
         return hashlib.sha256(name.encode()).digest()
 
@@ -33,30 +33,30 @@ def peer(state: State = State.PRESENT, **changes: Any) -> Peer:
 
 
 def holds_until(*peers: Peer) -> float:
-    core: Any = SimpleNamespace(peers={bytes([number]): each for number, each in enumerate(peers)})
+    present = {bytes([number]): each for number, each in enumerate(peers)}
     ways: Any = SimpleNamespace(links=dict)
-    outlook = Outlook(ways)
-    outlook.changed(core, NOW)
-    return outlook.holds_until(core, NOW)
+    outlook = Connectivity(ways)
+    outlook.changed(present, NOW)
+    return outlook.holds_until(present, NOW)
 
 
 def test_a_service_that_is_given_up_is_not_kept() -> None:
     ways: Any = SimpleNamespace(links=dict)
     service: Any = Mock(up=True)
-    outlook = Outlook(ways)
+    outlook = Connectivity(ways)
     outlook.lease(service, {b"one"})
-    assert outlook.there() == {b"one"}
+    assert outlook.present() == {b"one"}
     outlook.lease(service, set())
     assert outlook.leased == {}
 
 
 def test_alone_it_is_true_until_somebody_comes() -> None:
     assert holds_until() == math.inf
-    assert holds_until(peer(State.LEFT), peer(State.GONE)) == math.inf
+    assert holds_until(peer(PeerState.LEFT), peer(PeerState.GONE)) == math.inf
 
 
 def test_somebody_expected_may_come_at_any_time() -> None:
-    assert holds_until(peer(State.EXPECTED)) == NOW
+    assert holds_until(peer(PeerState.EXPECTED)) == NOW
 
 
 def test_direct_it_is_true_until_either_direction_would_be_silent_for_too_long() -> None:
@@ -78,16 +78,16 @@ def test_whoever_is_not_reached_directly_may_be_so_at_any_time(way: Way) -> None
 
 
 def summary(*peers: Peer) -> tuple[str, str]:
-    core: Any = SimpleNamespace(peers={bytes([number]): each for number, each in enumerate(peers)})
+    present = {bytes([number]): each for number, each in enumerate(peers)}
     ways: Any = SimpleNamespace(links=dict)
-    return Outlook(ways).summary(core, NOW)
+    return Connectivity(ways).summary(present, NOW)
 
 
 def test_in_a_room_of_two_nobody_is_reached_through_others() -> None:
     card = Card(b"s" * 32, 1, "bo")
-    silent = peer(State.EVASIVE, heard={Way.MESH: NOW - DIRECT_S}, card=card)
+    silent = peer(PeerState.EVASIVE, heard={Way.MESH: NOW - DIRECT_S}, card=card)
     assert silent.path(NOW) == "via"
     assert summary(silent) == ("connecting", "reaching the others")
-    assert summary(silent, peer(State.LEFT)) == ("connecting", "reaching the others")
+    assert summary(silent, peer(PeerState.LEFT)) == ("connecting", "reaching the others")
     there = peer(heard={Way.MESH: NOW}, hears_us_at=NOW, card=card)
     assert summary(silent, there) == ("via", "connected: direct, through others")

@@ -54,7 +54,7 @@ class Story:
         self.names += 1
         sponsor = self.dice.choice(self.awake)
         try:
-            citizen = self.town.join(name, sponsor.member.rule.code, at=[sponsor])
+            citizen = self.town.join(name, sponsor.member.context.code, at=[sponsor])
         except SandpiperError:
             return  # its sponsor had an old code, or was put out meanwhile
         citizen.relay = True
@@ -75,7 +75,7 @@ class Story:
     def leave(self) -> None:
         if len(self.awake) > 3:
             citizen = self.dice.choice(self.awake[1:])
-            citizen.member.gossip.bye(self.town.now)
+            citizen.member.gossip.say_goodbye()
             self.town.collect(citizen)
             citizen.dead = True
 
@@ -88,13 +88,13 @@ class Story:
         self.town.cut.clear()
 
     def kick(self) -> None:
-        self._try(lambda citizen, other: citizen.member.rule.kick(other.member.keyring.fingerprint))
+        self._try(lambda citizen, other: citizen.member.governance.kick(other.member.keyring.fingerprint))
 
     def own(self) -> None:
-        self._try(lambda citizen, other: citizen.member.rule.name_owner(other.member.keyring.fingerprint))
+        self._try(lambda citizen, other: citizen.member.governance.name_owner(other.member.keyring.fingerprint))
 
     def rotate(self) -> None:
-        self._try(lambda citizen, other: citizen.member.rule.rotate())
+        self._try(lambda citizen, other: citizen.member.governance.rotate())
 
     def _try(self, deed) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         citizen, other = self.dice.choice(self.awake), self.dice.choice(self.here)
@@ -118,8 +118,8 @@ def check(story: Story) -> None:
     members = [each.member for each in left]
     assert len({member.keyring.epoch.id for member in members}) == 1
     assert len({member.ledger.roster() for member in members}) == 1
-    assert len({str(member.rule.code) for member in members}) == 1
-    own = {member.run.hex() for member in members}
+    assert len({str(member.context.code) for member in members}) == 1
+    own = {member.context.run.hex() for member in members}
     logs: dict[str, list[str]] = {}
     for citizen in left:
         heard: dict[str, list[tuple[int, str]]] = {}
@@ -138,7 +138,7 @@ def check(story: Story) -> None:
     here = [peer for member in members for peer in member.peers.values() if peer.here]
     assert all(peer.apart.since is None for peer in here), "nobody's beacon says that its logs stand elsewhere"
     for citizen in left:
-        run = citizen.member.run.hex()
+        run = citizen.member.context.run.hex()
         assert len(citizen.delivered) == len(logs.get(run, [])) or len(left) == 1
 
 

@@ -33,7 +33,7 @@ from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.replication import entries
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.outputs import Reach
-from sandpiper.peer.p2p.state.peer import State, Way
+from sandpiper.peer.p2p.state.peer import PeerState, Way
 from tests.peer.p2p.simnet import WALL, Citizen, Town
 
 GUESTS = 1000
@@ -48,7 +48,7 @@ class Guest:
         self.name = name
         self.keys = town._keys(None)
         member = host.member
-        member.chronicle.write(Admit(self.keys.vouched(member.keyring.room)))
+        member.deed_log.write(Admit(self.keys.vouched(member.keyring.room)))
         town.collect(host)
         town.settle(0.01)
         self.ring = Keyring(self.keys, member.keyring.room, member.keyring.epoch, town.random.randbytes)
@@ -130,14 +130,16 @@ def rows(member: Any) -> dict[str, int]:
     return {
         "peers": len(member.peers),
         "pairs": len(member.keyring._pairs),
-        "holed": len(member.replica._holed),
-        "claimed": len(member.replica._claimed),
-        "claims": sum(map(len, member.replica._claimed.values())),
-        "lately": len(member.replica.standing._lately),
-        "moved": len(member.replica.standing._moved),
-        "whispers": len(member.whispering._told),
-        "timers": len([each for each in (member.replica.get_timer(), member.sponsor.get_timer()) if each]),
-        "waiting": len(member.replica.pulls) + len(member.chronicle.arrived),
+        "holed": len(member.replica.fetcher._holed),
+        "claimed": len(member.replica.fetcher._claimed),
+        "claims": sum(map(len, member.replica.fetcher._claimed.values())),
+        "lately": len(member.replica.digest._lately),
+        "moved": len(member.replica.digest._moved),
+        "whispers": len(member.whispers._told),
+        "timers": len(
+            [each for each in (member.replica.fetcher.get_timer(), member.gatekeeper.sponsor.get_timer()) if each]
+        ),
+        "waiting": len(member.replica.fetcher.pulls) + len(member.deed_log.arrived),
     }
 
 
@@ -156,7 +158,7 @@ def deserted(members: list[Citizen]) -> None:
     """As the mesh finds: nothing listens where these were."""
     for citizen in members:
         for peer in citizen.member.peers.values():
-            peer.deserted = peer.deserted or peer.state is State.GONE
+            peer.deserted = peer.deserted or peer.state is PeerState.GONE
 
 
 @pytest.mark.timeout(600)  # it counts, it does not judge: a busy machine takes its time
@@ -181,7 +183,7 @@ def test_a_thousand_guests_cost_the_members_nothing() -> None:
     for citizen in members:
         assert len(citizen.member.presence.away) == GUESTS + 2
         assert len(citizen.member.presence.away._carded) <= CARDS_AWAY
-        assert len(citizen.member.talk._prevs) <= SPEAKERS_KNOWN
+        assert len(citizen.member.message_log._prevs) <= SPEAKERS_KNOWN
         assert len(citizen.texts) == GUESTS + 4
         notices = [event.event for event in citizen.events if isinstance(event, Notice)]
         assert notices.count("leave") == GUESTS + 2
@@ -199,7 +201,7 @@ def test_the_killed_are_sought_for_a_while_and_not_too_many_of_them() -> None:
         Guest(town, members[0], f"guest{number}").visit("bang", goodbye=False)
     town.settle(GONE_S + 5)
     for citizen in members:
-        sought = [peer for peer in citizen.member.peers.values() if peer.state is State.GONE]
+        sought = [peer for peer in citizen.member.peers.values() if peer.state is PeerState.GONE]
         assert [peer.nick for peer in sought] == [f"guest{number}" for number in range(2 * SOUGHT, 3 * SOUGHT)]
     town.settle(SOUGHT_S)
     assert rows(members[0].member) == before
@@ -209,7 +211,7 @@ def test_who_is_only_told_of_is_not_sought() -> None:
     """Many came and went while we were cut off: of them nothing but their deeds arrives."""
     town, members = room_of()
     for _ in range(50):
-        members[0].member.chronicle.write(Admit(town._keys(None).vouched(members[0].member.keyring.room)))
+        members[0].member.deed_log.write(Admit(town._keys(None).vouched(members[0].member.keyring.room)))
     town.collect(members[0])
     town.settle(EXPECTED_S + 3)
     assert all(len(citizen.member.peers) == 3 for citizen in members)
@@ -243,8 +245,8 @@ def test_what_differs_for_good_is_told_more_and_more_rarely() -> None:
     sent = 0
     for _ in range(600):
         guest.tell(guest.beacon(), alice)
-        sent += sum(out.to == guest.session for out in alice.member.outs)
-        alice.member.outs.clear()
+        sent += sum(out.to == guest.session for out in alice.member.context.packets)
+        alice.member.context.packets.clear()
         town.settle(1.0)
     assert alice.member.peers[guest.session].apart.pause_s >= 160
     assert sent < 40
@@ -287,14 +289,14 @@ def test_who_is_unknown_to_a_newcomer_and_comes_by_relay_is_believed_once_it_hea
     for citizen in (alice, bob):
         citizen.relay = True
     town.cut.update(frozenset(("eve", other.name)) for other in members if other is not alice)
-    bob.member.gossip.set_card(quiet=True)  # so the sponsor does not count it among who is present
+    bob.member.cards.change(quiet=True)  # so the sponsor does not count it among who is present
     town.collect(bob)
     town.settle(2)
     eve = town.join("eve", at=[alice])
     eve.relay = True
     town.settle(6)
-    assert eve.member.peers[bob.keys.session].state is State.PRESENT
-    assert bob.member.peers[eve.keys.session].state is State.PRESENT
+    assert eve.member.peers[bob.keys.session].state is PeerState.PRESENT
+    assert bob.member.peers[eve.keys.session].state is PeerState.PRESENT
 
 
 def test_who_slept_for_an_hour_is_back_when_it_wakes() -> None:
@@ -308,21 +310,21 @@ def test_who_slept_for_an_hour_is_back_when_it_wakes() -> None:
     carol.asleep = False
     town.settle(15)
     assert carol.texts[-1] == "good morning"
-    assert alice.member.peers[carol.keys.session].state is State.PRESENT
-    assert carol.member.peers[alice.keys.session].state is State.PRESENT
+    assert alice.member.peers[carol.keys.session].state is PeerState.PRESENT
+    assert carol.member.peers[alice.keys.session].state is PeerState.PRESENT
 
 
 def asleep() -> tuple[Town, Citizen, Citizen]:
     """Alice, and Bob, whom she has given up."""
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
-    bob.member.gossip.set_card(hosts=["192.0.2.7"], pub=5001, sub=5002, relays={"broker": b"r" * 8})
+    bob.member.cards.change(hosts=["192.0.2.7"], pub=5001, sub=5002, relays={"broker": b"r" * 8})
     town.collect(bob)
     town.settle(3)
     bob.asleep = True
     town.settle(GONE_S + SOUGHT_S + 10)
     assert not alice.member.peers
-    alice.member.commands.clear()
+    alice.member.context.commands.clear()
     return town, alice, bob
 
 
@@ -338,7 +340,7 @@ def test_a_knock_a_lease_or_a_relay_is_a_sign_of_life() -> None:
             presence.at_relay(b"r" * 8)
         else:
             presence.seek_again()
-        assert alice.member.commands == [Reach(bob.keys.session)], sign_of_life
+        assert alice.member.context.commands == [Reach(bob.keys.session)], sign_of_life
         assert alice.member.peers[bob.keys.session].card is not None
         town.settle(SOUGHT_S + 2)
         assert (bob.keys.session in alice.member.peers) == (sign_of_life == "lease")
@@ -351,7 +353,7 @@ def test_who_said_goodbye_is_not_woken_by_its_old_lease() -> None:
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
     town.settle(2)
-    bob.member.gossip.bye(town.now)
+    bob.member.gossip.say_goodbye()
     town.collect(bob)
     bob.dead = True
     town.settle(1)
@@ -373,7 +375,7 @@ def test_what_a_guest_may_read_is_not_kept_for_each_log() -> None:
     town.post(alice, "after")
     town.settle(3)
     assert bob.texts == ["after"]
-    rule = alice.member.rule
+    rule = alice.member.governance
     assert all(isinstance(since, int) for since in rule._floors.values())
     assert rule.floor(bob.keys.session, alice.keys.session, TALK) == 1
     marks = [track.marks for track in alice.member.replica.tracks.values()]
@@ -402,8 +404,8 @@ def test_a_lie_brings_nobody_back() -> None:
         alice.events.clear()
         told = lie(town, mallory, names[second % 60 :] + names[: second % 60])
         member.receive(told, Way.MESH, town.now, mallory.keys.curve)
-        reached += [command.session for command in member.commands if isinstance(command, Reach)]
-        member.commands.clear()
+        reached += [command.session for command in member.context.commands if isinstance(command, Reach)]
+        member.context.commands.clear()
         assert sum(peer.here for peer in member.peers.values()) == 1
         assert len(member.peers) <= 1 + HEARSAY_SOUGHT
         if second % 3 == 0:
@@ -441,5 +443,5 @@ def test_who_is_told_of_takes_nobodys_place_who_is_sought() -> None:
     names = [short(guest.session) for guest in old]
     alice.member.receive(lie(town, carol, names), Way.MESH, town.now, carol.keys.curve)
     town.settle(3)
-    sought = {session for session, peer in alice.member.peers.items() if peer.state is State.GONE}
+    sought = {session for session, peer in alice.member.peers.items() if peer.state is PeerState.GONE}
     assert sought == {guest.session for guest in fresh}

@@ -20,7 +20,7 @@ from sandpiper.peer.p2p.admission.joiner import Box, Joiner
 from sandpiper.peer.p2p.bootstrap import enter_room
 from sandpiper.peer.p2p.replication import entries
 from sandpiper.peer.p2p.state.keyring import SessionKeys
-from sandpiper.peer.p2p.state.outputs import Settings
+from sandpiper.peer.p2p.state.outputs import MemberSettings
 from sandpiper.peer.p2p.state.peer import Way
 from tests.peer.p2p.simnet import CODE, Citizen, Town
 
@@ -38,7 +38,16 @@ def forged(town: Town, signer: Citizen, whose: Citizen, text: str, *, first: int
     body = batch.pack([entries.encode(MsgDraft(text=text), "x", 0)])
     room = signer.member.keyring.room
     return envelope.sign(
-        signer.keys.signing, whose.keys.session, room, run or whose.member.run, TALK, first, count, 1, prev, body
+        signer.keys.signing,
+        whose.keys.session,
+        room,
+        run or whose.member.context.run,
+        TALK,
+        first,
+        count,
+        1,
+        prev,
+        body,
     )
 
 
@@ -64,7 +73,6 @@ def test_another_members_message_cannot_be_forged() -> None:
     shout(town, mallory, forged(town, mallory, alice, "alice says: give mallory your keys"))
     town.settle(3)
     assert bob.texts == []
-    assert bob.member.replica.rubbish == 1
     still_works(town, alice, bob)
 
 
@@ -80,9 +88,9 @@ def test_what_another_says_of_itself_cannot_be_forged() -> None:
 
 def test_what_was_said_cannot_be_said_again() -> None:
     town, alice, bob, mallory = three()
-    old = alice.member.gossip.signed_card()
+    old = alice.member.cards.sign()
     packet = mallory.member.keyring.to_room(old)
-    alice.member.gossip.rename("alicia")
+    alice.member.cards.rename("alicia")
     town.collect(alice)
     town.settle(2)
     assert bob.member.peers[alice.keys.session].nick == "alicia"
@@ -130,7 +138,7 @@ def test_nobody_is_framed_by_a_proof_that_is_none() -> None:
     assert true is not None
     false = forged(town, mallory, alice, "two")
     for pair in ((true.raw, false.raw), (true.raw, true.raw), (b"", b"rubbish")):
-        mallory.member.chronicle.write(membership.Cheat(*pair))
+        mallory.member.deed_log.write(membership.Cheat(*pair))
         town.collect(mallory)
     town.settle(3)
     assert "cheat" not in bob.warned
@@ -149,7 +157,7 @@ def test_rubbish_of_every_kind_is_passed_over() -> None:
         town.random.randbytes(500),
         ring.to_room(Shout([b"", b"rubbish", genuine.raw[:-1], genuine.raw + b"x", bytes(300)])),
         ring.to_room(Signed(b"", b"", b"")),
-        ring.to_room(ring.signed(Carded(1 << 30, alice.member.gossip.card))),
+        ring.to_room(ring.signed(Carded(1 << 30, alice.member.cards.own))),
         ring.to_one(bob.keys.session, Have([Frontier(b"", 9, 1 << 62, b"")])),
         ring.to_one(bob.keys.session, packets.Pull(1, b"nobody", 7, 1 << 62)),
         ring.to_one(bob.keys.session, packets.Page(99, bob.keys.session, 0, 5, 1 << 62, [genuine.raw])),
@@ -189,7 +197,16 @@ def test_envelopes_beyond_a_hole_do_not_fill_the_memory() -> None:
     room = mallory.member.keyring.room
     for number in range(2, 2000):
         made = envelope.sign(
-            mallory.keys.signing, mallory.keys.session, room, mallory.member.run, TALK, number, 1, 1, b"p" * 32, body
+            mallory.keys.signing,
+            mallory.keys.session,
+            room,
+            mallory.member.context.run,
+            TALK,
+            number,
+            1,
+            1,
+            b"p" * 32,
+            body,
         )
         bob.member.replica.take([made.raw], town.now)
     assert bob.member.replica.tracks[mallory.keys.session, TALK].held_bytes <= HELD_BYTES
@@ -198,7 +215,7 @@ def test_envelopes_beyond_a_hole_do_not_fill_the_memory() -> None:
 def test_a_flood_is_contained_and_the_others_are_heard() -> None:
     town, alice, bob, mallory = three()
     for number in range(3000):
-        mallory.member.talk.post(MsgDraft(text=f"spam {number}"), "mallory", 0, town.now)
+        mallory.member.message_log.post(MsgDraft(text=f"spam {number}"), "mallory", 0, town.now)
         if number % 100 == 0:
             mallory.member.flush(town.now)
             town.collect(mallory)
@@ -209,13 +226,13 @@ def test_deeds_that_one_may_not_do_have_no_effect() -> None:
     town, alice, bob, mallory = three()
     ledger = bob.member.ledger
     before, epoch = ledger.state.generation, ledger.state.epoch
-    mallory.member.chronicle.write(
+    mallory.member.deed_log.write(
         membership.Own(mallory.member.keyring.keys.vouched(alice.member.keyring.room).identity)
     )
-    mallory.member.chronicle.write(
+    mallory.member.deed_log.write(
         Rekey(epoch, b"00000000", [alice.member.ledger.founding.keys.identity], [], b"", {}, 1 << 60)
     )
-    mallory.member.chronicle.write(Rotate(1 << 60))
+    mallory.member.deed_log.write(Rotate(1 << 60))
     town.collect(mallory)
     town.settle(3)
     assert (ledger.state.generation, ledger.state.epoch) == (before, epoch)
@@ -227,7 +244,7 @@ def test_an_admission_without_the_identitys_word_has_no_effect() -> None:
     town, alice, bob, mallory = three()
     stranger = SessionKeys.make(alice.keys.identity, b"c" * 32, town.random.randbytes)
     keys = stranger.vouched(b"another room....")
-    mallory.member.chronicle.write(Admit(keys))
+    mallory.member.deed_log.write(Admit(keys))
     town.collect(mallory)
     town.settle(2)
     assert keys.session not in bob.member.ledger.state.members
@@ -236,12 +253,12 @@ def test_an_admission_without_the_identitys_word_has_no_effect() -> None:
 
 def test_the_founder_cannot_be_removed_by_another_owner() -> None:
     town, alice, bob, _ = three()
-    alice.member.rule.name_owner("bob")
+    alice.member.governance.name_owner("bob")
     town.collect(alice)
     town.settle(2)
     with pytest.raises(Refusal, match="cannot be removed"):
-        bob.member.rule.kick("alice")
-    bob.member.rule._remove({alice.member.ledger.founding.keys.identity})
+        bob.member.governance.kick("alice")
+    bob.member.rekeying.remove({alice.member.ledger.founding.keys.identity})
     town.collect(bob)
     town.settle(5)
     assert alice.member.broken is None
@@ -271,7 +288,7 @@ def test_a_service_that_alters_any_letter_gains_nothing() -> None:
             assert joiner.welcome.room == alice.member.keyring.room
     town.tamper = lambda mailbox, body: body
     town.settle(60)
-    town.join("bob", alice.member.rule.code)
+    town.join("bob", alice.member.context.code)
 
 
 def test_a_service_in_the_middle_has_one_guess_and_is_noticed() -> None:
@@ -334,7 +351,7 @@ def test_replayed_and_truncated_letters_get_nobody_in() -> None:
     assert set(alice.member.ledger.state.members) == known
     town.tamper = lambda mailbox, body: body
     town.settle(60)
-    town.join("carol", alice.member.rule.code)
+    town.join("carol", alice.member.context.code)
 
 
 def test_a_joiner_that_dies_half_way_costs_a_guess_and_holds_nobody_up_for_long() -> None:
@@ -397,7 +414,7 @@ def test_a_sponsor_that_hands_over_a_false_room_is_caught() -> None:
     for change in changes:
         with pytest.raises(AccessDenied, match="cheating"):
             enter_room(
-                keys, msgspec.structs.replace(welcome, **change), CODE, None, Settings("bob"), backlog=None,
+                keys, msgspec.structs.replace(welcome, **change), CODE, None, MemberSettings("bob"), backlog=None,
                 now=town.now, wall=town.wall, entropy=town.random.randbytes,
             )  # fmt: skip
 
@@ -410,7 +427,16 @@ def test_deeds_log_of_a_member_stays_bounded() -> None:
     first, prev = log.head + 1, log.hash
     for _ in range(60):
         made = envelope.sign(
-            mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, first, 500, 1, prev, body
+            mallory.keys.signing,
+            mallory.keys.session,
+            room,
+            mallory.member.context.run,
+            DEEDS,
+            first,
+            500,
+            1,
+            prev,
+            body,
         )
         bob.member.receive(mallory.member.keyring.to_room(Shout([made.raw])), Way.MESH, town.now)
         first, prev = first + 500, made.hash

@@ -11,8 +11,8 @@ import pytest
 from sandpiper.common.p2p.packets import Card
 from sandpiper.peer.p2p.mesh.mesh import Candidate
 from sandpiper.peer.p2p.relay.pool import Relays
-from sandpiper.peer.p2p.state.peer import State
-from sandpiper.peer.p2p.transport import Ways
+from sandpiper.peer.p2p.state.peer import PeerState
+from sandpiper.peer.p2p.transport import Transport
 
 NOBODY: Any = None
 
@@ -33,12 +33,12 @@ def test_a_relay_elsewhere_that_a_service_tells_of_is_none() -> None:
 def test_of_a_members_addresses_only_those_of_this_machine_are_dialled(local: bool) -> None:
     dialled: list[Candidate] = []
     card = Card(b"s" * 32, 1, "bo", hosts=["10.0.0.9", "127.0.0.1", "2001:db8::1", "::1"], pub=7000, sub=7001)
-    peer = SimpleNamespace(card=card, state=State.PRESENT, keys=SimpleNamespace(curve=b"c"))
-    ways = SimpleNamespace(
-        _member=lambda: SimpleNamespace(peers={b"s": peer}),
-        _wish=SimpleNamespace(path="auto", local=local),
+    peer = SimpleNamespace(card=card, state=PeerState.PRESENT, keys=SimpleNamespace(curve=b"c"))
+    transport = SimpleNamespace(
+        _peers={b"s": peer},
+        _options=SimpleNamespace(path="auto", local=local),
         _outward=set(),
         _mesh=SimpleNamespace(reach=lambda curve, found, **how: dialled.extend(found)),
     )
-    Ways.reach(cast(Ways, ways), b"s")
+    Transport.reach(cast(Transport, transport), b"s")
     assert [each.host for each in dialled] == (["127.0.0.1", "::1"] if local else card.hosts)

@@ -73,11 +73,11 @@ def test_an_answer_that_has_been_overtaken_does_not_make_its_sender_somebody_who
     replica, session, source = bob.member.replica, alice.keys.session, carol.keys.session
     town.settle(GONE_S)
     track = replica.tracks[session, TALK]
-    replica.ask_on((session, TALK), source)
-    asked = next(pull.r for each, pull in reversed(replica.pulls) if each == source)
+    replica.fetcher.ask_on((session, TALK), source)
+    asked = next(pull.r for each, pull in reversed(replica.fetcher.pulls) if each == source)
     replica.page(source, Page(asked, session, TALK, 1, 1, []), town.now)
     assert track.lacking[source]
-    replica.claims(source, [Frontier(session, TALK, 2, b"h" * 32)], town.now)  # by now it has what comes next
+    replica.fetcher.claims(source, [Frontier(session, TALK, 2, b"h" * 32)], town.now)  # by now it has what comes next
     assert source not in track.lacking
     assert track.asked == source
 
@@ -123,7 +123,7 @@ def test_what_was_given_up_between_two_packets_is_shown_all_the_same() -> None:
         track.hole.look(town.now + seconds, waits=True)
         track.hole.call([carol.keys.session], LOST_ORPHAN_S)
     track.claims.clear()
-    replica.hurry(town.now + 12)
+    replica.fetcher.fetch_now(town.now + 12)
     bob.member.settle(town.now)
     town.collect(bob)
     assert lost(bob) == 1
@@ -159,12 +159,12 @@ def test_who_lacks_the_rooms_new_key_and_hears_nobody_is_not_put_out() -> None:
     town.cut = {frozenset((one, other)) for one in ("alice", "dave") for other in ("bob", "carol")}
     carol = town.join("carol", at=[bob])
     town.settle(2)
-    alice.member.rule.kick("dave")  # she has not heard of Carol
+    alice.member.governance.kick("dave")  # she has not heard of Carol
     town.collect(alice)
     rekey = alice.member.replica.log(alice.keys.session, DEEDS).all()
     town.cut.add(frozenset(("bob", "carol")))
-    carol.member.chronicle.accept(carol.member.replica.take([each.raw for each in rekey], town.now))
-    assert carol.member.rule.get_timers()
+    carol.member.deed_log.accept(carol.member.replica.take([each.raw for each in rekey], town.now))
+    assert carol.member.rekeying.get_timers()
     town.settle(GONE_S + 2 * KEY_WAIT_S)
     assert carol.member.broken is None
     town.cut.clear()

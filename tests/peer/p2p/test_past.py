@@ -100,7 +100,7 @@ def test_what_a_sponsor_with_a_short_memory_could_not_hand_over_another_has() ->
 def test_what_somebody_said_who_has_gone_comes_from_who_has_it() -> None:
     town, alice, bob, carol = three()
     said = talked(town, 60, alice, bob, carol)
-    bob.member.gossip.bye(town.now)
+    bob.member.gossip.say_goodbye()
     town.collect(bob)
     bob.dead = True
     carol.dead = True  # without a word
@@ -121,7 +121,7 @@ def test_a_room_without_history_gives_newcomers_none_whatever_they_ask() -> None
     for other in (alice, bob, carol):
         for speaker in (alice, bob, carol):
             pull = Pull(1, speaker.keys.session, TALK, 0)
-            floor = other.member.rule.floor(dave.keys.session, speaker.keys.session, TALK)
+            floor = other.member.governance.floor(dave.keys.session, speaker.keys.session, TALK)
             assert floor == 10
             assert other.member.replica.answer(pull, floor).start == 11
     assert all_older(town, bob, bob.heard[0]) == [], "and who was there before has shown all that it may read"
@@ -130,12 +130,12 @@ def test_a_room_without_history_gives_newcomers_none_whatever_they_ask() -> None
 def test_who_joined_under_a_new_key_reads_from_there_on() -> None:
     town, alice, bob, carol = three("epoch")
     talked(town, 30, alice, bob, carol)
-    alice.member.rule.kick("carol")
+    alice.member.governance.kick("carol")
     carol.dead = True
     town.collect(alice)
     town.settle(5)
     said = talked(town, 30, alice, bob)
-    code = alice.member.rule.code
+    code = alice.member.context.code
     dave = town.join("dave", code, backlog=0, at=[alice, bob])
     town.settle(5)
     assert all_older(town, dave) == said
@@ -203,7 +203,9 @@ def test_a_liar_is_not_believed_and_somebody_else_is_asked() -> None:
         if pull.session == bob.keys.session:
             return msgspec.structs.replace(page, envelopes=made)
         room = alice.member.keyring.room
-        forged = sign(alice.keys.signing, bob.keys.session, room, bob.member.run, TALK, 20, 1, 1, bytes(32), b"")
+        forged = sign(
+            alice.keys.signing, bob.keys.session, room, bob.member.context.run, TALK, 20, 1, 1, bytes(32), b""
+        )
         return msgspec.structs.replace(page, envelopes=[forged.raw, b"", b"\xff" * 300])
 
     alice.member.replica.answer = lies  # type: ignore[method-assign]
@@ -257,11 +259,11 @@ def test_data_and_what_cannot_be_read_are_no_stumbling_blocks() -> None:
     town.post(alice, "first")
     log = alice.member.replica.log(alice.keys.session, TALK)
     keys, member = alice.keys, alice.member
-    odd = sign(keys.signing, keys.session, member.keyring.room, member.run, TALK, 2, 1, 5, log.hash, b"?")
+    odd = sign(keys.signing, keys.session, member.keyring.room, member.context.run, TALK, 2, 1, 5, log.hash, b"?")
     alice.member.replica.write(odd)
-    alice.member.talk.last += 1
-    alice.member.talk.clock = 5
-    alice.member.talk.post(MsgDraft(text="third"), "alice", 0, town.now)
+    alice.member.message_log.last += 1
+    alice.member.message_log.clock = 5
+    alice.member.message_log.post(MsgDraft(text="third"), "alice", 0, town.now)
     alice.member.flush(town.now)
     bob = town.join("bob", backlog=0)
     town.settle(3)
@@ -275,9 +277,9 @@ def test_what_was_asked_before_anybody_could_hear_is_asked_again_at_once() -> No
     town.settle(3)
     past, now = dave.member.past, town.now
     past.ask(None, now)
-    dave.member.outs.clear()  # nobody was there yet
+    dave.member.context.packets.clear()  # nobody was there yet
     for other in (alice, bob, carol):
-        dave.member.ask_again(other.keys.session, now)
+        dave.member.past.ask_again(other.keys.session, now)
     town.collect(dave)
     town.settle(0.5)
     assert past.found is not None

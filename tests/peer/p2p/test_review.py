@@ -42,9 +42,11 @@ def test_a_cheat_found_behind_a_hole_leaves_no_clock_that_spins() -> None:
     one = forged(town, mallory, mallory, "one")
     two = forged(town, mallory, mallory, "two", first=2, prev=one.hash)
     shout(town, mallory, one, forged(town, mallory, mallory, "three", first=3, prev=b"x" * 32), to=[bob])
-    bob.member.replica.claims(mallory.keys.session, [Frontier(mallory.keys.session, TALK, 10, b"h" * 32)], town.now)
-    bob.member.replica.ask_on((mallory.keys.session, TALK), mallory.keys.session)
-    (_, pull), *_ = reversed(bob.member.replica.pulls)
+    bob.member.replica.fetcher.claims(
+        mallory.keys.session, [Frontier(mallory.keys.session, TALK, 10, b"h" * 32)], town.now
+    )
+    bob.member.replica.fetcher.ask_on((mallory.keys.session, TALK), mallory.keys.session)
+    (_, pull), *_ = reversed(bob.member.replica.fetcher.pulls)
     shout(town, mallory, two, to=[bob])
     assert "cheat" in bob.warned
     late = Page(pull.r, mallory.keys.session, TALK, 1, 10, [])
@@ -65,7 +67,7 @@ def test_nobody_can_wind_the_clock_so_far_that_others_are_refused() -> None:
     town, alice, bob, mallory = three()
     body = batch.pack([entries.encode(MsgDraft(text="x"), "m", 0)])
     made = sign(
-        mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.run, TALK, 1, 1,
+        mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.context.run, TALK, 1, 1,
         (1 << 62) - 1, bytes(32), body,
     )  # fmt: skip
     shout(town, mallory, made)
@@ -80,10 +82,10 @@ def broken_keys(town: Town, citizen: Citizen) -> SessionKeys:
 
 def test_a_member_that_nobody_can_talk_to_keeps_nobody_from_being_removed() -> None:
     town, alice, bob, mallory = three()
-    mallory.member.chronicle.write(Admit(broken_keys(town, mallory).vouched(alice.member.keyring.room)))
+    mallory.member.deed_log.write(Admit(broken_keys(town, mallory).vouched(alice.member.keyring.room)))
     town.collect(mallory)
     town.settle(1)
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     town.collect(alice)
     town.settle(3)
     assert mallory.member.broken is not None
@@ -104,7 +106,7 @@ def test_a_copy_that_is_no_key_is_refused(key: bytes) -> None:
 
 def test_a_handover_whose_key_is_none_is_refused() -> None:
     from sandpiper.peer.p2p.bootstrap import enter_room
-    from sandpiper.peer.p2p.state.outputs import Settings
+    from sandpiper.peer.p2p.state.outputs import MemberSettings
 
     town = Town()
     town.found("alice")
@@ -114,7 +116,7 @@ def test_a_handover_whose_key_is_none_is_refused() -> None:
     joiner.welcome.epoch = b"k" * 100
     with pytest.raises(AccessDenied):
         enter_room(
-            keys, joiner.welcome, CODE, None, Settings("bob"), backlog=None, now=town.now, wall=town.wall,
+            keys, joiner.welcome, CODE, None, MemberSettings("bob"), backlog=None, now=town.now, wall=town.wall,
             entropy=town.random.randbytes,
         )  # fmt: skip
 
@@ -209,17 +211,17 @@ def test_an_attempt_that_was_begun_with_the_old_code_lets_nobody_in(how: str) ->
     joiner, keys = town.joiner("harmless", at=[alice])
     proof = held_open(town, joiner)
     if how == "kick":
-        alice.member.rule.kick("mallory")
+        alice.member.governance.kick("mallory")
         mallory.dead = True
     else:
-        alice.member.rule.rotate()
+        alice.member.governance.rotate()
     town.collect(alice)
-    opened = alice.member.sponsor._open
+    opened = alice.member.gatekeeper.sponsor._open
     assert opened is not None
-    alice.member.letter(opened.mailbox, proof, town.now)
+    letters = alice.member.letter(opened.mailbox, proof, town.now)
     town.collect(alice)
     assert keys.session not in alice.member.ledger.state.members
-    answers = [admission.decode_letter(body) for _, body in alice.member.sponsor.letters]
+    answers = [admission.decode_letter(body) for _, body in letters]
     assert not any(isinstance(each, admission.Handover) for each in answers)
 
 
@@ -240,9 +242,8 @@ def test_halves_that_are_none_do_not_keep_a_sponsor_busy() -> None:
     answers = 0
     for number in range(200):
         name = number.to_bytes(16, "big")
-        alice.member.letter(b"m" * 16, admission.encode(admission.Knock(name, 1, bytes(32))), town.now)
-        alice.member.letter(b"m" * 16, admission.encode(admission.Half(name, b"rubbish")), town.now)
-        letters, alice.member.sponsor.letters = alice.member.sponsor.letters, []
+        letters = alice.member.letter(b"m" * 16, admission.encode(admission.Knock(name, 1, bytes(32))), town.now)
+        letters += alice.member.letter(b"m" * 16, admission.encode(admission.Half(name, b"rubbish")), town.now)
         answers += sum(isinstance(admission.decode_letter(body), admission.Answer) for _, body in letters)
     assert answers == 1
     town.settle(5)
@@ -255,7 +256,7 @@ def test_a_member_that_uses_the_code_up_stops_no_sponsor() -> None:
         for _ in range(10):
             mallory.member.ledger.add(mallory.keys.session, 2, Miss(generation))
             alice.member.ledger.add(mallory.keys.session, 2, Miss(generation))
-    assert alice.member.rule.form().forced > 1100
+    assert alice.member.governance.code_state().forced > 1100
     joiner, _ = town.joiner("eve", at=[alice])
     joiner._secret = b"wrong"
     town.attempt(joiner)
@@ -267,7 +268,7 @@ def test_who_applies_shows_that_it_holds_the_session_it_names() -> None:
     joiner, _ = town.joiner("mallory2", at=[alice])
     stolen = SessionKeys(mallory.keys.identity, bob.keys.signing, mallory.keys.box_public, b"", bytes(32))
     keys = stolen.vouched(alice.member.keyring.room)
-    forged_card = mallory.member.gossip.signed_card()
+    forged_card = mallory.member.cards.sign()
     joiner._apply = lambda room: admission.Application(keys, forged_card)
     town.attempt(joiner)
     assert joiner.welcome is None
@@ -295,7 +296,7 @@ def test_where_many_have_come_and_gone_one_can_still_come_in(monkeypatch: pytest
         town.settle(0.5)
         town.post(guest, str(number))
         town.settle(0.1)
-        guest.member.gossip.bye(town.now)
+        guest.member.gossip.say_goodbye()
         town.collect(guest)
         guest.dead = True
     bob = town.join("bob")
@@ -332,15 +333,15 @@ def test_two_large_histories_prove_a_cheat_too_and_silence_no_witness() -> None:
     for at, letter in enumerate("xy"):
         body = batch.pack([entries.encode(MsgDraft(text=letter * 50_000), "m", 0)] * 3)
         large[at] = sign(
-            mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.run, TALK, 1, 3, 1,
-            bytes(32), body,
+            mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.context.run, TALK,
+            1, 3, 1, bytes(32), body,
         )  # fmt: skip
     shout(town, mallory, large[0], to=[alice])
     shout(town, mallory, large[1], to=[alice])
     town.settle(2)
     assert "cheat" in alice.warned
     assert "cheat" in bob.warned
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     town.collect(alice)
     town.settle(3)
     mallory.dead = True
@@ -358,8 +359,8 @@ def test_who_invents_a_crowd_can_still_be_removed() -> None:
         identity = SigningKey(town.random.randbytes(32))
         keys = SessionKeys.make(identity, seq.to_bytes(32, "little"), town.random.randbytes)
         alice.member.ledger.add(bob.keys.session, 1 + seq, Admit(keys.vouched(alice.member.keyring.room)))
-    alice.member.rule.sync()
-    alice.member.rule.kick(mallory.member.keyring.fingerprint)
+    alice.member.governance.sync()
+    alice.member.governance.kick(mallory.member.keyring.fingerprint)
     log = alice.member.replica.log(alice.keys.session, DEEDS)
     assert log.last is not None
     assert len(log.last.raw) < 96 * 1024
@@ -377,8 +378,8 @@ def test_who_pulls_without_end_is_given_so_much_and_no_more() -> None:
     for r in range(100_000, 100_000 + PAGES_BURST // PAGE_LEAST):
         pull = Pull(r, bob.keys.session, TALK, 0)
         alice.member.receive(mallory.member.keyring.to_one(alice.keys.session, pull), Way.MESH, town.now)
-        given += [len(out.packet) for out in alice.member.outs]
-        alice.member.outs.clear()
+        given += [len(out.packet) for out in alice.member.context.packets]
+        alice.member.context.packets.clear()
     assert PAGES_BURST < sum(given) < PAGES_BURST * 1.01
     still_works(town, alice, bob)
 
@@ -388,9 +389,11 @@ def test_what_fits_no_letter_keeps_nobody_out() -> None:
     room = mallory.member.keyring.room
     log = mallory.member.replica.log(mallory.keys.session, DEEDS)
     body = membership.encode_all([Own(b"x" * 190_000)])
-    made = sign(mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, log.hash, body)
+    made = sign(
+        mallory.keys.signing, mallory.keys.session, room, mallory.member.context.run, DEEDS, 1, 1, 1, log.hash, body
+    )
     shout(town, mallory, made)
-    mallory.member.gossip.set_card(hosts=["x" * 190_000])
+    mallory.member.cards.change(hosts=["x" * 190_000])
     town.collect(mallory)
     town.settle(3)
     sizes: list[int] = []
@@ -474,12 +477,12 @@ def test_the_same_deeds_mean_the_same_in_any_order(seed: int) -> None:
 
 def test_an_owner_that_is_removed_cannot_undo_it() -> None:
     town, alice, bob, mallory = three()
-    alice.member.rule.name_owner("mallory")
+    alice.member.governance.name_owner("mallory")
     town.collect(alice)
     town.settle(2)
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     ((_, rekey),) = [(log, each) for log in [alice] for each in log.member.ledger.state.rekeys]
-    mallory.member.chronicle.write(Rekey(rekey.parent, bytes(8), [], [], b"", {}, 9))  # a lower id, the same parent
+    mallory.member.deed_log.write(Rekey(rekey.parent, bytes(8), [], [], b"", {}, 9))  # a lower id, the same parent
     town.collect(mallory)
     town.collect(alice)
     town.settle(5)
@@ -492,7 +495,7 @@ def test_an_owner_that_is_removed_cannot_undo_it() -> None:
 
 def test_keys_that_go_in_a_circle_stop_nobody() -> None:
     town, alice, bob, mallory = three()
-    alice.member.rule.name_owner("mallory")
+    alice.member.governance.name_owner("mallory")
     town.collect(alice)
     town.settle(2)
     epoch = alice.member.ledger.state.epoch
@@ -505,7 +508,7 @@ def test_keys_that_go_in_a_circle_stop_nobody() -> None:
 def test_the_founders_other_sessions_cannot_be_removed_either() -> None:
     town, alice, bob, _ = three()
     second = town.join("alice2", identity=alice.keys.identity)
-    alice.member.rule.name_owner("bob")
+    alice.member.governance.name_owner("bob")
     town.collect(alice)
     town.settle(2)
     epoch = bob.member.ledger.state.epoch
@@ -533,14 +536,14 @@ def test_who_came_in_while_a_key_was_made_is_given_it() -> None:
     carol = town.join("carol", at=[bob])
     town.cut.add(frozenset(("alice", "carol")))
     assert carol.keys.session not in alice.member.ledger.state.members
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     mallory.dead = True
     town.collect(alice)
     town.cut.clear()
     town.settle(8)
     assert carol.member.broken is None
     assert carol.member.keyring.epoch.id == alice.member.keyring.epoch.id
-    assert str(carol.member.rule.code) == str(alice.member.rule.code)
+    assert str(carol.member.context.code) == str(alice.member.context.code)
     still_works(town, alice, bob, carol)
 
 
@@ -549,11 +552,11 @@ def test_a_removal_that_lost_is_made_again_though_its_maker_is_gone() -> None:
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     dave, erin = town.join("dave"), town.join("erin")
     town.settle(3)
-    alice.member.rule.name_owner("bob")
+    alice.member.governance.name_owner("bob")
     town.collect(alice)
     town.settle(2)
-    bob.member.rule.kick("erin")
-    alice.member.rule.kick("dave")
+    bob.member.governance.kick("erin")
+    alice.member.governance.kick("dave")
     town.collect(bob)
     bob.dead = True
     town.collect(alice)
@@ -574,7 +577,7 @@ def test_who_slept_through_a_new_key_and_has_only_a_relay_finds_it() -> None:
     mallory = town.join("mallory", at=[alice])
     town.settle(5)
     carol.asleep = True
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     mallory.dead = True
     town.collect(alice)
     town._due.clear()
@@ -593,11 +596,11 @@ def test_what_was_said_before_one_came_stays_closed_after_a_new_key() -> None:
     town.post(alice, "not for bob")
     bob = town.join("bob")
     town.settle(2)
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     mallory.dead = True
     town.collect(alice)
     town.settle(3)
-    assert alice.member.rule.floor(bob.keys.session, alice.keys.session, TALK) == 1
+    assert alice.member.governance.floor(bob.keys.session, alice.keys.session, TALK) == 1
 
 
 def test_two_histories_of_deeds_count_for_nobody() -> None:
@@ -607,7 +610,7 @@ def test_two_histories_of_deeds_count_for_nobody() -> None:
     guests = [SessionKeys.make(SigningKey(town.random.randbytes(32)), bytes(32), town.random.randbytes) for _ in "ab"]
     made = [
         sign(
-            mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, bytes(32),
+            mallory.keys.signing, mallory.keys.session, room, mallory.member.context.run, DEEDS, 1, 1, 1, bytes(32),
             membership.encode_all([Admit(guest.vouched(room))]),
         )
         for guest in guests
@@ -630,7 +633,7 @@ def test_whom_a_cheat_had_let_in_is_in_for_everybody() -> None:
     guest = SessionKeys.make(SigningKey(town.random.randbytes(32)), bytes(32), town.random.randbytes)
     one, other = forged(town, mallory, mallory, "one"), forged(town, mallory, mallory, "other")
     admit = sign(
-        mallory.keys.signing, mallory.keys.session, room, mallory.member.run, DEEDS, 1, 1, 1, bytes(32),
+        mallory.keys.signing, mallory.keys.session, room, mallory.member.context.run, DEEDS, 1, 1, 1, bytes(32),
         membership.encode_all([Admit(guest.vouched(room))]),
     )  # fmt: skip
     shout(town, mallory, admit, to=[alice])
@@ -648,7 +651,7 @@ def test_whom_a_cheat_had_let_in_is_in_for_everybody() -> None:
 def test_nobody_speaks_under_anothers_name_as_if_it_were_their_own() -> None:
     town, alice, bob, mallory = three()
     for nick in ("alice", "ALICE", "bob", "mal\x1b[2Jlory", "m" * 1000, "mallory"):
-        mallory.member.talk.post(MsgDraft(text=f"as {nick[:3]}"), nick, 0, town.now)
+        mallory.member.message_log.post(MsgDraft(text=f"as {nick[:3]}"), nick, 0, town.now)
         mallory.member.flush(town.now)
         town.collect(mallory)
     town.settle(2)
@@ -664,8 +667,8 @@ def test_a_whisper_goes_to_one_person_alone() -> None:
     other = town.join("bob")
     town.settle(3)
     with pytest.raises(Refusal, match="several persons"):
-        alice.member.whispering.send("bob", "psst", "w1", town.now)
-    alice.member.whispering.send(bob.member.keyring.fingerprint[:12], "psst", "w2", town.now)
+        alice.member.whispers.send("bob", "psst", "w1", town.now)
+    alice.member.whispers.send(bob.member.keyring.fingerprint[:12], "psst", "w2", town.now)
     town.collect(alice)
     town.settle(1)
     assert [event.text for event in bob.events if isinstance(event, Whisper)] == ["psst"]
@@ -689,12 +692,12 @@ def test_a_flood_of_whispers_costs_its_maker_only() -> None:
     begun = time.process_time()
     for number in range(20_000):
         bob.member.receive(ring.to_one(bob.keys.session, Hush(str(number), "m", "bob", "x", 0)), Way.MESH, town.now)
-        bob.member.outs.clear()
-    assert len(bob.member.events) <= 1000
+        bob.member.context.packets.clear()
+    assert len(bob.member.context.events) <= 1000
     huge = Hush("big", "m", "bob", "x" * 150_000, 0)
     bob.member.hold(False)
     bob.member.receive(ring.to_one(bob.keys.session, huge), Way.MESH, town.now)
-    assert all(len(event.text) < 100 for event in bob.member.events if isinstance(event, Whisper))
+    assert all(len(event.text) < 100 for event in bob.member.context.events if isinstance(event, Whisper))
     assert time.process_time() - begun < 10
 
 
@@ -702,11 +705,11 @@ def test_who_names_anothers_mesh_key_does_not_take_it_along() -> None:
     town, alice, bob, mallory = three()
     room = alice.member.keyring.room
     false = SessionKeys.make(mallory.keys.identity, bob.keys.curve, town.random.randbytes)
-    mallory.member.chronicle.write(Admit(false.vouched(room)))
+    mallory.member.deed_log.write(Admit(false.vouched(room)))
     town.collect(mallory)
     town.settle(1)
     assert alice.member.presence.peer_of(bob.keys.curve) is alice.member.peers[bob.keys.session]
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     town.collect(alice)
     mallory.dead = True
     town.settle(3)
@@ -739,7 +742,7 @@ def test_what_is_said_to_be_had_is_the_end_of_an_envelope() -> None:
     town, alice, bob, mallory = three()
     bob.asleep = mallory.asleep = True
     for number in range(3):
-        alice.member.talk.post(MsgDraft(text=str(number)), "alice", 0, town.now)
+        alice.member.message_log.post(MsgDraft(text=str(number)), "alice", 0, town.now)
     alice.member.flush(town.now)
     town.collect(alice)
     lie = Have([Frontier(alice.keys.session, TALK, 2, b"")])

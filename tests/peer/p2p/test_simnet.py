@@ -11,7 +11,7 @@ from sandpiper.common.limits import ATTEMPT_S, FETCH_TIMEOUT_S, INTRODUCE_S, REL
 from sandpiper.common.messages import Lost, Notice, Whisper
 from sandpiper.common.p2p import admission
 from sandpiper.peer.events import CodeChanged, Received, Warned
-from sandpiper.peer.p2p.state.peer import State, Way
+from sandpiper.peer.p2p.state.peer import PeerState, Way
 from tests.peer.p2p.simnet import CODE, Citizen, Town, Weather
 
 
@@ -115,11 +115,11 @@ def test_who_slept_catches_up() -> None:
         town.post(alice, str(number))
         town.settle(0.2)
     assert len(alice.delivered) == 100
-    assert alice.member.peers[carol.keys.session].state is State.GONE
+    assert alice.member.peers[carol.keys.session].state is PeerState.GONE
     carol.asleep = False
     town.settle(15)
     assert carol.texts == bob.texts == [str(number) for number in range(100)]
-    assert alice.member.peers[carol.keys.session].state is State.PRESENT
+    assert alice.member.peers[carol.keys.session].state is PeerState.PRESENT
 
 
 def test_a_pair_without_a_link_goes_by_the_relay_and_back() -> None:
@@ -252,7 +252,7 @@ def test_a_removed_person_is_out_and_the_room_has_another_key_and_code() -> None
     mallory = town.join("mallory", identity=identity)
     town.settle(3)
     old = alice.member.keyring.epoch.id
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     town.collect(alice)
     town.settle(3)
     assert mallory.member.broken is not None
@@ -263,8 +263,8 @@ def test_a_removed_person_is_out_and_the_room_has_another_key_and_code() -> None
     town.settle(3)
     assert alice.texts == ["only us"]
     assert "only us" not in mallory.texts
-    code = alice.member.rule.code
-    assert code == bob.member.rule.code != CODE
+    code = alice.member.context.code
+    assert code == bob.member.context.code != CODE
     with pytest.raises(Rejected, match="removed"):
         town.join("mallory", code, identity=identity)
     carol = town.join("carol", code)
@@ -278,7 +278,7 @@ def test_who_slept_through_a_new_key_finds_its_copy() -> None:
     mallory = town.join("mallory")
     town.settle(3)
     carol.asleep = True
-    alice.member.rule.kick("mallory")
+    alice.member.governance.kick("mallory")
     town.collect(alice)
     mallory.dead = True
     town._due.clear()
@@ -295,11 +295,11 @@ def test_only_owners_remove() -> None:
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     town.settle(3)
     with pytest.raises(Exception, match="owners"):
-        bob.member.rule.kick("carol")
-    alice.member.rule.name_owner("bob")
+        bob.member.governance.kick("carol")
+    alice.member.governance.name_owner("bob")
     town.collect(alice)
     town.settle(2)
-    bob.member.rule.kick("carol")
+    bob.member.governance.kick("carol")
     town.collect(bob)
     town.settle(3)
     assert carol.member.broken is not None
@@ -311,11 +311,11 @@ def test_two_owners_remove_at_once_and_both_removals_hold() -> None:
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     dave, erin = town.join("dave"), town.join("erin")
     town.settle(3)
-    alice.member.rule.name_owner("bob")
+    alice.member.governance.name_owner("bob")
     town.collect(alice)
     town.settle(2)
-    alice.member.rule.kick("dave")
-    bob.member.rule.kick("erin")
+    alice.member.governance.kick("dave")
+    bob.member.governance.kick("erin")
     town.collect(alice)
     town.collect(bob)
     town.settle(10)
@@ -332,10 +332,10 @@ def test_whispers_reach_one_alone() -> None:
     town = Town()
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     town.settle(3)
-    alice.member.whispering.send("bob", "psst", "w1", town.now)
+    alice.member.whispers.send("bob", "psst", "w1", town.now)
     town.collect(alice)
     town.settle(1)
-    assert alice.member.answers == [("w1", None)]
+    assert alice.answers == [("w1", None)]
     assert [event.text for event in bob.events if isinstance(event, Whisper)] == ["psst"]
     assert not [event for event in carol.events if isinstance(event, Whisper)]
 
@@ -345,11 +345,11 @@ def test_a_whisper_is_said_again_until_it_has_arrived_once() -> None:
     alice, bob = town.found("alice"), town.join("bob")
     town.settle(6)
     for number in range(5):
-        alice.member.whispering.send("bob", f"psst {number}", f"w{number}", town.now)
+        alice.member.whispers.send("bob", f"psst {number}", f"w{number}", town.now)
         town.collect(alice)
         town.settle(6)
     heard = [event.text for event in bob.events if isinstance(event, Whisper)]
-    confirmed = [name for name, refusal in alice.member.answers if refusal is None]
+    confirmed = [name for name, refusal in alice.answers if refusal is None]
     assert len(heard) == len(set(heard))
     assert {f"psst {name[1:]}" for name in confirmed} <= set(heard)
     assert len(confirmed) >= 3
@@ -359,8 +359,8 @@ def test_verify_shows_both_the_same_words() -> None:
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
     town.settle(2)
-    (one,) = alice.member.rule.verify("bob")
-    (other,) = bob.member.rule.verify("alice")
+    (one,) = alice.member.governance.verify("bob")
+    (other,) = bob.member.governance.verify("alice")
     assert one.phrase == other.phrase
     assert len(one.phrase.split()) == 6
 
@@ -369,7 +369,7 @@ def test_a_goodbye_is_heard_at_once() -> None:
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
     town.settle(2)
-    bob.member.gossip.bye(town.now)
+    bob.member.gossip.say_goodbye()
     town.collect(bob)
     bob.dead = True
     town.settle(0.1)
@@ -402,7 +402,7 @@ def test_history_that_was_asked_for_before_anybody_could_hear_is_asked_for_again
     bob = town.join("bob")
     town.settle(0.1)
     town.cut.clear()
-    bob.member.replica.ask_again(alice.keys.session, town.now)
+    bob.member.replica.fetcher.ask_again(alice.keys.session, town.now)
     bob.member.settle(town.now)
     town.collect(bob)
     town.settle(0.1)
@@ -431,18 +431,17 @@ def test_an_answer_that_came_before_the_line_to_its_giver_stood_is_asked_for_aga
 
 def test_two_who_do_not_hear_each_other_are_told_by_a_third_where_they_are() -> None:
     town = Town()
-    alice = town.found("alice")
+    town.found("alice")
     town.cut.add(frozenset(("bob", "carol")))
     bob, carol = town.join("bob"), town.join("carol")
     for citizen in (bob, carol):  # after their sponsor has told the others of them: nobody else hears this
-        citizen.member.gossip.set_card(hosts=["127.0.0.1"], pub=5000, sub=5001)
+        citizen.member.cards.change(hosts=["127.0.0.1"], pub=5000, sub=5001)
         town.collect(citizen)
     town.settle(INTRODUCE_S + RELAY_AFTER_S + 2)
     for one, other in ((bob, carol), (carol, bob)):
         card = one.member.peers[other.keys.session].card
         assert card is not None
         assert card.pub == 5000
-    assert alice.member.strangers == bob.member.strangers == carol.member.strangers == 0
 
 
 def test_the_only_one_who_could_answer_is_asked_again_after_one_timeout() -> None:

@@ -105,13 +105,13 @@ class Chaos:
         host, other = self.dice.sample(self.town.inside, 2) if len(self.town.inside) > 1 else (None, None)
         if host is not None and host.citizen is not None and not host.frozen and other and other.citizen:
             with contextlib.suppress(Refusal):
-                host.citizen.member.rule.kick(other.citizen.member.keyring.fingerprint)
+                host.citizen.member.governance.kick(other.citizen.member.keyring.fingerprint)
             self.town.collect(host.citizen)
 
     def rotate(self) -> None:
         host = self.dice.choice(self.town.running)
         assert host.citizen is not None
-        host.citizen.member.rule.rotate()
+        host.citizen.member.governance.rotate()
         self.town.collect(host.citizen)
 
     def discovery(self) -> None:
@@ -137,7 +137,7 @@ def check(chaos: Chaos) -> list[str]:
                 wrong += _deaf(one, other, town.now)
     for what, found in (
         ("rosters", {each.member.ledger.roster() for each in here}),
-        ("codes", {str(each.member.rule.code) for each in here}),
+        ("codes", {str(each.member.context.code) for each in here}),
         ("epochs", {each.member.keyring.epoch.id for each in here}),
     ):
         if len(found) > 1:

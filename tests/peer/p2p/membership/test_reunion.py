@@ -45,14 +45,14 @@ def orphaned() -> tuple[Town, Citizen, Citizen]:
 
 def blob(town: Town, citizen: Citizen) -> bytes:
     member = citizen.member
-    return packets.seal_card(member.keyring.epoch, town.random.randbytes(24), member.gossip.signed_card())
+    return packets.seal_card(member.keyring.epoch, town.random.randbytes(24), member.cards.sign())
 
 
 def see_leases(town: Town, *citizens: Citizen) -> None:
     """What a discovery service tells each of the others."""
     for citizen in citizens:
         others = [each for each in citizens if each is not citizen]
-        leased = {each.mailbox: citizen.member.gossip.lease_card(blob(town, each)) for each in others}
+        leased = {each.mailbox: citizen.member.cards.read_lease(blob(town, each)) for each in others}
         citizen.member.reunion.leased(SERVICE, leased, town.now)
 
 
@@ -60,7 +60,7 @@ def deliver(town: Town, *citizens: Citizen) -> int:
     """Carries the letters that have been written; how many."""
     written = 0
     for citizen in citizens:
-        letters, citizen.member.reunion.letters = citizen.member.reunion.letters, []
+        letters, citizen.letters = citizen.letters, []
         written += len(letters)
         for service, mailbox, body in letters:
             assert service == SERVICE
@@ -101,7 +101,7 @@ def test_a_mailbox_that_never_answers_is_written_to_a_few_times() -> None:
     see_leases(town, bob, carol)
     carol.dead = True
     town.settle(REUNITE_S * 2 ** (REUNITE_TRIES + 2))
-    letters, bob.member.reunion.letters = bob.member.reunion.letters, []
+    letters, bob.letters = bob.letters, []
     assert len(letters) == REUNITE_TRIES
     assert bob.member.reunion.get_timer() is None
 
@@ -113,14 +113,14 @@ def test_a_mailbox_that_never_answers_is_written_to_no_more_often_because_other_
     for _ in range(60):  # an hour, in which somebody comes or goes each minute: all leases are told of again
         see_leases(town, bob, carol)
         town.settle(60.0)
-        written += len(bob.member.reunion.letters)
-        bob.member.reunion.letters.clear()
+        written += len(bob.letters)
+        bob.letters.clear()
     assert written == REUNITE_TRIES
     bob.member.reunion.leased(SERVICE, {}, town.now)
     assert bob.member.reunion._unheard == {}, "with its mailbox it is forgotten"
     see_leases(town, bob, carol)
     town.settle(REUNITE_S + 1)
-    assert len(bob.member.reunion.letters) == 1, "who comes back is written to"
+    assert len(bob.letters) == 1, "who comes back is written to"
 
 
 def test_no_more_rows_are_kept_than_a_group_has_leases() -> None:
@@ -135,9 +135,9 @@ def test_of_many_who_are_unheard_a_few_are_written_to_each_second() -> None:
     leased = {bytes([number]) * 16: bytes([number]) * 32 for number in range(100)}
     bob.member.reunion.leased(SERVICE, leased, town.now)
     town.settle(REUNITE_S + 0.1)
-    assert len(bob.member.reunion.letters) == REUNITE_AT_ONCE
+    assert len(bob.letters) == REUNITE_AT_ONCE
     town.settle(2)
-    assert len(bob.member.reunion.letters) == 3 * REUNITE_AT_ONCE
+    assert len(bob.letters) == 3 * REUNITE_AT_ONCE
 
 
 def test_a_lease_that_ends_is_written_to_no_more() -> None:
@@ -152,7 +152,6 @@ def test_a_letter_that_is_no_packet_of_ours_harms_nobody() -> None:
     for body in (b"\x01", b"\x01" + b"x" * 100, b"\x01" + bob.member.keyring.epoch.id + b"y" * HANDOVER_BYTES):
         bob.member.letter(carol.mailbox, body, town.now)
     # A sign of life is no deed: who writes letters is not thereby here.
-    for signed in (carol.member.gossip.signed_card(),):
+    for signed in (carol.member.cards.sign(),):
         bob.member.letter(carol.mailbox, carol.member.keyring.to_room(signed), town.now)
-    assert bob.member.strangers
     assert carol.keys.session not in bob.member.peers

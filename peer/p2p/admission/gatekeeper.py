@@ -1,0 +1,91 @@
+"""The gatekeeper: decides who is let in, and writes it down. The sponsor does the talking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.p2p import admission, packets
+from sandpiper.common.p2p.membership import Admit, AnyDeed, Miss
+from sandpiper.common.p2p.packets import Carded
+from sandpiper.peer.p2p.admission.handover import make_welcome
+from sandpiper.peer.p2p.admission.sponsor import Knows, Missed, Sponsor
+from sandpiper.peer.p2p.membership.governance import Governance
+from sandpiper.peer.p2p.presence.cards import Cards
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
+
+
+class Gatekeeper:
+    """Answers letters of those who want in. `write` puts admissions and wrong guesses into the member's deed log."""
+
+    def __init__(
+        self,
+        context: Context,
+        ledger: Ledger,
+        replica: Replica,
+        presence: Presence,
+        cards: Cards,
+        governance: Governance,
+        write: Callable[[AnyDeed], None],
+    ) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._replica = replica
+        self._presence = presence
+        self._cards = cards
+        self._governance = governance
+        self._write = write
+        self.sponsor = Sponsor(context.keyring.room, governance.code_state, context.entropy)
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        return self.sponsor.get_timer()
+
+    def handle_timer(self, now: float) -> None:
+        """Counts an attempt that ran out as a wrong guess."""
+        self._count(self.sponsor.handle_timer(now))
+
+    def receive(self, mailbox: bytes, body: bytes, now: float) -> list[tuple[bytes, bytes]]:
+        """Takes a letter; returns the answers: mailbox and body."""
+        try:
+            letter = admission.decode_letter(body)
+        except Refusal:
+            return []
+        self.handle_timer(now)
+        outcome = self.sponsor.letter(mailbox, letter, now, self._governance.full())
+        if isinstance(outcome, Knows):
+            self._decide(outcome)
+        else:
+            self._count(outcome)
+        letters, self.sponsor.letters = self.sponsor.letters, []
+        return letters
+
+    def _count(self, missed: Missed | None) -> None:
+        if missed is not None:
+            self._write(Miss(missed.generation))
+
+    def _decide(self, knows: Knows) -> None:
+        application, sponsor = knows.application, self.sponsor
+        newcomer = application.keys.session
+        try:
+            self._governance.check_application(application)
+            own = packets.decode_own(application.card.body)
+        except Refusal as refusal:
+            sponsor.deny(refusal)
+            return
+        self._write(Admit(application.keys))
+        if newcomer not in self._ledger.state.members:
+            sponsor.deny(Refusal(Code.INVALID, "this session has been removed; start anew"))
+            return
+        floor, card = self._governance.floor, self._cards.sign()
+        sponsor.admit(*make_welcome(self._context, self._ledger, self._replica, self._presence, floor, card, newcomer))
+        peer = self._presence.peers.get(newcomer)
+        if peer is not None and isinstance(own, Carded):
+            self._cards.read(application.card)
+            # The others are to reach it without waiting for its own word.
+            for other in self._presence.peers.values():
+                if other is not peer and other.here:
+                    self._context.send_to(other, packets.Cards([application.card]))

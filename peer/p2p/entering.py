@@ -1,0 +1,139 @@
+"""Entering: how a session becomes a member of a room, by creating it, by joining it, or by whichever works."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+
+from sandpiper.common.codes import RoomCode, make_words
+from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected
+from sandpiper.common.legacy import RoomCreated
+from sandpiper.common.p2p.packets import Card
+from sandpiper.peer.events import Event
+from sandpiper.peer.p2p.admission.driver import AdmissionDriver
+from sandpiper.peer.p2p.bootstrap import RoomPolicy, enter_room, found_room
+from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.services import Points
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+from sandpiper.peer.p2p.state.options import How, PeerOptions
+from sandpiper.peer.p2p.state.outputs import MemberSettings
+from sandpiper.peer.p2p.transport import Transport
+
+
+class Entering:
+    """Makes a member, as the options say. `made` gets it before it has a lease, and None if it gets none."""
+
+    def __init__(
+        self,
+        options: PeerOptions,
+        keys: SessionKeys,
+        services: Points,
+        transport: Transport,
+        made: Callable[[Member | None], None],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._options = options
+        self._keys = keys
+        self._services = services
+        self._transport = transport
+        self._made = made
+        self._tell = tell
+        self._admission: AdmissionDriver | None = None
+
+    async def run(self) -> None:
+        """Enters the room. Raises AccessDenied, NoSuchRoom, Rejected, SandpiperError."""
+        options = self._options
+        await self._services.open(options.code.nameplate if options.code is not None else None)
+        if options.how is How.CREATE:
+            await self._create(None)
+        elif options.how is How.JOIN:
+            await self._join()
+        else:
+            await self._join_or_create()
+
+    def letter(self, service: Rendezvous, sender: bytes, body: bytes) -> None:
+        """Takes a letter of a sponsor."""
+        if self._admission is not None:
+            self._admission.letter(service, sender, body)
+
+    async def _join_or_create(self) -> None:
+        try:
+            await self._join()
+        except NoSuchRoom:
+            await self._services.ensure_local()
+            self._services.check()
+            try:
+                await self._create(self._options.code)
+            except Rejected:
+                await self._join()  # somebody was faster
+
+    async def _create(self, code: RoomCode | None) -> None:
+        options = self._options
+        words = code.words if code is not None else make_words(options.words, secrets.randbelow)
+        nameplate = code.nameplate if code is not None else 0
+        member = found_room(
+            self._keys,
+            RoomCode(words, nameplate),
+            options.password,
+            RoomPolicy(options.capacity, options.history),
+            MemberSettings(options.nick, options.quiet),
+            now=time.monotonic(),
+            wall=time.time,
+            entropy=os.urandom,
+        )
+        self._made(member)
+        update_card(member, self._transport, self._services)
+        try:
+            leased = await self._services.claim_fresh(nameplate, *member.lease())
+        except Refusal as refusal:
+            self._made(None)
+            if refusal.code is Code.TAKEN and nameplate:
+                raise Rejected(f"room {nameplate} is somebody else's now; try again to join it") from None
+            raise Rejected(f"the discovery service gives no room: {refusal.text}") from None
+        member.settle_at(leased.nameplate)
+        self._tell(RoomCreated(member.status.room_name, leased.expires_at))
+
+    async def _join(self) -> None:
+        options, code = self._options, self._options.code
+        assert code is not None
+        groups = await self._services.lookup(code.nameplate)
+        self._admission = AdmissionDriver(self._keys, code, options.password, self._first_card(), groups)
+        try:
+            welcome = await self._admission.run()
+        finally:
+            self._admission = None
+        member = enter_room(
+            self._keys,
+            welcome,
+            code,
+            options.password,
+            MemberSettings(options.nick, options.quiet),
+            backlog=options.backlog,
+            now=time.monotonic(),
+            wall=time.time,
+            entropy=os.urandom,
+        )
+        self._made(member)
+        await self._services.ensure_local()
+        update_card(member, self._transport, self._services)
+        await self._services.lease(code.nameplate, *member.lease())
+
+    def _first_card(self) -> Card:
+        """The card that goes with the application, so that the others can reach the newcomer at once."""
+        options = self._options
+        update_hosts(self._transport, self._services)
+        return Card(self._keys.session, 0, options.nick, quiet=options.quiet, **self._transport.card())
+
+
+def update_hosts(transport: Transport, services: Points) -> bool:
+    """Looks where this machine is reached, as it and the services see it; whether that has changed."""
+    return transport.update_hosts([service.observed for service in services.up()])
+
+
+def update_card(member: Member, transport: Transport, services: Points) -> None:
+    """Puts into the member's card how it is reached now."""
+    update_hosts(transport, services)
+    member.change_card(**transport.card(), service=services.service_port)

@@ -1,0 +1,107 @@
+"""Cards: what each session says of how it is reached and what it is called, its own and the others'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sandpiper.common.errors import Refusal
+from sandpiper.common.keys import fingerprint
+from sandpiper.common.limits import CARD_BYTES
+from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.common.p2p import packets
+from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.packets import Card, Carded, Signed
+from sandpiper.peer.p2p.presence.away import Row
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.state.context import Context
+from sandpiper.peer.p2p.state.outputs import NewCard, Reach
+from sandpiper.peer.p2p.state.peer import Peer
+
+
+class Cards:
+    """Keeps a member's own card, `own`, and takes in the others'. At `due_at` its own is to be sent again."""
+
+    def __init__(self, context: Context, presence: Presence) -> None:
+        self._context = context
+        self._presence = presence
+        settings = context.settings
+        self.own = Card(context.session, 1, settings.nick, quiet=settings.quiet, caps=settings.caps)
+        self.due_at = context.now
+
+    # One's own ---------------------------------------------------------------------------------------------
+
+    def change(self, **changes: Any) -> None:
+        """Changes the member's own card."""
+        self.own = msgspec.structs.replace(self.own, version=self.own.version + 1, **changes)
+        self.due_at = self._context.now
+        self._context.commands.append(NewCard())
+
+    def rename(self, nick: str) -> None:
+        """Gives the member another nick. Raises Refusal."""
+        context = self._context
+        was, context.settings.nick = context.settings.nick, valid_nick(nick)
+        self.change(nick=nick)
+        context.notice(f"{was} is now {nick}", "nick", nick, context.keyring.fingerprint, was)
+
+    def sign(self) -> Signed:
+        """The member's own card as it is now, for a lease or an application."""
+        keyring = self._context.keyring
+        return keyring.signed(Carded(keyring.next_n(), self.own))
+
+    # The others' -------------------------------------------------------------------------------------------
+
+    def take(self, peer: Peer, card: Card, signed: Signed) -> None:
+        """Takes a member's card, which has been verified to be its own."""
+        if not _is_newer(card, signed, peer):
+            return
+        card = _harmless(card, peer.keys)
+        was, peer.card, peer.carded = peer.card, card, signed
+        if was is None or (was.hosts, was.pub, was.sub) != (card.hosts, card.pub, card.sub):
+            peer.deserted = False
+            self._context.commands.append(Reach(card.session))
+        if was is not None and was.nick != card.nick and peer.announced:
+            text = f"{was.nick} is now {card.nick}"
+            self._context.notice(text, "nick", card.nick, peer.fingerprint, was.nick)
+        self._presence.announce(peer)
+
+    def read(self, signed: Signed) -> bool:
+        """Takes a card from a lease, or from another member than its own; returns whether it is its session's."""
+        presence = self._presence
+        try:
+            own = self._context.keyring.read(signed)
+        except Refusal:
+            return False
+        known = presence.peers.get(signed.session) or presence.away.get(signed.session)
+        if known is not None and isinstance(own, Carded) and _is_newer(own.card, signed, known):
+            if isinstance(known, Row):
+                presence.away.keep_card(known, _harmless(own.card, known.keys), signed)
+            else:
+                self.take(known, own.card, signed)
+        return isinstance(own, Carded)
+
+    def read_lease(self, blob: bytes) -> bytes:
+        """Takes a card as it lies at a discovery service; returns whose it is, empty for nobody's."""
+        for epoch in list(self._context.keyring.epochs.values()):
+            try:
+                signed = packets.open_card(epoch, blob)
+            except Refusal:
+                continue
+            return signed.session if self.read(signed) else b""
+        return b""
+
+
+def _is_newer(card: Card, signed: Signed, known: Peer | Row) -> bool:
+    """Whether it is the session's own card, and newer than the one that we have."""
+    own = card.session == known.keys.session and len(signed.body) <= CARD_BYTES
+    return own and (known.card is None or card.version > known.card.version)
+
+
+def _harmless(card: Card, keys: Keys) -> Card:
+    """The card with a nick that may be shown."""
+    try:
+        valid_nick(card.nick)
+    except Refusal:
+        return msgspec.structs.replace(card, nick=fingerprint(keys.identity)[:8])
+    return card

@@ -1,0 +1,339 @@
+"""The runner: drives a member with what it, being pure, cannot have: sockets, the clock and chance.
+
+It hands the member what the mesh, the relays and the discovery services bring, carries out what the member wants done,
+and wakes it when something is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from sandpiper.common.io.descriptors import raise_file_limit, require
+from sandpiper.common.io.sockets import CurveKeys, context
+from sandpiper.common.io.tasks import terminated
+from sandpiper.common.limits import CLOSE_S, INTERFACES_S, MEMBER_DESCRIPTORS
+from sandpiper.common.rendezvous import PeerCard
+from sandpiper.peer.events import Entered, Event, Received, Warned
+from sandpiper.peer.known_people import People
+from sandpiper.peer.p2p.arrivals import Arrivals
+from sandpiper.peer.p2p.connectivity import Connectivity
+from sandpiper.peer.p2p.entering import Entering, update_card, update_hosts
+from sandpiper.peer.p2p.member import Member
+from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.services import Points
+from sandpiper.peer.p2p.state.keyring import SessionKeys
+from sandpiper.peer.p2p.state.options import PeerOptions
+from sandpiper.peer.p2p.state.outputs import Came, Command, Drop, NewCard, NewEpoch, Reach
+from sandpiper.peer.p2p.state.peer import Way
+from sandpiper.peer.p2p.transport import Transport, TransportCallbacks
+from sandpiper.peer.p2p.whisper_answers import WhisperAnswers
+from sandpiper.peer.status import RoomStatus
+
+log = logging.getLogger("sandpiper.peer")
+_PATHS_S: Final = 0.5
+_TOGETHER_S: Final = 0.1
+"""What is due so soon after something else is done with it: each wake-up costs."""
+
+
+class MemberRunner:
+    """Runs one member. Made on a running loop. `turned` is called when there are `events`; `moved` is set then too."""
+
+    def __init__(self, options: PeerOptions, turned: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._turned = turned
+        raise_file_limit()
+        require(MEMBER_DESCRIPTORS)
+        self._context = context()
+        curve = CurveKeys.make()
+        keys = SessionKeys.make(options.profile.signing_key, curve.public, os.urandom)
+        self.events: deque[Event] = deque()
+        self.moved = asyncio.Event()
+        callbacks = TransportCallbacks(
+            self._received, self._relayed, self._heard_by, self._relays_moved, self._look_soon
+        )
+        self.transport = Transport(self._context, curve, options, callbacks)
+        self.services = Points(self._context, options, self)
+        self.connectivity = Connectivity(self.transport)
+        self.member: Member | None = None
+        self._entering = Entering(options, keys, self.services, self.transport, self._take_member, self.events.append)
+        self._arrivals = Arrivals(self.transport, People(options.profile), self._tell)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._looked_at = self._look_at = self._interfaces_at = float("inf")
+        self._whispers = WhisperAnswers()
+        self._status: RoomStatus | None = None
+        self._inside = False
+        self.closed = False
+
+    # Entering and leaving ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Enters the room, opens every way to the others, and starts the clock. Raises SandpiperError."""
+        self.transport.bind()
+        await self._entering.run()
+        assert self.member is not None
+        self.transport.subscribe()
+        self._use_relays()
+        self.events.append(Entered(self.member.status.room_name, self.member.status.nick))
+        self._inside = True
+        self._warn()
+        self._looked_at = float("-inf")
+        self._interfaces_at = time.monotonic() + INTERFACES_S
+        self._look_soon()
+        self.turn()
+
+    def _take_member(self, member: Member | None) -> None:
+        self.member = member
+        if member is not None:
+            self.transport.attach(member.presence, member.keyring)
+        else:
+            self.transport.detach()
+
+    async def leave(self) -> None:
+        """Says goodbye to the others."""
+        if self.member is not None and not self.closed:
+            self.member.leave()
+            self.turn()
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Gives back every socket, timer and task."""
+        if self.closed:
+            return
+        self.closed = True
+        self.moved.set()  # whoever waits for an answer gets none
+        self._arrivals.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._whispers.close()
+        # A socket that something has left open would keep the process from ending: it is closed with its context.
+        try:
+            closing = asyncio.gather(self.services.close(), self.transport.close(), return_exceptions=True)
+            await asyncio.wait_for(closing, CLOSE_S)
+        except asyncio.TimeoutError:
+            log.warning("a room was left without a goodbye, which took over %.0f s", CLOSE_S)
+            self._context.destroy(linger=0)
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+        else:
+            await terminated(partial(self._context.destroy, 0))
+
+    # What the transport says -------------------------------------------------------------------------------
+
+    def _received(self, frames: list[bytes], source: bytes | None) -> None:
+        member = self.member
+        if member is None:
+            return
+        now = time.monotonic()
+        for frame in frames:
+            member.receive(frame, Way.MESH, now, source)
+        member.settle(now)
+        self.turn()
+
+    def _relayed(self, packet: bytes) -> None:
+        if self.member is not None:
+            now = time.monotonic()
+            self.member.receive(packet, Way.RELAY, now)
+            self.member.settle(now)
+            self.turn()
+
+    def _heard_by(self, session: bytes | None) -> None:
+        """A session (None: which is not known) has begun to hear us."""
+        if self.member is None:
+            return
+        self.member.heard_by(session, time.monotonic())
+        if session is None:
+            self._set_timer()
+        else:
+            self.turn()
+
+    def _use_relays(self) -> None:
+        self.transport.use_relays([broker for service in self.services.up() for broker in service.brokers])
+
+    def _relays_moved(self) -> None:
+        for text in self.transport.refusals():
+            self._tell(Warned("relay", text))
+        self._look_soon()
+        if self.member is not None and self.member.card.relays != self.transport.relays:
+            self.member.change_card(relays=self.transport.relays)
+            self.turn()
+
+    # What the discovery services say: see PointsHeard ------------------------------------------------------
+
+    def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
+        """Takes a letter for us."""
+        if self.member is None:
+            self._entering.letter(point, sender, body)
+            return
+        for mailbox, answer in self.member.letter(sender, body, time.monotonic()):
+            point.post(mailbox, answer)
+        self.turn()
+
+    def cards(self, point: Rendezvous, cards: list[PeerCard]) -> None:
+        """Takes the cards of the members that a service knows."""
+        if self.member is not None:
+            blobs = {each.mailbox: each.blob for each in cards}
+            self.connectivity.lease(point, self.member.read_leases(point, blobs, time.monotonic()))
+            self.member.take_leased(self.connectivity.present())
+            self._look_soon()
+            self.turn()
+
+    def point_moved(self) -> None:
+        """Takes note that a service came or went."""
+        if self.member is not None:
+            self.member.take_leased(self.connectivity.present())
+            self._use_relays()
+            self._warn()
+            self._look_soon()
+
+    def _warn(self) -> None:
+        """Passes warnings of the services on; what they found out before there was a room waits for it."""
+        if not self._inside:
+            return
+        warnings, self.services.warnings = self.services.warnings, []
+        if warnings:
+            self.events.extend(warnings)
+            self._turned()
+
+    def _tell(self, event: Event) -> None:
+        self.events.append(event)
+        self._turned()
+
+    # What the member wants ---------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Carries out what the member wants, hands its events on, sets the timer."""
+        member = self.member
+        if member is None or self.closed:
+            return
+        self._look(member)
+        self._status = None
+        outputs = member.take()
+        for command in outputs.commands:
+            self._carry_out(member, command)
+        if outputs.commands:
+            self._look_soon()
+        for out in outputs.packets:
+            self.transport.send(out)
+        for service, mailbox, packet in outputs.letters:
+            if isinstance(service, Rendezvous):
+                service.post(mailbox, packet)
+        self._whispers.take(outputs.answers)
+        if any(isinstance(event, Received) and not event.own for event in outputs.events):
+            self._arrivals.flush(member.status.room_name)
+        self.events.extend(outputs.events)
+        self._turned()
+        self._set_timer()
+        self.moved.set()
+
+    def _carry_out(self, member: Member, command: Command) -> None:
+        match command:
+            case Reach(session):
+                self.transport.reach(session)
+            case Drop(session, curve):
+                self.transport.drop(session, curve)
+            case Came(peer, here):
+                tell = self._arrivals.came if here else self._arrivals.left
+                tell(member.status.room_name, peer)
+            case NewCard():
+                self.services.update(member.lease()[1])
+            case NewEpoch(cut):
+                self.services.rotate(*member.lease())
+                self.transport.change_epoch(cut=cut)
+
+    async def whisper(self, to: str, text: str) -> None:
+        """Whispers to a person, and waits until it has arrived. Raises Refusal."""
+        assert self.member is not None
+        name = os.urandom(8).hex()
+        self.member.whisper(to, text, name, time.monotonic())
+        waiting = self._whispers.expect(name)
+        self.turn()
+        await waiting
+
+    def hold(self, on: bool) -> None:
+        """Lets what is heard wait for the reader, or no more."""
+        if self.member is not None and not self.closed:
+            self.member.hold(on)
+            if not on:
+                self._loop.call_soon(self.turn)
+
+    # What it is like in the room ---------------------------------------------------------------------------
+
+    @property
+    def status(self) -> RoomStatus:
+        """The room as it is now. Kept until the next turn: to ask what the paths are costs something with each peer."""
+        if self._status is None:
+            assert self.member is not None
+            own, peers, now = self.member.status, self.member.peers, time.monotonic()
+            self._status = RoomStatus(
+                name=own.room_name,
+                where="p2p",
+                code=own.room_name,
+                password_needed=own.password_needed,
+                nick=own.nick,
+                fingerprint=own.fingerprint,
+                path=self.connectivity.summary(peers, now)[0],
+                rtt_ms=None if own.rtt_s is None else own.rtt_s * 1000,
+                run=own.run,
+                seq=own.seq,
+                alone=self.alone,
+                trouble=self.connectivity.trouble(peers, now),
+            )
+        return self._status
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody is present who could store a message, nor known to be there."""
+        assert self.member is not None
+        return self.member.status.alone and not self.connectivity.unreached(self.member.peers)
+
+    # Time --------------------------------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        if self.member is None or self.closed:
+            return
+        due, own = self.member.get_timer(), min(self._look_at, self._interfaces_at)
+        if own < due - _TOGETHER_S:
+            due = own
+        if due >= self._timer_at:
+            return  # one that fires too early finds nothing due, and is set anew: cheaper than to move it each time
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_later(max(due - time.monotonic(), 0.0), self._fire)
+
+    def _fire(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        if self.member is not None:
+            self.member.handle_timer(time.monotonic())
+            self.turn()
+
+    def _look_soon(self) -> None:
+        """Something has moved that the paths depend on: they are to be looked at, but not too often."""
+        self._status = None
+        self._look_at = min(self._look_at, self._looked_at + _PATHS_S)
+        self._set_timer()
+
+    def _look(self, member: Member) -> None:
+        """Looks at what nobody tells us of, the paths and our addresses, in one turn with what else is due."""
+        now = time.monotonic()
+        if now >= self._look_at - _TOGETHER_S:
+            changed = self.connectivity.changed(member.peers, now)
+            if changed is not None:
+                self.events.append(changed)
+            self.transport.connect_outward()
+            self._looked_at = now
+            self._look_at = max(self.connectivity.holds_until(member.peers, now), now + _PATHS_S)
+        if now >= self._interfaces_at - _TOGETHER_S:
+            self._interfaces_at = now + INTERFACES_S
+            if update_hosts(self.transport, self.services):
+                update_card(member, self.transport, self.services)
+                self.services.look()

@@ -1,0 +1,82 @@
+"""What there is to know of a member from outside."""
+
+from __future__ import annotations
+
+from sandpiper.common.p2p.envelope import TALK
+from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.replication.message_log import MessageLog
+from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.state.context import Context
+
+
+class MemberStatus:
+    """A view of a member that is always current."""
+
+    def __init__(
+        self, context: Context, ledger: Ledger, replica: Replica, message_log: MessageLog, presence: Presence
+    ) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._replica = replica
+        self._message_log = message_log
+        self._presence = presence
+        self.fingerprint = context.keyring.fingerprint
+        self.run = context.run.hex()
+        self.entered_at = context.entered_at
+
+    @property
+    def room_name(self) -> str:
+        """The code, as the room's name."""
+        return self._context.room_name
+
+    @property
+    def nick(self) -> str:
+        """What the member is called."""
+        return self._context.settings.nick
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the member is in the room unannounced."""
+        return self._context.settings.quiet
+
+    @property
+    def password_needed(self) -> bool:
+        """Whether a joiner needs a password besides the code."""
+        return self._ledger.founding.password
+
+    @property
+    def rtt_s(self) -> float | None:
+        """The round trip to the nearest member, in seconds."""
+        here = (peer.rtt_s for peer in self._presence.peers.values() if peer.here)
+        return min((each for each in here if each is not None), default=None)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else is here, nor expected."""
+        return self._presence.alone
+
+    @property
+    def stored(self) -> int:
+        """How many messages of the room's have come here."""
+        return sum(track.log.head for (_, stream), track in self._replica.tracks.items() if stream == TALK)
+
+    @property
+    def seq(self) -> int:
+        """The number of the member's own last message."""
+        return self._message_log.last
+
+    @property
+    def full(self) -> bool:
+        """Whether so much of the member's own waits for the others that no more should be posted now."""
+        return self._message_log.full
+
+    @property
+    def empty(self) -> bool:
+        """Whether others have all of the member's own messages."""
+        return not self._message_log.waiting
+
+    @property
+    def progressed_at(self) -> float:
+        """When the others last got some of them."""
+        return self._message_log.progressed_at
