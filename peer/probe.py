@@ -42,7 +42,7 @@ from sandpiper.common.target import Target
 from sandpiper.peer import hello as doorstep
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.hello import BROKER, DISCOVERY, Kind
-from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.room import Room
 
@@ -255,7 +255,7 @@ class Looked:
 async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -> Looked:
     """Asks one service who has a room there. That is no guess: the code's words stay here."""
     ctx: zmq.Context[Any] = context()
-    link = Rendezvous(ctx, address, profile, pin=pin, heard=_Deaf())
+    link = RendezvousClient(ctx, address, profile, pin=pin, callbacks=_Deaf())
     try:
         await link.open()
         found = await link.lookup(nameplate)

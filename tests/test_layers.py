@@ -66,6 +66,8 @@ SHELLS: Final = {
     "peer/p2p/relay/client.py",
     "peer/p2p/relay/pool.py",
     "peer/p2p/rendezvous/client.py",
+    "peer/p2p/rendezvous/connections.py",
+    "peer/p2p/rendezvous/lookup.py",
     "peer/p2p/rendezvous/services.py",
     "peer/p2p/runner.py",
     "peer/p2p/transport.py",

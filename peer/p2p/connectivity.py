@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.p2p.mesh.dialer import FITFUL
 from sandpiper.peer.p2p.mesh.mesh import Link
-from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
 from sandpiper.peer.p2p.transport import Transport
 from sandpiper.peer.status import PathInfo
@@ -35,7 +35,7 @@ class Connectivity:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._last = ("", "")
-        self.leased: dict[Rendezvous, set[bytes]] = {}
+        self.leased: dict[RendezvousClient, set[bytes]] = {}
 
     def summary(self, peers: Peers, now: float) -> tuple[str, str]:
         """The worst of the paths, and all of them in words; `alone` without anybody."""
@@ -63,7 +63,7 @@ class Connectivity:
             return now
         return min((peer.direct_until(now) for peer in peers.values() if peer.here), default=math.inf)
 
-    def lease(self, service: Rendezvous, sessions: set[bytes]) -> None:
+    def lease(self, service: RendezvousClient, sessions: set[bytes]) -> None:
         """Takes which sessions hold a lease at a service now; one without any, such as one given up, is forgotten."""
         if sessions:
             self.leased[service] = sessions

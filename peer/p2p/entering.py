@@ -15,8 +15,8 @@ from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.admission.driver import AdmissionDriver
 from sandpiper.peer.p2p.bootstrap import RoomPolicy, enter_room, found_room
 from sandpiper.peer.p2p.member import Member
-from sandpiper.peer.p2p.rendezvous.client import Rendezvous
-from sandpiper.peer.p2p.rendezvous.services import Points
+from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
+from sandpiper.peer.p2p.rendezvous.services import DiscoveryServices
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from sandpiper.peer.p2p.state.options import How, PeerOptions
 from sandpiper.peer.p2p.state.outputs import MemberSettings
@@ -30,7 +30,7 @@ class Entering:
         self,
         options: PeerOptions,
         keys: SessionKeys,
-        services: Points,
+        services: DiscoveryServices,
         transport: Transport,
         made: Callable[[Member | None], None],
         tell: Callable[[Event], None],
@@ -54,7 +54,7 @@ class Entering:
         else:
             await self._join_or_create()
 
-    def letter(self, service: Rendezvous, sender: bytes, body: bytes) -> None:
+    def letter(self, service: RendezvousClient, sender: bytes, body: bytes) -> None:
         """Takes a letter of a sponsor."""
         if self._admission is not None:
             self._admission.letter(service, sender, body)
@@ -119,7 +119,7 @@ class Entering:
         self._made(member)
         await self._services.ensure_local()
         update_card(member, self._transport, self._services)
-        await self._services.lease(code.nameplate, *member.lease())
+        await self._services.connections.lease(code.nameplate, *member.lease())
 
     def _first_card(self) -> Card:
         """The card that goes with the application, so that the others can reach the newcomer at once."""
@@ -128,12 +128,12 @@ class Entering:
         return Card(self._keys.session, 0, options.nick, quiet=options.quiet, **self._transport.card())
 
 
-def update_hosts(transport: Transport, services: Points) -> bool:
+def update_hosts(transport: Transport, services: DiscoveryServices) -> bool:
     """Looks where this machine is reached, as it and the services see it; whether that has changed."""
-    return transport.update_hosts([service.observed for service in services.up()])
+    return transport.update_hosts([service.observed for service in services.connections.up()])
 
 
-def update_card(member: Member, transport: Transport, services: Points) -> None:
+def update_card(member: Member, transport: Transport, services: DiscoveryServices) -> None:
     """Puts into the member's card how it is reached now."""
     update_hosts(transport, services)
     member.change_card(**transport.card(), service=services.service_port)

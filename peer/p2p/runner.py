@@ -26,14 +26,15 @@ from sandpiper.peer.p2p.arrivals import Arrivals
 from sandpiper.peer.p2p.connectivity import Connectivity
 from sandpiper.peer.p2p.entering import Entering, update_card, update_hosts
 from sandpiper.peer.p2p.member import Member
-from sandpiper.peer.p2p.rendezvous.client import Rendezvous
-from sandpiper.peer.p2p.rendezvous.services import Points
+from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
+from sandpiper.peer.p2p.rendezvous.services import DiscoveryServices
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.outputs import Came, Command, Drop, NewCard, NewEpoch, Reach
 from sandpiper.peer.p2p.state.peer import Way
 from sandpiper.peer.p2p.transport import Transport, TransportCallbacks
 from sandpiper.peer.p2p.whisper_answers import WhisperAnswers
+from sandpiper.peer.reconnect import LazyTimer
 from sandpiper.peer.status import RoomStatus
 
 log = logging.getLogger("sandpiper.peer")
@@ -59,13 +60,12 @@ class MemberRunner:
             self._received, self._relayed, self._heard_by, self._relays_moved, self._look_soon
         )
         self.transport = Transport(self._context, curve, options, callbacks)
-        self.services = Points(self._context, options, self)
+        self.services = DiscoveryServices(self._context, options, self)
         self.connectivity = Connectivity(self.transport)
         self.member: Member | None = None
         self._entering = Entering(options, keys, self.services, self.transport, self._take_member, self.events.append)
         self._arrivals = Arrivals(self.transport, People(options.profile), self._tell)
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = float("inf")
+        self._timer = LazyTimer(self._loop, self._due)
         self._looked_at = self._look_at = self._interfaces_at = float("inf")
         self._whispers = WhisperAnswers()
         self._status: RoomStatus | None = None
@@ -110,8 +110,7 @@ class MemberRunner:
         self.closed = True
         self.moved.set()  # whoever waits for an answer gets none
         self._arrivals.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         self._whispers.close()
         # A socket that something has left open would keep the process from ending: it is closed with its context.
         try:
@@ -156,7 +155,7 @@ class MemberRunner:
             self.turn()
 
     def _use_relays(self) -> None:
-        self.transport.use_relays([broker for service in self.services.up() for broker in service.brokers])
+        self.transport.use_relays([broker for service in self.services.connections.up() for broker in service.brokers])
 
     def _relays_moved(self) -> None:
         for text in self.transport.refusals():
@@ -166,27 +165,27 @@ class MemberRunner:
             self.member.change_card(relays=self.transport.relays)
             self.turn()
 
-    # What the discovery services say: see PointsHeard ------------------------------------------------------
+    # What the discovery services say: see ServicesCallbacks ------------------------------------------------
 
-    def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
+    def letter(self, service: RendezvousClient, sender: bytes, body: bytes) -> None:
         """Takes a letter for us."""
         if self.member is None:
-            self._entering.letter(point, sender, body)
+            self._entering.letter(service, sender, body)
             return
         for mailbox, answer in self.member.letter(sender, body, time.monotonic()):
-            point.post(mailbox, answer)
+            service.post(mailbox, answer)
         self.turn()
 
-    def cards(self, point: Rendezvous, cards: list[PeerCard]) -> None:
+    def cards(self, service: RendezvousClient, cards: list[PeerCard]) -> None:
         """Takes the cards of the members that a service knows."""
         if self.member is not None:
             blobs = {each.mailbox: each.blob for each in cards}
-            self.connectivity.lease(point, self.member.read_leases(point, blobs, time.monotonic()))
+            self.connectivity.lease(service, self.member.read_leases(service, blobs, time.monotonic()))
             self.member.take_leased(self.connectivity.present())
             self._look_soon()
             self.turn()
 
-    def point_moved(self) -> None:
+    def services_moved(self) -> None:
         """Takes note that a service came or went."""
         if self.member is not None:
             self.member.take_leased(self.connectivity.present())
@@ -198,7 +197,8 @@ class MemberRunner:
         """Passes warnings of the services on; what they found out before there was a room waits for it."""
         if not self._inside:
             return
-        warnings, self.services.warnings = self.services.warnings, []
+        connections = self.services.connections
+        warnings, connections.warnings = connections.warnings, []
         if warnings:
             self.events.extend(warnings)
             self._turned()
@@ -224,7 +224,7 @@ class MemberRunner:
         for out in outputs.packets:
             self.transport.send(out)
         for service, mailbox, packet in outputs.letters:
-            if isinstance(service, Rendezvous):
+            if isinstance(service, RendezvousClient):
                 service.post(mailbox, packet)
         self._whispers.take(outputs.answers)
         if any(isinstance(event, Received) and not event.own for event in outputs.events):
@@ -244,9 +244,9 @@ class MemberRunner:
                 tell = self._arrivals.came if here else self._arrivals.left
                 tell(member.status.room_name, peer)
             case NewCard():
-                self.services.update(member.lease()[1])
+                self.services.connections.update(member.lease()[1])
             case NewEpoch(cut):
-                self.services.rotate(*member.lease())
+                self.services.connections.rotate(*member.lease())
                 self.transport.change_epoch(cut=cut)
 
     async def whisper(self, to: str, text: str) -> None:
@@ -303,17 +303,11 @@ class MemberRunner:
         due, own = self.member.get_timer(), min(self._look_at, self._interfaces_at)
         if own < due - _TOGETHER_S:
             due = own
-        if due >= self._timer_at:
-            return  # one that fires too early finds nothing due, and is set anew: cheaper than to move it each time
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = due
-        self._timer = self._loop.call_later(max(due - time.monotonic(), 0.0), self._fire)
+        self._timer.set(due)
 
-    def _fire(self) -> None:
-        self._timer, self._timer_at = None, float("inf")
+    def _due(self, now: float) -> None:
         if self.member is not None:
-            self.member.handle_timer(time.monotonic())
+            self.member.handle_timer(now)
             self.turn()
 
     def _look_soon(self) -> None:
@@ -336,4 +330,4 @@ class MemberRunner:
             self._interfaces_at = now + INTERFACES_S
             if update_hosts(self.transport, self.services):
                 update_card(member, self.transport, self.services)
-                self.services.look()
+                self.services.hosts_changed()

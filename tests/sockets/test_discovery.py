@@ -28,7 +28,7 @@ from sandpiper.common.io.sockets import CurveKeys, calling, context
 from sandpiper.common.limits import CARD_BYTES, LETTER_BYTES, VERSION
 from sandpiper.common.rendezvous import BrokerAt, PeerCard, sign_lease
 from sandpiper.discovery.service import Config, Service
-from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.profile import Profile
 from tests.sockets.attack import CURVE_GREETING, MIB, RawCurve, Wire, modest, until
 from tests.sockets.running import DEADLINE_S, Lines, RunningDiscovery, running
@@ -142,7 +142,7 @@ class Members:
 
     def __init__(self) -> None:
         self.context = context()
-        self.made: list[tuple[Rendezvous, Heard]] = []
+        self.made: list[tuple[RendezvousClient, Heard]] = []
 
     async def __aenter__(self) -> Members:
         return self
@@ -156,9 +156,9 @@ class Members:
 
     async def link(
         self, address: str, profile: Profile | None = None, *, pin: bool = False
-    ) -> tuple[Rendezvous, Heard]:
+    ) -> tuple[RendezvousClient, Heard]:
         heard = Heard()
-        link = Rendezvous(self.context, address, profile or Profile.ephemeral(), pin=pin, heard=heard)
+        link = RendezvousClient(self.context, address, profile or Profile.ephemeral(), pin=pin, callbacks=heard)
         await link.open()
         self.made.append((link, heard))
         return link, heard
@@ -432,7 +432,7 @@ def test_a_killed_service_is_whole_again_within_seconds(service: RunningDiscover
         async with Members() as members:
             links = [await members.link(service.door) for _ in range(3)]
 
-            def sees_the_others(own: Rendezvous, heard: Heard) -> bool:
+            def sees_the_others(own: RendezvousClient, heard: Heard) -> bool:
                 others = {link.mailbox for link, _ in links if link is not own}
                 return heard.ups == 2 and {card.mailbox for card in heard.cards} == others
 

@@ -102,7 +102,7 @@ def test_a_member_alone_wakes_for_its_beacons(monkeypatch: pytest.MonkeyPatch, t
         engine = room._publisher.engine
         assert isinstance(engine, P2PEngine)
         until = time.monotonic() + DEADLINE_S
-        while any(point._asked for point in engine.runner.services.all):
+        while any(point._asked for point in engine.runner.services.connections.all):
             assert time.monotonic() < until
             await asyncio.sleep(0)
         return service, room

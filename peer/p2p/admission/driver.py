@@ -13,7 +13,7 @@ from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.admission import Application, Welcome
 from sandpiper.common.p2p.packets import Card, Carded, Signed
 from sandpiper.peer.p2p.admission.joiner import Box, Joiner
-from sandpiper.peer.p2p.rendezvous.client import Rendezvous
+from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 
 
@@ -48,7 +48,7 @@ class AdmissionDriver:
         signature = keys.signing.sign(packets.own_text(room, body)).signature
         return Application(keys.vouched(room), Signed(keys.session, body, signature))
 
-    def letter(self, point: Rendezvous, sender: bytes, body: bytes) -> None:
+    def letter(self, point: RendezvousClient, sender: bytes, body: bytes) -> None:
         """Takes a letter for us."""
         self._joiner.letter((point, sender), body, time.monotonic())
         self._moved.set()
@@ -73,7 +73,7 @@ class AdmissionDriver:
         letters, self._joiner.letters = self._joiner.letters, []
         for box, body in letters:
             point, mailbox = box
-            assert isinstance(point, Rendezvous)
+            assert isinstance(point, RendezvousClient)
             point.post(mailbox, body, lambda refusal, box=box: self._gone(box))  # type: ignore[misc]
 
     def _gone(self, box: Box) -> None:

@@ -1,6 +1,6 @@
 """The rendezvous link: a member's connection to one discovery service, which keeps itself up and its lease alive.
 
-What to renew and when is `tenancy.py`'s affair; here are the door, the socket, the clock, and patience. The CURVE key
+`lease.py` says what to renew and when; here are the door, the socket, the clock, and patience. The CURVE key
 is this object's own, so that the service cannot tell who it is, nor that two of them are one person's.
 """
 
@@ -32,7 +32,7 @@ from sandpiper.common.rendezvous import BrokerAt, Found, Greeted, Leased, PeerCa
 from sandpiper.common.target import DISCOVERY_PORT, parse_host
 from sandpiper.peer import hello
 from sandpiper.peer.dealer_client import Dealer
-from sandpiper.peer.p2p.rendezvous.lease import Tenancy
+from sandpiper.peer.p2p.rendezvous.lease import ServiceLease
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.reconnect import LazyTimer, Reconnector
 
@@ -44,7 +44,7 @@ Then = Callable[[Reply], None]
 Bounced = Callable[[Refusal], None]
 
 
-class RendezvousHeard(Protocol):
+class RendezvousCallbacks(Protocol):
     """Whom the link calls."""
 
     def letter(self, sender: bytes, body: bytes) -> None:
@@ -60,7 +60,7 @@ class RendezvousHeard(Protocol):
         """Not connected, for this reason. The link goes on trying; who cannot be trusted any more is another reason."""
 
 
-class Rendezvous:
+class RendezvousClient:
     """One service at `address` (HOST:PORT, perhaps #FINGERPRINT), made on a running loop.
 
     With `pin` its key is remembered and must stay the same, as for a service that a person has named; `distrusted` says
@@ -68,16 +68,16 @@ class Rendezvous:
     """
 
     def __init__(
-        self, ctx: zmq.Context[Any], address: str, profile: Profile, *, pin: bool, heard: RendezvousHeard
+        self, ctx: zmq.Context[Any], address: str, profile: Profile, *, pin: bool, callbacks: RendezvousCallbacks
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = ctx
         self._target = parse_host(address, DISCOVERY_PORT)
         self._profile = profile
         self._pin = pin
-        self._heard = heard
+        self._callbacks = callbacks
         self._keys = CurveKeys.make()
-        self._tenancy = Tenancy(self._keys.public)
+        self._lease = ServiceLease(self._keys.public)
         self._dealer: Dealer | None = None
         self._asked: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
         self._count = 0
@@ -117,14 +117,14 @@ class Rendezvous:
         `fresh` opens a room (nameplate 0: the service proposes one), else one is joined.
         """
         self._check_up()
-        claim = self._tenancy.claim(nameplate, registration, blob, fresh=fresh)
+        claim = self._lease.claim(nameplate, registration, blob, fresh=fresh)
         answer: asyncio.Future[Reply] = self._loop.create_future()
 
         def then(reply: Reply) -> None:
-            if isinstance(reply, Leased) and not self._tenancy.hold(claim, registration, reply, time.monotonic()):
+            if isinstance(reply, Leased) and not self._lease.hold(claim, registration, reply, time.monotonic()):
                 reply = _odd(reply.r)
             elif isinstance(reply, Leased):
-                self._heard.peers(self._tenancy.peers)
+                self._callbacks.peers(self._lease.peers)
             if not answer.done():
                 answer.set_result(reply)
             self._set_clock()
@@ -137,22 +137,22 @@ class Rendezvous:
 
     def want(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
         """A claim failed that is to be made again, until it is granted."""
-        self._tenancy.want(nameplate, registration, blob, time.monotonic())
+        self._lease.want(nameplate, registration, blob, time.monotonic())
         self._set_clock()
 
     def update(self, blob: bytes) -> None:
         """Our card is this from now on."""
-        self._tenancy.update(blob, time.monotonic())
+        self._lease.update(blob, time.monotonic())
         self._set_clock()
 
     def set_registration(self, registration: SigningKey, blob: bytes) -> None:
         """The group's key has rotated: a lease under the new one, then the old one is released."""
-        self._tenancy.rotate(registration, blob, time.monotonic())
+        self._lease.rotate(registration, blob, time.monotonic())
         self._set_clock()
 
     def release(self) -> None:
         """Gives up the lease, and stays connected."""
-        for request in self._tenancy.leave():
+        for request in self._lease.leave():
             if self.up:
                 self._ask(request, lambda reply: None)
 
@@ -235,9 +235,9 @@ class Rendezvous:
         self.key, self.mailbox, self.observed = key, greeted.mailbox, greeted.observed
         self.brokers = greeted.brokers
         self.up, self.distrusted, self._told = True, False, ""
-        self._tenancy.connected(key, time.monotonic())
+        self._lease.connected(key, time.monotonic())
         self._due(time.monotonic())
-        self._heard.up()
+        self._callbacks.up()
 
     async def _greet(self, ticket: str) -> Greeted:
         greet = rendezvous.Greet(r=0, v=VERSION, ticket=ticket)
@@ -259,7 +259,7 @@ class Rendezvous:
     def _drop(self, text: str) -> None:
         """Lets the connection go; whoever waits for an answer hears that there is none."""
         self.up, self._down_text = False, text
-        self._tenancy.disconnected()
+        self._lease.disconnected()
         self._timer.cancel()
         dealer, self._dealer = self._dealer, None
         if dealer is not None:
@@ -274,7 +274,7 @@ class Rendezvous:
             _bounce(bounced, _closing(text))
         if self._reconnector.opened and text != self._told:
             self._told = text
-            self._heard.down(text)
+            self._callbacks.down(text)
 
     def _on_down(self, text: str) -> None:
         self._drop(text)
@@ -293,10 +293,10 @@ class Rendezvous:
                 unanswered.cancel()
                 then(answer)
         elif isinstance(answer, rendezvous.Letter):
-            self._heard.letter(answer.sender, answer.body)
+            self._callbacks.letter(answer.sender, answer.body)
         elif isinstance(answer, rendezvous.Changed):
-            if self._tenancy.changed(answer, time.monotonic()):
-                self._heard.peers(self._tenancy.peers)
+            if self._lease.changed(answer, time.monotonic()):
+                self._callbacks.peers(self._lease.peers)
             self._set_clock()
         else:
             self._on_down(answer.text)
@@ -305,13 +305,13 @@ class Rendezvous:
 
     def _set_clock(self) -> None:
         if self.up:
-            self._timer.set(self._tenancy.get_timer())
+            self._timer.set(self._lease.get_timer())
             self._timer.set(self._spoken_at + RENEW_S)
 
     def _due(self, now: float) -> None:
         if not self.up:
             return
-        claim = self._tenancy.handle_timer(now)
+        claim = self._lease.handle_timer(now)
         if claim is not None:
             self._ask(claim, self._renewed)
         elif now >= self._spoken_at + RENEW_S:
@@ -321,11 +321,11 @@ class Rendezvous:
     def _renewed(self, reply: Reply) -> None:
         if not self.up:
             return  # there is no answer; the next connection claims again
-        moved, requests = self._tenancy.renewed(reply, time.monotonic())
+        moved, requests = self._lease.renewed(reply, time.monotonic())
         for request in requests:
             self._ask(request, lambda reply: None)
         if moved:
-            self._heard.peers(self._tenancy.peers)
+            self._callbacks.peers(self._lease.peers)
         self._set_clock()
 
 

@@ -1,4 +1,4 @@
-"""A tenancy: one room's lease at one discovery service, as its holder keeps it. Says what to ask, and when.
+"""The lease of one room at one discovery service, as its holder keeps it: what to ask, and when.
 
 A lease is renewed every RENEW_S, at once after a reconnect, and whenever its card or its key has changed. The group's
 cards come whole with a lease, one by one as they change after that; a step that was missed brings them whole again.
@@ -13,8 +13,11 @@ from sandpiper.common.limits import LEASES_PER_GROUP, NAMEPLATE_LEAST, RECONNECT
 from sandpiper.common.rendezvous import Changed, Claim, Leased, PeerCard, Refused, Release, Reply, Request, sign_lease
 
 
-class Tenancy:
-    """`own_key` is the connection's CURVE public key. `nameplate` is 0 while nothing is held."""
+class ServiceLease:
+    """A member's lease at one service, on one connection after another.
+
+    `own_key` is the connection's CURVE public key. `nameplate` is 0 while there is no lease.
+    """
 
     def __init__(self, own_key: bytes) -> None:
         self._own_key = own_key
