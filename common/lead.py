@@ -14,6 +14,7 @@ CURVE_OVERHEAD: Final = 33
 """What a CURVE frame carries besides its message: the name `MESSAGE`, a nonce, a MAC, and flags."""
 SHORT, LONG = 2, 9
 """A frame's header, by the form of its length."""
+_SHORT_MOST: Final = 255
 FRAME_LEAST: Final = SHORT + CURVE_OVERHEAD
 """The shortest that can hold a message."""
 _GREETING: Final = 64
@@ -72,7 +73,8 @@ class Lead:
 
     def surfaced(self, octets: int) -> None:
         """A message of one frame of so many octets has come out, and so has all that was sent before it."""
-        sizes = (octets + CURVE_OVERHEAD + SHORT, octets + CURVE_OVERHEAD + LONG)
+        length = octets + CURVE_OVERHEAD
+        sizes = (length + SHORT, length + LONG) if length <= _SHORT_MOST else (length + LONG,)
         position = next((place for place, size in enumerate(self._sent) if size in sizes), -1)
         for _ in range(position + 1):
             size = self._sent.popleft()

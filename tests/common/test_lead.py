@@ -86,6 +86,15 @@ def test_a_frame_that_has_begun_counts() -> None:
     assert lead.octets == lead.frames == 0
 
 
+def test_a_part_of_seven_octets_less_is_not_taken_for_the_message() -> None:
+    """Its long header makes it as long as the message would be with a short one, which it is too long for."""
+    lead = handshaken()
+    lead.sent(frame(394, 1))
+    lead.sent(frame(401))
+    lead.surfaced(401)
+    assert lead.octets == lead.frames == 0
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["message", "part", "ping"])), max_size=60),
     st.randoms(use_true_random=False),
