@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sandpiper.broker.nickbook import NickBook
 from sandpiper.broker.session import ClientSession, Seat
-from sandpiper.common.frame import topic
 from sandpiper.common.messages import Member
 
 
@@ -14,7 +13,7 @@ class HostedRoom:
     those who subscribed by control.
     """
 
-    __slots__ = ("_prefixes", "book", "head", "last", "name", "published", "run_start", "seats", "told")
+    __slots__ = ("book", "head", "last", "name", "published", "run_start", "seats", "told")
 
     def __init__(self, name: str, head: int = 0, run_start: int = 1, last: dict[str, int] | None = None) -> None:
         self.name = name
@@ -23,16 +22,8 @@ class HostedRoom:
         self.last: dict[str, int] = last or {}
         self.published: dict[bytes, int] = {}
         self.seats: dict[ClientSession, Seat] = {}
-        self._prefixes: dict[str, bytes] = {}
         self.told: dict[ClientSession, None] = {}
         self.book = NickBook()
-
-    def prefix(self, kind: str) -> bytes:
-        """What a frame of this type begins with: its topic and the NUL."""
-        known = self._prefixes.get(kind)
-        if known is None:
-            known = self._prefixes[kind] = topic(self.name, kind) + b"\0"
-        return known
 
     def members(self) -> list[Member]:
         """Who is present, in the order in which they came."""

@@ -72,7 +72,6 @@ class Sequencer:
         self._outputs: list[Output] = []
         self.stored = 0
         self.refused: dict[Code, int] = dict.fromkeys(Code, 0)
-        self.strangers = 0
         self.outage = Outage()
 
     # Staging -----------------------------------------------------------------------------------------------

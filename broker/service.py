@@ -276,10 +276,8 @@ class Service:
         sessions, publish = self.core.sessions, self._ingress.frame
         for user, frame in batch:
             session = sessions.get(self._key(user))
-            if session is not None:
+            if session is not None:  # else it is enrolled, but its session has ended: it will join and resend
                 publish(session, frame, now)
-            else:
-                self.core.sequencer.strangers += 1  # enrolled, but its session has ended: it will join and resend
 
     def _published_plain(self, batch: list[tuple[str | None, bytes]]) -> None:
         now = time.monotonic()

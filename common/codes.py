@@ -111,11 +111,6 @@ def make_words(count: int, randbelow: RandBelow) -> tuple[str, ...]:
     return tuple(WORDS[randbelow(len(WORDS))] for _ in range(count))
 
 
-def make_code(count: int, nameplate: int, randbelow: RandBelow) -> RoomCode:
-    """A new room code of so many words."""
-    return RoomCode(make_words(count, randbelow), nameplate)
-
-
 def derive_words(key: bytes, generation: int, count: int) -> tuple[str, ...]:
     """The words of a generation, the same for all who have the key. Fewer of them are the first of more."""
     if len(key) != KEY_BYTES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 from unicodedata import category, is_normalized, normalize
@@ -75,20 +75,6 @@ def colour(nick: str) -> int:
     """The nick's colour, 0 to COLOURS - 1: a hash of the folded name, so the same for everyone."""
     digest = hashlib.blake2b(fold(nick).encode("utf-8", "replace"), digest_size=4).digest()
     return int.from_bytes(digest, "big") % COLOURS
-
-
-def look_alike(nick: str, others: Iterable[str]) -> str | None:
-    """The first of `others` that looks the same but is another nick."""
-    same, seen = fold(nick), _appearances(nick)
-    for other in others:
-        if fold(other) != same and not seen.isdisjoint(_appearances(other)):
-            return other
-    return None
-
-
-def _appearances(nick: str) -> frozenset[str]:
-    # As written, and as folded: `ALICE` with a Cyrillic A is to be found beside `ALICE` and beside `alice`.
-    return frozenset((skeleton(nick), skeleton(fold(nick))))
 
 
 @lru_cache(maxsize=SKELETONS)

@@ -63,10 +63,6 @@ class KnownBrokers:
         rest = [old for old in self.lines[where:] if not _names(old, address)]
         return KnownBrokers((*self.lines[:where], line, *rest))
 
-    def without(self, address: str) -> KnownBrokers:
-        """The same without any pin for `address`."""
-        return KnownBrokers(tuple(line for line in self.lines if not _names(line, address)))
-
 
 def _names(line: str, address: str) -> bool:
     found = _LINE.fullmatch(line)

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sandpiper.chat.look_alikes import LookAlikes
 from sandpiper.common import codec, control, frame, rendezvous
 from sandpiper.common.errors import Refusal, UsageError
 from sandpiper.common.items import Item
 from sandpiper.common.lines import LineReader, TooLong, encode_line
-from sandpiper.common.nicks import fold, look_alike, nick
+from sandpiper.common.nicks import fold, nick
 from sandpiper.common.rooms import room_name
 from sandpiper.common.sanitise import clip, printable, width
 from sandpiper.common.target import parse_host
@@ -102,7 +103,8 @@ def texts(raw: bytes) -> None:
         assert target is None or parse_target(str(target)) == target, "an invite reads back"
     claimed = nick(text)
     assert printable(claimed) == claimed, "a nick can be shown"
-    assert look_alike(claimed, [claimed, fold(claimed)]) is None, "a nick is itself"
+    look_alikes = LookAlikes()
+    assert not any(look_alikes.alike(each) for each in (claimed, fold(claimed))), "a nick is itself"
 
 
 Raw = TypeVar("Raw", bytes, str)

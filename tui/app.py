@@ -276,7 +276,7 @@ class ChatApp(Actions):
         screen = self.screen
         screen.set_class(width >= _BESIDE, "-beside")
         screen.set_class(width < _BESIDE, "-narrow")
-        screen.set_class(width >= 110, "-wide")
+        screen.set_class(width >= _ROOMY, "-wide")
         if width >= _BESIDE:
             screen.remove_class("-side")
 

@@ -87,7 +87,6 @@ class Tab:
         self._room_for_more = asyncio.Event()
         self._leaving = asyncio.Event()
         self._outgoing: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
-        self._sending: tuple[str, str, str] | None = None
         self._posts = 0
         self._task: asyncio.Task[None] | None = None
         self._nicks: dict[str, None] = {}
@@ -345,7 +344,7 @@ class Tab:
 
     async def _send(self, room: RoomView) -> None:
         while True:
-            self._sending = local, kind, text = await self._outgoing.get()
+            local, kind, text = await self._outgoing.get()
             try:
                 posted = await room.post(text, kind=kind)
             except Refusal as refusal:
@@ -355,7 +354,6 @@ class Tab:
             else:
                 self.record.posted(local, posted.id)
             finally:
-                self._sending = None
                 self._outgoing.task_done()
                 self._screen.changed()
 

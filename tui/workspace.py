@@ -174,7 +174,7 @@ class Workspace(App[int]):
         waiting = [tab for tab in self.tabs if tab.inbox]
         while waiting and time.perf_counter() < deadline:
             for tab in waiting:
-                tab.take(50)
+                tab.take(_TAKEN_AT_ONCE)
             waiting = [tab for tab in waiting if tab.inbox]
         if waiting:
             self.changed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -38,7 +38,6 @@ _NEAREST: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Par
 _LINE_BYTES: Final = 2 * INVITE_CHARS  # the longest secret, and enough beyond it for its check to find it too long
 _META: Final = "sandpiper.secrets."
 _WANTED: Final = "password_wanted"
-_SECRET_ENDINGS: Final = ("_CODE", "_PASSWORD", "_PASSPHRASE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,15 +247,6 @@ def ask_unseen(prompt: str) -> str:
         return getpass.getpass(prompt, sys.stderr)
     except EOFError:
         raise click.Abort from None
-
-
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for other programs."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not (name.upper().startswith("SANDPIPER_") and name.upper().endswith(_SECRET_ENDINGS))
-    }
 
 
 def _file_option(secret: Secret) -> Callable[[Decorated], Decorated]:

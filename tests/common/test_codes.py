@@ -16,7 +16,7 @@ from sandpiper.common.codes import (
     derive_words,
     is_code_like,
     known_words,
-    make_code,
+    make_words,
     parse_code,
     phrase,
 )
@@ -141,8 +141,8 @@ def test_only_a_nameplate_or_none_yet_makes_a_code(nameplate: int) -> None:
 
 def test_a_new_code_takes_its_words_from_chance() -> None:
     drawn = iter([0, 2047])
-    assert make_code(2, 77, lambda most: next(drawn)) == RoomCode((WORDS[0], WORDS[2047]), 77)
-    assert len(make_code(8, 77, secrets.randbelow).words) == 8
+    assert make_words(2, lambda most: next(drawn)) == (WORDS[0], WORDS[2047])
+    assert len(RoomCode(make_words(8, secrets.randbelow), 77).words) == 8
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(0, 2**64 - 1), st.integers(1, 46))

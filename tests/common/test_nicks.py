@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import NICK_CHARS
-from sandpiper.common.nicks import ANON, COLOURS, chosen, colour, fold, look_alike, nick, skeleton
+from sandpiper.common.nicks import ANON, COLOURS, chosen, colour, fold, nick, skeleton
 from sandpiper.common.sanitise import printable
 
 
@@ -88,34 +88,6 @@ def test_folding() -> None:
     assert fold("Ａlice") == "alice"
     assert fold("Straße") == fold("STRASSE")
     assert fold("alice") != fold("аlice")  # a Cyrillic a
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("аlice", "alice"),
-        ("alice", "аlice"),
-        ("АLICE", "alice"),
-        ("rnike", "mike"),
-        ("MIKE", "RNIKE"),
-        ("b0b", "bob"),
-        ("B0B", "bOb"),
-        ("paul", "pauI"),
-        ("pau1", "paul"),
-        ("pau|", "paul"),
-        ("ΡΑUL", "paul"),
-        ("ѕаm", "sam"),
-    ],
-)
-def test_look_alikes(one: str, other: str) -> None:
-    assert fold(one) != fold(other)
-    assert look_alike(one, ["zoe", other]) == other
-    assert look_alike(other, ["zoe", one]) == one
-
-
-def test_the_same_nick_is_no_look_alike_of_itself() -> None:
-    assert look_alike("Alice", ["alice", "ALICE", "Ａlice", "bob"]) is None
-    assert look_alike("alice", []) is None
 
 
 @given(st.text(max_size=20))

@@ -52,12 +52,6 @@ def test_rewriting_keeps_what_it_does_not_know() -> None:
     changed = parse_known(FILE).with_pin("chat.example.org:5000", NEW)
     lines = FILE.splitlines()
     assert format_known(changed).splitlines() == [lines[0], f"chat.example.org:5000 {NEW}", *lines[2:5], lines[6]]
-    assert format_known(changed.without("[::1]:5000")).splitlines() == [
-        lines[0],
-        f"chat.example.org:5000 {NEW}",
-        *lines[2:4],
-        lines[6],
-    ]
 
 
 @pytest.mark.parametrize(("address", "key"), [("a b:1", OLD), ("a:1", OLD[:-1]), ("a:1\nb:2", OLD), ("#a:1", OLD)])
@@ -71,7 +65,8 @@ def test_any_file_takes_a_pin_and_keeps_the_rest(text: str, address: str, key: s
     known = parse_known(text)
     again = parse_known(format_known(known.with_pin(address, key)))
     assert again.pins == {**known.pins, address: key}
-    assert format_known(again.without(address)) == format_known(known.without(address))
+    other = [line for line in again.lines if not line.startswith(address)]
+    assert other == [line for line in known.lines if not line.startswith(address)]
 
 
 @given(st.text())

@@ -25,7 +25,6 @@ from sandpiper.cli.options.secrets import (
     code_options,
     password_options,
     resolve_password,
-    without_secrets,
 )
 from sandpiper.common.codes import RoomCode
 from sandpiper.common.errors import UsageError
@@ -210,20 +209,6 @@ def test_stdin_gives_its_first_line_and_keeps_the_rest() -> None:
         [sys.executable, "-c", script], input=b"pine-ocean-42\nhello\n", capture_output=True, check=True, timeout=30
     )
     assert ran.stdout.split() == [b"pine-ocean-42", b"b'hello\\n'"]
-
-
-def test_other_programs_get_no_secrets() -> None:
-    given = {
-        "PATH": "/bin",
-        "SANDPIPER_NICK": "anna",
-        "SANDPIPER_CODE_FILE": "f",
-        "SANDPIPER_CODE": "c",
-        "SANDPIPER_PASSWORD": "p",
-        "SANDPIPER_ACCESS_CODE": "a",
-        "SANDPIPER_SAY_ACCESS_CODE": "a",
-        "Sandpiper_Code": "c",
-    }
-    assert without_secrets(given) == {"PATH": "/bin", "SANDPIPER_NICK": "anna", "SANDPIPER_CODE_FILE": "f"}
 
 
 @pytest.mark.parametrize(
