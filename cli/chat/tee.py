@@ -13,7 +13,7 @@ from sandpiper.common.limits import QUIT_S, UNPRINTED_EVENTS
 from sandpiper.common.lines import TooLong
 from sandpiper.peer import Room
 from sandpiper.peer.attach.doors import AttachReady
-from sandpiper.peer.attach.tool_port import Desk
+from sandpiper.peer.attach.tool_port import ToolPort
 from sandpiper.peer.events import Entered, Event, Warned
 
 
@@ -24,7 +24,7 @@ class Tee:
     the other has said that one is in the room.
     """
 
-    def __init__(self, room: Room, desk: Desk, frontend: Frontend, ready: Callable[[], None]) -> None:
+    def __init__(self, room: Room, desk: ToolPort, frontend: Frontend, ready: Callable[[], None]) -> None:
         self._room = room
         self._desk = desk
         self._frontend = frontend

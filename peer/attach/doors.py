@@ -28,7 +28,7 @@ from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import terminated
 from sandpiper.common.limits import FULL_PAUSE_S, LOCAL_DESCRIPTORS, PRESENT_S, QUIT_S, TOOL_WHISPERS
 from sandpiper.common.messages import Ack
-from sandpiper.peer.attach.tool_port import Desk, Wire
+from sandpiper.peer.attach.tool_port import ToolPort, Wire
 from sandpiper.peer.room import Room
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -70,7 +70,7 @@ class Doors:
         self._loop = asyncio.get_running_loop()
         self._context = context()
         wire = Wire(self._publish, self._changed, self._moved, self._whisper, time.monotonic, time.time)
-        self.desk = Desk(room, room.name, os.urandom(16).hex(), wire)
+        self.desk = ToolPort(room, room.name, os.urandom(16).hex(), wire)
         descriptors = Descriptors()
         self._bus = PlainBus(self._loop, self._context, self._published, descriptors)
         self._door = FrontDoor(
@@ -140,7 +140,7 @@ class Doors:
         self.desk.settle()
 
     def _published(self, frames: list[bytes]) -> None:
-        self.desk.publications(frames)
+        self.desk.plain.take(frames)
         self._turn()
         if self._room.full:
             self._bus.hold(True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,7 +25,6 @@ from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.items import Item, Items
 from sandpiper.common.legacy import PeerJoined, PeerLeft
 from sandpiper.common.limits import (
-    BATCH_MESSAGES,
     BODY_BYTES,
     BURST_S,
     BYTES_PER_S,
@@ -34,7 +33,6 @@ from sandpiper.common.limits import (
     ID_CHARS,
     MEMBERS_ON_A_LINE,
     MESSAGES_PER_S,
-    PLAIN_FACTOR,
     VERSION,
 )
 from sandpiper.common.messages import (
@@ -60,13 +58,14 @@ from sandpiper.common.messages import (
 )
 from sandpiper.common.nicks import ANON, fold
 from sandpiper.common.nicks import nick as valid_nick
+from sandpiper.peer.attach.plain_publications import PlainPublications
 from sandpiper.peer.attach.transcript import Transcript
 from sandpiper.peer.events import Entered, Event, Received
 
 PATH = "line"
 
 
-class Posted(Protocol):
+class PostedMessage(Protocol):
     """A publication under way."""
 
     @property
@@ -74,7 +73,7 @@ class Posted(Protocol):
         """Its name."""
 
 
-class Host(Protocol):
+class ToolHost(Protocol):
     """The member whose desk it is; `peer.Room` is one."""
 
     @property
@@ -89,7 +88,7 @@ class Host(Protocol):
     def full(self) -> bool:
         """Whether more should wait."""
 
-    def post_as_tool(self, draft: Draft, nick: str) -> Posted:
+    def post_as_tool(self, draft: Draft, nick: str) -> PostedMessage:
         """Says it, under a nick that no key owns. Raises Refusal, SandpiperError."""
 
 
@@ -116,18 +115,17 @@ class _Seat:
     nick: str | None = None
 
 
-class Desk:
-    """One per set of doors. See Port for what JSON-lines clients ask."""
+class ToolPort:
+    """The room as tools see it. See Port for what JSON-lines clients ask; `plain` is what comes by the plain bus."""
 
-    def __init__(self, host: Host, room: str, run: str, wire: Wire) -> None:
+    def __init__(self, host: ToolHost, room: str, run: str, wire: Wire) -> None:
         self.room = room
         self.present: list[Member] = []
-        self.refused = 0
         self._host = host
         self._wire = wire
         self._transcript = Transcript(room, run)
         self._seats: dict[Guest, _Seat] = {}
-        self._tools = _meter(PLAIN_FACTOR)
+        self.plain = PlainPublications(room, self._say, wire.clock)
         self._stored: OrderedDict[tuple[object, str], int] = OrderedDict()
         self._count = 0
         self._whispers = itertools.count(1)
@@ -188,44 +186,7 @@ class Desk:
         self._answers.append((guest, Item(message)))
         self._wire.changed()
 
-    # The plain bus -----------------------------------------------------------------------------------------
-
-    def publications(self, frames: Sequence[bytes]) -> None:
-        """What tools publish. Nobody can be told what was wrong with it: it is dropped, and counted."""
-        now = self._wire.clock()
-        for encoded in frames:
-            try:
-                self._frame(encoded, now)
-            except (Refusal, SandpiperError):
-                self.refused += 1
-
-    def _frame(self, encoded: bytes, now: float) -> None:
-        if self._tools.take(len(encoded), now):
-            raise Refusal(Code.RATE, "slow down")  # first of all: what is malformed costs its rate too
-        raw, body = frame.split(encoded)
-        if batch.is_topic(raw):
-            self._check(batch.read_topic(raw))
-            self._batch(body, now)
-            return
-        room, kind = frame.read_topic(raw)
-        self._check(room)
-        self._draft(frame.decode_draft(kind, body))
-
-    def _batch(self, body: bytes, now: float) -> None:
-        bodies = batch.bodies(body)
-        if len(bodies) > BATCH_MESSAGES:
-            raise Refusal(Code.TOO_MANY, f"a batch has at most {BATCH_MESSAGES} publications")
-        for each in bodies[1:]:
-            self._tools.charge(len(each), now)
-        for each in bodies:
-            try:
-                self._draft(frame.decode_draft(_known(batch.kind_of(each)), each))
-            except Refusal:
-                self.refused += 1
-
-    def _draft(self, draft: Draft) -> None:
-        name = valid_nick(draft.nick) if draft.nick else ANON
-        self._say(("bus", fold(name)), name, draft)
+    # What tools say ----------------------------------------------------------------------------------------
 
     def _say(self, sender: object, nick: str, draft: Draft) -> tuple[str, int]:
         """Says it as this member; its id and seq. A repeated one has its first seq. Raises Refusal."""
@@ -358,7 +319,7 @@ class Desk:
         seat = self._seats.get(guest)
         if seat is None:
             self._count += 1
-            seat = self._seats[guest] = _Seat(_meter(), self._count)
+            seat = self._seats[guest] = _Seat(Meter(MESSAGES_PER_S, BYTES_PER_S, BURST_S), self._count)
         return seat
 
     def _seated(self, guest: Guest, room: str) -> _Seat:
@@ -380,10 +341,6 @@ class Desk:
         return int(self._wire.wall())
 
 
-def _meter(factor: int = 1) -> Meter:
-    return Meter(MESSAGES_PER_S * factor, BYTES_PER_S * factor, BURST_S)
-
-
 def _message(draft: Draft, nick: str, name: str, ts: int, fingerprint: str) -> Message:
     rest: tuple[Any, ...] = (ts, "", 0, 0, "", draft.id or name, fingerprint, False)
     match draft:
@@ -394,11 +351,6 @@ def _message(draft: Draft, nick: str, name: str, ts: int, fingerprint: str) -> M
         case MsgDraft():
             return Msg(nick, draft.text, *rest)
     raise Refusal(Code.INVALID, "not a message")
-
-
-def _known(kind: str) -> str:
-    _, known = frame.read_topic(f"x/{kind}".encode())
-    return known
 
 
 def _frames(room: str, said: Items) -> list[bytes]:

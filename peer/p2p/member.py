@@ -29,6 +29,7 @@ from sandpiper.peer.p2p.membership.reunion import Reunion
 from sandpiper.peer.p2p.packet_receiver import PacketReceiver
 from sandpiper.peer.p2p.presence.cards import Cards
 from sandpiper.peer.p2p.presence.gossip import Gossip
+from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.whispers import Whispers
 from sandpiper.peer.p2p.replication.display import Display
@@ -65,9 +66,8 @@ class Member:
             retired=lambda session: self.whispers.forget(session),
         )
         presence = self.presence
-        self.message_log = MessageLog(
-            context.keyring, replica, context.run, context.events, presence.called, context.now
-        )
+        names = self.names = Names(context, ledger, presence.peers, presence.away)
+        self.message_log = MessageLog(context.keyring, replica, context.run, context.events, names.called, context.now)
         self.cards = Cards(context, presence)
         self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
         self.whispers = Whispers(context, presence.peers)
@@ -78,14 +78,15 @@ class Member:
             replica,
             self.message_log,
             presence,
+            names,
             lambda writer, deed: self.governance.learnt(writer, deed),
         )
         write = self.deed_log.write
         self.rekeying = Rekeying(context, ledger, replica, presence, write, self.gossip.send_soon)
-        self.governance = Governance(context, ledger, replica, presence, self.rekeying, write, password)
+        self.governance = Governance(context, ledger, replica, presence, names, self.rekeying, write, password)
         self.gatekeeper = Gatekeeper(context, ledger, replica, presence, self.cards, self.governance, write)
-        self.past = Past(context, ledger, replica, self.message_log, presence)
-        self.display = Display(context, replica, self.message_log, presence.fingerprint_of)
+        self.past = Past(context, ledger, replica, self.message_log, presence, names)
+        self.display = Display(context, replica, self.message_log, names.fingerprint_of)
         self.status = MemberStatus(context, ledger, replica, self.message_log, presence)
         self._receiver = PacketReceiver(
             context,

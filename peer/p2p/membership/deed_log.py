@@ -12,6 +12,7 @@ from sandpiper.common.p2p import envelope, membership
 from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.p2p.membership import Admit, AnyDeed, Cheat
 from sandpiper.common.p2p.packets import Shout
+from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
@@ -48,6 +49,7 @@ class DeedLog:
         replica: Replica,
         message_log: MessageLog,
         presence: Presence,
+        names: Names,
         learnt: Callable[[bytes, AnyDeed | None], None],
     ) -> None:
         self._context = context
@@ -55,6 +57,7 @@ class DeedLog:
         self._replica = replica
         self._message_log = message_log
         self._presence = presence
+        self._names = names
         self._learnt = learnt
         self.arrived: dict[bytes, None] = {}
         self.cheats: set[bytes] = set()
@@ -84,7 +87,7 @@ class DeedLog:
 
     def _lose(self, lost: Accepted) -> None:
         if lost.stream == TALK:
-            fingerprint = self._presence.fingerprint_of(lost.session)
+            fingerprint = self._names.fingerprint_of(lost.session)
             self._context.events.append(Lost(self._context.room_name, fingerprint, lost.lost))
 
     def _learn(self, found: Envelope) -> None:
@@ -129,7 +132,7 @@ class DeedLog:
         if again:
             return
         self.cheats.add(session)
-        nick = self._presence.nick_of(session)
+        nick = self._names.nick_of(session)
         self._context.warn("cheat", f"{nick} has signed two different histories: its messages are shown no more")
 
     def write(self, deed: AnyDeed) -> None:

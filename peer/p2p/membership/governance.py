@@ -20,6 +20,7 @@ from sandpiper.common.p2p.sealing import derive, digest
 from sandpiper.peer.events import CodeChanged
 from sandpiper.peer.p2p.admission.sponsor import CodeState
 from sandpiper.peer.p2p.membership.rekeying import Rekeying
+from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -47,6 +48,7 @@ class Governance:
         ledger: Ledger,
         replica: Replica,
         presence: Presence,
+        names: Names,
         rekeying: Rekeying,
         write: Callable[[AnyDeed], None],
         password: str | None,
@@ -55,6 +57,7 @@ class Governance:
         self._ledger = ledger
         self._replica = replica
         self._presence = presence
+        self._names = names
         self._rekeying = rekeying
         self._write = write
         self.password = password
@@ -111,7 +114,7 @@ class Governance:
         """Does what follows from the ledger, in which a deed was entered, or (None) which a fork has changed."""
         context = self._context
         if isinstance(deed, Miss):
-            state, at = self._ledger.state, self._presence.nick_of(writer)
+            state, at = self._ledger.state, self._names.nick_of(writer)
             left = f"{state.missed} of {GUESSES}" if state.generation == deed.generation else "the last one"
             context.warn("guess", f"somebody tried a wrong code at {at} ({left} before it changes)")
         self.sync()
@@ -125,7 +128,7 @@ class Governance:
         state = self._ledger.state
         if (state.epoch, state.generation) != self._code_of:
             self._change_code()
-            why = "after too many wrong guesses" if isinstance(deed, Miss) else f"by {self._presence.nick_of(writer)}"
+            why = "after too many wrong guesses" if isinstance(deed, Miss) else f"by {self._names.nick_of(writer)}"
             context.warn("code", f"the room has another code now, {why}: {context.code}")
 
     def receive_key(self, key: bytes) -> None:
@@ -202,7 +205,7 @@ class Governance:
         return found.pop()
 
     def _is_named(self, session: bytes, keys: Keys, nick: str) -> bool:
-        if fold(self._presence.nick_of(session)) == fold(nick):
+        if fold(self._names.nick_of(session)) == fold(nick):
             return True
         return len(nick) >= FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
 

@@ -6,10 +6,7 @@ from collections.abc import Callable, Container, Iterable
 from itertools import islice
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import HEARSAY_SOUGHT, SOUGHT, SOUGHT_S
-from sandpiper.common.nicks import fold
-from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.sealing import short
@@ -177,7 +174,7 @@ class Presence:
             if row.card is not None:
                 self.wake(row.keys.session)
 
-    # Names -------------------------------------------------------------------------------------------------
+    # Mesh keys -------------------------------------------------------------------------------------------------
 
     def admits(self, curve: bytes) -> bool:
         """The mesh's judge: whether a CURVE key belongs to a member."""
@@ -191,41 +188,6 @@ class Presence:
         """Whose mesh key that is, of those who are here or may be."""
         sharing = (self.peers.get(session) for session in self._curves.get(curve, ()))
         return next((peer for peer in sharing if peer is not None), None)
-
-    def nick_of(self, session: bytes) -> str:
-        """What a session is called."""
-        if session == self._context.session:
-            return self._context.settings.nick
-        peer, row = self.peers.get(session), self.away.get(session)
-        if peer is not None:
-            return peer.nick
-        if row is not None:
-            return row.nick or fingerprint(row.keys.identity)[:8]
-        return short(session).hex()[:8]
-
-    def fingerprint_of(self, session: bytes) -> str:
-        """The person's, behind a session."""
-        if session == self._context.session:
-            return self._context.keyring.fingerprint
-        keys = self._ledger.known.get(session)
-        if keys is None:
-            return ""
-        return fingerprint(keys.identity)
-
-    def called(self, session: bytes, nick: str) -> tuple[str, bool]:
-        """What a session is to be called that signs as `nick`, and whether that is not another person's name."""
-        known = self.nick_of(session)
-        if nick == known:
-            return nick, True
-        try:
-            valid_nick(nick)
-        except Refusal:
-            return known, True
-        context, person, folded = self._context, self.fingerprint_of(session), fold(nick)
-        if folded == fold(context.settings.nick) and person != context.keyring.fingerprint:
-            return nick, False
-        others = (peer for peer in self.peers.values() if peer.card is not None and peer.fingerprint != person)
-        return nick, all(fold(peer.nick) != folded for peer in others)
 
     # Coming and going --------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sandpiper.common.messages import Message
 from sandpiper.common.p2p.admission import Head
 from sandpiper.common.p2p.envelope import TALK, Envelope
 from sandpiper.common.p2p.packets import Page
+from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
@@ -35,7 +36,13 @@ class Past:
     """
 
     def __init__(
-        self, context: Context, ledger: Ledger, replica: Replica, message_log: MessageLog, presence: Presence
+        self,
+        context: Context,
+        ledger: Ledger,
+        replica: Replica,
+        message_log: MessageLog,
+        presence: Presence,
+        names: Names,
     ) -> None:
         self.found: list[Message] | None = []
         self.why = ""
@@ -44,6 +51,7 @@ class Past:
         self._replica = replica
         self._message_log = message_log
         self._presence = presence
+        self._names = names
         self._heads: dict[bytes, int] = {}
         self._strands: dict[bytes, Strand] = {}
         self._asked: dict[int, tuple[Strand, bytes, float]] = {}
@@ -154,7 +162,7 @@ class Past:
         for strand, envelope, _ in self._taken:
             self._runs[envelope.run.hex()] = strand.session
             if envelope.hash not in said:
-                messages = self._message_log.past(envelope, context.room_name, self._presence.fingerprint_of, wall)
+                messages = self._message_log.past(envelope, context.room_name, self._names.fingerprint_of, wall)
                 said[envelope.hash] = {message.seq: message for message in messages}
         found = [said[envelope.hash].get(seq) for _, envelope, seq in reversed(self._taken)]
         if self._taken:

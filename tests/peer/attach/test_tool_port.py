@@ -27,7 +27,7 @@ from sandpiper.common.messages import (
     Notice,
     Whisper,
 )
-from sandpiper.peer.attach.tool_port import Desk, Wire
+from sandpiper.peer.attach.tool_port import ToolPort, Wire
 from sandpiper.peer.attach.transcript import Transcript
 from sandpiper.peer.events import Received
 
@@ -84,11 +84,11 @@ class Doors:
             lambda: self.now,
             lambda: 1_700_000_000.0,
         )
-        self.desk = Desk(self.alice, ROOM, "r" * 32, wire)
+        self.desk = ToolPort(self.alice, ROOM, "r" * 32, wire)
 
     def say(self, text: str, *, room: str = ROOM, **more: Any) -> None:
         body = msgspec.msgpack.encode({"type": "msg", "text": text, **more})
-        self.desk.publications([f"{room}/msg".encode() + b"\0" + body])
+        self.desk.plain.take([f"{room}/msg".encode() + b"\0" + body])
         self.desk.settle()
 
     def heard(self) -> list[Any]:
@@ -162,25 +162,25 @@ def test_without_a_nick_or_an_id_there_is_one_made() -> None:
 )  # fmt: skip
 def test_rubbish_is_counted_and_the_next_is_heard(bad: bytes) -> None:
     doors = Doors()
-    doors.desk.publications([bad])
+    doors.desk.plain.take([bad])
     doors.say("good")
-    assert doors.desk.refused == 1
+    assert doors.desk.plain.refused == 1
     assert [each.text for each in doors.heard()] == ["good"]
 
 
 def test_a_batch_is_as_good_as_its_parts() -> None:
     doors = Doors()
     bodies = [msgspec.msgpack.encode(each) for each in ({"type": "msg", "text": "a"}, 7, {"type": "data", "value": 1})]
-    doors.desk.publications([batch.topic(ROOM) + b"\0" + batch.pack(bodies)])
+    doors.desk.plain.take([batch.topic(ROOM) + b"\0" + batch.pack(bodies)])
     assert [type(draft) for _, draft in doors.alice.posted] == [MsgDraft, DataDraft]
-    assert doors.desk.refused == 1
+    assert doors.desk.plain.refused == 1
 
 
 def test_tools_share_one_rate() -> None:
     doors = Doors()
     for number in itertools.count():
         doors.say("x", nick=f"t{number % 7}")
-        if doors.desk.refused:
+        if doors.desk.plain.refused:
             break
     assert len(doors.alice.posted) == number
     doors.now += 1

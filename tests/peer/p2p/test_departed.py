@@ -305,7 +305,7 @@ def test_who_slept_for_an_hour_is_back_when_it_wakes() -> None:
     carol.asleep = True
     town.settle(GONE_S + SOUGHT_S + 10)
     assert carol.keys.session not in alice.member.peers
-    assert alice.member.presence.nick_of(carol.keys.session) == "carol"
+    assert alice.member.names.nick_of(carol.keys.session) == "carol"
     town.post(alice, "good morning")
     carol.asleep = False
     town.settle(15)

@@ -159,7 +159,7 @@ def _histories(here: list[Citizen]) -> list[str]:
     lost: dict[str, Counter[bytes]] = {}
     for each in here:
         member = each.member
-        persons = {member.presence.fingerprint_of(session): session for session in member.ledger.known}
+        persons = {member.names.fingerprint_of(session): session for session in member.ledger.known}
         logs = shown[each.name] = {}
         for message in each.heard:
             logs.setdefault(persons[message.from_ or ""], []).append(message.seq)
