@@ -14,6 +14,8 @@ import struct
 import sys
 from collections.abc import Iterator
 
+import zmq
+
 _TCP_INFO = 11
 _SIOCOUTQ = 0x5411
 _SIOCINQ = 0x541B
@@ -38,6 +40,14 @@ class Connections:
     def shut(fd: int) -> bool:
         """Ends the connection; whether there was one."""
         return shut(fd)
+
+
+def source_of(part: zmq.Frame) -> int:
+    """The descriptor of the connection that a frame came by; -1 for a peer of ZMTP 1 or 2, of which nothing tells."""
+    try:
+        return int(part.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return -1
 
 
 @contextlib.contextmanager

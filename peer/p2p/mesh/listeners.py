@@ -14,7 +14,7 @@ from typing import Any, Final
 import zmq
 
 from sandpiper.common.io.batch_reader import BatchReader
-from sandpiper.common.io.connections import Connections, port_of, shut
+from sandpiper.common.io.connections import Connections, port_of, shut, source_of
 from sandpiper.common.io.descriptor_guard import judge
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.monitor import SocketMonitor
@@ -136,7 +136,7 @@ class Doorway:
         packets: dict[bytes | None, list[bytes]] = {}
         for (part,) in batch:
             frame = part.bytes
-            self._count(_fd_of(part))
+            self._count(source_of(part))
             if len(frame) > TOPIC_BYTES:
                 packets.setdefault(_key_of(part), []).append(frame[TOPIC_BYTES:])
             else:
@@ -148,7 +148,7 @@ class Doorway:
     def _asked(self, batch: list[list[zmq.Frame]]) -> None:
         """At the first door: somebody subscribes, or does so no longer."""
         for (part,) in batch:
-            said, fd = part.bytes, _fd_of(part)
+            said, fd = part.bytes, source_of(part)
             self._count(fd)
             if not said or said[0] > _SUBSCRIBE:
                 self.malformed += 1
@@ -179,10 +179,3 @@ def _key_of(part: zmq.Frame) -> bytes | None:
         return bytes.fromhex(str(part.get("User-Id")))
     except (zmq.ZMQError, ValueError):
         return None
-
-
-def _fd_of(part: zmq.Frame) -> int:
-    try:
-        return int(part.get(zmq.SRCFD))
-    except zmq.ZMQError:
-        return -1
