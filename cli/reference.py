@@ -33,7 +33,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandHelp:
     """One command. `name` is its words after `sandpiper`, empty for that itself."""
 
     name: str
@@ -42,15 +42,15 @@ class Command:
     options: tuple[Option, ...]
 
 
-def commands(app: click.Group) -> Iterator[Command]:
+def commands(app: click.Group) -> Iterator[CommandHelp]:
     """All of them, in the order of --help, a group before what is in it."""
     yield from _walk(app, click.Context(app, info_name="sandpiper", max_content_width=100))
 
 
-def _walk(command: click.Command, context: click.Context) -> Iterator[Command]:
+def _walk(command: click.Command, context: click.Context) -> Iterator[CommandHelp]:
     name = context.command_path.removeprefix("sandpiper").strip()
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    yield Command(name, usage, tuple(_paragraphs(command.help or "")), tuple(_options(command, context)))
+    yield CommandHelp(name, usage, tuple(_paragraphs(command.help or "")), tuple(_options(command, context)))
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)

@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import fill
 
 from sandpiper.cli.app import app
-from sandpiper.cli.reference import Command, commands
+from sandpiper.cli.reference import CommandHelp, commands
 
 FILE = Path(__file__).parents[1] / "docs" / "commands.md"
 HEAD = """\
@@ -34,7 +34,7 @@ def page() -> str:
     return "\n".join([HEAD, *(line for command in commands(app) for line in _section(command))])
 
 
-def _section(command: Command) -> Iterator[str]:
+def _section(command: CommandHelp) -> Iterator[str]:
     depth = 2 + command.name.count(" ")
     yield f"{'#' * depth} sandpiper {command.name}".rstrip()
     yield ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sandpiper.cli.app import app
-from sandpiper.cli.reference import Command, commands
+from sandpiper.cli.reference import CommandHelp, commands
 from sandpiper.cli.version import VERSION
 
 FILE = Path(__file__).parents[1] / "man" / "sandpiper.1"
@@ -61,14 +61,14 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(command: Command) -> Iterator[str]:
+def _section(command: CommandHelp) -> Iterator[str]:
     yield f".SS {_roff(command.usage)}"
     yield from _paragraphs(command)
     for option in command.options:
         yield f".TP\n\\fB{_roff(option.flags)}\\fR\n{_roff(option.help) or chr(92) + '&'}"
 
 
-def _paragraphs(command: Command) -> Iterator[str]:
+def _paragraphs(command: CommandHelp) -> Iterator[str]:
     for paragraph in command.paragraphs:
         if paragraph.example:
             yield "\n".join([".PP", ".RS 4", ".nf", *map(_roff, paragraph.lines), ".fi", ".RE"])

@@ -24,10 +24,10 @@ FILE = Path(__file__).parents[1] / "docs" / "schema" / "sandpiper.json"
 PRINTED: list[type[msgspec.Struct]] = [
     messages.Msg, messages.Me, messages.Data, messages.Notice, messages.Whisper, messages.Lost, messages.Trimmed,
     messages.Joined, messages.Members, messages.Rooms, messages.Ack, messages.Error, messages.NickSet, messages.Pong,
-    objects.Held, objects.Resumed,
-    objects.Caution, objects.CodeNow, objects.TheCode, objects.Verified, objects.Done, objects.Paths,
+    objects.JsonHeld, objects.JsonResumed,
+    objects.Caution, objects.CodeNow, objects.TheCode, objects.Verified, objects.JsonDone, objects.Paths,
     legacy.RoomCreated, legacy.PeerJoined, legacy.PeerLeft,
-    AttachReady, broker.Ready, discovery.Ready, findings.Report, config.Settings, identity.Identity,
+    AttachReady, broker.Ready, discovery.Ready, findings.Report, config.ConfigReport, identity.Identity,
 ]  # fmt: skip
 """What commands print with --json."""
 

@@ -7,7 +7,7 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 from sandpiper.common.io.process_group import in_front, stop_job
-from sandpiper.tui.composer import Secret
+from sandpiper.tui.composer import SecretInput
 from sandpiper.tui.screen_chat import obey
 from sandpiper.tui.workspace import Workspace
 
@@ -122,7 +122,7 @@ class Actions(Workspace):
 
     def action_mention(self) -> None:
         """Alt+M: the last mention, then the one before."""
-        mentions = self.current.record.mentions
+        mentions = self.current.model.mentions
         before = [serial for serial in mentions if self.mention_at is None or serial < self.mention_at]
         if not before:
             self.mention_at = None
@@ -164,9 +164,9 @@ class Actions(Workspace):
     def action_step_back(self) -> None:
         """Esc."""
         if self.secret_for is not None:
-            self.on_secret_given(Secret.Given(None))
-        elif self.offering:
-            self.offering.undo()
+            self.on_secret_input_submitted(SecretInput.Submitted(None))
+        elif self.popup:
+            self.popup.undo()
         elif self.modes:
             self.modes.end()
         elif self.screen.selections:

@@ -28,9 +28,9 @@ from sandpiper.common.limits import ENDING_S, QUIT_S, SCREEN_CLOSING_S
 from sandpiper.common.nicks import skeleton
 from sandpiper.tui import keyboard
 from sandpiper.tui.actions import BINDINGS, KEYS, Actions
-from sandpiper.tui.completion import Known
-from sandpiper.tui.completion_popup import Offering
-from sandpiper.tui.composer import Composer, Secret, clean
+from sandpiper.tui.completion import Candidates
+from sandpiper.tui.completion_popup import CompletionPopup
+from sandpiper.tui.composer import Composer, SecretInput, clean
 from sandpiper.tui.history import History
 from sandpiper.tui.pasting import Pasting, TooMuch, fits
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
@@ -62,9 +62,9 @@ def _patience(number: int) -> float:
 def _driver() -> type[Driver] | None:
     if sys.platform == "win32":
         return None
-    from sandpiper.tui.driver import Terminal
+    from sandpiper.tui.driver import TerminalDriver
 
-    return Terminal
+    return TerminalDriver
 
 
 class ChatApp(Actions):
@@ -159,16 +159,16 @@ class ChatApp(Actions):
 
     def compose(self) -> ComposeResult:
         """The widgets."""
-        styles = self.painter.styles
+        styles = self.renderer.styles
         with Horizontal(id="middle"):
             yield Sidebar(styles, self.look_alikes, id="side")
             with Vertical(id="talk"):
-                yield Timeline(self.painter, self.current.record, id="timeline")
+                yield Timeline(self.renderer, self.current.model, id="timeline")
                 yield Hint(styles, id="hint")
                 with Horizontal(id="input"):
                     yield Static(" > ", id="prompt")
                     yield Composer(self, self.sent, id="composer")
-                    yield Secret(id="secret")
+                    yield SecretInput(id="secret")
         yield StatusLine(styles, id="status")
 
     def on_mount(self) -> None:
@@ -179,8 +179,8 @@ class ChatApp(Actions):
         self.side = self.query_one(Sidebar)
         self.hint = self.query_one(Hint)
         self.line = self.query_one(StatusLine)
-        self.secret = self.query_one(Secret)
-        self.offering = Offering(self.composer, self.hint)
+        self.secret = self.query_one(SecretInput)
+        self.popup = CompletionPopup(self.composer, self.hint)
         self.theme = self.palette.name
         self.composer.focus()
         self.set_interval(_TICK_S, self.tick)
@@ -199,7 +199,7 @@ class ChatApp(Actions):
         # The table of look-alikes takes 50 ms to load: not when the first message is to be shown.
         await asyncio.to_thread(skeleton, "a")
 
-    # What is typed: composer.Host --------------------------------------------------------------------------
+    # What is typed: composer.ComposerHost --------------------------------------------------------------------------
 
     def entered(self, text: str) -> bool:
         """Enter; whether the text has been taken."""
@@ -224,7 +224,7 @@ class ChatApp(Actions):
             self.pasting.offer(text)
             return False
         self.sent.add(text)
-        tab.record.unread_from = None
+        tab.model.unread_from = None
         if is_command(text):
             self.later(tab, obey(self, tab, text))
         else:
@@ -236,7 +236,7 @@ class ChatApp(Actions):
         """Tab."""
         if not self.modes:
             rooms = [tab.name for tab in self.tabs]
-            self.offering.turn(step, Known(COMMANDS, self.current.nicks, rooms, self.settings.words))
+            self.popup.turn(step, Candidates(COMMANDS, self.current.nicks, rooms, self.settings.words))
 
     def pasted(self, event: events.Paste) -> None:
         """A paste, however long."""
@@ -248,7 +248,7 @@ class ChatApp(Actions):
     def touched(self, key: str) -> bool:
         """Any other key; whether it has been used up."""
         if key != "escape":
-            self.offering.forget()
+            self.popup.forget()
         if key in KEYS:
             asked = self.modes.mode
             if asked == "ask" or (asked == "read" and key not in _READING):

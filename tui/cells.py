@@ -1,4 +1,4 @@
-"""The pen of a terminal: what is in a cell, and how it is written, given where the pen is and what it is dipped in."""
+"""The cells of a terminal, and the escape sequences that write them, given where the cursor is and its style."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Ink(NamedTuple):
 BLANK: Final = Ink(None, "", None)
 
 
-class Row:
+class CellRow:
     """Cells: what each shows (nothing in the right half of what is two cells wide; None is unknown), and its ink."""
 
     __slots__ = ("inks", "texts")
@@ -38,30 +38,30 @@ class Row:
         self.texts: list[str | None] = [" " if known else None] * width
         self.inks: list[Ink] = [BLANK] * width
 
-    def copy(self) -> Row:
+    def copy(self) -> CellRow:
         """Another one like it."""
-        row = Row(0, known=False)
+        row = CellRow(0, known=False)
         row.texts, row.inks = self.texts.copy(), self.inks.copy()
         return row
 
 
-class Pen:
-    """The terminal's own state, as far as it is known: writing changes it, and what it is already is not said again."""
+class CellWriter:
+    """The terminal's cursor and style, as far as they are known. Writing changes them, and says only what differs."""
 
     __slots__ = ("_at", "_ink", "_link", "erases")
 
     def __init__(self, *, erases: bool = False) -> None:
         self.erases = erases
-        """Whether what the terminal erases gets the background that the pen has."""
+        """Whether what the terminal erases gets the background that is set."""
         self._at: tuple[int, int] | None = None
         self._ink: Ink | None = None
         self._link = ""
 
-    def copy(self) -> Pen:
+    def copy(self) -> CellWriter:
         """Another one like it."""
-        pen = Pen(erases=self.erases)
-        pen._at, pen._ink, pen._link = self._at, self._ink, self._link
-        return pen
+        cell_writer = CellWriter(erases=self.erases)
+        cell_writer._at, cell_writer._ink, cell_writer._link = self._at, self._ink, self._link
+        return cell_writer
 
     def move(self, x: int, y: int) -> str:
         """To that cell."""
@@ -82,7 +82,7 @@ class Pen:
             self._ink = Ink()
         return f"{begin}\x1b[{low + 1};{high}r\x1b[{low + 1};1H\x1b[{abs(count)}{verb}\x1b[r"
 
-    def write(self, x: int, y: int, row: Row, end: int, width: int) -> str:
+    def write(self, x: int, y: int, row: CellRow, end: int, width: int) -> str:
         """The cells of a row from x up to `end`."""
         out = [self.move(x, y)]
         ink: Ink | None = None
@@ -98,7 +98,7 @@ class Pen:
                 continue
             wide = x + 1 < end and row.texts[x + 1] == ""
             if is_doubtful(text, wide=wide):
-                # A terminal that thinks it narrower leaves what was there before; and then its pen is elsewhere.
+                # A terminal that thinks it narrower leaves what was there before, and its cursor is elsewhere then.
                 out.append(" " * (1 + wide) + f"\x1b[{x + 1}G" + text)
                 x += 1 + wide
                 self._at = None
@@ -107,17 +107,17 @@ class Pen:
                 continue
             out.append(text)
             x += 1 + wide
-            self._at = (x, y) if x < width else None  # at the edge a pen waits in a way of its own
+            self._at = (x, y) if x < width else None  # at the edge a cursor waits in a way of its own
         return "".join(out)
 
     def _erase(self, x: int, y: int, count: int, end: int, width: int) -> str:
-        """So many blanks, after which the pen is behind them, unless nothing more is written there."""
+        """So many blanks, after which the cursor is behind them, unless nothing more is written there."""
         self._at = (x, y)
         begin = "\x1b[K" if x + count == width else f"\x1b[{count}X"
         return begin if x + count == end else begin + self.move(x + count, y)
 
     def _dip(self, ink: Ink) -> str:
-        """The pen writes with that ink from now on."""
+        """Writes with that ink from now on."""
         old = self._ink
         codes: list[str] = []
         if old is None:
@@ -156,7 +156,7 @@ def _is_wide_letter(text: str) -> bool:
     return any(ord(text) in letters for letters in _WIDE_LETTERS)
 
 
-def _stretch(row: Row, x: int, end: int) -> int:
+def _stretch(row: CellRow, x: int, end: int) -> int:
     """How many blanks alike are there from x on; 0 if they are better written."""
     ink, at = row.inks[x], x
     while at < end and row.texts[at] == " " and row.inks[at] == ink:

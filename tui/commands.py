@@ -31,7 +31,7 @@ async def _export(screen: Workspace, tab: Tab, rest: str) -> None:
     form, _, path = rest.partition(" ")
     if form not in ENDINGS:
         form, path = "text", rest
-    messages = [entry.message for entry in tab.record if entry.message and not isinstance(entry.message, Whisper)]
+    messages = [entry.message for entry in tab.model if entry.message and not isinstance(entry.message, Whisper)]
     if not messages:
         raise Refusal(Code.INVALID, "there is nothing to export yet")
     file, count = await asyncio.to_thread(export, messages, form, path.strip(), tab.name, screen.now())

@@ -12,7 +12,7 @@ from sandpiper.common.nicks import fold
 _MOST = 50
 
 
-class Row(Protocol):
+class CommandRow(Protocol):
     """A command, as far as it matters here."""
 
     @property
@@ -29,10 +29,10 @@ class Row(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Candidates:
     """What there is to choose from."""
 
-    commands: Sequence[Row] = ()
+    commands: Sequence[CommandRow] = ()
     nicks: Sequence[str] = ()
     rooms: Sequence[str] = ()
     words: Sequence[str] = ()
@@ -48,7 +48,7 @@ class Offer:
     help: str = ""
 
 
-def offers(before: str, known: Known, *, first_line: bool = True) -> list[Offer]:
+def offers(before: str, known: Candidates, *, first_line: bool = True) -> list[Offer]:
     """What the words before the cursor may become, the likeliest first."""
     if first_line and before.startswith("/") and " " not in before:
         return [
@@ -67,7 +67,7 @@ def offers(before: str, known: Known, *, first_line: bool = True) -> list[Offer]
     return _nicks(word, known.nicks, ": " if word == before and first_line else " ") if word else []
 
 
-def _arguments(row: Row, rest: str, known: Known) -> list[Offer] | None:
+def _arguments(row: CommandRow, rest: str, known: Candidates) -> list[Offer] | None:
     kinds = row.arguments.replace("[", "").replace("]", "").split()
     words = rest.split(" ")
     kind = kinds[min(len(words), len(kinds)) - 1] if kinds else ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from sandpiper.chat.table import Span
-from sandpiper.tui.completion import Known, Offer, offers
+from sandpiper.tui.completion import Candidates, Offer, offers
 from sandpiper.tui.composer import Composer
 from sandpiper.tui.statusline import Hint
 
 _SHOWN: Final = 6
 
 
-class Offering:
+class CompletionPopup:
     """What is offered now, if anything is."""
 
     def __init__(self, composer: Composer, hint: Hint) -> None:
@@ -25,7 +25,7 @@ class Offering:
     def __bool__(self) -> bool:
         return bool(self._offers)
 
-    def turn(self, step: int, known: Known) -> None:
+    def turn(self, step: int, known: Candidates) -> None:
         """Tab (1) or Shift+Tab (-1)."""
         if not self._offers:
             first_line = self._composer.cursor_location[0] == 0

@@ -20,7 +20,7 @@ from textual.widgets import Static, TextArea
 
 from sandpiper.common.limits import DRAFT_CHARS, TYPED_LINES
 from sandpiper.common.sanitise import printable, stand_ins
-from sandpiper.tui.input_text import Manuscript, Painted
+from sandpiper.tui.input_text import DisplayedText, InputText
 from sandpiper.tui.keyboard import text_of
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -56,7 +56,7 @@ _CUTTING: Final = frozenset(
 """What Ctrl+Y brings back; several in a row as one."""
 
 
-class Typed:
+class SentLines:
     """The lines one has sent, for Up and Ctrl-R."""
 
     def __init__(self, lines: list[str] | None = None) -> None:
@@ -97,7 +97,7 @@ class Typed:
         return found[skip] if skip < len(found) else None
 
 
-class Host(Protocol):
+class ComposerHost(Protocol):
     """What the input asks of the screen. At once: what is typed next must find it done."""
 
     def entered(self, text: str) -> bool:
@@ -116,7 +116,7 @@ class Host(Protocol):
 class Composer(TextArea):
     """Where one types."""
 
-    def __init__(self, host: Host, typed: Typed, id: str) -> None:  # noqa: A002  # Textual's word
+    def __init__(self, host: ComposerHost, typed: SentLines, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(
             "", soft_wrap=True, tab_behavior="focus", show_line_numbers=False, compact=True,
             highlight_cursor_line=False, id=id,
@@ -130,8 +130,8 @@ class Composer(TextArea):
     def _set_document(self, text: str, language: str | None) -> None:
         """See Textual, whose own ends lines where we do not, and measures what is not painted."""
         super()._set_document("", language)
-        self.document = Manuscript(text)
-        self.wrapped_document = WrappedDocument(Painted(self.document), tab_width=self.indent_width)
+        self.document = InputText(text)
+        self.wrapped_document = WrappedDocument(DisplayedText(self.document), tab_width=self.indent_width)
         self.navigator = DocumentNavigator(self.wrapped_document)
         self.move_cursor((0, 0))
         self._rewrap_and_refresh_virtual_size()
@@ -270,12 +270,12 @@ class Composer(TextArea):
         self.replace(clean(text), (row, max(0, column - count)), (row, column), maintain_selection_offset=False)
 
 
-class Secret(Static):
+class SecretInput(Static):
     """One hidden line: an access code or a password. It is kept in no history and no draft."""
 
     can_focus = True
 
-    class Given(Message):
+    class Submitted(Message):
         """Enter; None for Escape."""
 
         def __init__(self, text: str | None) -> None:
@@ -294,10 +294,10 @@ class Secret(Static):
     def on_key(self, event: Key) -> None:
         """Everything that is typed is a part of it."""
         if event.key == "enter":
-            self.post_message(self.Given(self._text))
+            self.post_message(self.Submitted(self._text))
             self._text = ""
         elif event.key == "escape":
-            self.post_message(self.Given(None))
+            self.post_message(self.Submitted(None))
             self._text = ""
         elif event.key == "backspace":
             self._text = self._text[:-1]

@@ -1,6 +1,6 @@
 """The terminal under the screen: Textual's driver, but one that nobody ever waits for.
 
-What is typed is read by the loop itself, and what is drawn is a Picture: whenever the terminal has taken what was
+What is typed is read by the loop itself, and what is drawn is a Framebuffer: whenever the terminal has taken what was
 written last, it is told what has changed since. So one that takes nothing holds nobody up, and one that is slow shows
 what is, not what was. It outlives its terminal, comes back from `fg`, and stays away when it is continued to be ended.
 """
@@ -28,8 +28,8 @@ from textual.message import Message
 
 from sandpiper.common.io.exit_deadline import before_the_end, deadline
 from sandpiper.common.limits import PASTE_QUIET_S, SCREEN_TAKEN_S
-from sandpiper.tui.framebuffer import Part, Picture
-from sandpiper.tui.input_parser import Intake, Pasted
+from sandpiper.tui.framebuffer import Framebuffer, Part
+from sandpiper.tui.input_parser import InputParser, Pasted
 from sandpiper.tui.pasting import TooMuch
 from sandpiper.tui.writer import Words, Writer
 
@@ -60,7 +60,7 @@ if TYPE_CHECKING or sys.platform != "win32":
             return False
         return curses.tigetflag("bce") > 0
 
-    class Terminal(LinuxDriver):
+    class TerminalDriver(LinuxDriver):
         """See above. `_active` is whether the screen has the terminal."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -71,12 +71,14 @@ if TYPE_CHECKING or sys.platform != "win32":
             assert out is not None
             self._out = out.fileno()
             self._encoding = out.encoding
-            self.picture = Picture(COLOR_SYSTEMS.get(self._app.console.color_system or ""), erases=_erases(self._out))
+            self.framebuffer = Framebuffer(
+                COLOR_SYSTEMS.get(self._app.console.color_system or ""), erases=_erases(self._out)
+            )
             self._active = self._drawn = self._due = False
             self._words = Words()
             self._writer: Writer | None = None
             self._parser: XTermParser | None = None
-            self._intake = Intake()
+            self._input_parser = InputParser()
             self._flush_due: asyncio.TimerHandle | None = None
             self._unhook: Callable[[], None] = lambda: None
 
@@ -95,29 +97,29 @@ if TYPE_CHECKING or sys.platform != "win32":
         # What goes out -------------------------------------------------------------------------------------
 
         def write(self, data: str) -> None:
-            """Something besides the picture. What a terminal that takes nothing is told is forgotten at some point."""
+            """Writes something besides the picture. For a terminal that takes nothing it is forgotten at some point."""
             self._words.add(data)
             self._want()
 
         def show(self, update: CompositorUpdate, cursor: tuple[int, int], scrolls: Region) -> None:
             """The screen has changed; and in this part of it rows wander."""
-            picture = self.picture
+            framebuffer = self.framebuffer
             if isinstance(update, LayoutUpdate):
-                picture.resize(*update.region.bottom_right)
+                framebuffer.resize(*update.region.bottom_right)
                 for y, strips in enumerate(update.strips, update.region.y):
-                    picture.put(update.region.x, y, chain.from_iterable(strips))
+                    framebuffer.put(update.region.x, y, chain.from_iterable(strips))
             elif isinstance(update, ChopsUpdate):
                 for y, left, right in update.spans:
                     for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
                         if strip is not None and x < right and end > left:  # beyond, it is what lies underneath
-                            picture.put(x, y, strip)
-            picture.cursor, picture.scrolls = cursor, Part(*scrolls)
+                            framebuffer.put(x, y, strip)
+            framebuffer.cursor, framebuffer.scrolls = cursor, Part(*scrolls)
             self._drawn = True
             self._want()
 
         def redraw(self) -> None:
             """Somebody else may have written on the terminal."""
-            self.picture.forget()
+            self.framebuffer.forget()
             self._drawn = True
             self._want()
 
@@ -135,7 +137,7 @@ if TYPE_CHECKING or sys.platform != "win32":
             text = self._words.take()
             if self._drawn:
                 self._drawn = False
-                changes = self.picture.changes()
+                changes = self.framebuffer.changes()
                 if len(changes) >= _SYNCED_FROM and self._app._sync_available:
                     changes = f"\x1b[?2026h{changes}\x1b[?2026l"
                 text += changes
@@ -166,7 +168,7 @@ if TYPE_CHECKING or sys.platform != "win32":
                 return
             assert self._parser is not None
             if text := self._decoder.decode(data):
-                self._take(self._intake.feed(text))
+                self._take(self._input_parser.feed(text))
                 self._flush_later()
 
         def _take(self, given: list[str | Pasted]) -> None:
@@ -183,11 +185,11 @@ if TYPE_CHECKING or sys.platform != "win32":
             """Lines that came at once are a paste when no more follow."""
             if self._flush_due is not None:
                 self._flush_due.cancel()
-            due = self._intake.gathering
+            due = self._input_parser.gathering
             self._flush_due = self._loop.call_later(PASTE_QUIET_S, self._flush) if due else None
 
         def _flush(self) -> None:
-            self._take(self._intake.flush())
+            self._take(self._input_parser.flush())
 
         def _tick_later(self) -> None:
             """An Escape is a key only when nothing has followed it for a while."""

@@ -15,7 +15,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from sandpiper.tui.cells import BLANK, SIMPLE, Ink, Pen, Row, is_doubtful
+from sandpiper.tui.cells import BLANK, SIMPLE, CellRow, CellWriter, Ink, is_doubtful
 
 _GAP: Final = 6
 """Cells that are as they should be, but cheaper to write again than to jump over."""
@@ -45,8 +45,8 @@ class Part:
     height: int = 0
 
 
-class Picture:
-    """Both, and the terminal's pen: where it is, and what it is dipped in."""
+class Framebuffer:
+    """The screen as it is shown and as it is wanted, and the terminal's cursor and style."""
 
     def __init__(self, colours: ColorSystem | None, *, erases: bool = False) -> None:
         self.colours = colours
@@ -55,9 +55,9 @@ class Picture:
         self.cursor = (0, 0)
         """Column and row."""
         self._width = self._height = 0
-        self._wanted: list[Row] = []
-        self._shown: list[Row] = []
-        self._pen = Pen(erases=erases)
+        self._wanted: list[CellRow] = []
+        self._shown: list[CellRow] = []
+        self._cell_writer = CellWriter(erases=erases)
         self._inks: dict[Style, tuple[Ink, Ink]] = {}
 
     # What is wanted ----------------------------------------------------------------------------------------
@@ -66,13 +66,13 @@ class Picture:
         """The terminal is so large now."""
         if (width, height) != (self._width, self._height):
             self._width, self._height = width, height
-            self._wanted = [Row(width, known=True) for _ in range(height)]
+            self._wanted = [CellRow(width, known=True) for _ in range(height)]
             self.forget()
 
     def forget(self) -> None:
         """Nobody knows what the terminal shows."""
-        self._shown = [Row(self._width, known=False) for _ in range(self._height)]
-        self._pen = Pen(erases=self._erases)
+        self._shown = [CellRow(self._width, known=False) for _ in range(self._height)]
+        self._cell_writer = CellWriter(erases=self._erases)
 
     def put(self, x: int, y: int, segments: Iterable[Segment]) -> None:
         """These cells are wanted there."""
@@ -145,32 +145,32 @@ class Picture:
 
     def changes(self) -> str:
         """What to write now, nothing if all is as it should be; it counts as shown from now on."""
-        best, pen, shown = self._written(self._shown, self._pen.copy())
+        best, cell_writer, shown = self._written(self._shown, self._cell_writer.copy())
         count = self._scrolled_by() if len(best) > 200 else 0
         if count:
-            after = self._pen.copy()
+            after = self._cell_writer.copy()
             begin = after.scroll(*self._wandering, count)
             other, after, rows = self._written(self._after_scrolling(count), after)
             if len(begin) + len(other) < len(best):
-                best, pen, shown = begin + other, after, rows
+                best, cell_writer, shown = begin + other, after, rows
         x, y = self.cursor
         if 0 <= x < self._width and 0 <= y < self._height:
-            best += pen.move(x, y)
-        self._pen, self._shown = pen, shown
+            best += cell_writer.move(x, y)
+        self._cell_writer, self._shown = cell_writer, shown
         return best
 
-    def _written(self, shown: list[Row], pen: Pen) -> tuple[str, Pen, list[Row]]:
-        """What leads from `shown` to what is wanted, the pen afterwards, and what is shown then."""
+    def _written(self, shown: list[CellRow], cell_writer: CellWriter) -> tuple[str, CellWriter, list[CellRow]]:
+        """What leads from `shown` to what is wanted, the cursor afterwards, and what is shown then."""
         out: list[str] = []
-        rows: list[Row] = []
+        rows: list[CellRow] = []
         for y, (new, old) in enumerate(zip(self._wanted, shown, strict=True)):
             if new.texts == old.texts and new.inks == old.inks:
                 rows.append(old)
                 continue
             for start, end in _runs(new, old):
-                out.append(pen.write(start, y, new, end, self._width))
+                out.append(cell_writer.write(start, y, new, end, self._width))
             rows.append(new.copy())
-        return "".join(out), pen, rows
+        return "".join(out), cell_writer, rows
 
     @property
     def _wandering(self) -> tuple[int, int]:
@@ -196,16 +196,16 @@ class Picture:
         best = max(votes, key=lambda count: (votes[count], -abs(count)))
         return best if votes[best] >= _SCROLLS_FROM else 0
 
-    def _after_scrolling(self, count: int) -> list[Row]:
+    def _after_scrolling(self, count: int) -> list[CellRow]:
         """What is shown then: the rows that come in are unknown, for terminals do not agree on their background."""
         low, high = self._wandering
         moved = self._shown[low:high]
-        come = [Row(self._width, known=False) for _ in range(min(abs(count), high - low))]
+        come = [CellRow(self._width, known=False) for _ in range(min(abs(count), high - low))]
         moved = moved[count:] + come if count > 0 else come + moved[:count]
         return [*self._shown[:low], *moved, *self._shown[high:]]
 
 
-def _runs(new: Row, old: Row) -> list[tuple[int, int]]:
+def _runs(new: CellRow, old: CellRow) -> list[tuple[int, int]]:
     """From where to where the new row is to be written over the old one."""
     runs: list[tuple[int, int]] = []
     cells = zip(new.texts, old.texts, new.inks, old.inks, strict=True)
@@ -234,7 +234,7 @@ def _runs(new: Row, old: Row) -> list[tuple[int, int]]:
     return wide
 
 
-def _holds_doubtful(row: Row, start: int, end: int) -> bool:
+def _holds_doubtful(row: CellRow, start: int, end: int) -> bool:
     texts = row.texts
     return any(
         text is not None and not text.isascii() and is_doubtful(text, wide=texts[x : x + 1] == [""])
@@ -242,7 +242,7 @@ def _holds_doubtful(row: Row, start: int, end: int) -> bool:
     )
 
 
-def _key(row: Row, left: int, right: int) -> str | None:
+def _key(row: CellRow, left: int, right: int) -> str | None:
     """What a row says; None if it is nothing to find it again by."""
     texts = row.texts[left:right]
     if not texts or texts[0] is None or None in texts:

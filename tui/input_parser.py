@@ -29,7 +29,7 @@ class Pasted:
     chars: int
 
 
-class Intake:
+class InputParser:
     """See above. `gathering` is whether `flush` is to be called once nothing has come for a moment."""
 
     def __init__(self) -> None:

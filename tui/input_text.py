@@ -9,7 +9,7 @@ from textual.document._document import Document, EditResult, Location
 from sandpiper.common.sanitise import stand_ins
 
 
-class Manuscript(Document):
+class InputText(Document):
     """Lines end with a line feed and with nothing else: Textual's own document ends them at U+2028 too, and so on."""
 
     def __init__(self, text: str) -> None:
@@ -28,28 +28,28 @@ class Manuscript(Document):
         return EditResult(ends, replaced)
 
 
-class Painted(Document):
+class DisplayedText(Document):
     """The same lines with stand-ins, character for character: where a line wraps and where the cursor stands goes by
     what is seen.
     """
 
-    def __init__(self, manuscript: Document) -> None:
+    def __init__(self, text: Document) -> None:
         super().__init__("")
-        self._manuscript = manuscript
+        self._text = text
 
     @property
     def lines(self) -> list[str]:
         """All of them."""
-        return [stand_ins(line) for line in self._manuscript.lines]
+        return [stand_ins(line) for line in self._text.lines]
 
     @property
     def line_count(self) -> int:
         """How many."""
-        return self._manuscript.line_count
+        return self._text.line_count
 
     def get_line(self, index: int) -> str:
         """One of them."""
-        return stand_ins(self._manuscript.get_line(index))
+        return stand_ins(self._text.get_line(index))
 
     @overload
     def __getitem__(self, line_index: int) -> str: ...
@@ -60,5 +60,5 @@ class Painted(Document):
     def __getitem__(self, line_index: int | slice) -> str | list[str]:
         """A line, or a slice of them."""
         if isinstance(line_index, slice):
-            return [stand_ins(line) for line in self._manuscript[line_index]]
+            return [stand_ins(line) for line in self._text[line_index]]
         return self.get_line(line_index)

@@ -21,7 +21,7 @@ _MEANT_OTHERWISE: Final = "bf"
 
 
 @dataclass(frozen=True, slots=True)
-class Meta:
+class AltKey:
     """Alt with a key that Textual's table lacks, or takes for a letter of a Macintosh."""
 
     value: str
@@ -45,14 +45,14 @@ def text_of(event: Key) -> str | None:
     return char
 
 
-def _with_alt(char: str) -> Meta:
+def _with_alt(char: str) -> AltKey:
     if char.isupper():
-        return Meta(f"alt+shift+{char.lower()}")
-    return Meta(f"alt+{char if char.isalnum() else _character_to_key(char)}")
+        return AltKey(f"alt+shift+{char.lower()}")
+    return AltKey(f"alt+{char if char.isalnum() else _character_to_key(char)}")
 
 
 _SENT: Final = {
-    "\x1b\r": Meta("alt+enter"),
+    "\x1b\r": AltKey("alt+enter"),
     **{
         f"\x1b{char}": _with_alt(char)
         for char in map(chr, _LETTERS)

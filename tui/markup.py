@@ -42,7 +42,7 @@ _TRAILING: Final = ".,;:!?'*_~"
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """A line as it was typed: its pieces, and what stands before its first row and before those that follow."""
 
     spans: list[Span]
@@ -77,7 +77,7 @@ def rows(
     return laid
 
 
-def blocks(text: str) -> Iterable[Block]:
+def blocks(text: str) -> Iterable[TextBlock]:
     """The lines of a printable text."""
     language: str | None = None
     for line in text.split("\n"):
@@ -94,18 +94,18 @@ def blocks(text: str) -> Iterable[Block]:
             yield _line(line)
 
 
-def _code(line: str, language: str) -> Block:
-    return Block(coloured(line, language), ("│ ", "rule"), ("│ ", "rule"), code=True)
+def _code(line: str, language: str) -> TextBlock:
+    return TextBlock(coloured(line, language), ("│ ", "rule"), ("│ ", "rule"), code=True)
 
 
-def _line(line: str) -> Block:
+def _line(line: str) -> TextBlock:
     if quote := _QUOTE.match(line):
         bar = ("▏ " * min(quote[1].count(">"), 3), "rule")
-        return Block(inline(line[quote.end() :], "quote"), bar, bar)
+        return TextBlock(inline(line[quote.end() :], "quote"), bar, bar)
     if item := _ITEM.match(line):
         mark = f"{item[1]}{'•' if item[2] else item[3]} "
-        return Block(inline(line[item.end() :]), (mark, "bullet"), (" " * len(mark), ""))
-    return Block(inline(line))
+        return TextBlock(inline(line[item.end() :]), (mark, "bullet"), (" " * len(mark), ""))
+    return TextBlock(inline(line))
 
 
 def inline(text: str, style: str = "") -> list[Span]:
@@ -150,7 +150,7 @@ def hung(spans: list[Span], width: int, hang: int) -> list[Row]:
     """Pieces that are no markup, as rows; those after the first begin `hang` columns in."""
     laid: list[Row] = []
     clean = [(printable(text), style) for text, style in spans]
-    _lay(Block(clean, after=(" " * hang, "")), clean, width, laid)
+    _lay(TextBlock(clean, after=(" " * hang, "")), clean, width, laid)
     return laid
 
 
@@ -170,7 +170,7 @@ def marked(spans: list[Span], pattern: re.Pattern[str], mark: str) -> list[Span]
     return out
 
 
-def _lay(block: Block, spans: list[Span], width: int, into: list[Row]) -> None:
+def _lay(block: TextBlock, spans: list[Span], width: int, into: list[Row]) -> None:
     text = spans[0][0] if len(spans) == 1 else "".join(span[0] for span in spans)
     indent = max(cell_len(block.first[0]), cell_len(block.after[0]))
     first, after = block.first, block.after

@@ -11,11 +11,11 @@ from sandpiper.chat.timestamps import moment
 from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.limits import QUIT_S
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.composer import Composer, Typed
+from sandpiper.tui.composer import Composer, SentLines
 from sandpiper.tui.statusline import Hint
 from sandpiper.tui.tab import Tab
 from sandpiper.tui.timeline import Timeline
-from sandpiper.tui.timeline_model import Record
+from sandpiper.tui.timeline_model import TimelineModel
 
 
 class ModesHost(Protocol):
@@ -24,7 +24,7 @@ class ModesHost(Protocol):
     composer: Composer
     timeline: Timeline
     hint: Hint
-    sent: Typed
+    sent: SentLines
     current: Tab
 
     def now(self) -> float:
@@ -78,7 +78,7 @@ class Modes:
             screen.timeline.look_for(None)
         screen.timeline.chosen = None
         if mode == "read":
-            screen.timeline.show(screen.current.record, self._place)
+            screen.timeline.show(screen.current.model, self._place)
         screen.timeline.renew()
 
     def _begin(self, mode: str) -> None:
@@ -154,9 +154,9 @@ class Modes:
         self.end()
         screen = self._screen
         self.mode, self._place = "read", screen.timeline.place
-        record = Record()
-        entry = record.table(lines, screen.now())
-        screen.timeline.show(record)
+        model = TimelineModel()
+        entry = model.table(lines, screen.now())
+        screen.timeline.show(model)
         screen.timeline.begin_with(entry.serial)
         screen.say_hint("read", "PgUp, PgDn scroll; any other key goes back")
 
@@ -186,8 +186,8 @@ class Modes:
         screen, pattern = self._screen, _pattern(self._screen.composer.text)
         if pattern is None:
             return
-        record = screen.current.record
-        start = record.end - 1 if self._found is None else self._found + step
+        model = screen.current.model
+        start = model.end - 1 if self._found is None else self._found + step
         found = screen.timeline.seek(pattern, start, step)
         if found is None and step < 0:
             if not self._looking:
@@ -204,7 +204,7 @@ class Modes:
         screen, tab = self._screen, self._screen.current
         try:
             while self._wanted(tab) is not None:
-                first, begins, trouble = tab.record.oldest, tab.record.begins, ""
+                first, begins, trouble = tab.model.oldest, tab.model.begins, ""
                 back = f", before {moment(begins.ts)}" if begins is not None else ""
                 screen.say_hint("find", f"Search: looking further back{back} … Esc stops")
                 try:
@@ -215,7 +215,7 @@ class Modes:
                 if pattern is None:
                     return
                 if not count:
-                    self._say_none("nothing" if self._found is None else "nothing older", trouble or tab.before.why)
+                    self._say_none("nothing" if self._found is None else "nothing older", trouble or tab.older.why)
                     return
                 found = screen.timeline.seek(pattern, first - 1, -1)
                 if found is not None:
@@ -266,19 +266,19 @@ class Modes:
             self.end()
             self.mode = "choose"
             screen.say_hint("choose", "Copy: Up and Down choose a message, Enter copies it, Esc ends")
-        record, at = screen.current.record, screen.timeline.chosen
-        serial = (record.end if at is None else at) + step
-        while record.first <= serial < record.end and (record.at(serial).message is None or record.at(serial).hidden):
+        model, at = screen.current.model, screen.timeline.chosen
+        serial = (model.end if at is None else at) + step
+        while model.first <= serial < model.end and (model.at(serial).message is None or model.at(serial).hidden):
             serial += step
-        if record.first <= serial < record.end:
+        if model.first <= serial < model.end:
             screen.timeline.reveal(serial)
 
     def _copy(self) -> None:
         screen, chosen = self._screen, self._screen.timeline.chosen
         self.end()
-        record = screen.current.record
-        if chosen is not None and record.first <= chosen < record.end:
-            screen.copy_to_clipboard(printable(record.at(chosen).text, newlines=True))
+        model = screen.current.model
+        if chosen is not None and model.first <= chosen < model.end:
+            screen.copy_to_clipboard(printable(model.at(chosen).text, newlines=True))
             screen.say_hint("passing", "Copied to the clipboard", "good")
         screen.timeline.newest()
 

@@ -21,7 +21,7 @@ from sandpiper.common.limits import NICK_CHARS
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.tui.markup import JOINED, Row, hung, rows
 from sandpiper.tui.themes import Styles
-from sandpiper.tui.timeline_model import TALK, Entry, Record
+from sandpiper.tui.timeline_model import TALK, TimelineEntry, TimelineModel
 
 WIDE: Final = 56
 """Columns from which the time has a gutter of its own."""
@@ -31,7 +31,7 @@ _FEW: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RenderedLine:
     """One row: characters `gutter` to `end` are the text's; `joined` goes on with the row above."""
 
     strip: Strip
@@ -40,7 +40,7 @@ class Line:
     joined: bool = False
 
 
-class Painter:
+class Renderer:
     """Entries to lines, for one theme."""
 
     def __init__(self, styles: Styles, look_alikes: LookAlikes) -> None:
@@ -52,12 +52,14 @@ class Painter:
 
     # An entry ----------------------------------------------------------------------------------------------
 
-    def lines(self, entry: Entry, record: Record, width: int, find: re.Pattern[str] | None = None) -> list[Line]:
+    def lines(
+        self, entry: TimelineEntry, model: TimelineModel, width: int, find: re.Pattern[str] | None = None
+    ) -> list[RenderedLine]:
         """All rows of an entry, the day and the unread line before it included."""
         if entry.hidden:
             return []
-        unread = entry.serial == record.unread_from
-        out: list[Line] = []
+        unread = entry.serial == model.unread_from
+        out: list[RenderedLine] = []
         if entry.day and entry.serial >= 0:
             out.append(self._across(entry.day, "faint", width))
         if unread:
@@ -66,10 +68,12 @@ class Painter:
         if head and self.airy and entry.kind in TALK and not (unread or entry.day):
             out.append(self._line([], width, "", 0))
         paint = self._talk if entry.kind in TALK or entry.kind == "me" else self._aside
-        out += paint(entry, record, width, head, find)
+        out += paint(entry, model, width, head, find)
         return out
 
-    def _talk(self, entry: Entry, record: Record, width: int, head: bool, find: re.Pattern[str] | None) -> list[Line]:
+    def _talk(
+        self, entry: TimelineEntry, model: TimelineModel, width: int, head: bool, find: re.Pattern[str] | None
+    ) -> list[RenderedLine]:
         back = "lit" if entry.mentioned else "old" if entry.old else "faint" if entry.mark == "…" else ""
         wide = width >= WIDE
         who = f"nick {entry.nick}"
@@ -79,7 +83,7 @@ class Painter:
         timed: Row = [flag, (f"{clock(entry.ts)} ", "faint"), bar] if wide else [flag, bar]
         gutter = 8 if wide else 2
         room = width - gutter - 1
-        out: list[Line] = []
+        out: list[RenderedLine] = []
         action = entry.kind == "me"
         if head and not action:
             name = self._name(entry, room)
@@ -87,7 +91,7 @@ class Painter:
                 name.append((f"  {clock(entry.ts)}", "faint"))
             out.append(self._line([*timed, *name], width, back, 0))
             timed = blank
-        find_mention = record.mention if entry.mentioned else None
+        find_mention = model.mention if entry.mentioned else None
         body = self._body(entry, room - 2, find, find_mention)
         if action:
             body = [[("* ", "accent"), *self._name(entry, room), (" ", "")], *body] if len(body) > 1 else [
@@ -101,7 +105,7 @@ class Painter:
         return out
 
     def _body(
-        self, entry: Entry, width: int, find: re.Pattern[str] | None, mention: re.Pattern[str] | None
+        self, entry: TimelineEntry, width: int, find: re.Pattern[str] | None, mention: re.Pattern[str] | None
     ) -> list[Row]:
         if entry.kind == "data":
             return [[("data ", "accent"), (clip(printable(entry.text), max(8, width - 5)), "code")]]
@@ -120,7 +124,7 @@ class Painter:
     def _fold(self, text: str, width: int) -> list[str]:
         return ["".join(span[0] for span in row) for row in rows(text, max(8, width))]
 
-    def _name(self, entry: Entry, room: int) -> Row:
+    def _name(self, entry: TimelineEntry, room: int) -> Row:
         shown = clip(printable(entry.nick), max(4, min(NICK_CHARS * 2, room - 8)))
         row: Row = [(shown, f"nick {entry.nick}")]
         if not entry.verified:
@@ -135,7 +139,9 @@ class Painter:
             row.append((f"  ! looks like {clip(printable(alike), 20)}", "alarm"))
         return row
 
-    def _aside(self, entry: Entry, record: Record, width: int, head: bool, find: re.Pattern[str] | None) -> list[Line]:
+    def _aside(
+        self, entry: TimelineEntry, model: TimelineModel, width: int, head: bool, find: re.Pattern[str] | None
+    ) -> list[RenderedLine]:
         wide = width >= WIDE
         time: Row = [(f" {clock(entry.ts)} ", "faint")] if wide else []
         gutter = 7 if wide else 0
@@ -168,7 +174,7 @@ class Painter:
         return before if before <= room // 2 else 4
 
     @staticmethod
-    def _crowd(entry: Entry) -> str:
+    def _crowd(entry: TimelineEntry) -> str:
         parts = []
         for event, words in (("here", ""), ("join", "joined"), ("back", "came back"), ("leave", "left")):
             names = [nick for what, nick in entry.people if what == event]
@@ -180,12 +186,12 @@ class Painter:
 
     # Cells -------------------------------------------------------------------------------------------------
 
-    def _across(self, text: str, key: str, width: int) -> Line:
+    def _across(self, text: str, key: str, width: int) -> RenderedLine:
         shown = clip(text, max(1, width - 8))
         rest = max(0, width - cell_len(shown) - 6)
         return self._line([(" ─── ", key), (shown, key), (" " + "─" * rest, key)], width, "", 0)
 
-    def _line(self, row: Row, width: int, back: str, gutter: int, joined: bool = False) -> Line:
+    def _line(self, row: Row, width: int, back: str, gutter: int, joined: bool = False) -> RenderedLine:
         segments: list[Segment] = []
         used = 0
         for text, key in row:
@@ -200,7 +206,7 @@ class Painter:
         end = sum(len(segment.text) for segment in segments)
         if used < width:
             segments.append(Segment(" " * (width - used), self.style("", back)))
-        return Line(Strip(segments, width), gutter, end, joined)
+        return RenderedLine(Strip(segments, width), gutter, end, joined)
 
     def style(self, key: str, back: str = "") -> Style:
         """The style of a key over the screen's own, or over what `back` makes of it."""

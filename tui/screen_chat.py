@@ -28,7 +28,7 @@ async def obey(screen: Workspace, tab: Tab, text: str) -> None:
     """Carries out `/command arguments` in a room. Raises Refusal, SandpiperError."""
     await commands.obey(ScreenChat(screen, tab), text)
     if tab.room is not None:
-        tab.record.called(tab.room.nick)
+        tab.model.called(tab.room.nick)
 
 
 class ScreenChat:
@@ -50,7 +50,7 @@ class ScreenChat:
     @property
     def ignored(self) -> Ignored:
         """The people whom the reader ignores in this room."""
-        return self._tab.record.ignored
+        return self._tab.model.ignored
 
     @property
     def open_rooms(self) -> Collection[str]:
@@ -78,7 +78,7 @@ class ScreenChat:
         """Shows what the reader has whispered."""
         room = self.room
         said = Whisper(room.nick, to, text, int(self._screen.now()), room.name, "", room.fingerprint, True)
-        self._tab.record.whisper(said, sent=True)
+        self._tab.model.whisper(said, sent=True)
         self._screen.changed()
 
     async def note(self, text: str) -> None:
@@ -144,7 +144,7 @@ class ScreenChat:
 
     def clear(self) -> None:
         """Empties the screen."""
-        self._tab.record.clear()
+        self._tab.model.clear()
         self._screen.timeline.newest()
 
     async def screen_command(self, name: str, rest: str) -> None:

@@ -20,7 +20,7 @@ from sandpiper.tui.themes import Styles
 
 
 @dataclass(frozen=True, slots=True)
-class RoomRow:
+class SidebarRoom:
     """One open room. `state` is good, warn or bad."""
 
     name: str
@@ -54,14 +54,14 @@ class Sidebar(Widget, can_focus=False):
         super().__init__(id=id)
         self.styles_of = styles
         self._faces = look_alikes
-        self._rooms: tuple[RoomRow, ...] = ()
+        self._rooms: tuple[SidebarRoom, ...] = ()
         self._members: tuple[Member, ...] = ()
         self._own = ""
         self._place = -1
         self._ignored: frozenset[str] = frozenset()
         self._top = 0  # of the members: how many are scrolled away
 
-    def show_rooms(self, rooms: tuple[RoomRow, ...]) -> None:
+    def show_rooms(self, rooms: tuple[SidebarRoom, ...]) -> None:
         """These are open."""
         if rooms != self._rooms:
             self._rooms = rooms
@@ -106,7 +106,7 @@ class Sidebar(Widget, can_focus=False):
             return [(f"  and {len(self._members) - index} more", "faint")]
         return self._member(index, width) if index < len(self._members) else []
 
-    def _room(self, number: int, row: RoomRow, width: int) -> list[Span]:
+    def _room(self, number: int, row: SidebarRoom, width: int) -> list[Span]:
         count = (f"{row.unread}" if row.unread < 1000 else "999+") if row.unread else ""
         if row.mentioned:
             count = f"@ {count}"

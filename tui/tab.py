@@ -27,18 +27,18 @@ from sandpiper.peer.events import (
     Warned,
 )
 from sandpiper.peer.view import RoomView
-from sandpiper.tui.before import Before
 from sandpiper.tui.history import History
+from sandpiper.tui.older_messages import OlderMessages
 from sandpiper.tui.port import OpenRoom, RoomRequest
 from sandpiper.tui.round_trips import steady
-from sandpiper.tui.timeline_model import Entry, Record
+from sandpiper.tui.timeline_model import TimelineEntry, TimelineModel
 
 _BREATH: Final = 200
 """Events taken from a room before others get their turn."""
 ALARMING: Final = frozenset(("key", "cheat", "guess", "kick"))
 
 
-class Screenlike(Protocol):
+class TabHost(Protocol):
     """What a room asks of the screen."""
 
     open_room: OpenRoom
@@ -53,7 +53,7 @@ class Screenlike(Protocol):
     def changed(self) -> None:
         """There is something to show: a frame is wanted."""
 
-    def heard(self, tab: Tab, entry: Entry) -> None:
+    def heard(self, tab: Tab, entry: TimelineEntry) -> None:
         """Somebody else has said something."""
 
     def failed(self, tab: Tab, error: SandpiperError) -> None:
@@ -63,14 +63,14 @@ class Screenlike(Protocol):
 class Tab:
     """See above. `state` is connecting, open, left or failed."""
 
-    def __init__(self, screen: Screenlike, request: RoomRequest, notify: str) -> None:
+    def __init__(self, screen: TabHost, request: RoomRequest, notify: str) -> None:
         self._screen = screen
         self.request = request
         self.notify = notify
         self.name = "new room" if request.create else request.target
         self._key = ""
-        self.record = Record()
-        self.before = Before(self.record)
+        self.model = TimelineModel()
+        self.older = OlderMessages(self.model)
         self._looking_back = asyncio.Lock()
         self.room: RoomView | None = None
         self.state = "connecting"
@@ -138,11 +138,11 @@ class Tab:
         self.room, self.name, again = room, room.name, self.entered
         if not again:  # a code may change; the room is the same
             self._key = f"{room.where}/{room.name}"
-        self.record.called(room.nick)
+        self.model.called(room.nick)
         history = self._screen.history
         if history is not None and not again:
             kept = await history.recent(self.key, HISTORY_SHOWN)
-            self.before.stored(kept, room.fingerprint, one_log=room.code is None)
+            self.older.stored(kept, room.fingerprint, one_log=room.code is None)
             if not self.draft:
                 self.draft = str(history.recall(f"draft {self.key}") or "")
             self.notify = str(history.recall(f"notify {self.key}") or self.notify)
@@ -196,7 +196,7 @@ class Tab:
     def _fail(self, error: SandpiperError) -> None:
         words = ASKS_FOR_IT if isinstance(error, PasswordNeeded) else str(error)  # it is asked for right here
         self.state, self.error, self.words = "failed", error, words
-        self.record.say("bad", words, self._screen.now())
+        self.model.say("bad", words, self._screen.now())
         self._screen.failed(self, error)
 
     # What happens ------------------------------------------------------------------------------------------
@@ -217,19 +217,19 @@ class Tab:
             case Received():
                 self._received(event)
             case Delivered():
-                self.record.delivered(event.id, event.seq)
+                self.model.delivered(event.id, event.seq)
             case Failed():
-                if self.record.failed(event.id, event.text) is None:
-                    self.record.say("bad", f"not stored: {event.text}", now)
+                if self.model.failed(event.id, event.text) is None:
+                    self.model.say("bad", f"not stored: {event.text}", now)
             case Held():
                 self.held = event.text
-                self.record.say("bad", held_up(event), now)
+                self.model.say("bad", held_up(event), now)
             case Resumed():
                 self.held = ""
-                self.record.say("note", GOES_ON, now)
+                self.model.say("note", GOES_ON, now)
             case Whisper():
                 self._meet(event.nick)
-                self._heard(self.record.whisper(event))
+                self._heard(self.model.whisper(event))
             case Notice():
                 self._noticed(event)
             case Entered():
@@ -238,25 +238,25 @@ class Tab:
                 self._path_changed(event, now)
             case Lost():
                 lost = counted(event.count, "message")
-                self.record.say("bad", f"{lost} lost: nobody has them any more. Ask for them again.", now)
+                self.model.say("bad", f"{lost} lost: nobody has them any more. Ask for them again.", now)
             case Trimmed():
-                self.record.say("note", "what is older than this has been removed from the room's log", now)
+                self.model.say("note", "what is older than this has been removed from the room's log", now)
             case Warned():
-                self.record.say("bad" if event.kind in ALARMING else "warn", event.text, now)
+                self.model.say("bad" if event.kind in ALARMING else "warn", event.text, now)
             case RoomCreated():
-                self.record.say("note", f"the room's code is {event.code}", now)
-                self.record.say("note", "others join with this line:", now)
-                self.record.say("note", self._join_line(event.code), now)
+                self.model.say("note", f"the room's code is {event.code}", now)
+                self.model.say("note", "others join with this line:", now)
+                self.model.say("note", self._join_line(event.code), now)
             case CodeChanged():
                 self._code_changed(event, now)
 
     def _code_changed(self, event: CodeChanged, now: float) -> None:
         self.name = self.room.name if self.room is not None else self.name
         also = f", and the password {event.password}" if event.password is not None else ""
-        self.record.say(
+        self.model.say(
             "warn", f"the room has another code now: {event.code}{also}. The old one opens it no longer", now
         )
-        self.record.say("note", self._join_line(event.code), now)
+        self.model.say("note", self._join_line(event.code), now)
 
     def _join_line(self, code: str) -> str:
         return self._screen.join_line(code, self.room is not None and self.room.password_needed)
@@ -264,9 +264,9 @@ class Tab:
     def _received(self, event: Received) -> None:
         message = event.message
         if self.room is not None:
-            self.before.heard(message, one_log=self.room.code is None)
+            self.older.heard(message, one_log=self.room.code is None)
         alone = event.own and self.room is not None and self.room.path == "alone"
-        entry = self.record.message(message, own=event.own, old=event.backlog, alone=alone)
+        entry = self.model.message(message, own=event.own, old=event.backlog, alone=alone)
         history = self._screen.history
         if history is not None:
             history.add(self.key, message)
@@ -277,41 +277,41 @@ class Tab:
             if not event.backlog:
                 self._heard(entry)
 
-    def _heard(self, entry: Entry) -> None:
+    def _heard(self, entry: TimelineEntry) -> None:
         if not entry.hidden:
             self._screen.heard(self, entry)
 
     def _noticed(self, notice: Notice) -> None:
         own = self.room is not None and (notice.from_, notice.nick) == (self.room.fingerprint, self.room.nick)
         if not own or notice.event not in ("join", "leave"):  # the others saw one go, as with Ctrl+Z, and come back
-            self.record.notice(notice)
+            self.model.notice(notice)
         if notice.event == "join":
-            self.before.entered()
+            self.older.entered()
         if notice.event in ("join", "leave", "nick"):
             self.members_due = min(self.members_due, asyncio.get_running_loop().time() + SCREEN_MEMBERS_SETTLE_S)
         if notice.nick:
             self._meet(notice.nick)
         if self.room is not None:
-            self.record.called(self.room.nick)
+            self.model.called(self.room.nick)
 
     def _entered(self, event: Entered, now: float) -> None:
         if not event.again:
             self.held = ""
-        self.before.entered()
-        self.record.called(event.nick)
+        self.older.entered()
+        self.model.called(event.nick)
         self.members_due = 0.0
         if self.room is not None:
             self.name = self.room.name
         words = f"back in {self.name} as {event.nick}" if event.again else f"in {self.name} as {event.nick}"
-        self.record.say("note", words, now)
+        self.model.say("note", words, now)
 
     def _path_changed(self, event: PathChanged, now: float) -> None:
         if event.path == "offline":
-            self.record.say(
+            self.model.say(
                 "warn", f"{event.text or 'not connected'}; connecting again, and sending then what you write", now
             )
         elif event.text:
-            self.record.say("note", event.text, now)
+            self.model.say("note", event.text, now)
         self.members_due = 0.0
 
     def _meet(self, nick: str) -> None:
@@ -330,7 +330,7 @@ class Tab:
         async with self._looking_back:
             if self.room is None:
                 return 0
-            return await self.before.load(self.room, self._screen.history, self.key, self._screen.now())
+            return await self.older.load(self.room, self._screen.history, self.key, self._screen.now())
 
     # Sending -----------------------------------------------------------------------------------------------
 
@@ -338,7 +338,7 @@ class Tab:
         """A line of one's own: shown at once, and sent when it can be."""
         self._posts += 1
         local = f"local {self._posts}"
-        self.record.post(local, kind, text, self._screen.now())
+        self.model.post(local, kind, text, self._screen.now())
         self._outgoing.put_nowait((local, kind, text))
         self._screen.changed()
 
@@ -348,11 +348,11 @@ class Tab:
             try:
                 posted = await room.post(text, kind=kind)
             except Refusal as refusal:
-                self.record.failed(local, refusal.text)
+                self.model.failed(local, refusal.text)
             except SandpiperError as error:
-                self.record.failed(local, str(error))
+                self.model.failed(local, str(error))
             else:
-                self.record.posted(local, posted.id)
+                self.model.posted(local, posted.id)
             finally:
                 self._outgoing.task_done()
                 self._screen.changed()
@@ -360,7 +360,7 @@ class Tab:
     @property
     def unsent(self) -> list[str]:
         """What nobody has yet."""
-        return [entry.text for entry in self.record.pending.values() if entry.mark == "…"]
+        return [entry.text for entry in self.model.pending.values() if entry.mark == "…"]
 
     # What one sees -----------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sandpiper.common.limits import SCREEN_PAINT_S, SHOWN_CHARS
-from sandpiper.tui.renderer import Line, Painter
-from sandpiper.tui.timeline_model import Entry, Record
+from sandpiper.tui.renderer import RenderedLine, Renderer
+from sandpiper.tui.timeline_model import TimelineEntry, TimelineModel
 
 _KEPT: Final = 200
 """Entries whose rows are remembered."""
@@ -47,16 +47,16 @@ class Timeline(Widget, can_focus=False):
     class Reached(Message):
         """One is at the first entry that there is, and looks for older ones."""
 
-    def __init__(self, painter: Painter, record: Record, id: str) -> None:  # noqa: A002  # Textual's word
+    def __init__(self, renderer: Renderer, model: TimelineModel, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
-        self.painter = painter
-        self.record = record
+        self.renderer = renderer
+        self.model = model
         self.find: re.Pattern[str] | None = None
         self.chosen: int | None = None
         self._anchor: Place | None = None
-        self._seen = 0  # the end of the record when one scrolled away from it
-        self._made: OrderedDict[int, tuple[Entry, tuple[object, ...], list[Line]]] = OrderedDict()
-        self._rows: list[tuple[Place, Line] | None] | None = None
+        self._seen = 0  # the end of the model when one scrolled away from it
+        self._made: OrderedDict[int, tuple[TimelineEntry, tuple[object, ...], list[RenderedLine]]] = OrderedDict()
+        self._rows: list[tuple[Place, RenderedLine] | None] | None = None
         self._shown = -1
         self._deadline = 0.0
         self._unfinished = False
@@ -65,16 +65,16 @@ class Timeline(Widget, can_focus=False):
 
     # Whose, and how ----------------------------------------------------------------------------------------
 
-    def show(self, record: Record, anchor: Place | None = None) -> None:
+    def show(self, model: TimelineModel, anchor: Place | None = None) -> None:
         """Shows another room, where one was in it."""
-        self.record, self._anchor, self.chosen = record, anchor, None
+        self.model, self._anchor, self.chosen = model, anchor, None
         self._made.clear()
         self.screen.clear_selection()
         self.renew()
 
-    def paint(self, painter: Painter) -> None:
+    def paint(self, renderer: Renderer) -> None:
         """Shows it in another theme."""
-        self.painter = painter
+        self.renderer = renderer
         self._made.clear()
         self.renew()
 
@@ -86,12 +86,12 @@ class Timeline(Widget, can_focus=False):
     def renew(self) -> None:
         """Lays out again what is in sight."""
         self._rows = None
-        self._shown = self.record.version
+        self._shown = self.model.version
         self.refresh()
 
     def freshen(self) -> None:
         """The same if there is anything new."""
-        if self._shown != self.record.version:
+        if self._shown != self.model.version:
             self.renew()
 
     @property
@@ -107,7 +107,7 @@ class Timeline(Widget, can_focus=False):
     @property
     def below(self) -> int:
         """Entries that came while one was looking at older ones."""
-        return 0 if self._anchor is None else max(0, self.record.stop - max(self._seen, self.record.first))
+        return 0 if self._anchor is None else max(0, self.model.stop - max(self._seen, self.model.first))
 
     # Moving ------------------------------------------------------------------------------------------------
 
@@ -115,14 +115,14 @@ class Timeline(Widget, can_focus=False):
         """Scrolls by rows, down if positive."""
         rows = self._layout()
         top = next((each[0] for each in rows if each is not None), None)
-        if count < 0 and (top is None or self._up(top, -count) == (self.record.oldest, 0)):
+        if count < 0 and (top is None or self._up(top, -count) == (self.model.oldest, 0)):
             self.post_message(self.Reached())
         if top is None or rows[0] is None:
             return  # nothing is out of sight
         if self._anchor is None:
             if count >= 0:
                 return
-            self._seen = self.record.stop
+            self._seen = self.model.stop
         self._deadline = time.perf_counter() + SCREEN_PAINT_S
         self._anchor = self._up(top, -count) if count < 0 else self._down(top, count)
         self._moved()
@@ -134,8 +134,8 @@ class Timeline(Widget, can_focus=False):
     def oldest(self) -> None:
         """To the first entry."""
         if self.following:
-            self._seen = self.record.stop
-        self._anchor = (self.record.first, 0)
+            self._seen = self.model.stop
+        self._anchor = (self.model.first, 0)
         self._moved()
 
     def newest(self) -> None:
@@ -147,22 +147,22 @@ class Timeline(Widget, can_focus=False):
         """Shows what is longer than the screen from its start."""
         self._deadline = time.perf_counter() + SCREEN_PAINT_S
         if len(self._lines(serial)) > self.size.height:
-            self._seen = self.record.stop
+            self._seen = self.model.stop
             self._anchor = (serial, 0)
             self._moved()
 
     def reveal(self, serial: int) -> None:
         """Brings an entry into sight and marks it."""
         self.chosen = serial
-        if serial < self.record.first:
-            self.record.uncover()
+        if serial < self.model.first:
+            self.model.uncover()
             self._rows = None
         rows = self._layout()
         if any(each is not None and each[0][0] == serial for each in rows[1:]):
             self.renew()
             return
         if self.following:
-            self._seen = self.record.stop
+            self._seen = self.model.stop
         self._deadline = time.perf_counter() + SCREEN_PAINT_S
         self._anchor = self._up((serial, 0), self.size.height // 3)
         self._moved()
@@ -176,41 +176,41 @@ class Timeline(Widget, can_focus=False):
         row -= count
         while row < 0:
             serial -= 1
-            if serial < self.record.first:
-                return self.record.first, 0
+            if serial < self.model.first:
+                return self.model.first, 0
             row += len(self._lines(serial))
         return serial, row
 
     def _down(self, place: Place, count: int) -> Place | None:
         serial, row = place
         row += count
-        while serial < self.record.stop and row >= (height := len(self._lines(serial))):
+        while serial < self.model.stop and row >= (height := len(self._lines(serial))):
             row -= height
             serial += 1
-        return (serial, row) if serial < self.record.stop else None
+        return (serial, row) if serial < self.model.stop else None
 
     # Searching ---------------------------------------------------------------------------------------------
 
     def seek(self, pattern: re.Pattern[str], start: int, step: int) -> int | None:
         """The next entry from `start` on, up (-1) or down (1), that the pattern finds something in, cleared or not."""
-        record = self.record
-        for serial in range(start, record.oldest - 1 if step < 0 else record.end, step):
-            if record.oldest <= serial < record.end and matches(record.at(serial), pattern):
+        model = self.model
+        for serial in range(start, model.oldest - 1 if step < 0 else model.end, step):
+            if model.oldest <= serial < model.end and matches(model.at(serial), pattern):
                 return serial
         return None
 
     # Rows --------------------------------------------------------------------------------------------------
 
-    def _lines(self, serial: int) -> list[Line]:
-        record, width = self.record, self._width
-        entry = record.at(serial)
+    def _lines(self, serial: int) -> list[RenderedLine]:
+        model, width = self.model, self._width
+        entry = model.at(serial)
         key = (
             entry.version,
             entry.head,
             entry.hidden,
             width,
-            self.painter.airy,
-            serial == record.unread_from,
+            self.renderer.airy,
+            serial == model.unread_from,
             self.find,
         )
         made = self._made.get(serial)
@@ -220,8 +220,8 @@ class Timeline(Widget, can_focus=False):
         if time.perf_counter() > self._deadline:
             # Somebody has written what takes long to lay out. The rest of the screen does not wait for it.
             self._unfinished = True
-            return [Line(Strip([Segment(_LATER.ljust(width), self.painter.style("faint"))], width))]
-        lines = self.painter.lines(entry, record, width, self.find)[: _ROWS_PER_ENTRY - 1]
+            return [RenderedLine(Strip([Segment(_LATER.ljust(width), self.renderer.style("faint"))], width))]
+        lines = self.renderer.lines(entry, model, width, self.find)[: _ROWS_PER_ENTRY - 1]
         self._made[serial] = (entry, key, lines)
         if len(self._made) > _KEPT:
             self._made.popitem(last=False)
@@ -231,20 +231,20 @@ class Timeline(Widget, can_focus=False):
     def _width(self) -> int:
         return max(8, self.size.width - 1)
 
-    def _layout(self) -> list[tuple[Place, Line] | None]:
+    def _layout(self) -> list[tuple[Place, RenderedLine] | None]:
         """What each row of the widget shows; None for nothing."""
         if self._rows is not None:
             return self._rows
         self._deadline = time.perf_counter() + SCREEN_PAINT_S
         self._unfinished = False
-        height, record = self.size.height, self.record
-        self.painter.airy = height >= _AIRY_ROWS
-        rows: list[tuple[Place, Line] | None] = []
+        height, model = self.size.height, self.model
+        self.renderer.airy = height >= _AIRY_ROWS
+        rows: list[tuple[Place, RenderedLine] | None] = []
         if self._anchor is not None:
             serial, first = self._anchor
-            if serial < record.first:
-                serial, first = self._anchor = (record.first, 0)
-            while serial < record.stop and len(rows) < height:
+            if serial < model.first:
+                serial, first = self._anchor = (model.first, 0)
+            while serial < model.stop and len(rows) < height:
                 lines = self._lines(serial)
                 rows += [((serial, row), lines[row]) for row in range(first, len(lines))]
                 serial, first = serial + 1, 0
@@ -252,9 +252,9 @@ class Timeline(Widget, can_focus=False):
                 self._anchor = None  # the end is in sight
                 rows = []
         if self._anchor is None:
-            upward: list[tuple[Place, Line]] = []
-            serial = record.stop - 1
-            while serial >= record.first and len(upward) < height:
+            upward: list[tuple[Place, RenderedLine]] = []
+            serial = model.stop - 1
+            while serial >= model.first and len(upward) < height:
                 lines = self._lines(serial)
                 upward += [((serial, row), lines[row]) for row in range(len(lines) - 1, -1, -1)]
                 serial -= 1
@@ -275,14 +275,14 @@ class Timeline(Widget, can_focus=False):
         """One row, with what is selected, and at its end a part of the scroll bar."""
         rows = self._layout()
         width = self.size.width
-        base = self.painter.style("")
+        base = self.renderer.style("")
         each = rows[y] if y < len(rows) else None
         if each is None:
             return Strip.blank(width, base)
         place, line = each
         strip = line.strip
         if place[0] == self.chosen:
-            strip = _over(strip, 0, len(strip.text), self.painter.styles["chosen"])
+            strip = _over(strip, 0, len(strip.text), self.renderer.styles["chosen"])
         if (selection := self.text_selection) is not None and (span := selection.get_span(_number(place))) is not None:
             end = len(strip.text) if span[1] == -1 else span[1]
             style = self.screen.get_component_rich_style("screen--selection")
@@ -300,12 +300,12 @@ class Timeline(Widget, can_focus=False):
             self._painting = False
 
     def _bar(self, y: int) -> Segment:
-        if self._anchor is None or len(self.record) == 0:
-            return Segment(" ", self.painter.style(""))
+        if self._anchor is None or len(self.model) == 0:
+            return Segment(" ", self.renderer.style(""))
         height = self.size.height
-        at = (self._anchor[0] - self.record.first) / max(1, self.record.stop - self.record.first)
+        at = (self._anchor[0] - self.model.first) / max(1, self.model.stop - self.model.first)
         thumb = min(height - 1, int(at * height))
-        return Segment("┃" if y == thumb else "│", self.painter.style("accent" if y == thumb else "faint"))
+        return Segment("┃" if y == thumb else "│", self.renderer.style("accent" if y == thumb else "faint"))
 
     def notify_style_update(self) -> None:
         """Textual says that the theme has changed."""
@@ -323,7 +323,7 @@ class Timeline(Widget, can_focus=False):
         last = divmod(selection.end.y, _ROWS_PER_ENTRY) if selection.end is not None else shown[-1]
         self._deadline = time.perf_counter() + 1
         parts: list[str] = []
-        for serial in range(max(first[0], self.record.first), min(last[0] + 1, self.record.stop)):
+        for serial in range(max(first[0], self.model.first), min(last[0] + 1, self.model.stop)):
             for row, line in enumerate(self._lines(serial)):
                 if first <= (serial, row) <= last:
                     span = selection.get_span(_number((serial, row))) or (0, -1)
@@ -357,7 +357,7 @@ class Timeline(Widget, can_focus=False):
         self.move(_WHEEL_ROWS)
 
 
-def matches(entry: Entry, pattern: re.Pattern[str]) -> bool:
+def matches(entry: TimelineEntry, pattern: re.Pattern[str]) -> bool:
     """Whether a search finds this entry."""
     if entry.hidden or entry.message is None:
         return False

@@ -37,7 +37,7 @@ _UNSHARED: Final = 10_000
 
 
 @dataclass(slots=True)
-class Entry:
+class TimelineEntry:
     """One thing in the timeline. `kind` is msg, me, data, whisper, whispered, notice, note, warn, bad or table."""
 
     kind: str
@@ -65,12 +65,12 @@ class Entry:
         return len(self.text) * (1 if self.text.isascii() else 4) + 200
 
 
-class Record:
+class TimelineModel:
     """One room's entries."""
 
     def __init__(self, *, most: int = SCROLLBACK_MESSAGES, most_bytes: int = SCROLLBACK_BYTES) -> None:
         self.ignored = Ignored(self.again)
-        self.pending: dict[str, Entry] = {}
+        self.pending: dict[str, TimelineEntry] = {}
         self.unread_from: int | None = None
         self.first = 0
         """The serial of the first entry that is shown; those before it have been cleared away."""
@@ -80,17 +80,17 @@ class Record:
         self.full = False
         """Whether there was no room for all of the older ones."""
         self._mentions: list[int] = []
-        self._entries: list[Entry] = []
+        self._entries: list[TimelineEntry] = []
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._last: Entry | None = None  # the last one that is shown, and its day
+        self._last: TimelineEntry | None = None  # the last one that is shown, and its day
         self._day = ""
         self._stored: set[Name] = set()
         self._confirmed: set[Name] = set()  # of them, those that the room has told of too
         self._stored_end = 0
         self._early: set[str] = set()
-        self._unshared: dict[str, Entry] = {}
+        self._unshared: dict[str, TimelineEntry] = {}
         self._me: re.Pattern[str] | None = None
         self._nick = ""
 
@@ -99,7 +99,7 @@ class Record:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[TimelineEntry]:
         return iter(self._entries)
 
     @property
@@ -107,7 +107,7 @@ class Record:
         """The serial that the next entry will have."""
         return self.oldest + len(self._entries)
 
-    def at(self, serial: int) -> Entry:
+    def at(self, serial: int) -> TimelineEntry:
         """The entry of that serial; those under way follow the others."""
         index = serial - self.oldest
         if index < len(self._entries):
@@ -136,7 +136,7 @@ class Record:
 
     # Adding ------------------------------------------------------------------------------------------------
 
-    def add(self, entry: Entry) -> Entry:
+    def add(self, entry: TimelineEntry) -> TimelineEntry:
         """Appends an entry."""
         entry.serial = self.end
         self._entries.append(entry)
@@ -150,7 +150,9 @@ class Record:
             self._trim()
         return entry
 
-    def message(self, message: Message, *, own: bool = False, old: bool = False, alone: bool = False) -> Entry | None:
+    def message(
+        self, message: Message, *, own: bool = False, old: bool = False, alone: bool = False
+    ) -> TimelineEntry | None:
         """A message that has its place; None for one that is here already. Who is `alone` has it alone, until
         somebody comes to whom it is delivered.
         """
@@ -171,11 +173,11 @@ class Record:
                 del self._unshared[next(iter(self._unshared))]
         return entry
 
-    def _spoken(self, message: Message, *, own: bool, old: bool) -> Entry:
+    def _spoken(self, message: Message, *, own: bool, old: bool) -> TimelineEntry:
         return self.add(self._made(message, own=own, old=old))
 
-    def _made(self, message: Message, *, own: bool, old: bool) -> Entry:
-        entry = Entry(
+    def _made(self, message: Message, *, own: bool, old: bool) -> TimelineEntry:
+        entry = TimelineEntry(
             "data" if isinstance(message, Data) else "me" if isinstance(message, Me) else "msg",
             float(message.ts),
             _data_text(message) if isinstance(message, Data) else message.text,
@@ -206,9 +208,9 @@ class Record:
 
     def remark(self, text: str, ts: float) -> None:
         """A line of the screen's own above all others."""
-        self._put_above([Entry("note", ts, text)])
+        self._put_above([TimelineEntry("note", ts, text)])
 
-    def _put_above(self, entries: list[Entry]) -> None:
+    def _put_above(self, entries: list[TimelineEntry]) -> None:
         if not entries:
             return
         size = sum(entry.size for entry in entries)
@@ -275,19 +277,21 @@ class Record:
             self._spoken(message, own=bool(own) and message.from_ == own, old=True)
         self._stored_end = self.end
 
-    def whisper(self, whisper: Whisper, *, sent: bool = False) -> Entry:
+    def whisper(self, whisper: Whisper, *, sent: bool = False) -> TimelineEntry:
         """A line for one person, to the reader or from."""
         kind = "whispered" if sent else "whisper"
-        entry = Entry(kind, float(whisper.ts), whisper.text, whisper.nick, whisper.from_, whisper.verified, sent)
+        entry = TimelineEntry(
+            kind, float(whisper.ts), whisper.text, whisper.nick, whisper.from_, whisper.verified, sent
+        )
         entry.message = whisper
         entry.hidden = not sent and self.ignored.hides(whisper.nick, whisper.from_)
         entry.mentioned = not sent and not entry.hidden
         return self.add(entry)
 
-    def notice(self, notice: Notice) -> Entry:
+    def notice(self, notice: Notice) -> TimelineEntry:
         """Somebody came or went, or took another nick: one entry for many."""
         if notice.event not in ("join", "leave") or notice.nick is None:
-            return self.add(Entry("notice", float(notice.ts), notice.text))
+            return self.add(TimelineEntry("notice", float(notice.ts), notice.text))
         event = "here" if notice.event == "join" and notice.text == f"{notice.nick} is here" else notice.event
         last = self._entries[-1] if self.end > self.first else None
         if last is not None and last.people and len(last.people) < _GROUPED and day(last.ts) == day(notice.ts):
@@ -300,15 +304,15 @@ class Record:
             last.version += 1
             self.version += 1
             return last
-        return self.add(Entry("notice", float(notice.ts), people=((event, notice.nick),)))
+        return self.add(TimelineEntry("notice", float(notice.ts), people=((event, notice.nick),)))
 
-    def say(self, kind: str, text: str, ts: float) -> Entry:
+    def say(self, kind: str, text: str, ts: float) -> TimelineEntry:
         """A line of the screen's own: note, warn or bad."""
-        return self.add(Entry(kind, ts, text))
+        return self.add(TimelineEntry(kind, ts, text))
 
-    def table(self, lines: list[list[Span]], ts: float) -> Entry:
+    def table(self, lines: list[list[Span]], ts: float) -> TimelineEntry:
         """Several of them, laid out."""
-        return self.add(Entry("table", ts, lines=tuple(lines)))
+        return self.add(TimelineEntry("table", ts, lines=tuple(lines)))
 
     # What is under way -------------------------------------------------------------------------------------
 
@@ -316,7 +320,7 @@ class Record:
         """An own line is under way as `name`; it stands below all others until it has its place."""
         last = list(self.pending.values())[-1] if self.pending else self._last
         goes_on = last is not None and last.own and last.kind == kind and ts - last.ts <= SCREEN_GROUP_S
-        self.pending[name] = Entry(kind, ts, text, self._nick, own=True, mark="…", head=not goes_on)
+        self.pending[name] = TimelineEntry(kind, ts, text, self._nick, own=True, mark="…", head=not goes_on)
         self.version += 1
 
     def posted(self, local: str, name: str) -> None:
@@ -340,7 +344,7 @@ class Record:
             del self.pending[name]
             self.add(entry)
 
-    def failed(self, name: str, text: str) -> Entry | None:
+    def failed(self, name: str, text: str) -> TimelineEntry | None:
         """It was refused for good; what it was, if it was under way."""
         entry = self.pending.pop(name, None)
         if entry is not None:
@@ -376,7 +380,7 @@ class Record:
                 entry.version += 1
         self.version += 1
 
-    def _place(self, entry: Entry) -> None:
+    def _place(self, entry: TimelineEntry) -> None:
         last, today = self._last, day(entry.ts)
         entry.day = today if today and today != self._day else ""
         entry.head = (

@@ -17,20 +17,20 @@ from sandpiper.chat.wording import counted, farewell
 from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.completion_popup import Offering
-from sandpiper.tui.composer import Composer, Secret, Typed
+from sandpiper.tui.completion_popup import CompletionPopup
+from sandpiper.tui.composer import Composer, SecretInput, SentLines
 from sandpiper.tui.history import History
 from sandpiper.tui.modes import Modes
 from sandpiper.tui.notify import Bells, rings
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
-from sandpiper.tui.renderer import Painter
+from sandpiper.tui.renderer import Renderer
 from sandpiper.tui.round_trips import steadied
-from sandpiper.tui.sidebar import RoomRow, Sidebar
+from sandpiper.tui.sidebar import Sidebar, SidebarRoom
 from sandpiper.tui.statusline import Hint, Status, StatusLine
 from sandpiper.tui.tab import Tab
 from sandpiper.tui.themes import DARK, PALETTES, TERMINAL, Palette, Styles
 from sandpiper.tui.timeline import Timeline
-from sandpiper.tui.timeline_model import Entry
+from sandpiper.tui.timeline_model import TimelineEntry
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
@@ -45,8 +45,8 @@ class Workspace(App[int]):
     side: Sidebar
     hint: Hint
     line: StatusLine
-    secret: Secret
-    offering: Offering
+    secret: SecretInput
+    popup: CompletionPopup
 
     def __init__(
         self, open_room: OpenRoom, first: RoomRequest, settings: ScreenSettings, history: History | None, **more: Any
@@ -57,11 +57,11 @@ class Workspace(App[int]):
         self.history = history
         self.look_alikes = LookAlikes()
         self.palette = self._first_palette()
-        self.painter = Painter(Styles(self.palette), self.look_alikes)
+        self.renderer = Renderer(Styles(self.palette), self.look_alikes)
         self.tabs: list[Tab] = []
         self.current = self.first = Tab(self, first, settings.notify)
         self.modes = Modes(self)
-        self.sent = Typed(self._recalled("typed"))
+        self.sent = SentLines(self._recalled("typed"))
         self.mention_at: int | None = None
         self.secret_for: Tab | None = None
         self.leaving = ""
@@ -141,10 +141,10 @@ class Workspace(App[int]):
         self.modes.end()
         old = self.current
         old.draft, old.anchor = self.composer.text, self.timeline.place
-        old.record.unread_from = None
+        old.model.unread_from = None
         self.current, self.mention_at = tab, None
         self.looked_at(tab)
-        self.timeline.show(tab.record, tab.anchor)
+        self.timeline.show(tab.model, tab.anchor)
         self.composer.take_over(tab.draft)
         self.sent.rest()
         tab.members_due = 0.0
@@ -191,12 +191,12 @@ class Workspace(App[int]):
         tab = self.current
         self.side.show_rooms(
             tuple(
-                RoomRow(each.name, each.health, each.unread, each.mentioned, each is tab, each.notify == "none")
+                SidebarRoom(each.name, each.health, each.unread, each.mentioned, each is tab, each.notify == "none")
                 for each in self.tabs
             )
         )
         own = tab.room.fingerprint if tab.room is not None else ""
-        hidden = frozenset(tab.record.ignored.nicks)
+        hidden = frozenset(tab.model.ignored.nicks)
         self.side.show_members(tab.members, own, tab.nick, hidden)
         self.line.show(Status(tab.health, self.leaving or tab.status, self._right(tab)))
         placeholder = f"Write to {tab.name}" + (f" as {tab.nick}" if tab.nick else "")
@@ -207,7 +207,7 @@ class Workspace(App[int]):
             self._fault_said = fault
             missed, self.history.missed = self.history.missed, 0
             without = f", without {counted(missed, 'message')} that came meanwhile" if missed else ""
-            tab.record.say("bad" if fault else "note", fault or f"this history is kept again{without}", self.now())
+            tab.model.say("bad" if fault else "note", fault or f"this history is kept again{without}", self.now())
             self.timeline.freshen()
 
     def _right(self, tab: Tab) -> tuple[Span, ...]:
@@ -256,11 +256,11 @@ class Workspace(App[int]):
     async def look_older(self, tab: Tab) -> None:
         """The same for whoever has scrolled up to the first; says why, if there are none."""
         if not tab.looking_back and not await self.load_older(tab) and tab is self.current and not self.modes:
-            self.say_hint("passing", tab.before.why or "nothing older", "soft")
+            self.say_hint("passing", tab.older.why or "nothing older", "soft")
 
     # What the rooms tell -----------------------------------------------------------------------------------
 
-    def heard(self, tab: Tab, entry: Entry) -> None:
+    def heard(self, tab: Tab, entry: TimelineEntry) -> None:
         """Somebody else has said something."""
         looking = tab is self.current and self.app_focus
         if looking and self.timeline.following:
@@ -268,13 +268,13 @@ class Workspace(App[int]):
         if not looking or entry.mentioned:
             tab.unread += not looking
             tab.mentioned |= entry.mentioned and not looking
-        if tab.record.unread_from is None:
-            tab.record.unread_from = entry.serial
+        if tab.model.unread_from is None:
+            tab.model.unread_from = entry.serial
             entry.version += 1
         if not looking and rings(tab.notify, mentioned=entry.mentioned):
             self._ring(tab, entry)
 
-    def _ring(self, tab: Tab, entry: Entry) -> None:
+    def _ring(self, tab: Tab, entry: TimelineEntry) -> None:
         sequences = self._bells.ring(tab.name, entry.nick, entry.text, self.now())
         if sequences and self._driver is not None and not self.is_headless:
             self._driver.write(sequences)
@@ -303,7 +303,7 @@ class Workspace(App[int]):
         secret.ask()
         secret.focus()
 
-    def on_secret_given(self, given: Secret.Given) -> None:
+    def on_secret_input_submitted(self, given: SecretInput.Submitted) -> None:
         """It has been typed."""
         tab, self.secret_for = self.secret_for, None
         self.secret.display = False
@@ -320,12 +320,12 @@ class Workspace(App[int]):
 
     def note(self, tab: Tab, text: str) -> None:
         """A line of the screen's own in a room."""
-        tab.record.say("note", text, self.now())
+        tab.model.say("note", text, self.now())
         self._look_at_end(tab)
 
     def table(self, tab: Tab, lines: list[list[Span]]) -> None:
         """Several of them."""
-        entry = tab.record.table(lines, self.now())
+        entry = tab.model.table(lines, self.now())
         self._look_at_end(tab)
         if tab is self.current:
             self.timeline.begin_with(entry.serial)
@@ -356,7 +356,7 @@ class Workspace(App[int]):
 
     def _complain(self, tab: Tab, text: str, quiet: bool) -> None:
         if not quiet:
-            tab.record.say("bad", text, self.now())
+            tab.model.say("bad", text, self.now())
             self._look_at_end(tab)
 
     def join_line(self, code: str, password: bool) -> str:
@@ -367,11 +367,11 @@ class Workspace(App[int]):
         """Other colours, from now on and the next time."""
         self.palette = PALETTES[name]
         styles = Styles(self.palette)
-        self.painter = Painter(styles, self.look_alikes)
+        self.renderer = Renderer(styles, self.look_alikes)
         self.theme = name
         for widget in (self.side, self.line, self.hint):
             widget.paint(styles)
-        self.timeline.paint(self.painter)
+        self.timeline.paint(self.renderer)
         if self.history is not None:
             self.history.note("theme", name)
 

@@ -38,9 +38,9 @@ async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target |
     if manner.as_json or manner.headless:
         await _lines(open_room, nick, manner)
     elif interactive() and not manner.plain:
-        from sandpiper.cli.chat.fullscreen import Rooms, fullscreen  # Textual takes 200 ms
+        from sandpiper.cli.chat.fullscreen import RoomOpener, fullscreen  # Textual takes 200 ms
 
-        await fullscreen(Rooms(dialer, open_room, home, manner), manner)
+        await fullscreen(RoomOpener(dialer, open_room, home, manner), manner)
     else:
         await _lines(open_room, nick, manner)
 
@@ -55,7 +55,7 @@ async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
             return
         frontend = _frontend(out, manner)
         if not manner.headless:
-            source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else Typed()
+            source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else TypedLines()
             await visits(open_room, nick, frontend, source, manner)
             return
         from sandpiper.cli.services import stopping_on_signals
@@ -146,7 +146,7 @@ class Pipe:
         """Nothing, for the same reason."""
 
 
-class Typed:
+class TypedLines:
     """A Source of what people type or pipe: what does not fit a message comes in pieces, but a command never does."""
 
     def __init__(self) -> None:

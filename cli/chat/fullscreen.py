@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Rooms:
+class RoomOpener:
     """Opens rooms for the screen. `first` is the one that the command line names; `home` its broker, if it has one."""
 
     dialer: Dialer
@@ -156,7 +156,7 @@ def kept_history(dialer: Dialer, *, keep: bool) -> History | None:
     return History(folder)
 
 
-async def fullscreen(rooms: Rooms, manner: Manner) -> None:
+async def fullscreen(rooms: RoomOpener, manner: Manner) -> None:
     """Until one leaves. Raises SandpiperError if no room could be entered, and Exit for what is no good end either."""
     from sandpiper.tui import run
 

@@ -85,9 +85,9 @@ class JsonFrontend:
             case Failed():
                 self._error(room, event.code, event.text, self._names.pop(event.id, event.id))
             case Held():
-                self._say(objects.Held(room.name, event.code, event.text, _now()))
+                self._say(objects.JsonHeld(room.name, event.code, event.text, _now()))
             case Resumed():
-                self._say(objects.Resumed(room.name, _now()))
+                self._say(objects.JsonResumed(room.name, _now()))
             case Entered():
                 self._say(await joined(room, event))
             case PathChanged():
@@ -184,12 +184,12 @@ async def _verify(frontend: JsonFrontend, room: Room, request: objects.Verify) -
 
 async def _kick(frontend: JsonFrontend, room: Room, request: objects.Kick) -> None:
     await asyncio.wait_for(room.kick(request.nick), QUIT_S)
-    frontend.answer(objects.Done("kick", room.name))
+    frontend.answer(objects.JsonDone("kick", room.name))
 
 
 async def _owner(frontend: JsonFrontend, room: Room, request: objects.Owner) -> None:
     await asyncio.wait_for(room.name_owner(request.nick), QUIT_S)
-    frontend.answer(objects.Done("owner", room.name))
+    frontend.answer(objects.JsonDone("owner", room.name))
 
 
 async def _code(frontend: JsonFrontend, room: Room, request: objects.AskCode) -> None:

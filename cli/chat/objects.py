@@ -15,7 +15,7 @@ class Caution(msgspec.Struct, tag_field="type", tag="warning"):
     ts: int
 
 
-class Held(msgspec.Struct, tag_field="type", tag="held"):
+class JsonHeld(msgspec.Struct, tag_field="type", tag="held"):
     """What was sent is turned away for now, and why; it is kept and sent again, until `resumed` (see peer.events)."""
 
     room: str
@@ -24,7 +24,7 @@ class Held(msgspec.Struct, tag_field="type", tag="held"):
     ts: int
 
 
-class Resumed(msgspec.Struct, tag_field="type", tag="resumed"):
+class JsonResumed(msgspec.Struct, tag_field="type", tag="resumed"):
     """What had been held up is being stored again."""
 
     room: str
@@ -66,7 +66,7 @@ class Owner(msgspec.Struct, tag_field="type", tag="owner"):
     room: str | None = None
 
 
-class Done(msgspec.Struct, tag_field="type", tag="done"):
+class JsonDone(msgspec.Struct, tag_field="type", tag="done"):
     """Carried out: the request's type."""
 
     request: str

@@ -27,7 +27,7 @@ _SECRET_KEYS: Final = tuple(name.replace("_", "-") for name in sorted(SECRET - {
 _VALUE_COLUMNS: Final = 60
 
 
-class Settings(msgspec.Struct, tag_field="type", tag="config", omit_defaults=True):
+class ConfigReport(msgspec.Struct, tag_field="type", tag="config", omit_defaults=True):
     """What `config show` tells: the file, the settings, and keys of the file that mean nothing."""
 
     file: str
@@ -69,7 +69,7 @@ def show(context: click.Context, as_json: bool, everything: bool, name: str | No
         everything, words = True, tuple(word for word in words if word != _ALL)
     found = [each for command in _chosen(context, name) for each in _settings(context, command, words)]
     kept = [each for each in found if everything or each.source != "default"]
-    told = Settings(str(_file()), kept, unknown_keys(context, read_config(_file().parent)))
+    told = ConfigReport(str(_file()), kept, unknown_keys(context, read_config(_file().parent)))
     if as_json:
         from sandpiper.common.lines import encode_line
 
@@ -177,7 +177,7 @@ def unknown_keys(context: click.Context, config: Mapping[str, Any]) -> list[str]
 
 
 def invalid(context: click.Context) -> Iterator[tuple[str, str, str]]:
-    """Settings that their command would not take: the key, where it is from, and why not."""
+    """ConfigReport that their command would not take: the key, where it is from, and why not."""
     told = set()
     for command in _commands(context):
         for each in _settings(context, command, ()):
@@ -186,7 +186,7 @@ def invalid(context: click.Context) -> Iterator[tuple[str, str, str]]:
                 yield f"{each.command}.{each.option}", each.name, each.error
 
 
-def _lines(told: Settings, found: Sequence[Setting]) -> Iterator[str]:
+def _lines(told: ConfigReport, found: Sequence[Setting]) -> Iterator[str]:
     """Aligned; what is the same for every command that has it stands once."""
     having: dict[str, int] = defaultdict(int)
     alike: dict[str, list[Setting]] = defaultdict(list)

@@ -76,12 +76,12 @@ def command(
         raise UsageError("give --backlog or --after, not both")
     if after is not None and not isinstance(aim, Target):
         raise UsageError("--after is for a broker's room, which numbers its messages; between peers use --backlog")
-    wanted = Wanted(filters, count, timeout, as_json)
+    wanted = Selection(filters, count, timeout, as_json)
     run(_listen(peering.dialer(caller), aim, wanted, command_line, jobs, backlog=backlog or 0, after=after))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Selection:
     """What to take of a room; `count` messages and `timeout_s` seconds, None for ever."""
 
     filters: Filters
@@ -93,7 +93,7 @@ class Wanted:
 async def _listen(
     dialer: Dialer,
     aim: Aim,
-    wanted: Wanted,
+    wanted: Selection,
     command_line: list[str] | None,
     jobs: int,
     *,
@@ -102,7 +102,7 @@ async def _listen(
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(output(watched=command_line is None))
-        listener: Listener = Printer(out, wanted)
+        listener: MessageConsumer = Printer(out, wanted)
         if command_line is not None:
             hook = Hook(command_line, jobs=jobs, as_json=wanted.as_json)
             listener = Runner(await stack.enter_async_context(hook), wanted)
@@ -116,10 +116,10 @@ async def _listen(
                 ) from None
 
 
-class Listener(ABC):
+class MessageConsumer(ABC):
     """Takes what is wanted of a room's events, until so many messages have come."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Selection) -> None:
         self._wanted = wanted
         self._waits = False
         self.taken = 0
@@ -164,15 +164,15 @@ class Listener(ABC):
                 status(printable(event.text))
 
 
-class Runner(Listener):
+class Runner(MessageConsumer):
     """Runs a command for each message; for notices too where a filter names them."""
 
-    def __init__(self, hook: Hook, wanted: Wanted) -> None:
+    def __init__(self, hook: Hook, wanted: Selection) -> None:
         super().__init__(wanted)
         self._hook = hook
 
     async def take(self, room: Room, event: Event) -> None:
-        """See Listener."""
+        """See MessageConsumer."""
         where = public_name(room.name, room.code)
         match event:
             case Received(message=message):
@@ -183,16 +183,16 @@ class Runner(Listener):
                 self.tell(event)
 
 
-class Printer(Listener):
+class Printer(MessageConsumer):
     """Prints them."""
 
-    def __init__(self, out: Output, wanted: Wanted) -> None:
+    def __init__(self, out: Output, wanted: Selection) -> None:
         super().__init__(wanted)
         self._out = out
         self._renderer = LineRenderer(colours=coloured())
 
     async def take(self, room: Room, event: Event) -> None:
-        """See Listener."""
+        """See MessageConsumer."""
         await self._out.ready()
         if self._wanted.as_json:
             await self._object(room, event)

@@ -41,7 +41,7 @@ _WANTED: Final = "password_wanted"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenSecret:
     """A secret as it was given. `typed` on this very command line: then an error may quote it back."""
 
     text: str
@@ -55,7 +55,7 @@ class Secret:
     noun: str
     name: str
 
-    def given(self, context: click.Context) -> Given | None:
+    def given(self, context: click.Context) -> GivenSecret | None:
         """What flags, environment and settings give, the nearest of them; None for none. Raises UsageError."""
         found = [*self._said(context), *self._filed(context)]
         if [source for source, _ in found].count(ParameterSource.COMMANDLINE) > 1:
@@ -64,8 +64,8 @@ class Secret:
             return None
         source, text = min(found, key=lambda way: _NEAREST.index(way[0]))
         if isinstance(text, Path):
-            return Given(self.first_line(text), typed=False)
-        return Given(text, typed=source is ParameterSource.COMMANDLINE)
+            return GivenSecret(self.first_line(text), typed=False)
+        return GivenSecret(text, typed=source is ParameterSource.COMMANDLINE)
 
     def first_line(self, path: Path) -> str:
         """What a file says, in its first line. Raises UsageError."""
@@ -150,7 +150,7 @@ def chosen_code(context: click.Context, network: Network) -> tuple[RoomCode, Net
     """
     from sandpiper.common.codes import RoomCode
 
-    found = read_code(CODE.given(context) or Given(ask_code(), typed=True))
+    found = read_code(CODE.given(context) or GivenSecret(ask_code(), typed=True))
     if isinstance(found, RoomCode):
         return found, network
     if isinstance(found.aim, Target):
@@ -160,7 +160,7 @@ def chosen_code(context: click.Context, network: Network) -> tuple[RoomCode, Net
     return found.aim, network.found_by(found.discovery, found.broker)
 
 
-def read_code(given: Given) -> RoomCode | Invite:
+def read_code(given: GivenSecret) -> RoomCode | Invite:
     """A room code, or a link. Raises UsageError."""
     from sandpiper.common.codes import parse_code
     from sandpiper.common.invite import parse_invite
@@ -220,7 +220,7 @@ def ask_code(prompt: str = "Room code: ", output: Output | None = None) -> str:
     from sandpiper.cli.chat.code_prompt import prompt_code
 
     try:
-        return prompt_code(prompt, lambda text: read_code(Given(text, typed=True)), output)
+        return prompt_code(prompt, lambda text: read_code(GivenSecret(text, typed=True)), output)
     except EOFError:
         raise click.Abort from None
 

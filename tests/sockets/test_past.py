@@ -87,7 +87,7 @@ def test_between_peers_a_room_without_history_gives_none(tmp_path: Path, discove
 
 
 def shown(app: ChatApp) -> list[str]:
-    return [entry.text for entry in app.current.record if isinstance(entry.message, Msg)]
+    return [entry.text for entry in app.current.model if isinstance(entry.message, Msg)]
 
 
 async def climbs(stage: Stage, text: str) -> None:
@@ -116,7 +116,7 @@ def test_pgup_on_the_screen_between_peers(tmp_path: Path, discovery: RunningDisc
                 await stage.shows("alice 77")
                 await stage.press("escape")
                 await stage.press("ctrl+home")
-                await stage.until(lambda: app.current.record.begins is not None)
+                await stage.until(lambda: app.current.model.begins is not None)
                 while len(shown(app)) < 2 * EACH:
                     await stage.press("pageup")
                     await stage.until(lambda: not app.current.looking_back)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sandpiper.chat.commands import COMMANDS
-from sandpiper.tui.completion import Known, offers
+from sandpiper.tui.completion import Candidates, offers
 
-KNOWN = Known(COMMANDS, ["Anna", "anton", "two words"], ["lobby", "ops"], ["pine", "pilot", "ocean"])
+KNOWN = Candidates(COMMANDS, ["Anna", "anton", "two words"], ["lobby", "ops"], ["pine", "pilot", "ocean"])
 
 
 def texts(before: str, *, first_line: bool = True) -> list[str]:

@@ -11,7 +11,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from sandpiper.tui.framebuffer import Part, Picture
+from sandpiper.tui.framebuffer import Framebuffer, Part
 
 WIDTH, HEIGHT = 20, 8
 Drawn: TypeAlias = "list[list[tuple[str, Style | None]]]"
@@ -52,7 +52,7 @@ class Paper:
         self.screen = pyte.Screen(WIDTH, HEIGHT)
         self.stream = pyte.Stream(self.screen)
         self.screen.reset_mode(7, private=True)  # no wrapping, as on our screen
-        self.picture = Picture(ColorSystem.TRUECOLOR, erases=erases)
+        self.picture = Framebuffer(ColorSystem.TRUECOLOR, erases=erases)
         self.picture.scrolls = Part(4, 0, WIDTH - 4, HEIGHT - 1)
         self.picture.resize(WIDTH, HEIGHT)
 

@@ -98,7 +98,7 @@ def test_every_row_says_whose_it_is() -> None:
         rows = [row for row in stage.rows if "confess" in row or "12:00" in row]
         assert all(row.index("▎") < row.index(word) for row, word in zip(rows, ("12:00", "I confess"), strict=True))
         strips = stage.app.screen._compositor.render_strips(stage.app.size)
-        own = stage.app.painter.style("nick mallory").color
+        own = stage.app.renderer.style("nick mallory").color
         for strip in strips:
             if "confess" in strip.text:
                 bar = next(segment for segment in strip if segment.text.startswith("▎"))
@@ -128,8 +128,8 @@ def test_a_flood_is_taken_in_frames_and_leaves_time_for_keys() -> None:
         stage.room.says("bob", "the end")
         await stage.shows("the end")
         assert longest < 0.25  # 10 ms of taking in; the rest is a slow machine's
-        assert len(stage.app.current.record) <= 20_500
-        assert sum(entry.size for entry in stage.app.current.record) <= 33 * 1024 * 1024
+        assert len(stage.app.current.model) <= 20_500
+        assert sum(entry.size for entry in stage.app.current.model) <= 33 * 1024 * 1024
 
     play(scene)
 

@@ -6,7 +6,7 @@ from textual.events import Key, Paste
 
 from sandpiper.common.errors import AccessDenied
 from sandpiper.tui import keyboard
-from sandpiper.tui.composer import Typed, clean
+from sandpiper.tui.composer import SentLines, clean
 from tests.tui.fake import FakeRoom, House
 from tests.tui.stage import Stage, play
 
@@ -129,7 +129,7 @@ def test_up_and_down_bring_back_what_one_sent_and_then_the_draft() -> None:
 
 
 def test_typed_lines_are_bounded_and_not_doubled() -> None:
-    typed = Typed()
+    typed = SentLines()
     for number in range(1000):
         typed.add(str(number))
         typed.add(str(number))

@@ -7,7 +7,7 @@ from random import Random
 
 from rich.color import ColorSystem
 
-from sandpiper.tui.framebuffer import Part, Picture
+from sandpiper.tui.framebuffer import Framebuffer, Part
 from tests.tui.fake import FakeRoom
 from tests.tui.stage import Stage, play
 
@@ -28,18 +28,18 @@ class Meter:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._picture = Picture(ColorSystem.TRUECOLOR, erases=True)
-        self._picture.resize(*SIZE)
+        self._framebuffer = Framebuffer(ColorSystem.TRUECOLOR, erases=True)
+        self._framebuffer.resize(*SIZE)
         self.octets()
 
     def octets(self) -> int:
         """What has to be written by now."""
         app = self._stage.app
-        self._picture.scrolls = Part(*app.timeline.region)
-        self._picture.cursor = app.cursor_position
+        self._framebuffer.scrolls = Part(*app.timeline.region)
+        self._framebuffer.cursor = app.cursor_position
         for y, strip in enumerate(app.screen._compositor.render_strips(app.size)):
-            self._picture.put(0, y, strip)
-        return len(self._picture.changes().encode())
+            self._framebuffer.put(0, y, strip)
+        return len(self._framebuffer.changes().encode())
 
 
 def test_a_message_costs_its_own_rows() -> None:

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.messages import Message
 from sandpiper.peer.events import Received
-from sandpiper.tui.before import Before
 from sandpiper.tui.history import History
-from sandpiper.tui.timeline_model import Record
+from sandpiper.tui.older_messages import OlderMessages
+from sandpiper.tui.timeline_model import TimelineModel
 from tests.tui.fake import FakeRoom
 from tests.tui.stage import Stage, play
 
@@ -33,7 +33,7 @@ def test_pgup_at_the_top_brings_older_messages() -> None:
         while "number 1." not in stage.text:
             await stage.press("pageup")
             await stage.settle()
-        shown = [entry.text for entry in stage.app.current.record if entry.message is not None]
+        shown = [entry.text for entry in stage.app.current.model if entry.message is not None]
         assert shown == [f"number {number}." for number in range(1, 301)]
         pages = room.pages
         await stage.press("pageup", "pageup")
@@ -58,7 +58,7 @@ def test_a_search_goes_on_in_the_log() -> None:
         await stage.press("escape")
         await stage.enters("/search not to be found")
         await stage.shows("nothing found")
-        assert len(stage.app.current.record) >= 300
+        assert len(stage.app.current.model) >= 300
         await stage.press("escape")
         await stage.press("ctrl+end")
         await stage.enters("/search number 299.")
@@ -85,23 +85,23 @@ def test_what_is_cleared_away_stays_so() -> None:
 def test_older_entries_keep_the_serials_of_the_others_and_have_a_bound() -> None:
     room = FakeRoom()
     messages = [room.message("bob" if number % 5 else "cleo", f"anna {number}") for number in range(100)]
-    record, whole = Record(most=60), Record()
-    record.called("anna")
+    model, whole = TimelineModel(most=60), TimelineModel()
+    model.called("anna")
     whole.called("anna")
     for message in messages[80:]:
-        record.message(message, old=True)
+        model.message(message, old=True)
     for message in messages[40:]:
         whole.message(message, old=True)
-    kept = record.at(0)
-    assert record.prepend(messages[50:80], "") == 30
-    assert record.at(0) is kept
-    assert record.at(-30).text == "anna 50"
-    assert (record.first, record.oldest, record.end) == (-30, -30, 20)
-    assert record.mentions == list(range(-30, 20))
-    assert record.begins == messages[50]
-    assert record.prepend(messages[:50], "") == 10  # there is room for no more
-    assert [(each.text, each.head, each.day) for each in record] == [(each.text, each.head, each.day) for each in whole]
-    assert record.prepend(messages[:40], "") == 0
+    kept = model.at(0)
+    assert model.prepend(messages[50:80], "") == 30
+    assert model.at(0) is kept
+    assert model.at(-30).text == "anna 50"
+    assert (model.first, model.oldest, model.end) == (-30, -30, 20)
+    assert model.mentions == list(range(-30, 20))
+    assert model.begins == messages[50]
+    assert model.prepend(messages[:50], "") == 10  # there is room for no more
+    assert [(each.text, each.head, each.day) for each in model] == [(each.text, each.head, each.day) for each in whole]
+    assert model.prepend(messages[:40], "") == 0
 
 
 def test_what_fills_the_hole_stands_before_what_was_kept(tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_a_hole_that_nobody_can_fill_is_marked(tmp_path: Path) -> None:
         await stage.shows("number 400.")
         await up(stage, "number 1.")
         assert numbers(stage) == [*range(1, 41), *range(301, 401)]
-        said = [entry.text for entry in stage.app.current.record if entry.kind == "note"]
+        said = [entry.text for entry in stage.app.current.model if entry.kind == "note"]
         mark = "older messages are gone: the broker keeps the newest 100. What stands above was kept on this machine"
         assert said.count(mark) == 1
-        texts = [entry.text for entry in stage.app.current.record]
+        texts = [entry.text for entry in stage.app.current.model]
         assert (texts.index("number 40."), texts.index(mark), texts.index("number 301.")) == (39, 40, 41)
 
     play(scene, room, history=lambda: history)
@@ -245,7 +245,7 @@ def test_a_search_that_cannot_go_on_says_so() -> None:
 
 
 def numbers(stage: Stage) -> list[int]:
-    texts = [entry.text for entry in stage.app.current.record if entry.message is not None]
+    texts = [entry.text for entry in stage.app.current.model if entry.message is not None]
     return [int(text.removeprefix("number ").rstrip(".")) for text in texts]
 
 
@@ -257,25 +257,25 @@ async def up(stage: Stage, text: str) -> None:
         await stage.press("pageup")
         await stage.settle()
         await stage.until(lambda: not stage.app.current.looking_back)
-    raise AssertionError(f"{text} does not come\n{stage.text}\n{stage.app.current.before.why}")
+    raise AssertionError(f"{text} does not come\n{stage.text}\n{stage.app.current.older.why}")
 
 
 def test_between_peers_each_log_may_have_a_hole_and_what_the_room_told_of_stays() -> None:
-    room, record = FakeRoom(code="pine-ocean-42"), Record()
-    before = Before(record)
+    room, model = FakeRoom(code="pine-ocean-42"), TimelineModel()
+    before = OlderMessages(model)
 
     def said(run: str, seq: int) -> Message:
         return replace(room.message("bob", f"{run} {seq}"), run=run, seq=seq)
 
     kept = [said(run, seq) for seq in range(1, 6) for run in ("a", "b")]
     before.stored(kept, "", one_log=False)
-    assert len(record) == 10
+    assert len(model) == 10
     news = [said("c", 7), said("a", 5), said("a", 6), said("b", 9)]  # c is new, a goes on, of b 6 to 8 are missing
     for message in news:
         before.heard(message, one_log=False)
-        record.message(message, old=True)
-    assert [entry.text for entry in record] == ["a 5", "c 7", "a 6", "b 9"]
-    assert [entry.serial for entry in record] == [9, 10, 11, 12]
-    assert [record.at(serial).text for serial in range(record.oldest, record.end)] == ["a 5", "c 7", "a 6", "b 9"]
-    assert record.prepend([*kept, said("b", 6)], "") == 10  # all but a 5, which is here
-    assert record._bytes == sum(entry.size for entry in record)
+        model.message(message, old=True)
+    assert [entry.text for entry in model] == ["a 5", "c 7", "a 6", "b 9"]
+    assert [entry.serial for entry in model] == [9, 10, 11, 12]
+    assert [model.at(serial).text for serial in range(model.oldest, model.end)] == ["a 5", "c 7", "a 6", "b 9"]
+    assert model.prepend([*kept, said("b", 6)], "") == 10  # all but a 5, which is here
+    assert model._bytes == sum(entry.size for entry in model)

@@ -8,7 +8,7 @@ import pytest
 from textual.events import Paste
 
 from sandpiper.common.limits import DRAFT_BYTES, DRAFT_CHARS, PASTE_CHARS, PASTE_LINES
-from sandpiper.tui.input_parser import Intake, Pasted
+from sandpiper.tui.input_parser import InputParser, Pasted
 from sandpiper.tui.pasting import TooMuch
 from sandpiper.tui.pieces import pieces
 from tests.tui.stage import Stage, play
@@ -142,7 +142,7 @@ def test_pieces_part_no_letter_from_its_marks() -> None:
 def test_a_paste_is_one_wherever_a_read_ends() -> None:
     sent = "ab\x1b[200~one\x1b[31m\rtwo\x00 \x1b[20\r\x1b[201~cd\x1b[A"
     for size in range(1, len(sent) + 1):
-        intake = Intake()
+        intake = InputParser()
         given = [each for at in range(0, len(sent), size) for each in intake.feed(sent[at : at + size])]
         pastes = [each for each in given if isinstance(each, Pasted)]
         text = "one\x1b[31m\rtwo\x00 \x1b[20\r"
@@ -155,7 +155,7 @@ def test_a_paste_is_one_wherever_a_read_ends() -> None:
 def test_a_paste_that_follows_lines_that_came_at_once_is_one_wherever_a_read_ends(lines: int) -> None:
     before, mark = "line\r" * lines, "\x1b[200~"
     for size in range(len(mark)):
-        intake = Intake()
+        intake = InputParser()
         given = intake.feed(before + mark[:size])
         assert intake.gathering
         given += intake.feed(mark[size:] + "secret\x1b[201~")
@@ -165,21 +165,21 @@ def test_a_paste_that_follows_lines_that_came_at_once_is_one_wherever_a_read_end
 def test_what_does_not_become_a_mark_is_not_lost_of_lines_that_came_at_once() -> None:
     before = "line\r" * (PASTE_LINES + 2)
     for begun in ("\x1b", "\x1b[", "\x1b[2"):
-        intake = Intake()
+        intake = InputParser()
         assert intake.feed(before + begun) == []
         assert intake.flush() == [Pasted(before, len(before)), begun], "a key was pressed, or is about to be"
         assert intake.feed("00~x\x1b[201~" if begun == "\x1b[2" else "A")[-1] in ("A", Pasted("x", 1))
-        intake = Intake()
+        intake = InputParser()
         assert intake.feed("line\r" + begun) == []
         assert intake.flush() == ["line\r" + begun]
-        intake = Intake()
+        intake = InputParser()
         assert intake.feed(before + begun) == []
         assert intake.feed("words and words") == []
         assert intake.flush() == [Pasted(whole := before + begun + "words and words", len(whole))]
 
 
 def test_lines_that_come_at_once_are_a_paste() -> None:
-    intake = Intake()
+    intake = InputParser()
     lines = "".join(f"line {number}\r" for number in range(20))
     assert intake.feed(lines[:100]) == []
     assert intake.gathering
@@ -197,7 +197,7 @@ def test_lines_that_come_at_once_are_a_paste() -> None:
 def test_lines_that_come_in_many_reads_are_one_paste(end: str) -> None:
     text = "".join(f"line {number}{end}" for number in range(7))
     for size in range(8, len(text)):
-        intake = Intake()
+        intake = InputParser()
         assert [each for at in range(0, len(text), size) for each in intake.feed(text[at : at + size])] == []
         assert intake.flush() == [Pasted(text, len(text))]
     for count in range(1, PASTE_LINES + 1):
@@ -207,7 +207,7 @@ def test_lines_that_come_in_many_reads_are_one_paste(end: str) -> None:
 
 
 def test_who_types_waits_for_nothing() -> None:
-    intake = Intake()
+    intake = InputParser()
     for keys in ("h", "i", "\r", "ab", "\x1b[A", "\x1b[A\r", "\x7f\x7f\x7f", "\x03", "grüße"):
         assert intake.feed(keys) == [keys]
     for keys in ("x", "\x03", "\x1b[A", "\r", "\x7f\x7f\x7f\x7f"):  # a line and its end waits, until a key comes
@@ -219,7 +219,7 @@ def test_who_types_waits_for_nothing() -> None:
 
 
 def test_nothing_is_kept_of_a_paste_without_end() -> None:
-    intake = Intake()
+    intake = InputParser()
     intake.feed("\x1b[200~")
     for _ in range(5):
         assert intake.feed("x" * (1 << 20)) == []

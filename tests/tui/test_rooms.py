@@ -408,7 +408,7 @@ def test_history_comes_first_dimmed_and_the_backlog_is_not_doubled(tmp_path: Pat
     async def back(stage: Stage) -> None:
         await stage.shows("one", "two", "three", "never sent")
         assert stage.text.count("two") == 1
-        assert stage.app.current.record.at(stage.app.current.record.first).old
+        assert stage.app.current.model.at(stage.app.current.model.first).old
         assert stage.app.current.notify == "all"
         assert stage.app.palette.name == "light"
         await stage.press("ctrl+c")

@@ -31,9 +31,9 @@ from sandpiper.common.sanitise import BLANK, SHAPING, UNKNOWN, printable, stand_
 from sandpiper.peer.events import Received
 from sandpiper.tui import keyboard
 from sandpiper.tui.composer import clean
-from sandpiper.tui.framebuffer import Picture
-from sandpiper.tui.input_parser import Intake, Pasted
-from sandpiper.tui.input_text import Manuscript
+from sandpiper.tui.framebuffer import Framebuffer
+from sandpiper.tui.input_parser import InputParser, Pasted
+from sandpiper.tui.input_text import InputText
 from sandpiper.tui.markup import rows
 from tests.cli.scripted import msg
 
@@ -103,9 +103,9 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 def test_what_is_entered_is_what_is_held(kind: str) -> None:
     assert len(texts(kind)) > 300
     for text in texts(kind):
-        assert Intake().feed(f"\x1b[200~{text}\x1b[201~") == [Pasted(text, len(text))]
+        assert InputParser().feed(f"\x1b[200~{text}\x1b[201~") == [Pasted(text, len(text))]
         assert clean(text) == text
-        assert Manuscript(text).text == text
+        assert InputText(text).text == text
         assert len(stand_ins(text)) == len(text)
 
 
@@ -152,16 +152,16 @@ def in_sight(text: str) -> str:
 
 def drawn(text: str) -> str:
     """What the terminal is to show of it."""
-    picture = Picture(ColorSystem.TRUECOLOR)
-    picture.resize(200, 1)
-    picture.put(0, 0, [Segment(text)])
-    written = re.sub("\x1b\\[[0-9;]*[A-Za-z]", "", picture.changes())
+    framebuffer = Framebuffer(ColorSystem.TRUECOLOR)
+    framebuffer.resize(200, 1)
+    framebuffer.put(0, 0, [Segment(text)])
+    written = re.sub("\x1b\\[[0-9;]*[A-Za-z]", "", framebuffer.changes())
     assert text.replace(" ", "") in written.replace(" ", "")
-    return "".join(cell or "" for cell in picture._wanted[0].texts).rstrip(" ")
+    return "".join(cell or "" for cell in framebuffer._wanted[0].texts).rstrip(" ")
 
 
 def test_a_mark_in_a_piece_of_its_own_is_drawn_on_what_stands_before() -> None:
-    picture = Picture(ColorSystem.TRUECOLOR)
-    picture.resize(8, 1)
-    picture.put(0, 0, [Segment("日a"), Segment("\u0301b"), Segment("日"), Segment("\u0302")])
-    assert picture._wanted[0].texts == ["日", "", "a\u0301", "b", "日\u0302", "", " ", " "]
+    framebuffer = Framebuffer(ColorSystem.TRUECOLOR)
+    framebuffer.resize(8, 1)
+    framebuffer.put(0, 0, [Segment("日a"), Segment("\u0301b"), Segment("日"), Segment("\u0302")])
+    assert framebuffer._wanted[0].texts == ["日", "", "a\u0301", "b", "日\u0302", "", " ", " "]

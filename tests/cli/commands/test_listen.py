@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sandpiper.cli.commands.listen import Listener, Printer, Wanted
+from sandpiper.cli.commands.listen import MessageConsumer, Printer, Selection
 from sandpiper.cli.filters import Filters
 from sandpiper.cli.stdio import output
 from sandpiper.peer.events import Event, PathChanged, Received
@@ -28,7 +28,7 @@ def test_of_the_connection_it_says_only_why_nothing_comes(
 ) -> None:
     async def play() -> None:
         async with output() as out:
-            listener: Listener = Printer(out, Wanted(Filters(()), None, None, as_json))
+            listener: MessageConsumer = Printer(out, Selection(Filters(()), None, None, as_json))
             for event in events:
                 await listener.take(ScriptedRoom(), event)  # type: ignore[arg-type]
 

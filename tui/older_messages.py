@@ -10,18 +10,18 @@ from sandpiper.common.limits import OLDER_MESSAGES, SCROLLBACK_MESSAGES
 from sandpiper.common.messages import Message
 from sandpiper.peer.view import RoomView
 from sandpiper.tui.history import History
-from sandpiper.tui.timeline_model import Record
+from sandpiper.tui.timeline_model import TimelineModel
 
 _FULL = f"a screen keeps no more than {SCROLLBACK_MESSAGES:,} messages of a room, or 24 MiB"
 _KEPT = "What stands above was kept on this machine"
 
 
-class Before:
-    """Of one room's `record`. `why` says in a line why there was nothing more."""
+class OlderMessages:
+    """Of one room's `model`. `why` says in a line why there was nothing more."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, model: TimelineModel) -> None:
         self.why = ""
-        self._record = record
+        self._model = model
         self._known: set[tuple[str, int]] = set()
         self._runs: set[str] = set()
         self._started: set[str] = set()
@@ -39,7 +39,7 @@ class Before:
         self._known = {(each.run, each.seq) for each in messages}
         self._runs = {each.run for each in messages}
         first = self._unbroken(messages) if one_log else 0
-        self._record.stored(messages[first:], own)
+        self._model.stored(messages[first:], own)
         self._hole = first > 0
         if messages:
             self._next = (messages[first - 1], True) if self._hole else (messages[0], False)
@@ -62,24 +62,24 @@ class Before:
         self._started.add(message.run)
         if self._follows(message) or not (one_log or message.run in self._runs):
             return
-        self._record.cut()
+        self._model.cut()
         self._next, self._hole = (self._newest, True), True
         self._newest = None
 
     async def load(self, room: RoomView, history: History | None, key: str, now: float) -> int:
         """Puts older messages above the others; how many. One call at a time. Raises Refusal."""
         count = 0 if self._told_all else await self._from_room(room)
-        if not count and not self._record.full and history is not None:
+        if not count and not self._model.full and history is not None:
             count = await self._from_file(room, history, key, now)
-        self.why = "" if count else _FULL if self._record.full else room.no_older
+        self.why = "" if count else _FULL if self._model.full else room.no_older
         return count
 
     async def _from_room(self, room: RoomView) -> int:
-        before = self._record.begins
+        before = self._model.begins
         while page := await room.older(before):
-            if count := self._record.prepend(page, room.fingerprint):
+            if count := self._model.prepend(page, room.fingerprint):
                 return count
-            if self._record.full:
+            if self._model.full:
                 return 0
             before = page[0]
         self._told_all = True
@@ -92,15 +92,15 @@ class Before:
             self._next = (page[0], False) if page else None
             if page and self._hole and not self._joins(page[-1]):
                 why = room.no_older or "messages are missing here"
-                self._record.remark(f"{why}. {_KEPT}", now)
+                self._model.remark(f"{why}. {_KEPT}", now)
             self._hole = self._hole and not page
-            if count := self._record.prepend(page, room.fingerprint):
+            if count := self._model.prepend(page, room.fingerprint):
                 return count
         return 0
 
     def _joins(self, newest: Message) -> bool:
         """Whether the newest that was kept is here already, or comes right before the oldest that is."""
-        begins = self._record.begins
+        begins = self._model.begins
         return begins is not None and (
-            self._record.has(newest) or (begins.run, begins.seq) == (newest.run, newest.seq + 1)
+            self._model.has(newest) or (begins.run, begins.seq) == (newest.run, newest.seq + 1)
         )
