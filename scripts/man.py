@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[1] / "man" / "sandpiper.1"
 CODES = [
     ("0", "fine"),
     ("1", "an error"),
-    ("2", "the command's words are off; a word of a room code that is in no list counts"),
+    ("2", "a mistake in the command, such as an option, a target, or a word of a room code that is in no list"),
     ("3", "no connection could be made"),
     ("4", "a wrong room code, password, access code or passphrase"),
     ("5", "no such room"),
