@@ -1,4 +1,4 @@
-"""Imports point one way, and the pure part touches nothing outside: CONTRIBUTING.md, "The house"."""
+"""Imports point one way, and the pure part touches nothing outside: CONTRIBUTING.md, "The source tree"."""
 
 from __future__ import annotations
 
