@@ -1,4 +1,4 @@
-"""What one JSON-lines client says and is answered, line for line: its state, its rooms, a handler for each request.
+"""The requests of one JSON-lines client and their answers: its state, its rooms, a handler for each request.
 
 A client is *silent* until its first line. One that begins with hello speaks the extended protocol: it is *asking*
 until it names a room, then a *member*. Any other first line, or a while without any, makes it an *original* client:
@@ -49,7 +49,7 @@ _SEQ_MOST: Final = 1 << 62  # above every seq, and still fit for a database
 
 
 class LineState(Enum):
-    """How far a client is."""
+    """The states of a client."""
 
     SILENT = "silent"
     ORIGINAL = "original"

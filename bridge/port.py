@@ -17,17 +17,17 @@ from sandpiper.common.messages import Draft, Joined, Member, Message, Rooms, Wel
 
 
 class Guest(Protocol):
-    """One JSON-lines client, as the port sees it."""
+    """A JSON-lines client, as the port sees it."""
 
     def deliver(self, items: Sequence[Item]) -> None:
-        """What has happened in the guest's rooms, in order, one call a batch."""
+        """Tells the guest what has happened in its rooms, in order, one call a batch."""
 
     def close(self, text: str) -> None:
         """The port ends this guest (it is shutting down): tell it `text` and hang up."""
 
 
 class Port(Protocol):
-    """Rooms that a guest can be in. Every method may raise Refusal."""
+    """The rooms that a guest can be in, and its way to them. Every method may raise Refusal."""
 
     def welcome(self, address: str) -> Welcome:
         """The answer to hello for a client seen at `address`."""
@@ -54,7 +54,7 @@ class Port(Protocol):
         """A line for one person; an Ack or Error item follows."""
 
     def members(self, room: str) -> list[Member]:
-        """Who is present."""
+        """The members who are present."""
 
     def rooms(self) -> Rooms:
         """All rooms."""
@@ -75,7 +75,10 @@ class Port(Protocol):
         """
 
     def settle(self) -> None:
-        """What is staged is stored and delivered now: somebody's next answer must come after it."""
+        """Stores and delivers at once what is staged: a guest's next answer must come after it."""
 
     def depart(self, guest: Guest) -> None:
-        """The connection is gone: leave everywhere. Called once for every guest, one in no room included."""
+        """Takes the guest out of all rooms: its connection is gone.
+
+        Called once for every guest, one in no room included.
+        """

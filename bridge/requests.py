@@ -1,4 +1,4 @@
-"""What a JSON-lines client of a room may ask: a line in, a typed request out, or the error line that answers it."""
+"""Requests of a JSON-lines client of a room: a line in, a typed request out, or the error line that answers it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _requests: Final = LineDecoder(LineRequest)
 
 
 def parse(line: bytes) -> LineRequest:
-    """What the line asks. Raises Misspoken, whose text is the original server's word for it."""
+    """Decodes one line. Raises Misspoken, whose text is the original server's word for it."""
     try:
         said: LineRequest = _requests.decode(line)
     except Misspoken as error:

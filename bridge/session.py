@@ -1,4 +1,4 @@
-"""One JSON-lines client's state machine: bytes in, bytes out, and the order in which they go.
+"""The session of one JSON-lines client: bytes in, bytes out, and the order in which they go.
 
 While a replay is under way the client's further lines wait, so answers keep the order of the questions. What the port
 delivers while a line is being handled comes after the line's own answer.
@@ -23,7 +23,9 @@ from sandpiper.common.rooms import LOBBY
 
 
 class LineSession:
-    """One client. After each call `take` has what to send, `wait` how long to read nothing, `ended` when to hang up.
+    """The session of one JSON-lines client.
+
+    After each call `take` has what to send, `wait` how long to read nothing, `ended` when to hang up.
 
     `lobby` is the room of an original client, which knows of none, and `since` where its log stood when the client
     connected: it was in there at once, and is given what has been said until we know. `ts` is wall-clock time in whole
@@ -68,7 +70,7 @@ class LineSession:
         return bool(self._replays)
 
     def take(self) -> bytes:
-        """What to send now."""
+        """Hands over what is to be sent now."""
         out = self.conversation.out
         if not out:
             return b""
@@ -152,7 +154,7 @@ class LineSession:
 
 
 def _read(line: bytes | TooLong) -> tuple[LineRequest | None, Refusal | None]:
-    """What a line says, None for a blank one; or why it says nothing."""
+    """The request of a line, None for a blank one; or why it is none."""
     if isinstance(line, TooLong):
         return None, Refusal(Code.TOO_LARGE, f"line too long: at most {LINE_BYTES} bytes")
     try:

@@ -16,7 +16,9 @@ from sandpiper.common.messages import Ack
 
 
 class Stored(msgspec.Struct, gc=False):
-    """`count` publications from `number` on are stored from `seq` on; seq 0 for one that nobody remembers."""
+    """An acknowledgement: `count` publications from `number` on are stored from `seq` on; seq 0 for one that nobody
+    remembers.
+    """
 
     session: ClientSession
     room: HostedRoom
@@ -26,7 +28,7 @@ class Stored(msgspec.Struct, gc=False):
 
 
 def answers_to_guests(acks: Iterable[tuple[ClientSession, HostedRoom, Ack]]) -> list[ToGuest]:
-    """One write a guest."""
+    """The acknowledgements for guests, all of one guest in one write."""
     items: dict[Guest, list[Item]] = {}
     for session, _, ack in acks:
         if session.guest is not None:
@@ -35,7 +37,7 @@ def answers_to_guests(acks: Iterable[tuple[ClientSession, HostedRoom, Ack]]) -> 
 
 
 def answers_to_sessions(acks: Iterable[Stored]) -> list[ToSession]:
-    """One event for numbers that follow one another."""
+    """The acknowledgements for keyed sessions, one event for numbers that follow one another."""
     outputs = []
     runs: dict[tuple[ClientSession, HostedRoom], Acked] = {}
     for ack in acks:

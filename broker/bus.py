@@ -32,7 +32,7 @@ _LONG_FROM = 256  # octets of a frame whose length takes eight octets itself
 
 
 class Surfaced(NamedTuple):
-    """What came out of one connection: messages, and octets as they were on the wire."""
+    """The output of one connection so far: messages, and octets as they were on the wire."""
 
     messages: int = 0
     octets: int = 0
@@ -103,7 +103,7 @@ class Pair(BusPair):
             reader.read()
 
     def account(self) -> None:
-        """From now on `surfaced` counts what comes out, by file descriptor (see memory_guard.py)."""
+        """Begins to count in `surfaced` what comes out, by file descriptor (see memory_guard.py)."""
         self._accounting = True
 
     def _count(self, received: list[list[zmq.Frame]]) -> None:

@@ -26,7 +26,10 @@ DOMAIN = "control"
 
 
 class Control:
-    """Frames in, replies and events out. What is lost to a full queue is asked again, or repaired."""
+    """The broker's end of all control connections: requests in, replies and events out.
+
+    What is lost to a full queue is asked again, or repaired.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,10 @@ class Control:
             return control.Refused(r=codec.request_number(frame), code=Code.INVALID.value, text=text)
 
     def tell(self, session: ClientSession, message: control.Reply | control.Event) -> None:
-        """One reply or event. Sessions that are told the same object share its encoding, in libzmq's queues too."""
+        """Sends one reply or event.
+
+        Sessions that are told the same object share its encoding, in libzmq's queues too.
+        """
         if self._encoded[0] is not message:
             self._encoded = (message, zmq.Frame(control.encode(message), copy=True))
         if not isinstance(message, control.Sealed):

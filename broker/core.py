@@ -44,7 +44,7 @@ from sandpiper.common.rooms import room_name
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator chose."""
+    """The limits that the operator chose."""
 
     messages_per_s: float = MESSAGES_PER_S
     bytes_per_s: float = BYTES_PER_S
@@ -63,7 +63,7 @@ class Place:
 
 
 class Broker:
-    """All rooms of one broker, over one store."""
+    """The rooms and sessions of a broker, over one log."""
 
     def __init__(self, store: RoomLogs, rules: Rules, now: float, wall: float) -> None:
         self.rules = rules
@@ -83,7 +83,7 @@ class Broker:
         restore(store, self.rooms, self._dedup, now, wall)
 
     def meter(self, factor: int = 1) -> Meter:
-        """One member's rate, or several members'."""
+        """A meter with the rate of one member, or of `factor` members together."""
         return Meter(self.rules.messages_per_s * factor, self.rules.bytes_per_s * factor, BURST_S)
 
     def ts(self, now: float) -> int:
@@ -233,7 +233,7 @@ class Broker:
         return [RoomInfo(name, len(room.members()), room.head) for name, room in sorted(self.rooms.items())]
 
     def members(self, name: str) -> list[Member]:
-        """Who is present; nobody in a room that is not there. Raises Refusal: INVALID."""
+        """The members who are present; none in a room that is not there. Raises Refusal: INVALID."""
         room = self.rooms.get(room_name(name))
         return room.members() if room else []
 
@@ -284,13 +284,13 @@ class Broker:
                 self.forget_publishers([session.key])
 
     def forget_publishers(self, keys: Iterable[bytes]) -> None:
-        """These sessions will not publish again: their numbers need not be kept in memory."""
+        """Forgets the numbers of sessions that will not publish again."""
         for key in keys:
             for room in self.rooms.values():
                 room.published.pop(key, None)
 
     def tick(self, now: float, wall: float) -> None:
-        """Every second or two: the dead leave, nicks are freed, the clock is looked at."""
+        """To be called every second or two: ends sessions that have fallen silent, frees nicks, adjusts the clock."""
         self._wall = wall - now
         self._dedup.tick(now)
         for session in list(self.sessions.values()):

@@ -11,7 +11,8 @@ _RUNS = dict[tuple[str, str], list[list[int]]]
 
 
 class Dedup:
-    """(room, sender, id) → seq, remembered for DEDUP_S to twice that, or the last DEDUP_IDS.
+    """The seq that each publication got, by (room, sender, id): remembered for DEDUP_S to twice that, or the last
+    DEDUP_IDS.
 
     Two generations: the young one is written, both are read, and when it is full or old it becomes the old one. That
     forgets in bulk. Numbered publications are kept as runs [n, seq, count], in which n and seq grow together: a busy
@@ -33,12 +34,12 @@ class Dedup:
         return self._old.get(key) if found is None else found
 
     def add(self, room: str, sender: str, name: str, seq: int) -> None:
-        """It is stored, or staged."""
+        """Remembers a publication that is staged."""
         self._young[(room, sender, name)] = seq
         self._counted(1)
 
     def forget(self, room: str, sender: str, name: str) -> None:
-        """It was staged, but could not be stored."""
+        """Forgets a publication that was staged, but could not be stored."""
         self._young.pop((room, sender, name), None)
         self._old.pop((room, sender, name), None)
 
@@ -59,7 +60,7 @@ class Dedup:
         self._counted(count)
 
     def forget_numbers(self, room: str, publisher: str, number: int) -> None:
-        """Those from `number` on were staged, but could not be stored."""
+        """Forgets the publications from `number` on, which were staged, but could not be stored."""
         for run in self._runs(room, publisher):
             run[2] = min(run[2], max(number - run[0], 0))
 

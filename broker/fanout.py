@@ -14,7 +14,7 @@ from sandpiper.common.limits import BATCH_BYTES
 
 
 class Encoded(msgspec.Struct, gc=False):
-    """One message or notice and its encoding, a msgpack map."""
+    """A message or notice and its encoding, a msgpack map."""
 
     kind: str
     message: msgspec.Struct
@@ -46,12 +46,12 @@ class Fanout:
 
     @cached_property
     def items(self) -> Items:
-        """For JSON lines."""
+        """The same for JSON-lines clients."""
         return Items(Item(said.message) for said in self._said)
 
     @cached_property
     def pushes(self) -> list[Push]:
-        """For who subscribed by control: a batch or a few small ones each."""
+        """The same for sessions that subscribed by control: a batch or a few small ones each."""
         pushes: list[Push] = []
         size = BATCH_BYTES
         for frame in self.batches:

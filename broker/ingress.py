@@ -24,7 +24,7 @@ class Ingress:
         self._topics: dict[bytes, tuple[str, str]] = {}
 
     def frame(self, session: ClientSession, encoded: bytes, now: float) -> None:
-        """One bus frame from a keyed session, or from the plain doors' tools."""
+        """Takes one bus frame from a keyed session, or from the plain doors' tools."""
         raw, _, body = encoded.partition(b"\0")
         if batch.is_topic(raw):
             self._batch(session, raw, body, now)
@@ -41,7 +41,7 @@ class Ingress:
             self._turn(session, name, body, draft, refusal, now)
 
     def _batch(self, session: ClientSession, raw: bytes, body: bytes, now: float) -> None:
-        """Many publications to one room. From the first that is to be sent again on, none is taken."""
+        """Takes many publications to one room. From the first that is to be sent again on, none is taken."""
         name, draft = "", None
         try:
             name, _ = self._topics.get(raw) or self._topic(raw)
@@ -68,7 +68,7 @@ class Ingress:
                     return
 
     def _bodies(self, session: ClientSession, name: str, body: bytes, refusal: Refusal, now: float) -> None:
-        """A batch of which some is bad: each publication for itself."""
+        """Takes each publication of a batch for itself, because some of it is bad."""
         try:
             if not name:
                 raise refusal
@@ -111,7 +111,7 @@ class Ingress:
             self._sequencer.stage(room, session, seat.nick, seat.verified, draft, ts)
 
     def draft(self, session: ClientSession, name: str, draft: Draft, now: float) -> None:
-        """One publication of a guest, whose rate its own connection keeps. Raises Refusal."""
+        """Takes one publication of a guest, whose rate its own connection keeps. Raises Refusal."""
         room, seat = self._broker.seated(session, name)
         size = len(batch.encode_body(draft))
         if size > BODY_BYTES:

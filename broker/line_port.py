@@ -46,7 +46,7 @@ class LinePort:
 
     @property
     def guests(self) -> list[Guest]:
-        """Who is here."""
+        """The JSON-lines clients that are in a room."""
         return list(self._sessions)
 
     def admit(self, access_code: str | None, address: str) -> None:
@@ -127,7 +127,7 @@ class LinePort:
         return session
 
     def _known(self, guest: Guest) -> ClientSession:
-        """Everybody has a rate from the first line on, in a room or not."""
+        """The guest's session, made at its first line: each has a rate, in a room or not."""
         session = self._sessions.get(guest)
         if session is None:
             self._count += 1

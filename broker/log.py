@@ -1,4 +1,4 @@
-"""What the core needs of the log on disk: a port, which `store/` implements with SQLite."""
+"""The log on disk as the core needs it: a port, which `store/` implements with SQLite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandpiper.common.errors import SandpiperError
 
 
 class StoreError(SandpiperError):
-    """The data folder cannot be used, or cannot be used now.
+    """An error of the data folder: it cannot be used, or not now.
 
     Its own words are the operator's, and name the path; `outside` is what everybody else is told.
     """

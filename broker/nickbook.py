@@ -1,4 +1,4 @@
-"""Who owns which nick in a room."""
+"""The owners of the nicks in a room."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ class _Owned:
 
 
 class NickBook:
-    """Nicks are compared folded. One owner may hold a nick from several sessions; when the last has let go, a
-    person's stays reserved for a grace time. `anon` is everybody's.
+    """The nicks of a room and their owners.
+
+    Nicks are compared folded. One owner may hold a nick from several sessions; when the last has let go, a person's
+    stays reserved for a grace time. `anon` is everybody's.
     """
 
     def __init__(self) -> None:
         self._owned: dict[str, _Owned] = {}
 
     def reserve(self, owner: object, name: str, now: float) -> None:
-        """What the store remembers: the owner has the grace time, from now, to come back."""
+        """Reserves a nick that the store remembers: its owner has the grace time, from now, to come back."""
         self._owned[fold(name)] = _Owned(owner, name, 0, now + NICK_GRACE_S)
 
     @property
@@ -35,12 +37,12 @@ class NickBook:
         return len(self._owned)
 
     def owner(self, name: str) -> object | None:
-        """Who owns `name`, None for nobody."""
+        """The owner of `name`, None if there is none."""
         owned = self._owned.get(fold(name))
         return owned.owner if owned else None
 
     def claim(self, owner: object, name: str) -> str:
-        """`name` is the owner's now. Raises Refusal: INVALID or NICK_TAKEN."""
+        """Gives `name` to the owner. Raises Refusal: INVALID or NICK_TAKEN."""
         nick(name)
         folded = fold(name)
         if folded == ANON:
@@ -56,7 +58,7 @@ class NickBook:
         return name
 
     def release(self, name: str, *, keep_until: float | None) -> None:
-        """One holder fewer; after the last it is free at `keep_until`, None for at once."""
+        """Gives up one holder's claim; after the last the nick is free at `keep_until`, None for at once."""
         folded = fold(name)
         owned = self._owned.get(folded)
         if owned is None:

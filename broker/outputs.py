@@ -1,4 +1,4 @@
-"""What the core wants done; the service carries it out in order."""
+"""Outputs of the core: things to send, which the service carries out in order."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sandpiper.common.items import Item
 
 @dataclass(frozen=True, slots=True)
 class ToBus:
-    """What is said in a room, for every subscriber of the bus."""
+    """Output: messages of a room, for every subscriber of the bus."""
 
     fanout: Fanout
 
 
 @dataclass(frozen=True, slots=True)
 class ToTools:
-    """What only those at the plain doors are told: nothing else reaches them."""
+    """Output: notices for the tools at the plain doors alone, whom nothing else reaches."""
 
     fanout: Fanout
 
 
 @dataclass(frozen=True, slots=True)
 class ToGuest:
-    """Items for one JSON-lines client, one write."""
+    """Output: items for one JSON-lines client, one write."""
 
     guest: Guest
     items: Sequence[Item]
@@ -37,7 +37,7 @@ class ToGuest:
 
 @dataclass(frozen=True, slots=True)
 class ToSession:
-    """A reply or an event for one keyed session. Sessions that are told the same share one object."""
+    """Output: a reply or an event for one keyed session. Sessions that are told the same share one object."""
 
     session: ClientSession
     message: Reply | Event

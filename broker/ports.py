@@ -1,4 +1,4 @@
-"""Which ports a broker takes: one block, from a base."""
+"""The ports of a broker: one block, from a base."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BLOCK = 13
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The block that begins at `door`."""
+    """The block of ports that begins at `door`."""
 
     door: int
 

@@ -1,4 +1,4 @@
-"""What goes into the store and what comes out."""
+"""Records that go into the log, and that come out of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 
 
 class LogBlock(msgspec.Struct, frozen=True, gc=False):
-    """Messages `first` to `first + count - 1` of a room: `ts` (wall, whole seconds) of the newest, the last seq of
-    each type among them, and their bytes, which are nothing to the store.
+    """A run of messages as stored: `first` to `first + count - 1` of a room, `ts` (wall, whole seconds) of the newest,
+    the last seq of each type among them, and their bytes, which are nothing to the store.
 
     A Struct, for at rest one is made a message: ten times as fast as a frozen dataclass.
     """
@@ -24,7 +24,9 @@ class LogBlock(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Batch:
-    """Blocks, each room's in the order of their seqs, and the last number of each (publisher's CURVE key, room)."""
+    """One commit: blocks, each room's in the order of their seqs, and the last number of each (publisher's CURVE key,
+    room).
+    """
 
     blocks: list[LogBlock]
     published: dict[tuple[bytes, str], int] = field(default_factory=dict)
@@ -39,7 +41,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Part of a log: (first, count, body), oldest first. The log is retained from `start` on and ends at `head`.
+    """A page of a room's log: (first, count, body), oldest first.
+
+    The log is retained from `start` on and ends at `head`.
 
     The first block may begin before what was asked for, and before `start`.
     """
@@ -51,7 +55,7 @@ class LogPage:
 
 @dataclass(slots=True)
 class RoomRecord:
-    """A room's log: what comes next, where the run began in it, the last seq of each type.
+    """A room as the log knows it: what comes next, where the run began in it, the last seq of each type.
 
     It is retained from `start` on, which is `next_seq` where nothing is; `oldest` is the ts of the first block,
     which may begin before `start`.
@@ -69,7 +73,7 @@ class RoomRecord:
 
 @dataclass(frozen=True, slots=True)
 class NickRecord:
-    """`identity` owns `nick`, compared as `folded`, in `room`."""
+    """A reserved nick: `identity` owns `nick`, compared as `folded`, in `room`."""
 
     room: str
     folded: str
@@ -80,7 +84,7 @@ class NickRecord:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a broker keeps in memory: rooms, last numbers by (key, room), identities by CURVE key, nicks."""
+    """All that a broker reads at its start: rooms, last numbers by (key, room), identities by CURVE key, nicks."""
 
     rooms: list[RoomRecord]
     publishers: dict[tuple[bytes, str], int]

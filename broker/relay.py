@@ -31,7 +31,7 @@ from sandpiper.common.limits import (
 
 @dataclass(slots=True)
 class _Place:
-    """What is known of one session that has asked for a challenge."""
+    """A session that has asked for a challenge."""
 
     address: bytes
     nonce: bytes = b""
@@ -40,7 +40,7 @@ class _Place:
 
 
 class Relay:
-    """One per broker."""
+    """The relay of a broker: tags, who is attached to each, and what waits for them."""
 
     def __init__(self) -> None:
         self._tags: dict[bytes, dict[bytes, ClientSession]] = {}

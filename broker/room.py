@@ -8,9 +8,11 @@ from sandpiper.common.messages import Member
 
 
 class HostedRoom:
-    """`head` is the last seq given, staged ones included; `last` the last seq of each type; `published` the last
-    number taken from each numbering publisher; `told` the seated sessions that the bus does not reach: guests, and
-    those who subscribed by control.
+    """A room of this broker.
+
+    `head` is the last seq given, staged ones included; `last` the last seq of each type; `published` the last number
+    taken from each numbering publisher; `told` the seated sessions that the bus does not reach: guests, and those who
+    subscribed by control.
     """
 
     __slots__ = ("book", "head", "last", "name", "published", "run_start", "seats", "told")
@@ -26,7 +28,7 @@ class HostedRoom:
         self.book = NickBook()
 
     def members(self) -> list[Member]:
-        """Who is present, in the order in which they came."""
+        """The members who are present, in the order in which they came."""
         return [
             Member(seat.nick, session.fingerprint, seat.verified, session.path, session.rtt_ms)
             for session, seat in self.seats.items()

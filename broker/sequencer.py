@@ -47,7 +47,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class _Staged(Encoded, gc=False):
-    """One publication on its way into the store. `number` is 0 for a publisher that does not number."""
+    """A publication on its way into the store. `number` is 0 for a publisher that does not number."""
 
     message: Message
     room: HostedRoom
@@ -123,7 +123,7 @@ class Sequencer:
     def stage_run(
         self, room: HostedRoom, session: ClientSession, nick: str, verified: bool, drafts: list[Draft], ts: int
     ) -> bool:
-        """As `stage` for drafts that are numbered on from the last one taken; False, and nothing taken, if not so.
+        """Stages drafts that are numbered on from the last one taken. Returns False, and takes nothing, for others.
 
         The usual case under load, with all that is the same for a publisher's batch done once.
         """
@@ -263,7 +263,7 @@ class Sequencer:
         return {(session.key or b"", room.name): number for (session, room), number in last.items()}
 
     def _fanouts(self, blocks: dict[HostedRoom, list[LogBlock]]) -> dict[HostedRoom, Fanout]:
-        """What is said in each room, notices in their places."""
+        """The messages of each room, with notices in their places."""
         if not self._passing:
             return {
                 room: Fanout(room.name, list(some), [block.body for block in blocks[room]])
@@ -287,7 +287,7 @@ class Sequencer:
         }
 
     def probe(self, ts: int, now: float) -> None:
-        """In an outage: whether it is over. Then whoever is not told so by an acknowledgement is told."""
+        """Tries the store in an outage. Once it is over, tells those whom no acknowledgement tells."""
         outage = self.outage
         if not outage.on:
             return
@@ -342,7 +342,7 @@ def _to_tools(notice: Notice) -> ToTools:
 
 
 def _nameless(session: ClientSession, nick: str) -> str:
-    """Whose ids are meant where no key stands behind a nick; `anon` is many, so it is the session that counts."""
+    """The sender of ids where no key stands behind a nick. `anon` is many people, so there the session counts."""
     mark = "~" if session.guest is not None else "!"  # a tool's ids are not those of a guest whose nick it uses
     return f"{mark}{session.publisher or nick}" if nick == ANON else f"{mark}{nick}"
 
@@ -352,7 +352,7 @@ def _said(notice: Notice) -> Encoded:
 
 
 def _blocks_of(room: HostedRoom, staged: list[_Staged], ts: int) -> list[LogBlock]:
-    """The last of each type stands with the last block: together they are stored, or none of them."""
+    """The blocks of one room. The last seq of each type stands with the last block: all are stored, or none."""
     first = staged[0].message.seq
     blocks = []
     portions = batch.portions([each.body for each in staged])

@@ -20,9 +20,11 @@ class Seat:
 
 @dataclass(slots=True, eq=False)
 class ClientSession:
-    """`key` is the CURVE key of a keyed session, `guest` the way to a JSON-lines one; the tools at the plain doors
-    share one session that has neither. `publisher` begins the message ids of a keyed one; it tells the others apart
-    while they have no nick.
+    """A client of the broker.
+
+    `key` is the CURVE key of a keyed session, `guest` the way to a JSON-lines one; the tools at the plain doors share
+    one session that has neither. `publisher` begins the message ids of a keyed one; it tells the others apart while
+    they have no nick.
     """
 
     meter: Meter
@@ -42,5 +44,5 @@ class ClientSession:
 
     @property
     def owner(self) -> object:
-        """Who owns this session's nicks: the person behind a key, or the guest itself."""
+        """The owner of this session's nicks: the person behind a key, or the guest itself."""
         return self.identity if self.identity is not None else self

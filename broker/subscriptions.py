@@ -8,7 +8,9 @@ _TOPICS_MOST = 4096
 
 
 class SubscriptionIndex:
-    """One form of frames at one XPUB. `topic_of` gives a room's topic, or the prefix that its topics share.
+    """The prefixes that subscribers of one XPUB want, for one form of frames.
+
+    `topic_of` gives a room's topic, or the prefix that its topics share.
 
     Only ever grows. Unsubscriptions count for nothing: libzmq shows one also of a connection that had no subscription,
     so whoever counted topics down by them would let any stranger silence a room.
@@ -21,7 +23,7 @@ class SubscriptionIndex:
         self._all = False
 
     def add(self, prefix: bytes) -> None:
-        """Somebody has subscribed to what begins with `prefix`."""
+        """Adds a subscription to what begins with `prefix`."""
         if prefix in self._topics or self._all:
             return
         self._topics.add(prefix)

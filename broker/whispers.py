@@ -29,7 +29,9 @@ class _Undelivered:
 
 
 class Whispers:
-    """Keyed by the sender and the whisper's id, of which guests, who have no fingerprint, may have the same."""
+    """Whispers under way, keyed by the sender and the whisper's id, of which guests, who have no fingerprint, may have
+    the same.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str | None, str], list[_Undelivered]] = {}
@@ -64,7 +66,7 @@ class Whispers:
         return outputs
 
     def received(self, by: ClientSession, name: str, sender: str | None) -> list[Output]:
-        """One of the addressee's sessions has it."""
+        """Takes the confirmation of one of the addressee's sessions."""
         for waiting in self._waiting.get((sender, name), []):
             if by in waiting.holders:
                 self._waiting[sender, name].remove(waiting)
@@ -76,7 +78,7 @@ class Whispers:
         return min((waiting.until for waiting in self._all()), default=None)
 
     def expire(self, now: float, ts: int) -> list[Output]:
-        """What nobody confirmed in time."""
+        """Reports the whispers that nobody confirmed in time."""
         due = [waiting for waiting in self._all() if waiting.until <= now]
         if due:
             self._keep(lambda waiting: waiting.until > now)

@@ -55,14 +55,14 @@ def read_topic(raw: bytes) -> str:
 
 
 def pack(bodies: Sequence[bytes]) -> bytes:
-    """One array of maps that are encoded already."""
+    """Packs maps that are encoded already into one array."""
     count = len(bodies)
     head = bytes([0x90 | count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
     return head + b"".join(bodies)
 
 
 def frames(room: str, bodies: Iterable[bytes]) -> list[bytes]:
-    """As few frames as hold `bodies`, in order."""
+    """Packs `bodies` into as few frames as hold them, in order."""
     name = topic(room) + b"\0"
     return [name + pack(some) for some in portions(bodies)]
 
@@ -84,7 +84,7 @@ def portions(bodies: Iterable[bytes], most: int = BATCH_MESSAGES) -> list[list[b
 
 
 def encode_body(message: msgspec.Struct) -> bytes:
-    """One map. Raises Refusal for a `data` value that msgpack cannot say."""
+    """Encodes one map. Raises Refusal for a `data` value that msgpack cannot say."""
     try:
         return codec.encode(message)
     except (OverflowError, UnicodeEncodeError, TypeError, RecursionError) as error:
@@ -92,7 +92,7 @@ def encode_body(message: msgspec.Struct) -> bytes:
 
 
 def decode_drafts(body: bytes) -> list[Draft]:
-    """What a publisher sent. Raises Refusal if any of it is bad; `bodies` then tells one from another."""
+    """Decodes a publisher's batch. Raises Refusal if any of it is bad; `bodies` then tells one from another."""
     drafts: list[Draft] = codec.decode(_drafts, body, "not a batch")
     if len(body) > BODY_BYTES:
         for each in bodies(body):
@@ -105,7 +105,7 @@ def decode_drafts(body: bytes) -> list[Draft]:
 
 
 def decode(body: bytes) -> list[Said]:
-    """What a broker stamped, without what this version does not know. Raises Refusal for what is no array."""
+    """Decodes a broker's batch, without what this version does not know. Raises Refusal for what is no array."""
     try:
         said: list[Said] = _said.decode(body)
     except UNDECODABLE:

@@ -17,7 +17,7 @@ def _seconds_each(rate: float) -> float:
 
 
 class Bucket:
-    """`rate` a second, `burst` at once; a rate of inf is no limit.
+    """A token bucket: `rate` a second, `burst` at once; a rate of inf is no limit.
 
     Raises ValueError for a rate that is not above 0.
     """
@@ -49,7 +49,7 @@ class Bucket:
 
 
 class Meter:
-    """Messages and bytes of one member together: both must have room.
+    """The rates of a member, messages and bytes together: both must have room.
 
     A burst is `burst_s` seconds of each rate; a rate of inf is no limit. Raises ValueError as Bucket does.
     """

@@ -17,12 +17,12 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """One map."""
+    """Encodes one map."""
     return _encoder.encode(message)
 
 
 def decode(decoder: msgspec.msgpack.Decoder[Any] | msgspec.json.Decoder[Any], encoded: bytes, what: str) -> Any:
-    """What `decoder` makes of `encoded`. Raises Refusal: "`what`: " and what is wrong with it."""
+    """Decodes `encoded` with `decoder`. Raises Refusal, whose text is `what`, a colon and the fault."""
     try:
         return decoder.decode(encoded)
     except UNDECODABLE as error:

@@ -41,7 +41,7 @@ RandBelow = Callable[[int], int]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RoomCode:
-    """The words, all in the list, and the nameplate; 0 before there is one."""
+    """A room code: the words, all in the list, and the nameplate; 0 before there is one."""
 
     words: tuple[str, ...]
     nameplate: int
@@ -107,7 +107,7 @@ def known_words(text: str) -> int:
 
 
 def make_words(count: int, randbelow: RandBelow) -> tuple[str, ...]:
-    """That many words by chance; all are equally likely, the same twice too."""
+    """Draws that many words by chance; all are equally likely, the same twice too."""
     return tuple(WORDS[randbelow(len(WORDS))] for _ in range(count))
 
 

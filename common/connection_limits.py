@@ -1,4 +1,4 @@
-"""Who is at the door: connections counted by address, the unfinished ones among them too."""
+"""Limits on connections at the door: counted by address, the unfinished ones among them too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandpiper.common.limits import (
 
 @lru_cache(maxsize=4096)
 def household(address: str) -> str:
-    """What is counted as one address: `loopback` for all of this machine, an IPv6 /64, which is one subscriber's."""
+    """Returns what counts as one address: `loopback` for this machine, an IPv6 /64, which is one subscriber's."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -30,7 +30,10 @@ def household(address: str) -> str:
 
 
 class ConnectionLimits:
-    """Counts, and refuses past the limits. Behind loopback sit a tunnel's many clients: it has limits of its own."""
+    """Connections at a door, counted by address, and refused past the limits.
+
+    Behind loopback sit a tunnel's many clients: it has limits of its own.
+    """
 
     def __init__(self) -> None:
         self._present: Counter[str] = Counter()
@@ -38,16 +41,16 @@ class ConnectionLimits:
 
     @property
     def present(self) -> int:
-        """Connections now."""
+        """The number of connections now."""
         return self._present.total()
 
     @property
     def unfinished(self) -> int:
-        """Those among them that have not said a whole thing yet."""
+        """The number of connections that have not said a whole thing yet."""
         return self._unfinished.total()
 
     def enter(self, address: str) -> None:
-        """One connection more, unfinished so far. Raises Refusal."""
+        """Counts one connection more, unfinished so far. Raises Refusal."""
         home = household(address)
         local = home == "loopback"
         if self.present >= DOOR_CONNECTIONS:
@@ -61,15 +64,15 @@ class ConnectionLimits:
         self._unfinished[home] += 1
 
     def begin(self, address: str) -> None:
-        """A connection that was finished has begun something again."""
+        """Counts a connection as unfinished again: it has begun something."""
         self._unfinished[household(address)] += 1
 
     def finish(self, address: str) -> None:
-        """A connection has said a whole thing."""
+        """Counts a connection as finished: it has said a whole thing."""
         _subtract(self._unfinished, household(address))
 
     def leave(self, address: str) -> None:
-        """A finished connection has gone."""
+        """Counts one finished connection less."""
         _subtract(self._present, household(address))
 
 

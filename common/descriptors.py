@@ -13,7 +13,7 @@ from sandpiper.common.limits import DESCRIPTORS_SPARED_LEAST, DESCRIPTORS_SPARED
 
 @dataclass(frozen=True, slots=True)
 class DescriptorShares:
-    """What is given to whom, of `limit` descriptors (None: the system sets no limit)."""
+    """The shares in `limit` file descriptors of members, newcomers and ourselves (None: the system sets no limit)."""
 
     limit: int | None
 
@@ -27,18 +27,18 @@ class DescriptorShares:
         return self.limit is None or fd < self.limit - self.spared
 
     def fits_newcomer(self, fd: int) -> bool:
-        """Whether it may at a front door: a crowd there is not to keep members from their bus."""
+        """Whether such a connection may stay at a front door: a crowd there is not to keep members from their bus."""
         return self.limit is None or fd < self.limit - 2 * self.spared
 
 
 class Seldom:
-    """What happens often is told at once, and then every DESCRIPTORS_TOLD_S for as long as it goes on."""
+    """A filter for news that comes often: told at once, and then every DESCRIPTORS_TOLD_S for as long as it goes on."""
 
     def __init__(self) -> None:
         self._told_at: float | None = None
 
     def due(self, now: float) -> bool:
-        """It happened: whether it is to be told of."""
+        """Returns whether this time it is to be told of."""
         if self._told_at is not None and now - self._told_at < DESCRIPTORS_TOLD_S:
             return False
         self._told_at = now

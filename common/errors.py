@@ -1,4 +1,4 @@
-"""What can go wrong, in two families.
+"""Errors, in two families.
 
 `SandpiperError` is for people: one line that says what happened, why and what to try, and the exit code that a
 command ends with. `Refusal` is for the wire: what one end answers to a request that it will not carry out. A
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Code(str, Enum):
-    """Why a request was refused; the wire's stable words."""
+    """Reasons why a request is refused, in the wire's stable words."""
 
     INVALID = "invalid"  # malformed, or breaks a stated rule
     ACCESS = "access"  # no or a wrong access code
@@ -44,13 +44,13 @@ class Refusal(Exception):
 
 
 class SandpiperError(Exception):
-    """Something a person must be told in one line. Subclasses fix the exit code."""
+    """An error that a person is told in one line. Subclasses fix the exit code."""
 
     exit_code = 1
 
 
 class UsageError(SandpiperError):
-    """The command's words are off."""
+    """Error: a command or a call was given something that it does not take."""
 
     exit_code = 2
 

@@ -50,7 +50,7 @@ def split(frame: bytes) -> tuple[bytes, bytes]:
 
 
 def encode(room: str, kind: str, message: msgspec.Struct) -> bytes:
-    """One frame for `room/kind`. Raises Refusal for a `data` value that msgpack cannot say."""
+    """Encodes one frame for `room/kind`. Raises Refusal for a `data` value that msgpack cannot say."""
     try:
         return topic(room, kind) + b"\0" + codec.encode(message)
     except (OverflowError, UnicodeEncodeError, TypeError, RecursionError) as error:
@@ -59,7 +59,7 @@ def encode(room: str, kind: str, message: msgspec.Struct) -> bytes:
 
 
 def decode_draft(kind: str, body: bytes) -> Draft:
-    """What a publisher sent under a topic of this type. Raises Refusal."""
+    """Decodes a publisher's body under a topic of this type. Raises Refusal."""
     if len(body) > BODY_BYTES:
         raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
     draft: Draft = codec.decode(_drafts[kind], body, f"not a {kind}")
@@ -69,7 +69,7 @@ def decode_draft(kind: str, body: bytes) -> Draft:
 
 
 def decode(frame: bytes) -> Message | Notice | None:
-    """What a broker stamped, or None for a type that this version does not know. Raises Refusal."""
+    """Decodes a frame of the broker; None for a type that this version does not know. Raises Refusal."""
     name, body = split(frame)
     decoder = _received.get(name[name.rfind(b"/") + 1 :].decode("ascii", "replace"))
     if decoder is None:

@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class Frontier(Generic[T]):
-    """`seq`: everything up to it has been given out, or given up. `head`: the highest seq known to exist."""
+    """A position in a log, and entries held beyond a hole.
+
+    `seq`: everything up to it has been given out, or given up. `head`: the highest seq known to exist.
+    """
 
     __slots__ = ("_held", "head", "seq")
 
@@ -26,7 +29,10 @@ class Frontier(Generic[T]):
         self._held: dict[int, tuple[int, T]] = {}
 
     def push(self, seq: int, item: T, last: int | None = None) -> list[T]:
-        """What can be given out now, in order. Empty for a double, and for what lies beyond a hole."""
+        """Takes an entry; returns what can be given out now, in order.
+
+        Empty for a double, and for what lies beyond a hole.
+        """
         if self.advance(seq, last):
             return [item]
         if seq <= self.seq:
@@ -68,7 +74,7 @@ class Frontier(Generic[T]):
         return missing, released + self._release()
 
     def settle(self) -> None:
-        """What is not held is not known to exist after all."""
+        """Takes back the knowledge of entries that are not held: they may not exist after all."""
         self.head = max([self.seq, *(last for last, _ in self._held.values())])
 
     def cap(self, last: int) -> None:
@@ -88,7 +94,7 @@ class Frontier(Generic[T]):
 
     @property
     def held(self) -> list[T]:
-        """What is held beyond holes, in order."""
+        """The entries held beyond holes, in order."""
         return [item for _, (_, item) in sorted(self._held.items(), key=lambda each: each[0])]
 
     @property

@@ -19,10 +19,12 @@ from sandpiper.common.buckets import Bucket
 
 
 class Handshakes:
-    """Connections are file descriptors: a number comes again, and what is told of one may be late.
+    """Connections that wait to shake hands, and those that do.
 
-    `unread` says whether one has sent something that we have not read; `begin` lets one begin, and says
-    how many seconds its turn has; 0 if it is not there any more.
+    They are file descriptors: a number comes again, and what is told of one may be late.
+
+    `unread` says whether one has sent something that we have not read; `begin` lets one begin, and says how many
+    seconds its turn has; 0 if it is not there any more.
     """
 
     def __init__(self, most: int, rate: float, *, unread: Callable[[int], bool], begin: Callable[[int], float]) -> None:
@@ -64,7 +66,7 @@ class Handshakes:
             self._proceed(now)
 
     def get_timer(self) -> float | None:
-        """When to call `handle_timer`; None while nobody waits."""
+        """The time at which to call `handle_timer`; None while nobody waits."""
         if not self._waiting:
             return None
         full = len(self._turns) >= self._most

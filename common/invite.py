@@ -29,7 +29,7 @@ _FORMS: Final = f"{LINK}join#CODE or {LINK}connect/HOST:PORT/ROOM"
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Where to: a room code, with how to find its room, or a room at a broker.
+    """An invitation: a room code, with how to find its room, or a room at a broker.
 
     `discovery` and `broker` are HOST:PORT[#FINGERPRINT], and empty for a room at a broker.
     """

@@ -14,7 +14,7 @@ from sandpiper.common.messages import Ack, Data, Error, Lost, Me, Msg, NickSet, 
 
 
 class Item:
-    """A message with its two tongues, made when first asked for.
+    """A message in its two encodings, the original and the extended one, made when first asked for.
 
     `extended` is the whole object. `original` is what the documented wire knows: msg, notice, nick and error with
     their documented keys; for what it has no word for, a notice, or None for nothing at all.
@@ -44,7 +44,7 @@ class Item:
 
 
 class Items(tuple[Item, ...]):
-    """A batch of items for many clients, put together once for each tongue."""
+    """A batch of items for many clients, put together once for each encoding."""
 
     @cached_property
     def extended(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What keys are called and what they sign."""
+"""Names of keys, and what keys sign."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def enrolment_holds(identity: bytes, signature: bytes, broker_key: bytes, sessio
 
 
 def relay_address(session_key: bytes) -> bytes:
-    """What a session is called by those that it reaches through a relay: 16 bytes of BLAKE2b of its CURVE key."""
+    """The name of a session among those that it reaches through a relay: 16 bytes of BLAKE2b of its CURVE key."""
     return hashlib.blake2b(session_key, digest_size=16).digest()
 
 

@@ -25,7 +25,7 @@ request is that short. In bytes they count as all else."""
 
 
 class Lead:
-    """`octets` and `frames` are how far it is ahead; heartbeats are no frames."""
+    """The lead of one connection. `octets` and `frames` are how far it is ahead; heartbeats are no frames."""
 
     def __init__(self) -> None:
         self.octets = 0
@@ -40,7 +40,7 @@ class Lead:
         return len(self._sent) - self._heartbeats + (self._left > 0)
 
     def sent(self, data: bytes) -> None:
-        """This has gone in."""
+        """Counts bytes that have gone in."""
         self.octets += len(data)
         at, end = 0, len(data)
         while at < end:
@@ -54,7 +54,7 @@ class Lead:
                 self._finish()
 
     def _take_header(self, data: bytes, at: int) -> int:
-        """One frame's header, or what there is of it; where it ends."""
+        """Reads a frame's header, or what there is of it. Returns where it ends."""
         header = self._header
         flags = header[0] if header else data[at]
         size = LONG if flags & _LONG_FLAG else SHORT
@@ -72,7 +72,7 @@ class Lead:
         self._size = 0
 
     def surfaced(self, octets: int) -> None:
-        """A message of one frame of so many octets has come out, and so has all that was sent before it."""
+        """Counts off a message of one frame of so many octets, which has come out, and all that was sent before it."""
         length = octets + CURVE_OVERHEAD
         sizes = (length + SHORT, length + LONG) if length <= _SHORT_MOST else (length + LONG,)
         position = next((place for place, size in enumerate(self._sent) if size in sizes), -1)

@@ -1,4 +1,4 @@
-"""One JSON line of a client: a typed request, or the original server's words for what is wrong with it."""
+"""JSON lines of a client: each a typed request, or the original server's words for what is wrong with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _any: Final = msgspec.json.Decoder()
 
 
 class Misspoken(Refusal):
-    """A line that is none of ours. `kind` is its type and `id` the publication's own name, if they could be read."""
+    """A line that is no request. `kind` is its type and `id` the publication's own name, if they could be read."""
 
     def __init__(self, text: str, kind: str | None = None, said_id: str | None = None) -> None:
         super().__init__(Code.INVALID, text)
@@ -33,7 +33,7 @@ def named(said_id: object) -> str | None:
 
 
 class LineDecoder:
-    """Decodes lines that are one of several types. `types` is their union, and its members are tagged structs."""
+    """A decoder of lines that are one of several types. `types` is their union, and its members are tagged structs."""
 
     def __init__(self, types: Any) -> None:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(types)

@@ -21,7 +21,7 @@ _UNSEEN: Final = re.compile(
 
 
 def encode_line(message: Any) -> bytes:
-    """One object as a line, newline included. It may be read in a terminal: what that would obey is escaped."""
+    """Encodes an object as a line, newline included. It may be read in a terminal: what that would obey is escaped."""
     try:
         line = _encoder.encode(message)
     except (TypeError, ValueError, RecursionError):
@@ -52,7 +52,10 @@ def _stringly(value: Any) -> Any:
 
 
 class TooLong(Exception):
-    """A line went over the limit. It has been passed over; reading goes on after its newline. `line` counts from 1."""
+    """A line that went over the limit.
+
+    It has been passed over; reading goes on after its newline. `line` counts from 1.
+    """
 
     def __init__(self, line: int = 0) -> None:
         super().__init__(line)
@@ -60,7 +63,10 @@ class TooLong(Exception):
 
 
 class LineReader:
-    """Bytes in, lines out. Holds at most one unfinished line of `limit` bytes, however long the line really is."""
+    """A reader of lines: bytes in, lines out.
+
+    Holds at most one unfinished line of `limit` bytes, however long the line really is.
+    """
 
     def __init__(self, limit: int = LINE_BYTES) -> None:
         self._limit = limit

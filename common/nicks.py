@@ -38,7 +38,7 @@ def nick(text: str) -> str:
 
 
 def chosen(text: str) -> str:
-    """The same for what a person has typed: a letter and its accent are one character, whoever composes them."""
+    """Checks a nick that a person has typed: a letter and its accent are one character, whoever composes them."""
     return nick(normalize("NFC", text))
 
 
@@ -79,7 +79,7 @@ def colour(nick: str) -> int:
 
 @lru_cache(maxsize=SKELETONS)
 def skeleton(text: str) -> str:
-    """What `text` looks like (Unicode TR39, section 4, case folded): equal for what the eye may confuse."""
+    """The look of `text` (Unicode TR39, section 4, case folded): equal for what the eye may confuse."""
     # Twice, because folding makes confusable letters of others: M is only itself, m is r and n.
     for _ in range(2):
         plain = normalize("NFD", text).translate(_confusables())

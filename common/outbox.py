@@ -22,7 +22,7 @@ class _Unconfirmed(msgspec.Struct, gc=False):
 
 
 class Outbox:
-    """One room's, in one session."""
+    """The publications of a session to one room that are not known to be stored yet."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, _Unconfirmed] = {}
@@ -118,7 +118,7 @@ class Outbox:
             self._hold_until = max(self._hold_until, now + retry_s)
 
     def get_timer(self) -> float | None:
-        """When `handle_timer`, then `take`, are to be called."""
+        """The time at which `handle_timer`, then `take`, are to be called."""
         if not self._open or not self._waiting:
             return None
         if self._next <= self._last:

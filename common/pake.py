@@ -21,7 +21,7 @@ Entropy = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What each side shows the other: 32 bytes each."""
+    """The confirmations that both sides show each other: 32 bytes each."""
 
     client: bytes
     broker: bytes
@@ -32,7 +32,7 @@ class Proof:
 
 
 class Prover:
-    """One end of one attempt: the client is A, the broker B."""
+    """One end of an attempt at SPAKE2: the client is A, the broker B."""
 
     def __init__(self, code: str, *, client: bool, client_key: bytes, broker_key: bytes, entropy: Entropy) -> None:
         side = SPAKE2_A if client else SPAKE2_B

@@ -42,14 +42,16 @@ def check_text(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One message's text, and the number of the line that it is or is of, from 1."""
+    """The text of a message, and the number of the line that it is or is of, from 1."""
 
     text: str
     line: int
 
 
 class PieceReader:
-    """Bytes in, pieces of at most `limit` bytes out. Holds no more of a line than that, however long it is.
+    """A reader of pieces: bytes in, pieces of at most `limit` bytes out.
+
+    Holds no more of a line than that, however long it is.
 
     A line that must stay `whole` is passed over, with a TooLong in its place.
     """
@@ -68,7 +70,7 @@ class PieceReader:
         return bool(self._held or self._decoder.getstate()[0]) or self._continued or self._skipping
 
     def feed(self, data: bytes) -> Iterator[Piece | TooLong]:
-        """What `data` completes, without line ends."""
+        """Returns the pieces that `data` completes, without line ends."""
         *complete, rest = self._decoder.decode(data).split("\n")
         for part in complete:
             yield from self._add(part)

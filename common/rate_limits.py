@@ -8,7 +8,9 @@ from sandpiper.common.limits import PACES_MOST
 
 
 class RateLimits:
-    """Buckets of one rate by address. Of too many the oldest is forgotten, so that memory stays bounded.
+    """A rate limit for each address: buckets of one rate.
+
+    Of too many the oldest is forgotten, so that memory stays bounded.
 
     `loopback` is how much wider the bucket of this machine is, behind which a tunnel's many clients sit.
     """

@@ -198,13 +198,13 @@ _answers: Final = msgspec.msgpack.Decoder(AnyAnswer)
 
 
 def decode_request(frame: bytes) -> AnyRequest:
-    """What a member asks. Raises Refusal; `codec.request_number` tells which request it answers."""
+    """Decodes a member's request. Raises Refusal; `codec.request_number` tells which request it answers."""
     request: AnyRequest = decode(_requests, frame, "not a request")
     return request
 
 
 def decode_answer(frame: bytes) -> AnyAnswer:
-    """What the service says. Raises Refusal."""
+    """Decodes an answer of the service. Raises Refusal."""
     answer: AnyAnswer = decode(_answers, frame, "not an answer")
     return answer
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class RepairState(Enum):
-    """Where a repair stands."""
+    """The states of a repair."""
 
     CURRENT = "current"
     WAITING = "waiting"
@@ -30,14 +30,14 @@ class RepairState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """To be asked for: entries with seq above `after`."""
+    """A request to send: entries with seq above `after`."""
 
     after: int
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired(Generic[T]):
-    """What a page brought: entries to give out, in order; how many were `lost`; the log's new `start`, if trimmed."""
+    """The result of a page: entries to give out, in order; how many were `lost`; the log's new `start`, if trimmed."""
 
     items: list[T]
     lost: int = 0
@@ -45,7 +45,7 @@ class Repaired(Generic[T]):
 
 
 class Repair(Generic[T]):
-    """Over one frontier, whose holes it fills. `fetch` is taken by the owner after each call."""
+    """The repair of one frontier, whose holes it fills. `fetch` is taken by the owner after each call."""
 
     def __init__(self, frontier: Frontier[T]) -> None:
         self.frontier = frontier
@@ -56,7 +56,7 @@ class Repair(Generic[T]):
         self._timeout = FETCH_TIMEOUT_S
 
     def get_timer(self) -> float | None:
-        """When `handle_timer` is to be called."""
+        """The time at which to call `handle_timer`."""
         return self._due
 
     def handle_timer(self, now: float) -> None:

@@ -193,7 +193,7 @@ def _stand_in(char: str) -> str:
 
 
 def complaint(error: Exception) -> str:
-    """What a decoder says is wrong, in one short line: it quotes the sender, who may write anything."""
+    """A decoder's complaint in one short line: it quotes the sender, who may write anything."""
     text = printable(str(error)[: ERROR_CHARS + 1])
     return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
 
@@ -209,7 +209,10 @@ def width(text: str) -> int:
 
 
 def clip(text: str, columns: int) -> str:
-    """One printable line, cut to at most `columns` columns with an ellipsis. Never cuts inside an emoji."""
+    """Makes `text` one printable line, cut to at most `columns` columns with an ellipsis.
+
+    Never cuts inside an emoji.
+    """
     if width(text) <= columns:
         return text
     if columns < 1:

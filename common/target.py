@@ -57,7 +57,7 @@ class Target:
 
 
 def is_link(text: str) -> bool:
-    """Whether it is meant as an invite link, a damaged one too: it may hold a code, and is not to be quoted."""
+    """Whether `text` is meant as an invite link, a damaged one too: it may hold a code, and is not to be quoted."""
     return text[: len(LINK) - 1].lower() == LINK[:-1]
 
 
@@ -70,7 +70,7 @@ def parse_address(text: str, port: int) -> str:
 
 
 def parse_host(text: str, port: int = PORT) -> Target:
-    """What `connect` takes: always a host, even when it is a bare word. Raises UsageError.
+    """Parses what `connect` takes: always a host, even when it is a bare word. Raises UsageError.
 
     `port` is the one of an address that names none.
     """
@@ -118,7 +118,7 @@ def on_wire(host: str) -> bool:
 
 
 def check_local(discovery: Iterable[str], broker: Iterable[str], listen: str | None) -> None:
-    """Who is to stay on this machine names nothing that is not on it. Raises UsageError."""
+    """Checks that no address leaves this machine, for `--local`. Raises UsageError."""
     for what, port, named in (("discovery service", DISCOVERY_PORT, discovery), ("broker", PORT, broker)):
         for each in named:
             target = parse_host(each, port)

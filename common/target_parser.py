@@ -12,7 +12,7 @@ from sandpiper.common.target import FORM, HOST_NAME, PORT, QUOTED_COLUMNS, Targe
 
 
 def parse_target(text: str) -> Target | RoomCode | Invite:
-    """What a TARGET means. Raises UsageError, which quotes of a room code at most a word that is in no list."""
+    """Parses a TARGET. Raises UsageError, which quotes of a room code at most a word that is in no list."""
     text = text.strip()
     if is_link(text):
         return parse_invite(text)
@@ -29,7 +29,10 @@ def parse_target(text: str) -> Target | RoomCode | Invite:
 
 
 def parse_broker(text: str) -> Target:
-    """The TARGET of a command that takes brokers only: a host, a bare word too, or a link to one. Raises UsageError."""
+    """Parses the TARGET of a command that takes brokers only: a host, a bare word too, or a link to one.
+
+    Raises UsageError.
+    """
     text = text.strip()
     if is_link(text):
         aim = parse_invite(text).aim

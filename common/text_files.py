@@ -1,4 +1,4 @@
-"""What editors of any system leave in a text file."""
+"""Text files as the editors of any system leave them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class NotText(ValueError):
-    """Not a text in UTF-8. Its words follow the file's name: "is UTF-16 …"."""
+    """Error: not a text in UTF-8. Its words follow the file's name: "is UTF-16 …"."""
 
 
 def decoded(data: bytes) -> str:

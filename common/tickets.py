@@ -1,4 +1,4 @@
-"""Who asks over a CURVE ROUTER, and how the front door's word about where they come from is carried to it."""
+"""Requesters at a CURVE ROUTER, and how the front door's word about where they come from is carried to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandpiper.common.limits import TICKET_S
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks: the CURVE key that the connection proved, where to answer, and the address behind it."""
+    """The sender of a request: the CURVE key that the connection proved, where to answer, and the address behind it."""
 
     key: bytes
     route: bytes
@@ -19,13 +19,16 @@ class Requester:
 
 
 class Tickets:
-    """Given out at the door, shown in the first CURVE request: `time.address.MAC`. `secret` is this process's own."""
+    """Tickets, which are given out at the door and shown in the first CURVE request: `time.address.MAC`.
+
+    `secret` is this process's own.
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def give(self, address: str, now: float) -> str:
-        """What the door observed."""
+        """Makes a ticket for the address that the door observed."""
         seen = f"{int(now)}.{address}"
         return f"{seen}.{self._mac(seen)}"
 

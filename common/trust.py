@@ -16,7 +16,7 @@ _LINE: Final = re.compile(r"\s*([^\s#]\S*:[0-9]{1,5})[ \t]+([0-9a-zA-Z.:+=^!/*?&
 
 
 class Verdict(Enum):
-    """What a broker's key is to us. Only NEW and KNOWN may be talked to."""
+    """Verdicts on a broker's key. Only NEW and KNOWN may be talked to."""
 
     NEW = "never seen: to be pinned"
     KNOWN = "the pinned one"
@@ -25,7 +25,7 @@ class Verdict(Enum):
 
 
 def judge(pinned: str | None, seen: str, *, expected_fingerprint: str | None, fingerprint_of_seen: str) -> Verdict:
-    """What to make of the key `seen` where `pinned` was seen before (both Z85).
+    """Judges the key `seen` where `pinned` was seen before (both Z85).
 
     An expected fingerprint that matches does not excuse a changed pin: the person must take the old one out.
     """
@@ -52,7 +52,7 @@ class KnownBrokers:
         return pins
 
     def with_pin(self, address: str, key: str) -> KnownBrokers:
-        """The same with `key` (Z85) for `address`, in place of what was there.
+        """Returns the file with `key` (Z85) for `address`, in place of what was there.
 
         Raises ValueError for what would not read back.
         """

@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Chance(Protocol):
-    """What the core uses of `random.Random`."""
+    """The part of `random.Random` that the core uses."""
 
     def randbytes(self, n: int, /) -> bytes:
-        """So many bytes."""
+        """Returns that many random bytes."""
 
     def randrange(self, start: int, stop: int, /) -> int:
         """A number from `start` to below `stop`."""

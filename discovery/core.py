@@ -41,7 +41,10 @@ class OutgoingEvent:
 
 
 class RendezvousCore:
-    """One per service. `key` is its CURVE public key, `wall` the wall clock."""
+    """The discovery service without sockets: requests in, replies and events out.
+
+    `key` is its CURVE public key, `wall` the wall clock.
+    """
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class RendezvousCore:
         return self.leases.get_timer()
 
     def take(self) -> list[OutgoingEvent]:
-        """What to send now."""
+        """Hands over what is to be sent now."""
         pushes, self._pushes = self._pushes, []
         return pushes
 

@@ -21,7 +21,10 @@ from sandpiper.common.rate_limits import RateLimits
 
 
 class Guesses:
-    """Every method takes what is asked from the address's share. Raises Refusal: RATE."""
+    """The rates of what strangers may try, by address.
+
+    Every method takes what is asked from the address's share. Raises Refusal: RATE.
+    """
 
     def __init__(self) -> None:
         self._lookups = _by_address(LOOKUPS_PER_S_AND_ADDRESS, LOOKUPS_BURST)
@@ -32,18 +35,18 @@ class Guesses:
         self._bytes = _by_address(LETTER_BYTES_PER_S_AND_ADDRESS, LETTER_BYTES_PER_S_AND_ADDRESS * LETTERS_BURST_S)
 
     def lookup(self, address: str, nameplate: int, now: float) -> None:
-        """One look-up of a nameplate."""
+        """Accounts one look-up of a nameplate."""
         slow_down(self._lookups.take(address, 1.0, now), "too many look-ups from your address")
         slow_down(self._nameplates.take(str(nameplate), 1.0, now), "too many look-ups of this nameplate")
 
     def claim(self, address: str, now: float, *, fresh: bool) -> None:
-        """One claim that changes something."""
+        """Accounts one claim that changes something."""
         slow_down(self._claims.take(address, 1.0, now), "too many claims from your address")
         if fresh:
             slow_down(self._creates.take(address, 1.0, now), "too many new rooms from your address")
 
     def letter(self, address: str, size: int, now: float) -> None:
-        """One letter of `size` bytes."""
+        """Accounts one letter of `size` bytes."""
         slow_down(self._letters.take(address, 1.0, now), "too many letters from your address")
         slow_down(self._bytes.take(address, float(size), now), "too many letters from your address")
 

@@ -27,7 +27,7 @@ Tell = Callable[[Holder, Changed], None]
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One member's, in one group. `home` is the household that it counts for."""
+    """A member's lease in a group. `home` is the household that it counts for."""
 
     holder: Holder
     home: str
@@ -37,13 +37,13 @@ class Lease:
 
     @property
     def card(self) -> PeerCard:
-        """What the others of the group get."""
+        """The lease as the others of the group get it."""
         return PeerCard(self.holder.mailbox, self.blob, self.holder.address)
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Those at one nameplate who have one registration key. `version` steps with each change."""
+    """The members at one nameplate who have one registration key. `version` steps with each change."""
 
     nameplate: int
     key: bytes
@@ -56,7 +56,7 @@ class Group:
 
 
 class Leases:
-    """All of them. `tell` is called for each member of a group that changes, but for who changed it."""
+    """The leases of all groups. `tell` is called for each member of a group that changes, but for who changed it."""
 
     def __init__(self, nameplates: Nameplates, chance: Chance, tell: Tell) -> None:
         self._nameplates = nameplates
@@ -69,11 +69,11 @@ class Leases:
         return self._by_home.total()
 
     def groups(self, nameplate: int) -> list[Group]:
-        """Those at a nameplate, the oldest first."""
+        """The groups at a nameplate, the oldest first."""
         return list(self._plates.get(nameplate, {}).values())
 
     def find(self, nameplate: int, group: bytes, key: bytes) -> tuple[Group, Lease] | None:
-        """This member's lease in this group."""
+        """The lease of this member in this group."""
         found = self._plates.get(nameplate, {}).get(group)
         lease = found.leases.get(key) if found else None
         return (found, lease) if found and lease else None

@@ -59,7 +59,7 @@ _NUMBERS: Final = (10, 100)
 
 
 class LegacyClient(Protocol):
-    """One JSON-lines connection."""
+    """A JSON-lines connection, as its rooms see it."""
 
     address: str
 
@@ -69,7 +69,10 @@ class LegacyClient(Protocol):
 
 @dataclass(slots=True, eq=False)
 class LegacyRoom:
-    """`password` is a MAC. `insiders` are the connections that know the code and the password, `peers` some of them."""
+    """A room of original clients.
+
+    `password` is a MAC. `insiders` are the connections that know the code and the password, `peers` some of them.
+    """
 
     code: str
     home: str
@@ -82,7 +85,7 @@ class LegacyRoom:
 
 
 class LegacyRooms:
-    """All of them. `words` are what codes are made of."""
+    """The rooms of original clients. `words` are what codes are made of."""
 
     def __init__(self, words: Sequence[str], chance: Chance, secret: bytes, wall: Callable[[], float]) -> None:
         self._words = words
@@ -137,7 +140,7 @@ class LegacyRooms:
         return PeerRegistered()
 
     def lookup(self, guest: LegacyClient, request: LookupRoom, now: float) -> RoomPeers:
-        """Who is there. Raises Refusal."""
+        """The peers of a room. Raises Refusal."""
         valid_nick(request.nick)
         room = self._room(guest, request.code, now)
         if room.password is not None:

@@ -1,4 +1,4 @@
-"""One JSON-lines client's requests: bytes in, bytes out, calls on the original's rooms in between."""
+"""Requests of JSON-lines clients of the discovery service: bytes in, bytes out, calls on the original rooms between."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _requests: Final = LineDecoder(LegacyRequest)
 
 
 class LegacySession:
-    """What one client, `guest`, asks. After each call `take` has what to send, `wait` how long to read nothing."""
+    """The session of one JSON-lines client, `guest`.
+
+    After each call `take` has what to send, `wait` how long to read nothing.
+    """
 
     replaying = False
 
@@ -55,7 +58,7 @@ class LegacySession:
         return self._shut or (self._closing and not self._lines)
 
     def take(self) -> bytes:
-        """What to send now."""
+        """Hands over what is to be sent now."""
         out, self._out = self._out, []
         return b"".join(out)
 
@@ -79,7 +82,7 @@ class LegacySession:
             self.wait = self._pace.charge(1.0, now)
 
     def say(self, message: msgspec.Struct) -> None:
-        """One object for the client."""
+        """Adds one object for the client."""
         self._out.append(encode_line(message))
 
     def shut(self, text: str, ts: int) -> None:

@@ -21,7 +21,10 @@ from sandpiper.discovery.chance import Chance
 
 @dataclass(slots=True, eq=False)
 class Holder:
-    """Who has a mailbox: one CURVE key. `route` is None while its connection is gone and its leases wait for it."""
+    """The holder of a mailbox: one CURVE key.
+
+    `route` is None while its connection is gone and its leases wait for it.
+    """
 
     key: bytes
     mailbox: bytes
@@ -34,7 +37,7 @@ class Holder:
 
 
 class Mailboxes:
-    """All of them."""
+    """The mailboxes of all connections."""
 
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
@@ -64,7 +67,7 @@ class Mailboxes:
         return holder if holder is not None and holder.route == caller.route else None
 
     def at(self, mailbox: bytes) -> Holder | None:
-        """Whose mailbox it is."""
+        """The holder of a mailbox."""
         return self._by_mailbox.get(mailbox)
 
     def routes(self) -> list[bytes]:

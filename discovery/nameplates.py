@@ -12,7 +12,9 @@ _LONGEST = len(str(NAMEPLATE_MOST))
 
 
 class Nameplates:
-    """A number is *held* while a lease is on it, and *reserved* for a while for members that were cut off.
+    """The numbers that are taken.
+
+    A number is *held* while a lease is on it, and *reserved* for a while for members that were cut off.
 
     Only held ones are refused to others; reserved ones are merely not proposed.
     """
@@ -62,7 +64,7 @@ class Nameplates:
                 self._taken[len(str(number))] += 1
 
     def tick(self, now: float) -> None:
-        """What was reserved for long enough is free."""
+        """Frees what was reserved for long enough."""
         while self._reserved:
             number, until = next(iter(self._reserved.items()))
             if until > now:

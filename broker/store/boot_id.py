@@ -9,7 +9,7 @@ _GRAIN_S = 60
 
 
 def boot_id() -> str:
-    """The same until the machine is started anew. Linux tells; elsewhere it is the minute of the start."""
+    """A name of this start of the machine. Linux tells; elsewhere it is the minute of the start."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -27,7 +27,10 @@ _PAGE_BYTES = 4096
 
 
 class Checkpoints:
-    """Runs until `close`. `gate` is held by whoever writes; all else is for the thread that does."""
+    """A thread that moves the write-ahead log into the database, until `close`.
+
+    `gate` is held by whoever writes; all else is for the thread that does.
+    """
 
     def __init__(self, database: Path, fsync: bool) -> None:
         """Raises sqlite3.DatabaseError."""
@@ -59,7 +62,7 @@ class Checkpoints:
             return 0
 
     def grown(self) -> None:
-        """The log has grown. Waits for a checkpoint that is too slow by far."""
+        """To be called after each commit. Waits for a checkpoint that is too slow by far."""
         size = self.size
         if size <= STORE_CHECKPOINT_BYTES:
             self._next_at, self._stuck = STORE_CHECKPOINT_BYTES, False
@@ -73,13 +76,13 @@ class Checkpoints:
             self.ask()
 
     def empty(self) -> None:
-        """Nothing has been committed for a while: all of the log is to be moved, and its file to be empty."""
+        """Asks for all of the log to be moved, and its file to be emptied, because nothing is being committed."""
         if self.size:
             self._emptying = True
             self.ask()
 
     def ask(self) -> None:
-        """A checkpoint is wanted, if none is under way."""
+        """Asks for a checkpoint, if none is under way."""
         if self._answered.is_set():
             self._answered.clear()
             self._asked.set()

@@ -1,4 +1,4 @@
-"""What can go wrong with the data folder, each said in one line: what, why, what to do, and where."""
+"""Errors of the data folder, each said in one line: what, why, what to do, and where."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from sandpiper.common.limits import STORE_SPARE_BYTES
 
 
 class StoreFull(StoreError):
-    """The disk is full. What was to be written is undone whole; the store goes on once there is space."""
+    """Error: the disk is full. What was to be written is undone whole; the store goes on once there is space."""
 
     outside = "its disk is full"
 
 
 class StoreReadOnly(StoreError):
-    """The folder or a file in it may not be written."""
+    """Error: the folder or a file in it may not be written."""
 
     outside = "its data may not be written"
 
 
 class StoreCorrupt(StoreError):
-    """The database is damaged, or is none."""
+    """Error: the database is damaged, or is none."""
 
     outside = "its data is damaged"
 
 
 class StoreNewer(StoreError):
-    """A later version's data."""
+    """Error: the data is of a later version."""
 
 
 class StoreInUse(StoreError):
-    """Another process has the folder."""
+    """Error: another process has the folder."""
 
     outside = "another program holds its data"
 
@@ -83,7 +83,7 @@ def from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def _tried(path: Path, why: str) -> StoreError:
-    """What the system says of a file of our own there: SQLite does not pass its word on."""
+    """The system's error for a file of our own there, which SQLite does not pass on."""
     try:
         with tempfile.TemporaryFile(dir=path if path.is_dir() else path.parent) as file:
             file.write(bytes(_TRIED_BYTES))

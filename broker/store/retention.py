@@ -12,14 +12,17 @@ from sandpiper.broker.store.logs import at
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The room's log is to begin at `start`."""
+    """A cut to make: the room's log is to begin at `start`."""
 
     room: RoomRecord
     start: int
 
 
 class Retention:
-    """Remembers whose turn it is, so that a busy room does not keep the others from being trimmed."""
+    """Decides what each room's log loses.
+
+    Remembers whose turn it is, so that a busy room does not keep the others from being trimmed.
+    """
 
     def __init__(self) -> None:
         self._after = 0
@@ -27,7 +30,7 @@ class Retention:
     def cuts(
         self, db: sqlite3.Connection, rooms: Iterable[RoomRecord], messages: int, before: float, chunk: int
     ) -> list[Cut]:
-        """What is past a room's newest `messages` or older than `before`, at most `chunk` entries in all.
+        """Cuts of what is past a room's newest `messages` or older than `before`, at most `chunk` entries in all.
 
         Looks at the tables of those rooms only that have something to give. Raises sqlite3.DatabaseError.
         """

@@ -60,7 +60,7 @@ def begin(db: sqlite3.Connection, folder: DataDir, *, new: bool, fsync: bool, bo
 
 
 def _take_back(db: sqlite3.Connection, last: Opening) -> None:
-    """This opening did not come about: what is marked fits again, and the next goes on with the run that was."""
+    """Undoes an opening that failed: the mark fits again, and the next opening goes on with the old run."""
     with suppress(sqlite3.Error):  # then the next begins a run of its own
         db.execute("BEGIN IMMEDIATE")
         write(db, last)
@@ -81,7 +81,7 @@ def write(db: sqlite3.Connection, meta: Opening) -> None:
 
 
 def leave(db: sqlite3.Connection) -> None:
-    """Says that everything is there. Raises sqlite3.DatabaseError."""
+    """Marks the database as closed cleanly. Raises sqlite3.DatabaseError."""
     db.execute("UPDATE meta SET clean = 1")
 
 

@@ -24,14 +24,17 @@ from sandpiper.common.limits import ENROLLED_KEPT_S, PUBLISHERS_KEPT_S, STORE_GA
 
 @dataclass(slots=True)
 class _Loose:
-    """What of a room is only in its newest `blocks`: its publishers' last (number, touched)."""
+    """Publishers' last (number, touched) that stand only in a room's newest `blocks`, and not yet in their table."""
 
     blocks: int = 0
     numbers: dict[bytes, tuple[int, float]] = field(default_factory=dict)
 
 
 class Store:
-    """Made by `open` or `memory`; belongs to the thread that made it. Every method may raise StoreError."""
+    """The log of a broker in SQLite.
+
+    Made by `open` or `memory`; belongs to the thread that made it. Every method may raise StoreError.
+    """
 
     def __init__(
         self,
@@ -154,7 +157,7 @@ class Store:
     # Logs --------------------------------------------------------------------------------------------------
 
     def load(self) -> Loaded:
-        """All but the logs."""
+        """All that is stored but the messages."""
         names = {room.id: room.name for room in self._rooms.values()}
         with self._database.errors():
             publishers = self._db.execute("SELECT key, room, n FROM publishers").fetchall()
@@ -266,16 +269,16 @@ class Store:
     # Keys and nicks ----------------------------------------------------------------------------------------
 
     def enrol(self, key: bytes, identity: bytes, now: float) -> None:
-        """The session with this CURVE key (32 bytes) is of this person."""
+        """Remembers that the session with this CURVE key (32 bytes) is of this person."""
         statement = "INSERT OR REPLACE INTO enrolled (key, identity, touched) VALUES (?, ?, ?)"
         self._database.change(statement, key, identity, now)
 
     def unenrol(self, key: bytes) -> None:
-        """The key is admitted no more."""
+        """Forgets the key: it is admitted no more."""
         self._database.change("DELETE FROM enrolled WHERE key = ?", key)
 
     def touch(self, keys: Iterable[bytes], now: float) -> None:
-        """These sessions live: neither their keys nor their numbers age."""
+        """Marks these sessions as alive: neither their keys nor their numbers age."""
         rows = [(now, key) for key in keys]
         with self._database.transaction():
             self._gather(self._rooms[name] for name in self._loose)
@@ -295,7 +298,7 @@ class Store:
         return [key for (key,) in gone]
 
     def own_nick(self, room: str, folded: str, nick: str, identity: bytes, now: float) -> None:
-        """The nick is this person's, whoever had it. Makes the room if it is not there yet."""
+        """Reserves the nick for this person, whoever had it. Makes the room if it is not there yet."""
         rooms: dict[str, RoomRecord] = {}
         row = self._rooms.get(room) or self._copy(rooms, room, now)
         with self._database.transaction():
@@ -307,7 +310,7 @@ class Store:
         self._rooms.update(rooms)
 
     def free_nick(self, room: str, folded: str) -> None:
-        """The nick is nobody's."""
+        """Gives the nick up."""
         row = self._rooms.get(room)
         if row is not None:
             self._database.change("DELETE FROM nicks WHERE room = ? AND folded = ?", row.id, folded)

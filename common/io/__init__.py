@@ -1,1 +1,1 @@
-"""The shells that more than one package needs: sockets, the drain loop, ZAP, the front door."""
+"""The shells that more than one package needs: sockets, the batch reader, ZAP, the front door."""

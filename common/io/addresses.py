@@ -1,4 +1,4 @@
-"""This machine's addresses, as others may reach them, the likeliest first."""
+"""The addresses of this machine, as others may reach them, the likeliest first."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _INWARD = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman"
 
 
 def candidates(local: bool) -> list[str]:
-    """Where others may reach this machine, best first, its loopback last; with `local` that alone."""
+    """The addresses at which others may reach this machine, best first, its loopback last; with `local` that alone."""
     return rank([] if local else _interfaces())
 
 
 def rank(found: Iterable[tuple[str, str]]) -> list[str]:
-    """The same of (interface, address) pairs: none twice, not too many.
+    """Ranks (interface, address) pairs in that way: none twice, not too many.
 
     Those of IPv6 that only their own wire knows come in, without its name, where there is nothing else.
     """

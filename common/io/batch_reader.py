@@ -1,4 +1,4 @@
-"""The drain loop: a ZeroMQ socket on an asyncio loop, read in batches.
+"""The batch reader: a ZeroMQ socket on an asyncio loop, read in batches.
 
 libzmq's FD is edge-triggered and belongs to both directions: it must be drained after each event, and looked at again
 after each send, or a message waits until the next one comes. `zmq.asyncio` does that a message at a time and costs
@@ -23,7 +23,7 @@ _MESSAGE_BYTES: Final = 256
 
 
 class BatchReader:
-    """Calls `receive` with up to `most` frames at a time, each a message of its own.
+    """A reader of one socket: calls `receive` with up to `most` frames at a time, each a message of its own.
 
     Our protocols have one frame a message (a ROUTER's route comes before it); a message of more is handed to nobody
     and counted in `multiparts`.
@@ -72,7 +72,7 @@ class BatchReader:
             self._loop.call_soon(self._run)
 
     def hold(self, on: bool) -> None:
-        """Whether to hand over nothing for now. To be asked of a drain that keeps."""
+        """Stops handing over for now, or goes on. For a reader that keeps."""
         self._held = on
         if not on:
             self.look()

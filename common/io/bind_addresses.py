@@ -1,4 +1,4 @@
-"""Where a service listens: what `--host` says, as the addresses of this machine that it means.
+"""The addresses where a service listens: what `--host` says, as the addresses of this machine that it means.
 
 Every address is IPv4's and IPv6's, and this machine alone is both its loopbacks, wherever the machine has both: whom
 one name leads to the one and another name to the other is to meet the same service.
@@ -28,7 +28,10 @@ _TRY: Final = "0.0.0.0 is every address, localhost this machine alone"
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """`door`: each address by its own family. `bus`: for libzmq, whose `::` takes IPv4 in too. `name`: for others."""
+    """The addresses of a service.
+
+    `door`: each address by its own family. `bus`: for libzmq, whose `::` takes IPv4 in too. `name`: for others.
+    """
 
     name: str
     door: tuple[str, ...]
@@ -40,7 +43,7 @@ class Hosts:
 
 
 def checked(host: str) -> str:
-    """What `--host` may say, as far as its form shows. Raises UsageError."""
+    """Checks what `--host` says, as far as its form shows. Raises UsageError."""
     host = host.strip()
     inner, bracket, rest = host.removeprefix("[").partition("]")
     before, colon, port = host.rpartition(":")

@@ -17,7 +17,8 @@ _AT_ONCE: Final = 16_384
 
 
 class ActivityWatch:
-    """Calls `look` when something moves after a pause, and every `every_s` for as long as it goes on.
+    """A watch on connections: calls `look` when something moves after a pause, and every `every_s` for as long as it
+    goes on.
 
     What moves are the connections given to `add`, and whatever is said by `stir`. `look` gives the time (of the loop's
     clock) at which it is to be called in any case, None for none. Where the system has no epoll it is called every
@@ -37,7 +38,7 @@ class ActivityWatch:
         self._rest()
 
     def add(self, fd: int) -> None:
-        """A connection of libzmq's. When it is closed, the system forgets it here too."""
+        """Adds a connection of libzmq's. When it is closed, the system forgets it here too."""
         if self._epoll is None or self._closed:
             return
         # Edge-triggered, and for writing too: that is nearly always possible, so that each arrival is reported even
@@ -46,13 +47,13 @@ class ActivityWatch:
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
 
     def stir(self) -> None:
-        """Something moves: as if it had come in."""
+        """Says that something moves, as if it had come in."""
         self._stirred = True
         if self._next is None and not self._closed:
             self._moved()
 
     def close(self) -> None:
-        """Looks no more."""
+        """Ends the watch."""
         if self._closed:
             return
         self._closed = True

@@ -23,13 +23,16 @@ _ACKED_RECEIVED = struct.Struct("120xQQ")  # tcpi_bytes_acked and tcpi_bytes_rec
 
 
 class Connections:
-    """Counts per connection. A descriptor that the system gives out again is told apart by its peer's address."""
+    """Counters, one for each connection.
+
+    A descriptor that the system gives out again is told apart by its peer's address.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[int, tuple[object, int]] = {}
 
     def count(self, fd: int) -> int:
-        """One more for this connection; how many it has now."""
+        """Counts one more for this connection. Returns how many it has now."""
         peer = peer_of(fd)
         known, counted = self._counts.get(fd, (peer, 0))
         counted = counted + 1 if known == peer else 1
@@ -38,7 +41,7 @@ class Connections:
 
     @staticmethod
     def shut(fd: int) -> bool:
-        """Ends the connection; whether there was one."""
+        """Ends the connection. Returns whether there was one."""
         return shut(fd)
 
 
@@ -52,7 +55,9 @@ def source_of(part: zmq.Frame) -> int:
 
 @contextlib.contextmanager
 def borrowed(fd: int) -> Iterator[socket.socket]:
-    """Somebody else's socket, for a question or two; it stays open and theirs. Raises OSError where it is none.
+    """Lends a socket that belongs to somebody else, for a question or two; it stays open and theirs.
+
+    Raises OSError where it is none.
 
     It is not duplicated: a duplicate would have to be closed on every way out, also where the descriptor turns out to
     be a file, and could not be had where there are no descriptors left.

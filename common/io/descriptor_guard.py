@@ -1,4 +1,4 @@
-"""The porter: stands at a bound socket of libzmq, and turns people away once descriptors run short.
+"""A guard of file descriptors: stands at a bound socket of libzmq, and turns people away once descriptors run short.
 
 libzmq accepts whoever comes until the system has no descriptor left, and then tries again without a pause for as long
 as anybody waits: a whole core, until somebody goes. So whoever gets one of the descriptors that are to be spared is
@@ -20,8 +20,10 @@ from sandpiper.common.io.sockets import Socket
 
 
 class DescriptorGuard:
-    """Made before the socket is bound, closed before it is closed. `came` gets the descriptor of each connection that
-    may stay, and so does `pacer`, if there is one.
+    """Turns connections at one bound socket away while descriptors are short.
+
+    Made before the socket is bound, closed before it is closed. `came` gets the descriptor of each connection that may
+    stay, and so does `pacer`, if there is one.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class DescriptorGuard:
 
 
 def judge(fd: int, endpoint: str, descriptors: Descriptors) -> bool:
-    """Of a connection that libzmq has accepted at `endpoint`: whether it may stay. It is shut if it may not."""
+    """Returns whether a connection that libzmq has accepted at `endpoint` may stay. Shuts it if it may not."""
     if descriptors.allotment.fits_member(fd):
         return True
     if _is_at(fd, endpoint) and shut(fd):
@@ -74,7 +76,7 @@ def judge(fd: int, endpoint: str, descriptors: Descriptors) -> bool:
 
 
 def _is_at(fd: int, endpoint: str) -> bool:
-    """Whether it is still a connection there: what is told late may be something else's number by now."""
+    """Whether the descriptor is still a connection there: what is told late may be something else's number by now."""
     own, _ = ends_of(fd)
     if isinstance(own, tuple):
         return endpoint.startswith("tcp://") and endpoint.rpartition(":")[2] == str(own[1])

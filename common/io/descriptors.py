@@ -1,4 +1,4 @@
-"""This process's file descriptors: its limit, whether there are enough to begin with, and turning people away."""
+"""File descriptors of this process: its limit, whether there are enough to begin with, and turning people away."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _FILES: Final = 10_240  # what macOS allows at most
 
 
 class Descriptors:
-    """As one service sees them. Whoever accepts connections asks it, and tells it whom it turned away."""
+    """The descriptors of a process as one service sees them.
+
+    Whoever accepts connections asks it, and tells it whom it turned away.
+    """
 
     def __init__(self) -> None:
         limit = file_limit()
@@ -32,7 +35,7 @@ class Descriptors:
         self._seldom = Seldom()
 
     def turned_away(self) -> None:
-        """One connection was refused for want of descriptors."""
+        """Counts a connection that was refused for want of descriptors."""
         self.refused += 1
         if self._seldom.due(time.monotonic()):
             log.warning(
@@ -59,12 +62,12 @@ class Spare:
             return None
 
     def keep(self) -> None:
-        """Takes it again."""
+        """Takes the descriptor again."""
         if self._fd is None:
             self._take()
 
     def close(self) -> None:
-        """Gives it up."""
+        """Gives the descriptor up."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -104,7 +107,7 @@ def file_limit() -> int | None:
 
 
 def raise_file_limit() -> None:
-    """As many open files as the system lets us have: each connection needs five."""
+    """Raises the limit of open files as far as the system lets us: each connection needs five."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""One connection at the front door.
+"""A connection at the front door.
 
 The first byte decides (docs/protocol.md, "The front door"). `{` or white space is JSON lines; 0xFF opens a ZeroMQ
 greeting, which is spliced to the inner ROUTER; silence for SNIFF_S is an original JSON-lines client, which speaks
@@ -39,7 +39,7 @@ _ZMTP_FIRST = 0xFF
 
 
 class Stage(Enum):
-    """How far a connection is."""
+    """The stages of a connection."""
 
     SNIFFING = "sniffing"
     LINES = "lines"
@@ -52,7 +52,7 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Counters:
-    """Since the start: connections by kind, those over a limit, and clients cut off for not reading."""
+    """Counters since the start: connections by kind, those over a limit, and clients cut off for not reading."""
 
     lines: int = 0
     spliced: int = 0
@@ -63,7 +63,7 @@ class Counters:
 
 
 class DoorState(Protocol):
-    """What the connections of one front door share."""
+    """The state that the connections of one front door share."""
 
     counters: Counters
     connection_limits: ConnectionLimits
@@ -80,7 +80,7 @@ class DoorState(Protocol):
 
 
 class DoorConnection(asyncio.BufferedProtocol):
-    """One connection: sniffs, then hands over to a LineSide or a Splice."""
+    """A connection at the front door: sniffs, then hands over to a LineSide or a Splice."""
 
     def __init__(self, door: DoorState) -> None:
         self._door = door

@@ -38,7 +38,7 @@ def before_the_end(hook: Callable[[], None]) -> Callable[[], None]:
 
 
 class ExitDeadline:
-    """When a process has to be over, and its exit code then."""
+    """The time at which a process has to be over, and its exit code then."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -59,14 +59,14 @@ class ExitDeadline:
             self._changed.notify()
 
     def off(self) -> None:
-        """It may take as long as it takes."""
+        """Lifts the deadline."""
         with self._changed:
             self._at = None
             self._changed.notify()
 
     @property
     def due(self) -> bool:
-        """Whether there is one."""
+        """Whether a deadline is set."""
         return self._at is not None
 
     def _watch(self) -> None:

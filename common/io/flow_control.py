@@ -14,13 +14,13 @@ class FlowControl:
         self._reasons: set[str] = set()
 
     def pause(self, reason: str) -> None:
-        """Nothing is read any more. A transport that is closing does not mind."""
+        """Stops reading. A transport that is closing does not mind."""
         if not self._reasons:
             self._transport.pause_reading()
         self._reasons.add(reason)
 
     def resume(self, reason: str) -> None:
-        """This reason is over; reading goes on when it was the last."""
+        """Ends this reason; reading goes on when it was the last."""
         if reason in self._reasons:
             self._reasons.discard(reason)
             if not self._reasons:
@@ -28,7 +28,7 @@ class FlowControl:
 
 
 class Deadline:
-    """Calls `expire` once it has been running for `seconds`. Starting and stopping it is nearly free.
+    """A deadline: calls `expire` once it has been running for `seconds`. Starting and stopping it is nearly free.
 
     A timer is set only when none is pending, and looks when it fires whether it is still meant.
     """

@@ -21,8 +21,10 @@ from sandpiper.common.messages import Error
 
 
 class FrontDoor:
-    """Listens. `lines` makes the speaker for a JSON-lines client at an address, who came when `mark` was as it is given
-    again; `greeting` says whose door it is.
+    """A front door, which listens at one address.
+
+    `lines` makes the speaker for a JSON-lines client at an address, who came when `mark` was as it is given again;
+    `greeting` says whose door it is.
 
     Without `inner`, `on_splice` and `on_splice_closed` it speaks JSON lines alone.
     """
@@ -61,7 +63,7 @@ class FrontDoor:
 
     @property
     def port(self) -> int:
-        """Where it listens; 0 while it does not."""
+        """The port where it listens; 0 while it does not."""
         address = self._listener.address if self._listener is not None else ""
         return int(address[1]) if isinstance(address, tuple) else 0
 

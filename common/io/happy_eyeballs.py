@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class AllFailed(Exception):
-    """Nobody won. `errors` says why, in the order of the attempts."""
+    """Error: no attempt succeeded. `errors` says why, in the order of the attempts."""
 
     def __init__(self, errors: Sequence[Exception]) -> None:
         super().__init__("; ".join(map(str, errors)))
@@ -34,7 +34,7 @@ def interleave(hosts: Iterable[str]) -> list[str]:
 
 
 async def race(attempts: Sequence[Callable[[], Coroutine[Any, Any, Result]]], stagger_s: float) -> Result:
-    """What the first attempt that succeeds returns; the others are cancelled, and have ended by then.
+    """Returns the result of the first attempt that succeeds; the others are cancelled, and have ended by then.
 
     The next attempt begins when one has failed, or stagger_s after the last began. Raises AllFailed, also for none.
     """

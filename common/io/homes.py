@@ -9,7 +9,7 @@ from sandpiper.common.errors import SandpiperError
 
 
 def data_folder() -> Path:
-    """Where data of this user's stands. Raises SandpiperError."""
+    """The folder of this user's data. Raises SandpiperError."""
     from platformdirs import user_data_path  # takes 7 ms, and who names a folder does not need it
 
     try:
@@ -19,7 +19,7 @@ def data_folder() -> Path:
 
 
 def config_folder() -> Path:
-    """Where settings of this user's stand. Raises SandpiperError."""
+    """The folder of this user's settings. Raises SandpiperError."""
     from platformdirs import user_config_path
 
     try:
@@ -29,7 +29,7 @@ def config_folder() -> Path:
 
 
 def _homeless() -> SandpiperError:
-    """As in a container that runs as a number which no account has."""
+    """The error of a user without a home, as in a container that runs as a number which no account has."""
     who = f"user {os.getuid()}" if hasattr(os, "getuid") else "this user"
     return SandpiperError(
         f"{who} has no home: HOME is not set, and no account names one; set SANDPIPER_HOME to a folder that is yours"

@@ -42,7 +42,7 @@ LOCAL: Final = sys.platform != "win32"
 
 
 class InnerEndpoint:
-    """`endpoint` is for the ROUTER to bind; `connect` is for the splice."""
+    """A ROUTER's endpoint inside this machine. `endpoint` is for the ROUTER to bind; `connect` is for the splice."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -135,7 +135,7 @@ def socket_folder() -> Path:
 
 
 def _places() -> list[Path]:
-    """Where there may be one, best first: the last two are there where a container's root is read-only."""
+    """Folders where a socket may stand, best first: the last two are there where a container's root is read-only."""
     places = [Path("/tmp"), Path(f"/run/user/{os.getuid()}"), Path("/dev/shm")]  # noqa: S108  # our own folder in it
     with suppress(OSError):  # it looks whether files can be made there
         chosen = Path(tempfile.gettempdir())

@@ -47,7 +47,9 @@ _BLOCKED: Final = (errno.EPERM, errno.EACCES)
 
 
 class Lan:
-    """One room's. `trouble` says why multicast does not work here; it is empty while it does. Nothing raises.
+    """Search and announcement of one room on the local network.
+
+    `trouble` says why multicast does not work here; it is empty while it does. Nothing raises.
 
     `turned` hears when it is another.
     """
@@ -165,7 +167,7 @@ class Lan:
 
 
 class _Search:
-    """Hears the names of services, asks after each, and keeps the places of those that are the room's."""
+    """A search: hears the names of services, asks after each, and keeps the places of those that are the room's."""
 
     def __init__(self, nameplate: int, responders: Iterable[Responder], until: float) -> None:
         self.places: list[str] = []
@@ -180,7 +182,7 @@ class _Search:
         self._browsers = [responder.browse(SERVICE, self._heard) for responder in self._responders]
 
     async def wait(self, until: float) -> None:
-        """Until the first is found and others had a moment, or the time is over."""
+        """Waits until the first is found and others had a moment, or the time is over."""
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._found.wait(), max(until - self._loop.time(), 0))
             await asyncio.sleep(max(min(LAN_GATHER_S, until - self._loop.time()), 0))
@@ -251,7 +253,7 @@ def _within(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> 
 
 
 async def _interfaces() -> tuple[list[Interface], str]:
-    """This machine's, and why there are none."""
+    """The interfaces of this machine, and why there are none."""
     if "sandpiper.common.io.mdns" not in sys.modules:
         await asyncio.to_thread(importlib.import_module, "sandpiper.common.io.mdns")
     from sandpiper.common.io.mdns import interfaces

@@ -9,7 +9,10 @@ from sandpiper.common.io.line_side import LineWriter
 
 
 class PureSession(Protocol):
-    """One client's bytes in and bytes out. `wait` says for how long to read nothing; the shell sets it back to 0.0."""
+    """A pure session of one client: bytes in and bytes out.
+
+    `wait` says for how long to read nothing; the shell sets it back to 0.0.
+    """
 
     wait: float
 
@@ -30,7 +33,7 @@ class PureSession(Protocol):
         """Whether no more needs to be read until what is under way has been sent."""
 
     def take(self) -> bytes:
-        """What to send now."""
+        """Hands over what is to be sent now."""
 
     def silent(self, ts: int) -> None:
         """The client has said nothing for a while."""

@@ -1,4 +1,4 @@
-"""One JSON-lines client's connection: what the door does for it, whatever it speaks about."""
+"""The connection of one JSON-lines client: what the door does for it, whatever it speaks about."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LineWriter(Protocol):
 
 
 class LineClient(Protocol):
-    """Who speaks with one client: made by the service, called by the door."""
+    """The speaker for one client: made by the service, called by the door."""
 
     @property
     def unfinished(self) -> bool:
@@ -64,7 +64,7 @@ class LineClient(Protocol):
 
 
 class LineHost(Protocol):
-    """The door's connection behind this."""
+    """The door's connection, as its LineSide uses it."""
 
     def begun(self, unfinished: bool) -> None:
         """A line has been begun, or finished."""
@@ -179,7 +179,7 @@ class LineSide:
         self._full = self._behind = True
 
     def resume_writing(self) -> None:
-        """It takes more."""
+        """The kernel takes more."""
         self._full = False
         self._progress = True
         self._flush()

@@ -14,7 +14,10 @@ from sandpiper.common.limits import DOOR_ACCEPTS, DOOR_AGAIN_S
 
 
 class Listener:
-    """Takes over bound sockets. `made` makes the protocol of each connection; `words` are for whom there is no room."""
+    """Accepts connections at bound sockets, which it takes over.
+
+    `made` makes the protocol of each connection; `words` are for whom there is no room.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class Listener:
 
     @property
     def address(self) -> tuple[str, int] | str:
-        """Where the first of them listens."""
+        """The address where the first of the sockets listens."""
         name: tuple[str, int] | str = self._sockets[0].getsockname()
         return name
 
@@ -90,7 +93,7 @@ class Listener:
         self._descriptors.turned_away()
 
     def _refuse_with_the_spare(self, listener: socket.socket) -> bool:
-        """Whether somebody was refused."""
+        """Refuses somebody with the spare descriptor. Returns whether there was somebody."""
         try:
             connection = self._spare.accept(listener)
         except OSError:
@@ -102,7 +105,9 @@ class Listener:
         return connection is not None
 
     def _pause(self, listener: socket.socket) -> None:
-        """Not even giving one up helps: the whole system has none left, or no memory."""
+        """Accepts nobody for a while: giving the spare up does not help, because the whole system has none left, or no
+        memory.
+        """
         self._loop.remove_reader(listener)
         self._pauses[listener] = self._loop.call_later(DOOR_AGAIN_S, self._resume, listener)
 
@@ -112,7 +117,7 @@ class Listener:
 
 
 def bound_local(path: str) -> list[socket.socket]:
-    """One bound in the file system. Raises OSError."""
+    """A listening socket bound in the file system. Raises OSError."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         made.bind(path)

@@ -47,7 +47,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One service as the network tells it, unchecked but for its form. `addresses` may have a zone: fe80::1%2."""
+    """A service as the network tells it, unchecked but for its form. `addresses` may have a zone: fe80::1%2."""
 
     text: bytes
     port: int
@@ -55,7 +55,7 @@ class Told:
 
 
 def interfaces() -> list[Interface]:
-    """This machine's, the likeliest first, without its loopback. Raises OSError."""
+    """The interfaces of this machine, the likeliest first, without its loopback. Raises OSError."""
     found: list[Interface] = []
     for adapter in ifaddr.get_adapters():
         hosts = [(ip.ip if isinstance(ip.ip, str) else ip.ip[0], ip.network_prefix) for ip in adapter.ips]
@@ -114,7 +114,9 @@ class Responder:
         )
 
     async def resolve(self, service: str, name: str, seconds: float) -> Told | None:
-        """What there is to know of a service; None where nobody tells within that time, or its name is none."""
+        """Asks for all that there is to know of a service; None where nobody tells within that time, or its name is
+        none.
+        """
         try:
             info = AsyncServiceInfo(service, name)
             if not await info.async_request(self._zeroconf.zeroconf, seconds * 1000, _ALWAYS_MULTICAST):
@@ -130,7 +132,7 @@ class Responder:
         await asyncio.sleep(0)  # the transports close their sockets in the next turn
 
     async def _hush(self) -> None:
-        """What is told of is told a few times, half a second long: no more of that."""
+        """Stops zeroconf repeating an announcement, which it does for half a second."""
         await end(self._telling)
 
 

@@ -35,7 +35,10 @@ _USUAL: Final = 9464  # where exporters of one program's own metrics are by cust
 
 
 class Samples(Collector):
-    """Reads the service's numbers when asked. `sample` gives name → (help, value); a `_total` name is a counter."""
+    """A collector that reads the service's numbers when asked.
+
+    `sample` gives name → (help, value); a `_total` name is a counter.
+    """
 
     def __init__(self, sample: Callable[[], dict[str, tuple[str, float]]]) -> None:
         self._sample = sample
@@ -55,7 +58,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread for each request, so that one that is never finished keeps nobody waiting; past a bound the oldest goes.
+    """An HTTP server with a thread for each request, so that one that is never finished keeps nobody waiting; past a
+    bound the oldest goes.
 
     Whatever a client does, it is no news either.
     """
@@ -129,7 +133,9 @@ def _open(port: int, app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> W
 
 
 class MetricsServer:
-    """Serves on loopback until closed. `beat` gives when the loop last turned, `trouble` what is wrong, if anything.
+    """A server of metrics on loopback, until closed.
+
+    `beat` gives when the loop last turned, `trouble` what is wrong, if anything.
 
     Raises SandpiperError, not OSError, which the service would take for its own door's.
     """

@@ -17,7 +17,10 @@ Heard = Callable[[int, int, str], None]
 
 
 class SocketMonitor:
-    """Calls `heard` with each of `events`, its value and its endpoint. Raises SocketError, holding nothing then."""
+    """A monitor of one socket: calls `heard` with each of `events`, its value and its endpoint.
+
+    Raises SocketError, holding nothing then.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: Socket, events: int, heard: Heard) -> None:
         self._socket = socket

@@ -1,4 +1,4 @@
-"""What an OSError is about, in the system's own words: asyncio puts addresses in their place."""
+"""Reasons of an OSError, in the system's own words: asyncio puts addresses in their place."""
 
 from __future__ import annotations
 

@@ -33,12 +33,12 @@ _lock = threading.Lock()
 
 
 class Late(OSError):
-    """The resolver has not answered within NAME_S."""
+    """Error: the resolver has not answered within NAME_S."""
 
 
 @contextmanager
 def telling(tell: Callable[[str], None]) -> Iterator[None]:
-    """What is begun in here has `tell` hear of look-ups that take long, rather than the log."""
+    """Has `tell` hear of look-ups that take long, rather than the log."""
     token = _teller.set(tell)
     try:
         yield
@@ -65,7 +65,7 @@ async def numeric(host: str, slow: Callable[[str], None] | None = None) -> list[
 
 
 def is_numeric(host: str) -> bool:
-    """Whether it is an address rather than a name."""
+    """Whether `host` is an address rather than a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -20,7 +20,9 @@ _BATCH = 100
 
 
 class Router:
-    """`receive` is called for each frame, `done` after each batch of them, `gone` for a caller whose connection went.
+    """A CURVE ROUTER behind a front door.
+
+    `receive` is called for each frame, `done` after each batch of them, `gone` for a caller whose connection went.
 
     `splices` are the connections that are spliced to it now.
     """
@@ -68,7 +70,7 @@ class Router:
         self._by_name[splice.name] = splice
 
     def unspliced(self, splice: Splice) -> None:
-        """It has gone."""
+        """Forgets a spliced client that has gone."""
         self._by_name.pop(splice.name, None)
         route = self._routes.pop(splice, None)
         caller, _ = self._callers.pop(route, (None, None)) if route is not None else (None, None)
@@ -104,8 +106,10 @@ class Router:
         self._done()
 
     def send(self, route: bytes, frame: bytes | zmq.Frame, most: int = CONTROL_BEHIND_BYTES) -> bool:
-        """One frame; whether it went. It is lost, and counted, when the client has gone, or more than `most` bytes or
-        too many frames wait for it already.
+        """Sends one frame.
+
+        Returns whether it went. It is lost, and counted, when the client has gone, or more than `most` bytes or too
+        many frames wait for it already.
         """
         splice = self._callers.get(route, (None, None))[1]
         if splice is not None and splice.behind > most:

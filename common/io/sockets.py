@@ -207,7 +207,8 @@ def calling(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes,
 
 
 def fleeting(ctx: zmq.Context[Any], kind: int, own: CurveKeys, server_key: bytes, hwm: int) -> Socket:
-    """As `calling`, for an owner that throws the socket away when its one connection breaks, and makes another.
+    """Makes a socket as `calling` does, for an owner that throws the socket away when its one connection breaks, and
+    makes another.
 
     libzmq's own reconnection is put off rather than turned off: without it what has come in is lost with the
     connection, and a leaver's last words are just that.

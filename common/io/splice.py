@@ -25,7 +25,7 @@ from sandpiper.common.limits import (
 
 
 class Splice:
-    """One ZeroMQ client of the front door.
+    """A ZeroMQ client of the front door, connected through to the ROUTER.
 
     `address` is where it really comes from; `name` is what `InnerEndpoint.name_of` says of its messages. `greeted` is
     called when its first whole request has surfaced. `behind` is how many bytes wait for it in the ROUTER,
@@ -80,7 +80,7 @@ class Splice:
         self._judge()
 
     def admit(self, most_bytes: int = SPLICE_AHEAD_BYTES, most_frames: int = SPLICE_AHEAD_FRAMES) -> None:
-        """It is known now: it may be ahead by more."""
+        """Lets the client be ahead by more: it is known now."""
         self._most_bytes, self._most_frames = most_bytes, most_frames
         if not self._first:
             self._deadline.stop()
@@ -134,7 +134,7 @@ class Splice:
             self._inner_flow.pause("full")
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """The client has caught up."""
         self.stalled_since = None
         if self._inner_flow is not None:
             self._inner_flow.resume("full")

@@ -22,10 +22,12 @@ _PARTS = 9  # a ROUTER's route, the delimiter, and the request: version, id, dom
 
 
 class Zap:
-    """Answers for all CURVE sockets of a context. To be made before the first of them. Raises SocketError.
+    """The ZAP handler, which answers for all CURVE sockets of a context.
 
-    `admits` has a judge for each domain: a raw 32-byte key → whether it may connect. An unknown domain or mechanism
-    is refused. `user-id` is the key in hex. With `final` a refused key gets 400: it is told so at once, and is to throw
+    To be made before the first of them. Raises SocketError.
+
+    `admits` has a judge for each domain: a raw 32-byte key → whether it may connect. An unknown domain or mechanism is
+    refused. `user-id` is the key in hex. With `final` a refused key gets 400: it is told so at once, and is to throw
     its socket away.
     """
 

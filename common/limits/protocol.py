@@ -1,4 +1,4 @@
-"""What goes over the wire: sizes, names, room codes and invite links."""
+"""Limits of what goes over the wire: sizes, names, room codes and invite links."""
 
 from __future__ import annotations
 

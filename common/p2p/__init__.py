@@ -1,1 +1,1 @@
-"""What the members of a room between peers sign, seal and send: shapes and codecs, pure."""
+"""Signing, sealing and packets of a room between peers: shapes and codecs, pure."""

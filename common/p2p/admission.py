@@ -145,10 +145,10 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def decode_letter(body: bytes) -> AnyLetter:
-    """One letter. Raises Refusal."""
+    """Decodes one letter. Raises Refusal."""
     return codec.decode(_letters, body, "not a letter")  # type: ignore[no-any-return]
 
 
 def decode(kind: type[Any], body: bytes) -> Any:
-    """What a letter sealed. Raises Refusal."""
+    """Decodes what a letter sealed. Raises Refusal."""
     return codec.decode(msgspec.msgpack.Decoder(kind), body, "not a letter")

@@ -41,12 +41,12 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 def vouch_text(room: bytes, session: bytes, box: bytes, curve: bytes) -> bytes:
-    """What an identity signs for one of its sessions."""
+    """Returns the text that an identity signs for one of its sessions."""
     return _VOUCH + room + session + box + curve
 
 
 def bond_text(room: bytes, identity: bytes, box: bytes, curve: bytes) -> bytes:
-    """What a session signs of itself."""
+    """Returns the text that a session signs of itself."""
     return _BOND + room + identity + box + curve
 
 

@@ -230,29 +230,29 @@ def is_for_room(body: bytes) -> bool:
 
 
 def sender(packet: bytes) -> bytes:
-    """Whom a packet for one says it is from."""
+    """Returns the sender that a packet for one session names."""
     return packet[1:_HEAD]
 
 
 def open_room(epoch: Epoch, packet: bytes) -> AnySaid:
-    """What a packet for everyone says. Raises Refusal."""
+    """Opens a packet for everyone. Raises Refusal."""
     said: AnySaid = _decode(_said, unseal(epoch.packets, packet[_HEAD:], packet[:_HEAD]))
     return said
 
 
 def open_one(key: bytes, addressee: bytes, packet: bytes) -> AnyPair:
-    """What a packet for one says. Raises Refusal."""
+    """Opens a packet for one session. Raises Refusal."""
     said: AnyPair = _decode(_pair, unseal(key, packet[_HEAD:], packet[:_HEAD] + addressee))
     return said
 
 
 def own_text(room: bytes, body: bytes) -> bytes:
-    """What a session signs when it says something of itself in a room."""
+    """Returns the text that a session signs when it says something of itself in a room."""
     return _OWN_DOMAIN + room + body
 
 
 def decode_own(body: bytes) -> AnyOwn:
-    """What a Signed says. Raises Refusal."""
+    """Decodes what a Signed says. Raises Refusal."""
     own: AnyOwn = _decode(_own, body)
     return own
 

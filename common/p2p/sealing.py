@@ -50,7 +50,7 @@ def seal(key: bytes, nonce: bytes, plaintext: bytes, header: bytes) -> bytes:
 
 
 def unseal(key: bytes, sealed: bytes, header: bytes) -> bytes:
-    """What `seal` hid. Raises Refusal for what this key has not sealed under this header."""
+    """Opens what `seal` sealed. Raises Refusal for what this key has not sealed under this header."""
     try:
         return bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
             sealed[NONCE_BYTES:], header, sealed[:NONCE_BYTES], key
@@ -66,7 +66,10 @@ def box_pair(seed: bytes) -> tuple[bytes, bytes]:
 
 
 def pair_key(secret: bytes, public: bytes, one: bytes, other: bytes) -> bytes:
-    """What two sessions share: X25519, bound to both sessions' keys. Raises Refusal for a key that is none."""
+    """Derives the key that two sessions share: X25519, bound to both sessions' keys.
+
+    Raises Refusal for a key that is none.
+    """
     try:
         shared = bindings.crypto_scalarmult(secret, public)
     except (CryptoError, RuntimeError, ValueError, TypeError):
@@ -88,7 +91,7 @@ def verified(key: bytes, message: bytes, signature: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One key of a room and all that follows from it. A new epoch begins when somebody is removed."""
+    """A key of a room and all that follows from it. A new epoch begins when somebody is removed."""
 
     key: bytes
 
