@@ -115,7 +115,7 @@ class P2PEngine:
         async with self._reading:
             past = self.member.past
             past.ask(before, time.monotonic())
-            self.runner.turn()
+            self.runner.pump()
             while (found := past.found) is None:
                 if self.runner.closed:
                     raise Refusal(Code.CLOSING, "the room was closed before there was an answer")
@@ -149,7 +149,7 @@ class P2PEngine:
     def flush(self, now: float) -> None:
         """See Engine."""
         self.member.flush(now)
-        self.runner.turn()
+        self.runner.pump()
 
     def hold(self, on: bool) -> None:
         """See Engine."""
@@ -158,7 +158,7 @@ class P2PEngine:
     async def claim(self, nick: str) -> None:
         """See Engine."""
         self.member.rename(nick)
-        self.runner.turn()
+        self.runner.pump()
 
     async def whisper(self, to: str, text: str) -> None:
         """See Engine."""
@@ -167,15 +167,15 @@ class P2PEngine:
     async def kick(self, nick: str) -> None:
         """See Engine."""
         self.member.kick(nick)
-        self.runner.turn()
+        self.runner.pump()
 
     async def name_owner(self, nick: str) -> None:
         """See Engine."""
         self.member.name_owner(nick)
-        self.runner.turn()
+        self.runner.pump()
 
     async def rotate(self) -> str:
         """See Engine."""
         code = self.member.rotate()
-        self.runner.turn()
+        self.runner.pump()
         return code

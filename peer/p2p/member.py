@@ -27,11 +27,11 @@ from sandpiper.peer.p2p.membership.governance import Governance
 from sandpiper.peer.p2p.membership.rekeying import Rekeying
 from sandpiper.peer.p2p.membership.reunion import Reunion
 from sandpiper.peer.p2p.packet_receiver import PacketReceiver
-from sandpiper.peer.p2p.presence.cards import Cards
+from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.gossip import Gossip
 from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.presence.whispers import Whispers
+from sandpiper.peer.p2p.presence.whispers import PeerWhispers
 from sandpiper.peer.p2p.replication.display import Display
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
@@ -68,9 +68,9 @@ class Member:
         presence = self.presence
         names = self.names = Names(context, ledger, presence.peers, presence.away)
         self.message_log = MessageLog(context.keyring, replica, context.run, context.events, names.called, context.now)
-        self.cards = Cards(context, presence)
+        self.cards = CardBook(context, presence)
         self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
-        self.whispers = Whispers(context, presence.peers)
+        self.whispers = PeerWhispers(context, presence.peers)
         self.reunion = Reunion(context, ledger, replica, presence)
         self.deed_log = DeedLog(
             context,
@@ -237,7 +237,7 @@ class Member:
         self.gossip.say_goodbye()
 
     def whisper(self, to: str, text: str, name: str, now: float) -> None:
-        """Whispers to a person; how it ends is among the outputs, under `name`. Raises Refusal."""
+        """PeerWhispers to a person; how it ends is among the outputs, under `name`. Raises Refusal."""
         self.whispers.send(to, text, name, now)
 
     def hold(self, on: bool) -> None:

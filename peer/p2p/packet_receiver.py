@@ -12,10 +12,10 @@ from sandpiper.common.p2p.envelope import DEEDS
 from sandpiper.common.p2p.packets import Shout, Signed
 from sandpiper.peer.p2p.membership.deed_log import DeedLog
 from sandpiper.peer.p2p.membership.governance import Governance
-from sandpiper.peer.p2p.presence.cards import Cards
+from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.gossip import Gossip
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.presence.whispers import Whispers
+from sandpiper.peer.p2p.presence.whispers import PeerWhispers
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.past import Past
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -34,11 +34,11 @@ class PacketReceiver:
         ledger: Ledger,
         replica: Replica,
         presence: Presence,
-        cards: Cards,
+        cards: CardBook,
         gossip: Gossip,
         deed_log: DeedLog,
         governance: Governance,
-        whispers: Whispers,
+        whispers: PeerWhispers,
         past: Past,
     ) -> None:
         self._context = context

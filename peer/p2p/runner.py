@@ -87,7 +87,7 @@ class MemberRunner:
         self._looked_at = float("-inf")
         self._interfaces_at = time.monotonic() + INTERFACES_S
         self._look_soon()
-        self.turn()
+        self.pump()
 
     def _take_member(self, member: Member | None) -> None:
         self.member = member
@@ -100,7 +100,7 @@ class MemberRunner:
         """Says goodbye to the others."""
         if self.member is not None and not self.closed:
             self.member.leave()
-            self.turn()
+            self.pump()
             await asyncio.sleep(0)
 
     async def close(self) -> None:
@@ -135,14 +135,14 @@ class MemberRunner:
         for frame in frames:
             member.receive(frame, Way.MESH, now, source)
         member.settle(now)
-        self.turn()
+        self.pump()
 
     def _relayed(self, packet: bytes) -> None:
         if self.member is not None:
             now = time.monotonic()
             self.member.receive(packet, Way.RELAY, now)
             self.member.settle(now)
-            self.turn()
+            self.pump()
 
     def _heard_by(self, session: bytes | None) -> None:
         """A session (None: which is not known) has begun to hear us."""
@@ -152,7 +152,7 @@ class MemberRunner:
         if session is None:
             self._set_timer()
         else:
-            self.turn()
+            self.pump()
 
     def _use_relays(self) -> None:
         self.transport.use_relays([broker for service in self.services.connections.up() for broker in service.brokers])
@@ -163,7 +163,7 @@ class MemberRunner:
         self._look_soon()
         if self.member is not None and self.member.card.relays != self.transport.relays:
             self.member.change_card(relays=self.transport.relays)
-            self.turn()
+            self.pump()
 
     # What the discovery services say: see ServicesCallbacks ------------------------------------------------
 
@@ -174,7 +174,7 @@ class MemberRunner:
             return
         for mailbox, answer in self.member.letter(sender, body, time.monotonic()):
             service.post(mailbox, answer)
-        self.turn()
+        self.pump()
 
     def cards(self, service: RendezvousClient, cards: list[PeerCard]) -> None:
         """Takes the cards of the members that a service knows."""
@@ -183,7 +183,7 @@ class MemberRunner:
             self.connectivity.lease(service, self.member.read_leases(service, blobs, time.monotonic()))
             self.member.take_leased(self.connectivity.present())
             self._look_soon()
-            self.turn()
+            self.pump()
 
     def services_moved(self) -> None:
         """Takes note that a service came or went."""
@@ -209,7 +209,7 @@ class MemberRunner:
 
     # What the member wants ---------------------------------------------------------------------------------
 
-    def turn(self) -> None:
+    def pump(self) -> None:
         """Carries out what the member wants, hands its events on, sets the timer."""
         member = self.member
         if member is None or self.closed:
@@ -255,7 +255,7 @@ class MemberRunner:
         name = os.urandom(8).hex()
         self.member.whisper(to, text, name, time.monotonic())
         waiting = self._whispers.expect(name)
-        self.turn()
+        self.pump()
         await waiting
 
     def hold(self, on: bool) -> None:
@@ -263,7 +263,7 @@ class MemberRunner:
         if self.member is not None and not self.closed:
             self.member.hold(on)
             if not on:
-                self._loop.call_soon(self.turn)
+                self._loop.call_soon(self.pump)
 
     # What it is like in the room ---------------------------------------------------------------------------
 
@@ -308,7 +308,7 @@ class MemberRunner:
     def _due(self, now: float) -> None:
         if self.member is not None:
             self.member.handle_timer(now)
-            self.turn()
+            self.pump()
 
     def _look_soon(self) -> None:
         """Something has moved that the paths depend on: they are to be looked at, but not too often."""

@@ -19,12 +19,12 @@ from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_A
 from sandpiper.common.p2p.sealing import topic
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import is_loopback, parse_listen
-from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshCallbacks
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.relay.pool import Relays
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.options import PeerOptions
-from sandpiper.peer.p2p.state.outputs import Out
+from sandpiper.peer.p2p.state.outputs import OutgoingPacket
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
 
 _LOCAL: Final = ["127.0.0.1"]
@@ -58,7 +58,7 @@ class Transport:
             ctx,
             curve,
             self._admits,
-            MeshHeard(callbacks.meshed, self._link_moved, self._subscribed, self._deserted),
+            MeshCallbacks(callbacks.meshed, self._link_moved, self._subscribed, self._deserted),
         )
         self._relays = Relays(
             ctx, options.profile, callbacks.relayed, callbacks.relays_moved, self._at_relay, local=options.local
@@ -107,7 +107,7 @@ class Transport:
         gone = set(self.hosts) - set(hosts)
         changed, self.hosts = hosts != self.hosts, hosts
         if changed:
-            self._mesh.hurry(gone)
+            self._mesh.retry_now(gone)
             if self._presence is not None:
                 self._presence.seek_again()
         return changed
@@ -219,7 +219,7 @@ class Transport:
 
     # Packets -----------------------------------------------------------------------------------------------
 
-    def send(self, out: Out) -> None:
+    def send(self, out: OutgoingPacket) -> None:
         """Sends a packet over the mesh, and by relay to those whom the mesh does not reach."""
         assert self._keyring is not None
         now = time.monotonic()
@@ -274,7 +274,7 @@ class Transport:
             if name == topic(room):
                 self._callbacks.heard_by(None)
             return
-        peer = self._presence.knock(curve)
+        peer = self._presence.connected(curve)
         if peer is not None and name == topic(room, peer.keys.session):
             peer.subscribed_at = time.monotonic()
             self._callbacks.heard_by(peer.keys.session)

@@ -16,7 +16,7 @@ from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.peer import Room, create
 from sandpiper.peer.p2p.engine import P2PEngine
 from sandpiper.peer.p2p.mesh import dialer
-from sandpiper.peer.p2p.mesh.connection import Address, Line, dial
+from sandpiper.peer.p2p.mesh.connection import Address, Connection, dial
 from sandpiper.peer.p2p.mesh.mesh import Candidate
 from sandpiper.peer.p2p.presence import presence
 from sandpiper.peer.p2p.state import peer as peers
@@ -42,8 +42,8 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[Address]:
     found: list[Address] = []
 
     async def counted(
-        loop: asyncio.AbstractEventLoop, address: Address, make: Callable[[Address], Line], made: set[Line]
-    ) -> Line:
+        loop: asyncio.AbstractEventLoop, address: Address, make: Callable[[Address], Connection], made: set[Connection]
+    ) -> Connection:
         found.append(address)
         return await dial(loop, address, make, made)
 
@@ -57,8 +57,8 @@ def engine_of(room: Room) -> P2PEngine:
     return engine
 
 
-def routes(room: Room) -> list[dialer.Route]:
-    return [peer.hears for peer in engine_of(room).runner.transport._mesh._peers.values()]
+def routes(room: Room) -> list[dialer.Dialer]:
+    return [peer.incoming for peer in engine_of(room).runner.transport._mesh._peers.values()]
 
 
 def seeking() -> list[asyncio.Task[object]]:
@@ -94,7 +94,7 @@ def test_who_has_left_or_was_killed_is_dialled_no_more(
                 monkeypatch.setattr(core.presence, "lease", lambda sessions: None)  # which lasts half a minute
                 for nick, end in (("leaves", MemberProcess.leave), ("killed", MemberProcess.kill)):
                     member = await loop.run_in_executor(None, guest, nick)
-                    await until(lambda: any(each.line is not None for each in routes(room)))
+                    await until(lambda: any(each.connection is not None for each in routes(room)))
                     (session,) = core.peers
                     dialled.clear()
                     await loop.run_in_executor(None, end, member)
@@ -146,7 +146,7 @@ def test_a_sought_peer_that_has_ended_is_deserted_and_found_again_elsewhere(dial
         try:
             gone: list[bytes] = []
             alice.admit(bob)
-            heard = alice.mesh._heard
+            heard = alice.mesh._callbacks
             object.__setattr__(heard, "deserted", gone.append)
             bob.meet(alice)
             alice.meet(bob)
@@ -178,13 +178,13 @@ def test_a_sought_peer_that_may_only_sleep_is_not_deserted() -> None:
         alice = Node().bind()
         try:
             gone: list[bytes] = []
-            object.__setattr__(alice.mesh._heard, "deserted", gone.append)
+            object.__setattr__(alice.mesh._callbacks, "deserted", gone.append)
             key = CurveKeys.make().public
             with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
                 port = silent.getsockname()[1]
                 alice.mesh.reach(key, [Candidate("127.0.0.1", port, port), Candidate("127.0.0.2", 1, 1)], sought=True)
                 (peer,) = alice.mesh._peers.values()
-                await until(lambda: peer.hears._nobody[Address("127.0.0.2", 1)] >= 3)
+                await until(lambda: peer.incoming._nobody[Address("127.0.0.2", 1)] >= 3)
                 assert not gone
                 assert seeking()
         finally:

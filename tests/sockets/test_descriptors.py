@@ -273,7 +273,7 @@ def test_a_crowd_at_a_members_mesh_is_accepted_to_the_last_and_it_stays_in_the_r
         alice, bob = Node(), Node()
         few_from_here(monkeypatch, 40)
         shortened = Descriptors()
-        alice.mesh._doorway._descriptors = shortened
+        alice.mesh._listeners._descriptors = shortened
         alice.bind()
         try:
             alice.admit(bob)

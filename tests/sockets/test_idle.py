@@ -23,7 +23,7 @@ from sandpiper.discovery.service import Config as DiscoveryConfig
 from sandpiper.discovery.service import Service as Discovery
 from sandpiper.peer import Room, create
 from sandpiper.peer.p2p.engine import P2PEngine
-from sandpiper.peer.p2p.mesh.mesh import Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.mesh import Mesh, MeshCallbacks
 from sandpiper.peer.profile import Profile
 from tests.sockets.hasty import hasty_loop, wakes
 
@@ -81,7 +81,7 @@ async def _discovery() -> Discovery:
 def test_a_mesh_in_which_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with hasty_loop(monkeypatch) as (loop, selector):
         ctx = context()
-        heard = MeshHeard(lambda packets, key: None, lambda key, up, why: None, lambda key, topic: None)
+        heard = MeshCallbacks(lambda packets, key: None, lambda key, up, why: None, lambda key, topic: None)
         mesh = Mesh(loop, ctx, CurveKeys.make(), lambda key: True, heard)
         mesh.bind(["127.0.0.1"])
         try:

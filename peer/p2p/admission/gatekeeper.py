@@ -11,7 +11,7 @@ from sandpiper.common.p2p.packets import Carded
 from sandpiper.peer.p2p.admission.handover import make_welcome
 from sandpiper.peer.p2p.admission.sponsor import Knows, Missed, Sponsor
 from sandpiper.peer.p2p.membership.governance import Governance
-from sandpiper.peer.p2p.presence.cards import Cards
+from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -27,7 +27,7 @@ class Gatekeeper:
         ledger: Ledger,
         replica: Replica,
         presence: Presence,
-        cards: Cards,
+        cards: CardBook,
         governance: Governance,
         write: Callable[[AnyDeed], None],
     ) -> None:

@@ -31,7 +31,7 @@ Box: TypeAlias = "tuple[object, bytes]"
 """A mailbox, and the discovery service it is at."""
 
 
-class State(Enum):
+class JoinerState(Enum):
     """How far it is."""
 
     SEEKING = "looking for a member"
@@ -60,7 +60,7 @@ class Joiner:
         entropy: Callable[[int], bytes],
         now: float,
     ) -> None:
-        self.state = State.SEEKING
+        self.state = JoinerState.SEEKING
         self.letters: list[tuple[Box, bytes]] = []
         self.welcome: Welcome | None = None
         self.error: SandpiperError | None = None
@@ -87,7 +87,7 @@ class Joiner:
     @property
     def done(self) -> bool:
         """Whether it has ended."""
-        return self.state in (State.IN, State.FAILED)
+        return self.state in (JoinerState.IN, JoinerState.FAILED)
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
@@ -99,7 +99,7 @@ class Joiner:
             return None
         if now >= self._until:
             return self._fail(Rejected(f"not let in: {self._busy or 'nobody answers'}; try again in a while"))
-        if self.state is State.PROVING:
+        if self.state is JoinerState.PROVING:
             self._failed += 1  # it has seen our proof, and may have tested a guess against it
             if self._failed >= JOIN_GUESSES:
                 return self._fail(self._denied())
@@ -117,12 +117,12 @@ class Joiner:
         self._turn += 1
         self._name, self._key = self._entropy(16), self._entropy(32)
         self._attempt = None
-        self.state = State.KNOCKING
+        self.state = JoinerState.KNOCKING
         self._due = now + KNOCK_S
-        self._say(admission.Knock(self._name, VERSION, self._key))
+        self._send(admission.Knock(self._name, VERSION, self._key))
         return None
 
-    def _say(self, letter: AnyLetter) -> None:
+    def _send(self, letter: AnyLetter) -> None:
         assert self._at is not None
         self.letters.append((self._at, admission.encode(letter)))
 
@@ -135,17 +135,17 @@ class Joiner:
         if self.done or box != self._at or letter.attempt != self._name:
             return
         match letter:
-            case admission.Busy() if self.state in (State.KNOCKING, State.HALVING):
+            case admission.Busy() if self.state in (JoinerState.KNOCKING, JoinerState.HALVING):
                 self._wait(letter, now)
-            case admission.Answer() if self.state is State.KNOCKING:
+            case admission.Answer() if self.state is JoinerState.KNOCKING:
                 self._answered(letter, now)
-            case admission.Half() if self.state is State.HALVING:
+            case admission.Half() if self.state is JoinerState.HALVING:
                 self._prove(letter, now)
-            case admission.Rest() if self.state is State.RECEIVING:
+            case admission.Rest() if self.state is JoinerState.RECEIVING:
                 self._receive(letter, now)
             case admission.Denied():
                 self._turned_away(letter, now)
-            case admission.Handover() if self.state is State.PROVING:
+            case admission.Handover() if self.state is JoinerState.PROVING:
                 self._enter(letter, now)
 
     def gone(self, box: Box, now: float) -> None:
@@ -160,7 +160,7 @@ class Joiner:
         if letter.full:
             return self._fail(Rejected(letter.full))
         self._busy = "another is just being let in, or there were too many wrong guesses"
-        self.state = State.SEEKING
+        self.state = JoinerState.SEEKING
         self._due = now + min(max(letter.retry_ms / 1000, 0.05), JOIN_PATIENCE_S)
         if self._due > self._until:
             seconds = int(letter.retry_ms / 1000) + 1
@@ -187,9 +187,9 @@ class Joiner:
             sponsor_key=letter.key,
             entropy=self._entropy,
         )
-        self.state = State.HALVING
+        self.state = JoinerState.HALVING
         self._due = now + KNOCK_S
-        self._say(admission.Half(self._name, self._attempt.message))
+        self._send(admission.Half(self._name, self._attempt.message))
         return None
 
     def _prove(self, letter: admission.Half, now: float) -> None:
@@ -200,9 +200,9 @@ class Joiner:
             self._due = now
             return
         application = admission.encode(self._apply(self._room))
-        self.state = State.PROVING
+        self.state = JoinerState.PROVING
         self._due = now + min(2 * KNOCK_S, ATTEMPT_S)
-        self._say(admission.Proof(self._name, self._attempt.confirmation, self._attempt.seal(application)))
+        self._send(admission.Proof(self._name, self._attempt.confirmation, self._attempt.seal(application)))
 
     def _turned_away(self, letter: admission.Denied, now: float) -> None:
         if letter.code == Code.VERSION.value:
@@ -223,7 +223,7 @@ class Joiner:
         for group in list(self._groups):
             if self._at in group:
                 self._groups.remove(group)
-        self.state = State.SEEKING
+        self.state = JoinerState.SEEKING
         if not any(self._groups):
             return self._fail(PasswordNeeded() if self._password_needed else self._denied())
         self._due = now
@@ -240,7 +240,7 @@ class Joiner:
         if welcome.room != self._room or not 0 <= welcome.more <= HANDOVER_LETTERS:
             return self._missed(now)
         self._welcome, self._more = welcome, {}
-        self.state = State.RECEIVING
+        self.state = JoinerState.RECEIVING
         return self._complete(now)
 
     def _receive(self, letter: admission.Rest, now: float) -> None:
@@ -262,7 +262,7 @@ class Joiner:
         for index in range(welcome.more):
             welcome.deeds += self._more[index].deeds
             welcome.heads += self._more[index].heads
-        self.state, self.welcome = State.IN, welcome
+        self.state, self.welcome = JoinerState.IN, welcome
 
     def _denied(self) -> AccessDenied:
         return AccessDenied(
@@ -270,4 +270,4 @@ class Joiner:
         )
 
     def _fail(self, error: SandpiperError) -> None:
-        self.state, self.error = State.FAILED, error
+        self.state, self.error = JoinerState.FAILED, error

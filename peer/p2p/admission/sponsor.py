@@ -102,9 +102,9 @@ class Sponsor:
     def _knock(self, mailbox: bytes, letter: admission.Knock, now: float, full: str) -> None:
         if letter.v != VERSION:
             text = f"this room speaks version {VERSION} of the protocol, you {letter.v}; upgrade the older one"
-            return self._say(mailbox, admission.Denied(letter.attempt, text, Code.VERSION.value))
+            return self._send(mailbox, admission.Denied(letter.attempt, text, Code.VERSION.value))
         if full:
-            return self._say(mailbox, admission.Busy(letter.attempt, 0, full))
+            return self._send(mailbox, admission.Busy(letter.attempt, 0, full))
         if len(letter.key) != 32 or len(letter.attempt) != 16:
             return None
         wait = self._not_before - now
@@ -113,10 +113,10 @@ class Sponsor:
         elif self._open is not None:
             wait = max(wait, min(self._open.until - now, 0.5))
         if wait > 0:
-            return self._say(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
+            return self._send(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
         code = self._code()
         if code.spent:
-            return self._say(mailbox, admission.Busy(letter.attempt, 1000))
+            return self._send(mailbox, admission.Busy(letter.attempt, 1000))
         key = self._entropy(32)
         attempt = Attempt(
             joiner=False,
@@ -132,7 +132,7 @@ class Sponsor:
         # A knock shows nothing, so it may not hold the door for long.
         self._open = _Open(mailbox, letter.attempt, code, attempt, now + 2.0)
         needed = code.password is not None
-        return self._say(mailbox, admission.Answer(letter.attempt, VERSION, key, code.generation, self.room, needed))
+        return self._send(mailbox, admission.Answer(letter.attempt, VERSION, key, code.generation, self.room, needed))
 
     def _half(self, letter: admission.Half, now: float) -> Missed | None:
         opened = self._open
@@ -145,7 +145,7 @@ class Sponsor:
             opened.spoiled = True  # nothing was shown; but the next attempt, which costs milliseconds, has to wait
             return None
         opened.shown, opened.until = True, now + ATTEMPT_S
-        self._say(opened.mailbox, admission.Half(letter.attempt, opened.attempt.message))
+        self._send(opened.mailbox, admission.Half(letter.attempt, opened.attempt.message))
         return None
 
     def _proof(self, letter: admission.Proof, now: float) -> Missed | Knows | None:
@@ -155,7 +155,7 @@ class Sponsor:
             return None
         if not opened.attempt.proves(letter.confirm):
             self._open = None
-            self._say(opened.mailbox, admission.Denied(letter.attempt, "wrong code"))
+            self._send(opened.mailbox, admission.Denied(letter.attempt, "wrong code"))
             return self._miss(opened.code.generation, now)
         opened.proven = True
         if self._code().asked != opened.code.asked:
@@ -175,15 +175,15 @@ class Sponsor:
         assert opened is not None
         opened_confirm = opened.attempt.confirmation
         sealed = opened.attempt.seal(admission.encode(welcome))
-        self._say(opened.mailbox, admission.Handover(opened.name, opened_confirm, sealed))
+        self._send(opened.mailbox, admission.Handover(opened.name, opened_confirm, sealed))
         for each in more:
-            self._say(opened.mailbox, admission.Rest(opened.name, opened.attempt.seal(admission.encode(each))))
+            self._send(opened.mailbox, admission.Rest(opened.name, opened.attempt.seal(admission.encode(each))))
 
     def deny(self, refusal: Refusal) -> None:
         """Answers Knows with no, for another reason than the code."""
         opened, self._open = self._open, None
         assert opened is not None
-        self._say(opened.mailbox, admission.Denied(opened.name, refusal.text, refusal.code.value))
+        self._send(opened.mailbox, admission.Denied(opened.name, refusal.text, refusal.code.value))
 
     def _miss(self, generation: int, now: float) -> Missed:
         forced = self._code().forced
@@ -191,5 +191,5 @@ class Sponsor:
             self._not_before = now + min(2.0 ** min(forced - 1, 32), PAUSE_MOST_S)
         return Missed(generation)
 
-    def _say(self, mailbox: bytes, letter: AnyLetter) -> None:
+    def _send(self, mailbox: bytes, letter: AnyLetter) -> None:
         self.letters.append((mailbox, admission.encode(letter)))

@@ -31,7 +31,7 @@ from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
-from sandpiper.peer.p2p.state.outputs import Letter
+from sandpiper.peer.p2p.state.outputs import OutgoingLetter
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Reunion:
     """Writes to members whose lease it sees and who may not know of us. Take `letters` after each call."""
 
     def __init__(self, context: Context, ledger: Ledger, replica: Replica, presence: Presence) -> None:
-        self.letters: list[Letter] = []
+        self.letters: list[OutgoingLetter] = []
         self._context = context
         self._ledger = ledger
         self._replica = replica
@@ -94,7 +94,7 @@ class Reunion:
                 written += 1
                 each.tries += 1
                 each.due = now + REUNITE_S * 2**each.tries if each.tries < REUNITE_TRIES else inf
-                self.letters += [Letter(service, mailbox, packet) for packet in self._packets()]
+                self.letters += [OutgoingLetter(service, mailbox, packet) for packet in self._packets()]
             if not found:
                 del self._unheard[service]
 

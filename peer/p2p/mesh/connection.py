@@ -1,8 +1,8 @@
-"""A line: one connection to one door of one peer, from the first packet until it breaks.
+"""One connection to one port of one peer, from the first packet until it breaks.
 
 First a plain TCP connection is tried, for libzmq does not tell why one fails; then libzmq makes its own, and its
-monitor tells how the handshake ends. A line that broke is thrown away with its socket: a refused one would never try
-again, and the next one may go to another address.
+monitor tells how the handshake ends. A connection that broke is thrown away with its socket: a refused one would never
+try again, and the next one may go to another address.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _OTHERS: Final = "the handshake failed: somebody else answers there"
 
 
 class Address(NamedTuple):
-    """Where a door is: a numeric IPv4 or IPv6 host and a port."""
+    """Where a peer listens: a numeric IPv4 or IPv6 host and a port."""
 
     host: str
     port: int
@@ -59,7 +59,7 @@ class Address(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether anybody could be there. Names are not looked up: an address book of somebody else's making."""
+        """Whether a peer could be there. Names are not looked up: they are of somebody else's making."""
         try:
             host = ipaddress.ip_address(self.host)
         except ValueError:
@@ -68,9 +68,10 @@ class Address(NamedTuple):
         return 0 < self.port < 65536 and wire and not host.is_multicast and not host.is_unspecified
 
 
-class NoLine(Exception):
-    """Why there is none, in words for a person. `refused`: the other end is there, and would not have us; `nobody`:
-    that machine is there, and the other end is not.
+class NoConnection(Exception):
+    """Why a connection could not be made, in words for a person.
+
+    `refused`: the peer is there, and does not admit us; `nobody`: its machine is there, and the peer is not.
     """
 
     def __init__(self, text: str, *, refused: bool = False, nobody: bool = False) -> None:
@@ -79,8 +80,8 @@ class NoLine(Exception):
         self.nobody = nobody
 
 
-class Line:
-    """Connects `socket`, which is its own from here on, and hands what comes in to `receive`.
+class Connection:
+    """Connects a socket to a peer, and hands what comes in to `receive`. The socket belongs to it from here on.
 
     `connected` gets the connection's descriptor. `ended` is called once, with the reason, unless it is closed before.
     Raises SocketError, and has closed the socket then.
@@ -120,13 +121,13 @@ class Line:
             undo.pop_all()
 
     def send(self, frame: bytes) -> None:
-        """One frame, dropped if the other end is too far behind."""
+        """Sends a frame; it is dropped if the other end is too far behind."""
         if not self._closed:
             self._socket.send(frame, zmq.NOBLOCK)
             self._drain.look()
 
-    def tune(self, topics: set[bytes]) -> None:
-        """Of a SUB: hears these topics. The new ones are asked for before the old ones are given up."""
+    def subscribe_to(self, topics: set[bytes]) -> None:
+        """Subscribes a SUB socket to these topics alone. The new ones come before the old ones go."""
         for topic in topics - self._topics:
             self._socket.setsockopt(zmq.SUBSCRIBE, topic)
         for topic in self._topics - topics:
@@ -135,12 +136,12 @@ class Line:
         self._drain.look()
 
     def hold(self, on: bool) -> None:
-        """Whether what comes in is to wait; what goes beyond KEPT_BYTES is repaired later."""
+        """Stops reading, or goes on; what comes in beyond KEPT_BYTES meanwhile is repaired later."""
         self._drain.hold(on)
 
     @property
     def flow(self) -> Flow:
-        """For the guard."""
+        """What the flood guard has to know."""
         return Flow(self.fd, self._drain.messages, self._drain.empties)
 
     @property
@@ -149,12 +150,12 @@ class Line:
         return self._loop.time() - max(self._heard_at, self.since) >= MESH_SILENT_S
 
     def fail(self, reason: str) -> None:
-        """Has it end for this reason."""
+        """Reports that it has ended, for this reason."""
         if self.ended is not None:
             self.ended(reason)
 
     def close(self) -> None:
-        """Ends it. What a publisher has queued gets a moment to leave."""
+        """Closes the socket. What a publisher has queued gets a moment to leave."""
         if self._closed:
             return
         self._closed = True
@@ -197,33 +198,41 @@ class Line:
 
 
 async def dial(
-    loop: asyncio.AbstractEventLoop, address: Address, make: Callable[[Address], Line], made: set[Line]
-) -> Line:
-    """A line that stands. It is in `made` until then, so that it can be closed at once. Raises NoLine."""
+    loop: asyncio.AbstractEventLoop, address: Address, make: Callable[[Address], Connection], made: set[Connection]
+) -> Connection:
+    """Makes a connection and waits until it stands. Until then it is in `made`, to be closed at once if need be.
+
+    Raises NoConnection.
+    """
     rtt_s, from_host = await _probe(loop, address)
     try:
-        line = make(address)
+        connection = make(address)
     except SocketError as error:
-        raise NoLine(str(error)) from None
-    line.rtt_ms, line.from_host = rtt_s * 1000, from_host
-    made.add(line)
+        raise NoConnection(str(error)) from None
+    connection.rtt_ms, connection.from_host = rtt_s * 1000, from_host
+    made.add(connection)
     outcome = None
     try:
-        await asyncio.wait({line.settled}, timeout=MESH_HANDSHAKE_S)
-        outcome = line.settled.result() if line.settled.done() else "connected, but no answer to the handshake"
-        if outcome == _UP and line.over:
+        await asyncio.wait({connection.settled}, timeout=MESH_HANDSHAKE_S)
+        outcome = (
+            connection.settled.result() if connection.settled.done() else "connected, but no answer to the handshake"
+        )
+        if outcome == _UP and connection.over:
             outcome = "the connection was lost at once"
     finally:
-        made.discard(line)
+        made.discard(connection)
         if outcome != _UP:
-            line.close()
+            connection.close()
     if outcome != _UP:
-        raise NoLine(outcome, refused=outcome == _REFUSED, nobody=outcome == _OTHERS)
-    return line
+        raise NoConnection(outcome, refused=outcome == _REFUSED, nobody=outcome == _OTHERS)
+    return connection
 
 
 async def _probe(loop: asyncio.AbstractEventLoop, address: Address) -> tuple[float, str]:
-    """How long a TCP connection takes, in seconds, and from which address of ours it goes. Raises NoLine."""
+    """Measures how long a TCP connection takes, in seconds, and from which address of ours it goes.
+
+    Raises NoConnection.
+    """
     family = sockets.AF_INET6 if ":" in address.host else sockets.AF_INET
     started = loop.time()
     try:
@@ -232,11 +241,13 @@ async def _probe(loop: asyncio.AbstractEventLoop, address: Address) -> tuple[flo
             await asyncio.wait_for(loop.sock_connect(probe, tuple(address)), MESH_CONNECT_S)
             from_host: str = probe.getsockname()[0]
             if probe.getsockname()[:2] == probe.getpeername()[:2]:
-                raise NoLine(_REASONS[errno.ECONNREFUSED], nobody=True)  # met itself on a port of the ephemeral range
+                raise NoConnection(
+                    _REASONS[errno.ECONNREFUSED], nobody=True
+                )  # met itself on a port of the ephemeral range
     except asyncio.TimeoutError:
-        raise NoLine(_REASONS[errno.ETIMEDOUT]) from None
+        raise NoConnection(_REASONS[errno.ETIMEDOUT]) from None
     except OSError as error:
         number = error.errno or 0
         text = _REASONS.get(number, os.strerror(number))
-        raise NoLine(text, nobody=number == errno.ECONNREFUSED) from None
+        raise NoConnection(text, nobody=number == errno.ECONNREFUSED) from None
     return loop.time() - started, from_host

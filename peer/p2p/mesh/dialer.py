@@ -1,13 +1,13 @@
-"""A route: keeps one line to one peer standing, by whichever of its addresses.
+"""The dialer: keeps a connection to one peer standing, by whichever of its addresses.
 
 Happy eyeballs (RFC 8305): the addresses are tried in order, the next one when the last has failed or is late, and the
-first whose handshake completes wins. Each keeps trying by itself with a pause of its own, so that one that never
-answers holds up none that refuses now and admits us in a moment. A line that broke is made anew at once, unless it
-did not last; for as long as the route is wanted. Of a peer that is sought, for it has fallen silent, the pauses grow
-longer, and once nothing listens at any of its addresses it is deserted: nobody is dialled any more.
+first whose handshake completes wins. Each is tried again after a pause of its own, so that one that never answers
+holds up none that refuses now and admits us in a moment. A connection that broke is made anew at once, unless it did
+not last, as long as the peer is wanted. The pauses to a peer that is sought, for it has fallen silent, grow longer; and
+once nothing listens at any of its addresses it is deserted, and dialled no more.
 
-A line that is made in a moment and falls silent, one after the other, is `fitful`: mostly large packets get lost on the
-way. It is made again all the same, but not relied on until it has lasted.
+A peer is `fitful` if connections to it are made in a moment and fall silent, one after the other: mostly large packets
+get lost on the way. They are made again all the same, but not relied on until one has lasted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sandpiper.common.limits import (
     SOUGHT_PAUSE_S,
 )
 from sandpiper.common.target import is_loopback
-from sandpiper.peer.p2p.mesh.connection import Address, Line, NoLine, dial
+from sandpiper.peer.p2p.mesh.connection import Address, Connection, NoConnection, dial
 
 _PENDING: Final = "no answer yet"
 FITFUL: Final = (
@@ -40,15 +40,16 @@ FITFUL: Final = (
 )
 
 
-class Route:
-    """`make` opens a line to an address; `turned` is called when the line stands or broke, or the error is another;
-    `deserted` when a sought peer is no more.
+class Dialer:
+    """Makes `connection` by `make`, which opens one to an address, and makes it again when it breaks.
+
+    `turned` is called when it stands or broke, or the error is another; `deserted` when a sought peer is no more.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        make: Callable[[Address], Line],
+        make: Callable[[Address], Connection],
         turned: Callable[[], None],
         deserted: Callable[[], None] = lambda: None,
         tasks: set[asyncio.Task[None]] | None = None,
@@ -63,8 +64,8 @@ class Route:
         self._addresses: list[Address] = []
         self._seekers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = tasks if tasks is not None else set()  # also those that are ending
-        self._made: set[Line] = set()
-        self._leaving: set[Line] = set()
+        self._made: set[Connection] = set()
+        self._leaving: set[Connection] = set()
         self._naps: set[asyncio.Future[None]] = set()
         self._restart: asyncio.TimerHandle | None = None
         self._restart_s = 0.0
@@ -74,14 +75,14 @@ class Route:
         self._closed = False
         self._silences = 0
         self._proving: asyncio.TimerHandle | None = None
-        self.line: Line | None = None
+        self.connection: Connection | None = None
 
     @property
     def error(self) -> str:
-        """Why there is no line that lasts: each address with its reason; empty while there is one."""
+        """Why there is no connection that lasts: each address with its reason; empty while there is one."""
         if self.fitful:
             return FITFUL
-        if self.line is not None:
+        if self.connection is not None:
             return ""
         if not self._addresses:
             return "no address is known"
@@ -93,11 +94,11 @@ class Route:
 
     @property
     def fitful(self) -> bool:
-        """Whether its lines have fallen silent soon after they were made, and the present one has not lasted yet."""
+        """Whether connections have fallen silent soon after they were made, and the present one has not lasted yet."""
         return self._silences >= MESH_FITFUL
 
-    def aim(self, addresses: Sequence[Address]) -> None:
-        """These from now on. A line to another address is kept until a new one has taken over."""
+    def set_addresses(self, addresses: Sequence[Address]) -> None:
+        """Dials these from now on. A connection to another address is kept until a new one has taken over."""
         usable = [address for address in dict.fromkeys(addresses) if address.usable][:MESH_ADDRESSES]
         if usable == self._addresses:
             if self._given_up:
@@ -105,43 +106,43 @@ class Route:
             return
         self._addresses = usable
         self._errors = {address: text for address, text in self._errors.items() if address in usable}
-        if self.line is None or self.line.address not in usable:
+        if self.connection is None or self.connection.address not in usable:
             self._seek()
         else:
             self._rest()
 
-    def seek(self, on: bool) -> None:
-        """Whether the peer is sought only: it has fallen silent."""
+    def set_sought(self, on: bool) -> None:
+        """Seeks the peer, which has fallen silent, or dials it as usual again."""
         self._sought = on
         if on:
             self._judge()
         else:
-            self.hint()
+            self.retry_paused()
 
-    def hurry(self, gone: Collection[str]) -> None:
-        """Something has changed: tries everything anew, now. A line from a host address that is gone is given up."""
+    def retry_now(self, gone: Collection[str]) -> None:
+        """Tries everything anew, now: the network has changed. Gives up a connection from an address in `gone`."""
         self._restart_s = 0.0
-        if self.line is not None and self.line.from_host in gone:
-            self._broken(self.line, "this machine's address changed")
-        if self.line is None or self.line.address not in self._addresses:
+        if self.connection is not None and self.connection.from_host in gone:
+            self._broken(self.connection, "this machine's address changed")
+        if self.connection is None or self.connection.address not in self._addresses:
             self._seek()
 
-    def hint(self) -> None:
-        """The peer shows signs of life: those who pause try again."""
+    def retry_paused(self) -> None:
+        """Ends all pauses: the peer shows signs of life."""
         for nap in self._naps:
             if not nap.done():
                 nap.set_result(None)
 
     def close(self) -> None:
-        """Ends it, at once."""
+        """Closes the connection and stops dialling."""
         self._closed = True
         self._prove(None)
         self._rest()
-        for line in list(self._leaving):
-            self._leave(line)
-        if self.line is not None:
-            self.line.close()
-            self.line = None
+        for connection in list(self._leaving):
+            self._leave(connection)
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
     # Seeking -----------------------------------------------------------------------------------------------
 
@@ -152,8 +153,8 @@ class Route:
             self._restart = None
         for seeker in self._seekers:
             seeker.cancel()
-        for line in self._made:
-            line.close()
+        for connection in self._made:
+            connection.close()
         self._seekers, self._made = set(), set()
 
     def _seek(self) -> None:
@@ -171,7 +172,9 @@ class Route:
                 seeker.add_done_callback(kept.discard)
             turn = following
 
-    async def _pursue(self, address: Address, made: set[Line], turn: asyncio.Event, following: asyncio.Event) -> None:
+    async def _pursue(
+        self, address: Address, made: set[Connection], turn: asyncio.Event, following: asyncio.Event
+    ) -> None:
         await turn.wait()
         late = self._loop.call_later(MESH_STAGGER_S, following.set)
         pause = RECONNECT_LEAST_S
@@ -180,12 +183,12 @@ class Route:
                 started = self._loop.time()
                 refused = False
                 try:
-                    line = await dial(self._loop, address, self._make, made)
-                except NoLine as error:
+                    connection = await dial(self._loop, address, self._make, made)
+                except NoConnection as error:
                     refused = error.refused
                     self._failed(address, str(error), nobody=error.nobody)
                 else:
-                    self._stands(line)
+                    self._stands(connection)
                     return
                 following.set()
                 spent = self._loop.time() - started
@@ -207,72 +210,72 @@ class Route:
 
     # What becomes of it ------------------------------------------------------------------------------------
 
-    def _stands(self, line: Line) -> None:
+    def _stands(self, connection: Connection) -> None:
         if self._closed:
-            line.close()
+            connection.close()
             return
         self._rest()
-        old, self.line = self.line, line
+        old, self.connection = self.connection, connection
         if old is not None:
             old.ended = None
             self._leaving.add(old)
             self._loop.call_later(MESH_OVERLAP_S, self._leave, old)
-        line.ended = lambda reason: self._broken(line, reason)
+        connection.ended = lambda reason: self._broken(connection, reason)
         self._errors.clear()
         self._nobody.clear()
-        self._addresses.sort(key=line.address.__ne__)  # the one that was good is the first next time
+        self._addresses.sort(key=connection.address.__ne__)  # the one that was good is the first next time
         self._said = ""
-        self._prove(line)
+        self._prove(connection)
         self._turned()
 
-    def _prove(self, line: Line | None) -> None:
-        """A line is to last, if its predecessors did not."""
+    def _prove(self, connection: Connection | None) -> None:
+        """A connection is to last, if its predecessors did not."""
         if self._proving is not None:
             self._proving.cancel()
             self._proving = None
-        if line is not None and self._silences:
+        if connection is not None and self._silences:
             self._proving = self._loop.call_later(MESH_FITFUL_S, self._proven)
 
     def _proven(self) -> None:
         self._proving, self._silences = None, 0
         self._turned()
 
-    def _leave(self, line: Line) -> None:
-        line.close()
-        self._leaving.discard(line)
+    def _leave(self, connection: Connection) -> None:
+        connection.close()
+        self._leaving.discard(connection)
 
     def _failed(self, address: Address, text: str, *, nobody: bool) -> None:
         self._errors[address] = text
         self._nobody[address] = self._nobody[address] + 1 if nobody else 0
-        if self.line is None and self.error != self._said:
+        if self.connection is None and self.error != self._said:
             self._said = self.error
             self._turned()
         self._judge()
 
     def _judge(self) -> None:
         """Gives a peer up that is sought, and has ended."""
-        if not self._sought or self._given_up or self.line is not None or not self._addresses:
+        if not self._sought or self._given_up or self.connection is not None or not self._addresses:
             return
         if all(self._nobody[address] >= DESERTED for address in self._addresses):
             self._rest()
             self._given_up = True
             self._deserted()
 
-    def _broken(self, line: Line, reason: str) -> None:
-        line.close()
-        if self.line is not line:
+    def _broken(self, connection: Connection, reason: str) -> None:
+        connection.close()
+        if self.connection is not connection:
             return
-        self.line = None
+        self.connection = None
         self._broke = reason
         self._prove(None)
-        if line.silent:
-            self._silences = self._silences + 1 if self._loop.time() - line.since < MESH_FITFUL_S else 0
-        if self._loop.time() - line.since >= MESH_STEADY_S:
+        if connection.silent:
+            self._silences = self._silences + 1 if self._loop.time() - connection.since < MESH_FITFUL_S else 0
+        if self._loop.time() - connection.since >= MESH_STEADY_S:
             self._restart_s = 0.0
         else:
             self._restart_s = min(max(self._restart_s * 2, RECONNECT_LEAST_S), RECONNECT_MOST_S)
         self._said = self.error
         self._turned()
-        if not self._closed and self.line is None:
+        if not self._closed and self.connection is None:
             self._rest()
             self._restart = self._loop.call_later(self._restart_s * random.uniform(0.5, 1.0), self._seek)

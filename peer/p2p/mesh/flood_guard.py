@@ -1,4 +1,4 @@
-"""The guard: finds the connections on which a message never ends, or more comes than can be read.
+"""The flood guard: finds the connections on which a message never ends, or more comes than can be read.
 
 libzmq's MAXMSGSIZE bounds a frame and its high-water marks count whole messages, so the parts of a message that never
 ends bypass both, and no option stops them. But the system knows what a connection has received, and we what has come
@@ -19,7 +19,7 @@ from sandpiper.common.limits import GUARD_MARGIN_BYTES, MESH_FLOOD_BYTES, MESH_U
 
 
 class Flow(NamedTuple):
-    """A connection: its file descriptor, how many messages have come out of it, and how often all had been read."""
+    """A connection's file descriptor, how many messages have come out of it, and how often all had been read."""
 
     fd: int
     surfaced: int
@@ -28,7 +28,7 @@ class Flow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What had surfaced when that last moved, and what had been received by then; and when all had last been read."""
+    """What had surfaced when that last moved, what had been received by then, and when all had last been read."""
 
     surfaced: int
     received: int
@@ -37,8 +37,8 @@ class _Mark:
     suspected: bool = False
 
 
-class Guard:
-    """Looks when its owner says so, every MESH_GUARD_S while anything comes in; and only Linux tells it enough."""
+class FloodGuard:
+    """Checks the connections of a mesh when told to, every MESH_GUARD_S while anything comes in. Only on Linux."""
 
     def __init__(self, flows: Callable[[], Iterable[Flow]]) -> None:
         self._flows = flows
@@ -47,11 +47,11 @@ class Guard:
 
     @property
     def suspects(self) -> bool:
-        """Whether to look again though nothing more may come: somebody was suspected."""
+        """Whether to check again though nothing more may come: a connection was suspected."""
         return any(mark.suspected for mark in self._marks.values())
 
-    def look(self) -> set[int]:
-        """The descriptors of those to be cut. Without a descriptor for asking the system it is nobody."""
+    def check(self) -> set[int]:
+        """The descriptors of connections to be cut; none if there is no descriptor left for asking the system."""
         if not self._has_grown():
             self._marks = {}
             return set()

@@ -1,4 +1,4 @@
-"""The doorway: the two sockets that others connect to.
+"""The listeners: the two sockets that others connect to.
 
 At the first, an XPUB, they hear us. To the second, a SUB, those who can only connect outward bring what they publish.
 Both are CURVE servers under ZAP, whose word, which the other end cannot touch, says who somebody is.
@@ -28,16 +28,18 @@ from sandpiper.common.limits import (
     TOPIC_BYTES,
 )
 from sandpiper.peer.p2p.mesh.flood_guard import Flow
-from sandpiper.peer.p2p.mesh.ports import DoorPair, Doors
+from sandpiper.peer.p2p.mesh.ports import MeshPorts, PortPair
 
 DOMAIN: Final = "mesh"
 _SUBSCRIBE = 1
 _COMINGS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
-class Doorway:
-    """`brought` gets packets and who brought them, `subscribed` who will hear a topic, `accepted` the descriptor of
-    each connection. ZAP is to be there before.
+class Listeners:
+    """Publishes to those who have connected, and hears those who bring something. ZAP must be there before.
+
+    `brought` gets packets and who brought them, `subscribed` who will hear a topic, `accepted` the descriptor of each
+    connection.
     """
 
     def __init__(
@@ -60,29 +62,29 @@ class Doorway:
         self._accepted: dict[int, int] = {}
         self._held = False
         self._closed = False
-        self.doors: Doors | None = None
+        self.doors: MeshPorts | None = None
         self.malformed = 0
         self.cut = 0
         self._pub = serving(ctx, zmq.XPUB, keys, DOMAIN, MESH_HWM)
         show_departures(self._pub)
         self._sub = serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM)
-        self._pair = DoorPair(loop, self._pub, self._sub)
+        self._pair = PortPair(loop, self._pub, self._sub)
         self._watches = [SocketMonitor(loop, each, _COMINGS, self._watched) for each in (self._pub, self._sub)]
         self._pub_drain = BatchReader(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
         self._sub_drain = BatchReader(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
         self._drains = [self._pub_drain, self._sub_drain]
 
-    def bind(self, hosts: Sequence[str], port: int | None) -> Doors:
-        """Opens both. Raises SandpiperError."""
+    def bind(self, hosts: Sequence[str], port: int | None) -> MeshPorts:
+        """Binds both sockets. Raises SandpiperError."""
         self.doors = self._pair.bind(hosts, port)
         return self.doors
 
     def rebind(self) -> None:
-        """Cuts all connections; whoever is admitted is back in a moment."""
+        """Cuts all connections; members that are still admitted are back in a moment."""
         self._pair.rebind()
 
-    def tune(self, topics: set[bytes]) -> None:
-        """What to hear at the second door. The new ones are asked for before the old ones are given up."""
+    def subscribe_to(self, topics: set[bytes]) -> None:
+        """Hears these topics at the second port. The new ones are asked for before the old ones are given up."""
         for topic in topics - self._topics:
             self._sub.setsockopt(zmq.SUBSCRIBE, topic)
         for topic in self._topics - topics:
@@ -91,7 +93,7 @@ class Doorway:
         self._sub_drain.look()
 
     def send(self, frame: bytes) -> None:
-        """To all who subscribe to it; to whoever is too far behind it is lost."""
+        """Sends a frame to all who subscribe to it; those who are too far behind lose it."""
         self._pub.send(frame, zmq.NOBLOCK)
         self._pub_drain.look()
 
@@ -100,12 +102,12 @@ class Doorway:
         return self._wanted[topic]
 
     def hold(self, on: bool) -> None:
-        """Whether what is brought is to wait; what goes beyond KEPT_BYTES is repaired later."""
+        """Stops reading, or goes on; what comes in beyond KEPT_BYTES meanwhile is repaired later."""
         self._held = on
         self._sub_drain.hold(on)
 
     def flows(self) -> Iterator[Flow]:
-        """For the guard: each connection that is read from."""
+        """What the flood guard has to know of each connection that is read from."""
         for fd, surfaced in list(self._accepted.items()):
             port = port_of(fd)
             if self.doors is not None and port in self.doors:
@@ -122,7 +124,7 @@ class Doorway:
             self.cut += shut(fd)
 
     def close(self) -> None:
-        """Ends both; what is queued has MESH_LINGER_S to leave."""
+        """Closes both sockets; what is queued has MESH_LINGER_S to leave."""
         self._closed = True
         self._pair.close()
         for drain in self._drains:
@@ -146,7 +148,7 @@ class Doorway:
                 self._heard_brought(some, key)
 
     def _asked(self, batch: list[list[zmq.Frame]]) -> None:
-        """At the first door: somebody subscribes, or does so no longer."""
+        """Takes what others subscribe to at the first port."""
         for (part,) in batch:
             said, fd = part.bytes, source_of(part)
             self._count(fd)

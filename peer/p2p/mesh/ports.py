@@ -1,4 +1,4 @@
-"""The doors: where the others connect to. Two ports side by side, on every address or on loopback alone.
+"""The ports where the others connect to: two side by side, on every address or on loopback alone.
 
 The ports are below the ephemeral range, for a connection out of it could meet itself. libzmq cannot cut a single
 connection, but a door that is closed and opened again has cut them all.
@@ -24,15 +24,15 @@ _EVERY_V4, _EVERY_V6 = "0.0.0.0", "::"  # noqa: S104 the mesh is for others, and
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV, errno.EINVAL)
 
 
-class Doors(NamedTuple):
+class MeshPorts(NamedTuple):
     """The two ports: others hear us at `pub`, and those who can only connect outward are heard at `sub`."""
 
     pub: int
     sub: int
 
 
-class DoorPair:
-    """Binds two sockets of its owner's, and again when they are to be rid of their connections."""
+class PortPair:
+    """Binds the two sockets of the listeners, and binds them again to cut all their connections."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pub: Socket, sub: Socket) -> None:
         self._loop = loop
@@ -42,25 +42,25 @@ class DoorPair:
         self._shut: list[tuple[Socket, str]] = []
         self._retry: asyncio.TimerHandle | None = None
 
-    def bind(self, hosts: Sequence[str], port: int | None) -> Doors:
-        """Opens them at `port` and the next, or where there is room. Raises SandpiperError."""
+    def bind(self, hosts: Sequence[str], port: int | None) -> MeshPorts:
+        """Binds them to `port` and the next, or to any two that are free. Raises SandpiperError."""
         hosts = _hosts(hosts)
         if port is not None:
             if not 0 < port < 65535:
                 raise UsageError(f"no two ports from {port} on; name one from 1 to 65534")
             if not self._try(hosts, port):
                 raise SandpiperError(f"port {port} or {port + 1} is in use; name another, or none for any that is free")
-            return Doors(port, port + 1)
+            return MeshPorts(port, port + 1)
         for _ in range(FREE_PORT_TRIES):
             port = random.randrange(FREE_PORT_LEAST, FREE_PORT_MOST, 2)
             if self._try(hosts, port):
-                return Doors(port, port + 1)
+                return MeshPorts(port, port + 1)
         raise SandpiperError(
             f"no two free ports between {FREE_PORT_LEAST} and {FREE_PORT_MOST}; name one with --listen"
         )
 
     def rebind(self) -> None:
-        """Cuts all connections; whoever is admitted is back in a moment."""
+        """Cuts all connections; members that are still admitted are back in a moment."""
         for socket, endpoint in self._bound:
             if (socket, endpoint) not in self._shut:
                 socket.unbind(endpoint)
@@ -70,14 +70,14 @@ class DoorPair:
         self._reopen()
 
     def close(self) -> None:
-        """Tries no more. The sockets stay their owner's."""
+        """Stops trying to bind. The sockets are closed by the listeners."""
         self._bound = []
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
 
     def _reopen(self) -> None:
-        """A listener is closed when libzmq's own thread gets to it: until then its port is in use."""
+        """Binds again as soon as it can: a port is in use until libzmq's own thread has closed it."""
         self._shut = [(socket, endpoint) for socket, endpoint in self._shut if not _bind(socket, endpoint)]
         self._retry = self._loop.call_later(MESH_REBIND_S, self._reopen) if self._shut else None
 
@@ -108,7 +108,7 @@ class DoorPair:
 
 
 def _hosts(hosts: Sequence[str]) -> list[str]:
-    """Those to bind: every address is IPv6's wildcard, which takes IPv4 in too. Raises UsageError."""
+    """The hosts to bind: for every address IPv6's wildcard, which takes IPv4 in too. Raises UsageError."""
     for host in hosts:
         try:
             ipaddress.ip_address(host)

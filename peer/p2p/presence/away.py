@@ -14,7 +14,7 @@ from sandpiper.common.p2p.packets import Card, Signed
 
 
 @dataclass(slots=True)
-class Row:
+class AwayMember:
     """One. `said` is the number of the last that it said of itself: nothing older counts. `left`: it said goodbye.
 
     Until `told_until` nobody else's word has it looked for again.
@@ -34,7 +34,7 @@ class Away:
     """One member's view of them, by session, in the order in which they went."""
 
     def __init__(self) -> None:
-        self._rows: dict[bytes, Row] = {}
+        self._rows: dict[bytes, AwayMember] = {}
         self._carded: dict[bytes, None] = {}
 
     def __contains__(self, session: bytes) -> bool:
@@ -43,16 +43,16 @@ class Away:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def get(self, session: bytes) -> Row | None:
+    def get(self, session: bytes) -> AwayMember | None:
         """One's."""
         return self._rows.get(session)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: AwayMember) -> None:
         """This one is not here, from now on."""
         self._rows[row.keys.session] = row
         self.keep_card(row, row.card, row.carded)
 
-    def keep_card(self, row: Row, card: Card | None, carded: Signed | None) -> None:
+    def keep_card(self, row: AwayMember, card: Card | None, carded: Signed | None) -> None:
         """How it is reached; of those that went long ago it is not kept."""
         session = row.keys.session
         self._carded.pop(session, None)
@@ -66,12 +66,12 @@ class Away:
             self._rows[oldest].card = self._rows[oldest].carded = None
             del self._carded[oldest]
 
-    def remove(self, session: bytes) -> Row | None:
+    def remove(self, session: bytes) -> AwayMember | None:
         """It is here again, or no member any more."""
         self._carded.pop(session, None)
         return self._rows.pop(session, None)
 
-    def latest(self) -> Iterator[Row]:
+    def latest(self) -> Iterator[AwayMember]:
         """Who fell silent, the last first."""
         return (row for row in reversed(self._rows.values()) if not row.left)
 

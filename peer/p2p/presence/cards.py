@@ -13,14 +13,14 @@ from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card, Carded, Signed
-from sandpiper.peer.p2p.presence.away import Row
+from sandpiper.peer.p2p.presence.away import AwayMember
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.outputs import NewCard, Reach
 from sandpiper.peer.p2p.state.peer import Peer
 
 
-class Cards:
+class CardBook:
     """Keeps a member's own card, `own`, and takes in the others'. At `due_at` its own is to be sent again."""
 
     def __init__(self, context: Context, presence: Presence) -> None:
@@ -75,7 +75,7 @@ class Cards:
             return False
         known = presence.peers.get(signed.session) or presence.away.get(signed.session)
         if known is not None and isinstance(own, Carded) and _is_newer(own.card, signed, known):
-            if isinstance(known, Row):
+            if isinstance(known, AwayMember):
                 presence.away.keep_card(known, _harmless(own.card, known.keys), signed)
             else:
                 self.take(known, own.card, signed)
@@ -92,7 +92,7 @@ class Cards:
         return b""
 
 
-def _is_newer(card: Card, signed: Signed, known: Peer | Row) -> bool:
+def _is_newer(card: Card, signed: Signed, known: Peer | AwayMember) -> bool:
     """Whether it is the session's own card, and newer than the one that we have."""
     own = card.session == known.keys.session and len(signed.body) <= CARD_BYTES
     return own and (known.card is None or card.version > known.card.version)

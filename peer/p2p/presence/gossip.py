@@ -23,14 +23,14 @@ from sandpiper.common.limits import (
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.envelope import DEEDS, TALK
 from sandpiper.common.p2p.packets import Beacon, Bye, Carded, Echo, Frontier, Signed
-from sandpiper.peer.p2p.presence.away import Row
-from sandpiper.peer.p2p.presence.cards import Cards
+from sandpiper.peer.p2p.presence.away import AwayMember
+from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
-from sandpiper.peer.p2p.state.outputs import Out
+from sandpiper.peer.p2p.state.outputs import OutgoingPacket
 from sandpiper.peer.p2p.state.peer import Peer, Way
 
 _ROSTER_S = 10.0
@@ -46,7 +46,7 @@ class Gossip:
         replica: Replica,
         message_log: MessageLog,
         presence: Presence,
-        cards: Cards,
+        cards: CardBook,
     ) -> None:
         self._context = context
         self._ledger = ledger
@@ -96,7 +96,7 @@ class Gossip:
 
     def _send(self, signed: Signed, peer: Peer | None = None) -> None:
         to = None if peer is None else peer.keys.session
-        self._context.packets.append(Out(to, self._context.keyring.to_room(signed)))
+        self._context.packets.append(OutgoingPacket(to, self._context.keyring.to_room(signed)))
 
     # What is heard -----------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class Gossip:
             return
         first = known.said == 0 and not presence.owns(curve, signed.session)
         known.said = own.n
-        if isinstance(known, Row):
+        if isinstance(known, AwayMember):
             peer = self._returned(known, own, recorded=first)
             if peer is None:
                 return
@@ -125,7 +125,7 @@ class Gossip:
         presence.heard(peer, way, now)
         _OWNS[type(own)](self, peer, own, signed, now)
 
-    def _returned(self, row: Row, own: packets.AnyOwn, *, recorded: bool) -> Peer | None:
+    def _returned(self, row: AwayMember, own: packets.AnyOwn, *, recorded: bool) -> Peer | None:
         """A member that was away speaks. If we never heard it before it may be `recorded`: it has to prove itself."""
         session = row.keys.session
         if isinstance(own, Bye):
@@ -260,7 +260,7 @@ class Gossip:
         here = [session for session, peer in peers.items() if peer.here]
         if any(peers[session].sums is False for session in here):  # an earlier version knows nothing of sums
             here += [session for session in self._ledger.known if session not in peers]
-        told = digest.told([context.session, *here], now)
+        told = digest.frontiers([context.session, *here], now)
         return Beacon(
             context.keyring.next_n(),
             now,

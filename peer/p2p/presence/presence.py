@@ -10,7 +10,7 @@ from sandpiper.common.limits import HEARSAY_SOUGHT, SOUGHT, SOUGHT_S
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.sealing import short
-from sandpiper.peer.p2p.presence.away import Away, Row
+from sandpiper.peer.p2p.presence.away import Away, AwayMember
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
@@ -61,10 +61,10 @@ class Presence:
         session = keys.session
         if self.knows(session) or session == self._context.session:
             return False
-        if here and self._expect(Row(keys), PeerState.EXPECTED) is None:
+        if here and self._expect(AwayMember(keys), PeerState.EXPECTED) is None:
             return False  # no such box key: a member that nobody can talk to
         if not here:
-            self.away.add(Row(keys))
+            self.away.add(AwayMember(keys))
         self._shorts[short(session)] = session
         self._curves.setdefault(keys.curve, []).append(session)
         self._replica.open(session)
@@ -89,7 +89,7 @@ class Presence:
         """Whom we still count as a member, though it is none of these."""
         return [session for session in self._shorts.values() if session not in members]
 
-    def _expect(self, row: Row, state: PeerState) -> Peer | None:
+    def _expect(self, row: AwayMember, state: PeerState) -> Peer | None:
         """Looks for somebody from now on."""
         context, session = self._context, row.keys.session
         try:
@@ -110,7 +110,7 @@ class Presence:
         del self.peers[session]
         nick = peer.card.nick if peer.card is not None else ""
         told_until = context.now + SOUGHT_S if peer.told else NEVER
-        self.away.add(Row(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until))
+        self.away.add(AwayMember(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until))
         context.keyring.part(session)
         self._retired(session)
         self._replica.fetcher.forget(session, context.now)
@@ -124,7 +124,7 @@ class Presence:
         row = self.away.get(session)
         return self._expect(row, PeerState.GONE) if row is not None and (left or not row.left) else None
 
-    def knock(self, curve: bytes) -> Peer | None:
+    def connected(self, curve: bytes) -> Peer | None:
         """Whose connection to our door that is."""
         peer = self.peer_of(curve)
         if peer is None:

@@ -1,4 +1,4 @@
-"""Whispers: lines for one person alone, sent again until they are confirmed, or given up."""
+"""PeerWhispers: lines for one person alone, sent again until they are confirmed, or given up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sandpiper.peer.p2p.state.peer import Peer, PeerState
 
 
 @dataclass(slots=True)
-class _Unconfirmed:
+class _UnconfirmedWhisper:
     """A whisper of ours that nobody has confirmed yet."""
 
     to: list[Peer]
@@ -33,13 +33,13 @@ class _Unconfirmed:
     again: float
 
 
-class Whispers:
+class PeerWhispers:
     """Sends a member's whispers and receives the others'. `peers` are the members that are here, or may be."""
 
     def __init__(self, context: Context, peers: Mapping[bytes, Peer]) -> None:
         self._context = context
         self._peers = peers
-        self._waiting: dict[str, _Unconfirmed] = {}
+        self._waiting: dict[str, _UnconfirmedWhisper] = {}
         self._told: dict[bytes, dict[str, None]] = {}
         self._held = 0
 
@@ -87,7 +87,7 @@ class Whispers:
             self._context.answer(heard.id)
 
     def send(self, to: str, text: str, name: str, now: float) -> None:
-        """Whispers to the person called `to`, or whose fingerprint begins so. Raises Refusal."""
+        """PeerWhispers to the person called `to`, or whose fingerprint begins so. Raises Refusal."""
         here = [peer for peer in self._peers.values() if peer.here]
         found = [peer for peer in here if fold(peer.nick) == fold(to)]
         if not found and len(to) >= FINGERPRINT_LEAST:
@@ -99,10 +99,10 @@ class Whispers:
             names = ", ".join(sorted(persons))
             raise Refusal(Code.INVALID, f"several persons are called {to}: say which by the fingerprint: {names}")
         hush = packets.Hush(name, self._context.settings.nick, to, text, int(self._context.wall()))
-        self._waiting[name] = _Unconfirmed(found, hush, now + WHISPER_S, now + WHISPER_AGAIN_S)
+        self._waiting[name] = _UnconfirmedWhisper(found, hush, now + WHISPER_S, now + WHISPER_AGAIN_S)
         self._send(self._waiting[name])
 
-    def _send(self, whisper: _Unconfirmed) -> None:
+    def _send(self, whisper: _UnconfirmedWhisper) -> None:
         for peer in whisper.to:
             if peer.keys.session in self._peers:
                 self._context.send_to(peer, whisper.hush)

@@ -38,7 +38,7 @@ class Digest:
         """A log has grown, begins elsewhere, or may go only so far."""
         self._moved[name] = None
 
-    def told(self, sessions: Iterable[bytes], now: float) -> list[Frontier]:
+    def frontiers(self, sessions: Iterable[bytes], now: float) -> list[Frontier]:
         """What a beacon tells: what moved lately, and of the logs of these sessions some, in turn."""
         self._take_in()
         for name in self._moved:

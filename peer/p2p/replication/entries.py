@@ -18,7 +18,7 @@ from sandpiper.common.messages import Data, DataDraft, Draft, Me, MeDraft, Messa
 from sandpiper.common.sanitise import complaint
 
 
-class Entry(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
+class LogEntry(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
     """One. `tool` says that a program beside the member said it, under a name that no key owns."""
 
     nick: str
@@ -27,30 +27,30 @@ class Entry(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
     tool: bool = False
 
 
-class Line(Entry, tag="msg", kw_only=True, rename={"said": "text"}, gc=False):
+class MsgEntry(LogEntry, tag="msg", kw_only=True, rename={"said": "text"}, gc=False):
     """A chat line."""
 
     said: str
 
 
-class Act(Entry, tag="me", kw_only=True, rename={"said": "text"}, gc=False):
+class MeEntry(LogEntry, tag="me", kw_only=True, rename={"said": "text"}, gc=False):
     """A chat line in the third person."""
 
     said: str
 
 
-class Datum(Entry, tag="data", kw_only=True, rename={"said": "value"}):
+class DataEntry(LogEntry, tag="data", kw_only=True, rename={"said": "value"}):
     """A program's value."""
 
     said: Any
 
 
-STAMPED: Final[dict[type[Entry], type[Message]]] = {Line: Msg, Act: Me, Datum: Data}
+STAMPED: Final[dict[type[LogEntry], type[Message]]] = {MsgEntry: Msg, MeEntry: Me, DataEntry: Data}
 """What each becomes when it is stamped; the fields stand in the same order in all of them."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_all: Final = msgspec.msgpack.Decoder(list[Line | Act | Datum])
-_one: Final = msgspec.msgpack.Decoder(Line | Act | Datum)
+_all: Final = msgspec.msgpack.Decoder(list[MsgEntry | MeEntry | DataEntry])
+_one: Final = msgspec.msgpack.Decoder(MsgEntry | MeEntry | DataEntry)
 _raws: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
@@ -59,14 +59,14 @@ def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
     name = draft.id
     if name is not None and len(name) > ID_CHARS:
         name = name[:ID_CHARS]
-    entry: Entry
+    entry: LogEntry
     if isinstance(draft, MsgDraft):  # nearly all are
-        entry = Line(nick, ts, name, tool, said=draft.text)
+        entry = MsgEntry(nick, ts, name, tool, said=draft.text)
     elif isinstance(draft, MeDraft):
-        entry = Act(nick, ts, name, tool, said=draft.text)
+        entry = MeEntry(nick, ts, name, tool, said=draft.text)
     elif isinstance(draft, DataDraft):
         frame.check_depth(draft.value)
-        entry = Datum(nick, ts, name, tool, said=draft.value)
+        entry = DataEntry(nick, ts, name, tool, said=draft.value)
     else:
         raise Refusal(Code.INVALID, "not a message")
     try:
@@ -80,13 +80,13 @@ def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
     return body
 
 
-def decode(body: bytes) -> list[Line | Act | Datum | None]:
+def decode(body: bytes) -> list[MsgEntry | MeEntry | DataEntry | None]:
     """The entries of an envelope; None in the place of one that this version cannot read. Raises Refusal."""
     try:
-        found: Sequence[Line | Act | Datum | None] = _all.decode(body)
+        found: Sequence[MsgEntry | MeEntry | DataEntry | None] = _all.decode(body)
     except UNDECODABLE:
         found = [_decode_one(bytes(raw)) for raw in _split(body)]
-    return [_harmless(entry) if isinstance(entry, Datum) else entry for entry in found]
+    return [_harmless(entry) if isinstance(entry, DataEntry) else entry for entry in found]
 
 
 def _split(body: bytes) -> list[msgspec.Raw]:
@@ -94,15 +94,15 @@ def _split(body: bytes) -> list[msgspec.Raw]:
     return found
 
 
-def _decode_one(raw: bytes) -> Line | Act | Datum | None:
+def _decode_one(raw: bytes) -> MsgEntry | MeEntry | DataEntry | None:
     try:
-        entry: Line | Act | Datum = _one.decode(raw)
+        entry: MsgEntry | MeEntry | DataEntry = _one.decode(raw)
     except UNDECODABLE:
         return None
     return entry
 
 
-def _harmless(entry: Datum) -> Datum | None:
+def _harmless(entry: DataEntry) -> DataEntry | None:
     try:
         frame.check_depth(entry.said)
     except Refusal:

@@ -195,8 +195,8 @@ class Fetcher:
             track.lacking = {each: start for each, start in track.lacking.items() if start > after + 1}
             return
         hole, patience_s = track.hole, self._patience(name, track, after, now)
-        hole.look(now, waits=patience_s != FOR_EVER)
-        for each in hole.call(self._here(), patience_s):
+        hole.observe(now, waits=patience_s != FOR_EVER)
+        for each in hole.whom_to_ask(self._here(), patience_s):
             self.ask(name, each, after)
         if not hole.over(patience_s):
             track.repair.look_again(now + LOST_LOOK_S)

@@ -29,7 +29,7 @@ class Fact:
 
 
 @dataclass(slots=True)
-class State:
+class LedgerState:
     """What follows from the facts. `people` are the sessions that came in, `members` those who have not been removed,
     `gone` those who have; `banned` are persons.
 
@@ -68,7 +68,7 @@ class Ledger:
         self._fresh: list[Keys] = []
         self._anew = False
         self._roster = b""
-        self.state = State()
+        self.state = LedgerState()
         self._fold()
 
     # Facts -------------------------------------------------------------------------------------------------
@@ -86,8 +86,8 @@ class Ledger:
             case Miss() | Rotate():
                 self._counted.append(fact)
                 self._writers.add(writer)
-                if self._note(self.state, fact):
-                    self._turn(self.state)
+                if self._count(self.state, fact):
+                    self._advance_code(self.state)
             case Own() | Rekey():
                 self._facts.append(fact)
                 self._writers.add(writer)
@@ -129,7 +129,7 @@ class Ledger:
 
     def _fold(self) -> None:
         """Everything anew. Rare: only a removal or a new owner can change what came before."""
-        state = State(epoch=self.founding.epoch)
+        state = LedgerState(epoch=self.founding.epoch)
         state.ranks[self.founding.keys.identity] = 0
         rekeys = [fact for fact in self._facts if isinstance(fact.deed, Rekey)]
         epochs = {state.epoch}
@@ -149,8 +149,8 @@ class Ledger:
         out = self._doubles.union(state.gone)
         state.members = {session: keys for session, keys in state.people.items() if session not in out}
         for fact in self._counted:
-            self._note(state, fact)
-        self._turn(state)
+            self._count(state, fact)
+        self._advance_code(state)
         self.state = state
         self._anew, self._roster = True, b""
 
@@ -160,13 +160,13 @@ class Ledger:
         anew, self._anew = self._anew, False
         return list(self.state.members.values()) if anew else fresh, anew
 
-    def _counts(self, state: State, fact: Fact) -> bool:
+    def _counts(self, state: LedgerState, fact: Fact) -> bool:
         """Whether the writer was still a member when it wrote this, and wrote it only once."""
         ended = state.gone.get(fact.writer)
         forked = self._forks.get(fact.writer)
         return (ended is None or fact.seq <= ended[1]) and (forked is None or fact.seq < forked)
 
-    def _people(self, state: State) -> None:
+    def _people(self, state: LedgerState) -> None:
         """Admissions, each by somebody who is a member by then: until nobody more comes in."""
         admits = [fact for fact in self._facts if isinstance(fact.deed, Admit)]
         state.people = {self.founder: self.founding.keys}
@@ -174,7 +174,7 @@ class Ledger:
         while grown:
             grown = sum(self._admit(state, fact) for fact in admits) > 0
 
-    def _admit(self, state: State, fact: Fact) -> bool:
+    def _admit(self, state: LedgerState, fact: Fact) -> bool:
         deed = fact.deed
         assert isinstance(deed, Admit)
         keys = self.known[deed.keys.session]
@@ -186,7 +186,7 @@ class Ledger:
         state.sponsors[keys.session] = fact.writer
         return True
 
-    def _owners(self, state: State) -> None:
+    def _owners(self, state: LedgerState) -> None:
         named = [fact for fact in self._facts if isinstance(fact.deed, Own)]
         grown = True
         while grown:
@@ -200,25 +200,25 @@ class Ledger:
                         state.ranks[deed.identity] = rank
                         grown = True
 
-    def _rank(self, state: State, writer: bytes) -> int:
+    def _rank(self, state: LedgerState, writer: bytes) -> int:
         return state.ranks[state.people[writer].identity]
 
-    def _by_owner(self, state: State, fact: Fact) -> bool:
+    def _by_owner(self, state: LedgerState, fact: Fact) -> bool:
         keys = state.people.get(fact.writer)
         return keys is not None and keys.identity in state.ranks and self._counts(state, fact)
 
-    def _follows(self, state: State, fact: Fact, epochs: set[bytes]) -> bool:
+    def _follows(self, state: LedgerState, fact: Fact, epochs: set[bytes]) -> bool:
         deed = fact.deed
         assert isinstance(deed, Rekey)
         if self.founding.keys.identity in deed.persons or deed.id in epochs:
             return False  # whose room it is; and no key comes back
         return deed.parent == state.epoch and self._by_owner(state, fact)
 
-    def _weight(self, state: State, fact: Fact) -> tuple[int, bytes, bytes, int]:
+    def _weight(self, state: LedgerState, fact: Fact) -> tuple[int, bytes, bytes, int]:
         assert isinstance(fact.deed, Rekey)
         return self._rank(state, fact.writer), fact.deed.id, fact.writer, fact.seq
 
-    def _remove(self, state: State, fact: Fact) -> None:
+    def _remove(self, state: LedgerState, fact: Fact) -> None:
         deed = fact.deed
         assert isinstance(deed, Rekey)
         state.chain.append(fact)
@@ -232,7 +232,7 @@ class Ledger:
 
     # The code ----------------------------------------------------------------------------------------------
 
-    def _note(self, state: State, fact: Fact) -> bool:
+    def _count(self, state: LedgerState, fact: Fact) -> bool:
         """Counts a miss or a rotation: ten misses against a generation end it, or a rotation, or a new key."""
         if not self._counts(state, fact) or fact.writer not in state.people:
             return False
@@ -244,7 +244,7 @@ class Ledger:
             state.asked.add(fact.deed.generation)
         return True
 
-    def _turn(self, state: State) -> None:
+    def _advance_code(self, state: LedgerState) -> None:
         """From the generation where it stands: they only ever grow, and there may be many."""
         least = min(max((rekey.generation for rekey in state.rekeys), default=1), GENERATIONS)
         generation = state.generation

@@ -23,7 +23,7 @@ class Hole:
     _asked: set[bytes] = field(default_factory=set)
     _twice: bool = False
 
-    def look(self, now: float, *, waits: bool) -> None:
+    def observe(self, now: float, *, waits: bool) -> None:
         """It is still there. A process that was stopped meanwhile has not waited."""
         if self._seen_at is not None:
             self.waited_s += min(now - self._seen_at, LOST_LOOK_S)
@@ -35,7 +35,7 @@ class Hole:
         """There is somebody to ask."""
         self._seen_at = None
 
-    def call(self, here: list[bytes], patience_s: float) -> list[bytes]:
+    def whom_to_ask(self, here: list[bytes], patience_s: float) -> list[bytes]:
         """Who is to be asked now: whoever was not yet, and all once more before it is given up."""
         late = self.waited_s >= patience_s - LOST_LOOK_S
         asked = here if late and not self._twice else [each for each in here if each not in self._asked]

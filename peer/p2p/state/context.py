@@ -12,7 +12,7 @@ from sandpiper.common.messages import Notice
 from sandpiper.common.p2p.packets import AnyPair, AnySaid
 from sandpiper.peer.events import Event, Warned
 from sandpiper.peer.p2p.state.keyring import Keyring
-from sandpiper.peer.p2p.state.outputs import Answer, Command, MemberSettings, Out
+from sandpiper.peer.p2p.state.outputs import Answer, Command, MemberSettings, OutgoingPacket
 from sandpiper.peer.p2p.state.peer import Peer
 
 
@@ -35,7 +35,7 @@ class Context:
     held: bool = False
     broken: SandpiperError | None = None
     events: deque[Event] = field(default_factory=deque)
-    packets: list[Out] = field(default_factory=list)
+    packets: list[OutgoingPacket] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
@@ -54,11 +54,11 @@ class Context:
 
     def send_to_room(self, said: AnySaid, recipients: tuple[Peer, ...] | None = None) -> None:
         """Sends a packet to everybody; to `recipients` only, if they are given."""
-        self.packets.append(Out(None, self.keyring.to_room(said), recipients))
+        self.packets.append(OutgoingPacket(None, self.keyring.to_room(said), recipients))
 
     def send_to(self, peer: Peer, said: AnyPair) -> None:
         """Sends a packet that only this member can open."""
-        self.packets.append(Out(peer.keys.session, self.keyring.to_one(peer.keys.session, said)))
+        self.packets.append(OutgoingPacket(peer.keys.session, self.keyring.to_one(peer.keys.session, said)))
 
     def answer(self, name: str, refusal: Refusal | None = None) -> None:
         """Says how the whisper `name` has ended."""

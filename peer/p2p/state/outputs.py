@@ -12,7 +12,7 @@ from sandpiper.peer.p2p.state.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
+class OutgoingPacket:
     """A packet to send: to the session `to`, or to the room. `recipients`: only to these, if given; else to everybody
     who is present when it is sent.
     """
@@ -63,7 +63,7 @@ Answer: TypeAlias = "tuple[str, Refusal | None]"
 """How a whisper of ours has ended: its name, and why it did not arrive."""
 
 
-class Letter(NamedTuple):
+class OutgoingLetter(NamedTuple):
     """A packet for a mailbox at a discovery service."""
 
     service: Hashable
@@ -76,8 +76,8 @@ class Outputs:
     """All that has collected in a member since its outputs were last taken."""
 
     commands: list[Command]
-    packets: list[Out]
-    letters: list[Letter]
+    packets: list[OutgoingPacket]
+    letters: list[OutgoingLetter]
     answers: list[Answer]
     events: list[Event]
 

@@ -44,7 +44,7 @@ class Way(Enum):
 
 
 @dataclass(slots=True)
-class Apart:
+class LogDifference:
     """Since when a member's logs and ours differ, and when it is to be told again of `sums`, ours and its own."""
 
     since: float | None = None
@@ -90,7 +90,7 @@ class Peer:
     """Whether nothing listens any more where it was."""
     odd_since: float | None = None
     """Since when it has known of other members than we do."""
-    apart: Apart = field(default_factory=Apart)
+    apart: LogDifference = field(default_factory=LogDifference)
     sums: bool | None = None
     """Whether its beacons say where the logs stand that they do not name."""
     pages: Bucket = field(default_factory=lambda: Bucket(PAGES_BYTES_S, PAGES_BURST))

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshHeard
-from sandpiper.peer.p2p.mesh.ports import Doors
+from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshCallbacks
+from sandpiper.peer.p2p.mesh.ports import MeshPorts
 
 DEADLINE_S = 20.0
 LOCAL = ("127.0.0.1", "::1")
@@ -25,10 +25,10 @@ class Node:
         self.packets: list[tuple[bytes | None, bytes]] = []
         self.states: list[tuple[bytes, bool, str]] = []
         self.subscribers: set[tuple[bytes | None, bytes]] = set()
-        self.doors = Doors(0, 0)
+        self.doors = MeshPorts(0, 0)
         self._moved = asyncio.Event()
         self._ctx = context()
-        heard = MeshHeard(self._received, self._state, self._subscribed)
+        heard = MeshCallbacks(self._received, self._state, self._subscribed)
         self.mesh = Mesh(self.loop, self._ctx, self.keys, self.roster.__contains__, heard)
         self.mesh.subscribe(topics)
 

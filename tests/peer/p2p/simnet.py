@@ -19,7 +19,7 @@ from sandpiper.peer.p2p.admission.joiner import Joiner
 from sandpiper.peer.p2p.bootstrap import RoomPolicy, enter_room, found_room
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.state.keyring import SessionKeys
-from sandpiper.peer.p2p.state.outputs import Answer, Drop, Letter, MemberSettings, NewEpoch
+from sandpiper.peer.p2p.state.outputs import Answer, Drop, MemberSettings, NewEpoch, OutgoingLetter
 from sandpiper.peer.p2p.state.peer import Way
 
 WALL = 1_700_000_000.0
@@ -44,7 +44,7 @@ class Citizen:
     member: Member
     mailbox: bytes
     events: list[Event] = field(default_factory=list)
-    letters: list[Letter] = field(default_factory=list)
+    letters: list[OutgoingLetter] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     asleep: bool = False
     dead: bool = False

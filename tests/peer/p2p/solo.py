@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshHeard
+from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshCallbacks
 
 TOPIC = b"the whole room's"
 
@@ -39,7 +39,7 @@ async def main(secret: str, port: int) -> None:
         report(subscribed=key.hex() if key else None)
 
     ctx = context()
-    heard = MeshHeard(received, state, subscribed)
+    heard = MeshCallbacks(received, state, subscribed)
     mesh = Mesh(loop, ctx, CurveKeys.of_secret(bytes.fromhex(secret)), roster.__contains__, heard)
     mesh.subscribe([TOPIC])
     report(doors=list(mesh.bind(("127.0.0.1",), port or None)))

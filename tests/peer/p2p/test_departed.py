@@ -333,7 +333,7 @@ def test_a_knock_a_lease_or_a_relay_is_a_sign_of_life() -> None:
         town, alice, bob = asleep()
         presence = alice.member.presence
         if sign_of_life == "knock":
-            assert presence.knock(bob.keys.curve) is not None
+            assert presence.connected(bob.keys.curve) is not None
         elif sign_of_life == "lease":
             presence.lease({bob.keys.session})
         elif sign_of_life == "relay":
@@ -359,7 +359,7 @@ def test_who_said_goodbye_is_not_woken_by_its_old_lease() -> None:
     town.settle(1)
     presence = alice.member.presence
     presence.lease({bob.keys.session})
-    assert presence.knock(bob.keys.curve) is None
+    assert presence.connected(bob.keys.curve) is None
     assert not alice.member.peers
 
 

@@ -120,8 +120,8 @@ def test_what_was_given_up_between_two_packets_is_shown_all_the_same() -> None:
     replica, name = bob.member.replica, (alice.keys.session, TALK)
     track = replica.tracks[name]
     for seconds in range(0, 12, 2):  # it was looked at, and everybody was asked, and is so again
-        track.hole.look(town.now + seconds, waits=True)
-        track.hole.call([carol.keys.session], LOST_ORPHAN_S)
+        track.hole.observe(town.now + seconds, waits=True)
+        track.hole.whom_to_ask([carol.keys.session], LOST_ORPHAN_S)
     track.claims.clear()
     replica.fetcher.fetch_now(town.now + 12)
     bob.member.settle(town.now)

@@ -8,7 +8,7 @@ import pytest
 
 from sandpiper.common.limits import GUARD_MARGIN_BYTES, MESH_FLOOD_BYTES
 from sandpiper.peer.p2p.mesh import flood_guard as guards
-from sandpiper.peer.p2p.mesh.flood_guard import Flow, Guard
+from sandpiper.peer.p2p.mesh.flood_guard import FloodGuard, Flow
 
 FD = 7
 
@@ -24,12 +24,12 @@ class World:
         monkeypatch.setattr(guards, "traffic", lambda fd: (self.received, 0, 0))
         monkeypatch.setattr(guards, "peer_of", lambda fd: "peer")
         monkeypatch.setattr(sys, "platform", "linux")
-        self.guard = Guard(lambda: [self.flow])
+        self.guard = FloodGuard(lambda: [self.flow])
         self.size = GUARD_MARGIN_BYTES + 1
 
     def look(self, received: int, surfaced: int, empties: int) -> set[int]:
         self.received, self.flow = received, Flow(FD, surfaced, empties)
-        return self.guard.look()
+        return self.guard.check()
 
 
 @pytest.fixture

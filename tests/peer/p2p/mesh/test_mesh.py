@@ -218,7 +218,7 @@ async def test_a_member_who_knocks_is_tried_again_at_once() -> None:
         alice.admit(bob)
         alice.mesh.reach(bob.key, bob.at())
         await alice.until(lambda: "refused" in alice.error(bob))
-        await asyncio.wait_for(_until(lambda: len(alice.mesh._peers[bob.key].hears._naps) > 0), 20)
+        await asyncio.wait_for(_until(lambda: len(alice.mesh._peers[bob.key].incoming._naps) > 0), 20)
         again = Node(bob.keys)
         try:
             again.bind(doors.pub)
@@ -372,7 +372,7 @@ async def test_with_other_addresses_it_moves_over() -> None:
         await acquainted(alice, bob)
         at_first = bob.mesh.links()[alice.key].address
         bob.mesh.reach(alice.key, [Candidate("127.0.0.1", 1, 1)])
-        await asyncio.wait_for(_until(lambda: bool(bob.mesh._peers[alice.key].hears._errors)), 20)
+        await asyncio.wait_for(_until(lambda: bool(bob.mesh._peers[alice.key].incoming._errors)), 20)
         assert bob.mesh.links()[alice.key].address == at_first, "the old line is kept while there is no new one"
         bob.mesh.reach(alice.key, [Candidate("127.0.0.1", 1, 1), *alice.at("::1")])
         await bob.until(lambda: bob.mesh.links()[alice.key].address == f"[::1]:{alice.doors.pub}")
@@ -386,9 +386,9 @@ async def test_hurry_gives_up_what_comes_from_an_address_that_is_gone() -> None:
     async with party("alice", "bob") as (alice, bob):
         await acquainted(alice, bob)
         bob.states.clear()
-        bob.mesh.hurry({"192.0.2.77"})
+        bob.mesh.retry_now({"192.0.2.77"})
         assert bob.up(alice)
-        bob.mesh.hurry({"127.0.0.1"})
+        bob.mesh.retry_now({"127.0.0.1"})
         assert not bob.up(alice)
         await bob.until(lambda: bob.up(alice), deadline_s=3.0)
         assert [(up, error) for _, up, error in bob.states] == [(False, "this machine's address changed"), (True, "")]
@@ -451,7 +451,7 @@ async def test_who_subscribes_to_too_much_is_cut() -> None:
         await bob.until(lambda: bob.of(alice) == [b"still here"])
 
 
-# Doors -------------------------------------------------------------------------------------------------------
+# MeshPorts -------------------------------------------------------------------------------------------------------
 
 
 @on_loop
