@@ -22,7 +22,7 @@ class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
 
 
 class Pake(Request):
-    """The first half of SPAKE2 (RFC 9382) on the access code; side A is the client."""
+    """The first half of SPAKE2 on the access code; side A is the client."""
 
     v: int
     message: bytes
