@@ -94,7 +94,7 @@ class BrokerConnection:
             raise Refusal(Code.CLOSING, "not connected at the moment; try again when the connection is back")
         answer: asyncio.Future[control.Reply] = self._loop.create_future()
         self._session.ask(request, lambda reply: None if answer.done() else answer.set_result(reply))
-        self.turn()
+        self.pump()
         reply = await answer
         if isinstance(reply, control.Refused):
             raise Refusal(Code(reply.code), reply.text, retry_ms=reply.retry_ms)
@@ -112,12 +112,12 @@ class BrokerConnection:
         session, credentials = self._session, self._credentials
         slow = self._slow if self._started else None
         found = await greet_broker(self._target, self._profile, credentials.access_code, slow)
-        credentials.meet(found.key, found.welcome)
+        credentials.set_broker(found.key, found.welcome)
         callbacks = LinkCallbacks(self._on_control, self._on_frames, self._on_bus, self._lost)
         endpoint = f"tcp://{found.at.address}"
         self._link = BrokerLink(self._loop, self._context, self._keys, found.key, endpoint, callbacks)
         session.connected(time.monotonic())
-        self.turn()
+        self.pump()
         await self._reconnector.until(
             lambda: session.state is SessionState.INSIDE or session.broken is not None, self._target.address
         )
@@ -126,7 +126,7 @@ class BrokerConnection:
         self.broker = fingerprint(found.key)
         if found.new:
             self._profile.pin(self._target.address, found.welcome.key)
-        self._open_way(self._link, found)
+        self._choose_path(self._link, found)
 
     def _slow(self, text: str) -> None:
         """Tells, on the way back, that somebody waits for a look-up."""
@@ -142,27 +142,27 @@ class BrokerConnection:
             self._turned()
             return 0.0
         self._session.broken = error
-        self.turn()
+        self.pump()
         return None
 
-    def _open_way(self, link: BrokerLink, found: BrokerGreeting) -> None:
+    def _choose_path(self, link: BrokerLink, found: BrokerGreeting) -> None:
         if self._one_port or found.bus is None:
-            self._take_one_port("as asked" if self._one_port else "the broker's bus is closed")
+            self._use_one_port("as asked" if self._one_port else "the broker's bus is closed")
             return
         xsub, xpub = found.bus
         link.open_bus(xsub)
         if self._session.options.listen:
             link.subscribe(xpub, self._session.options.room)
-        self._deciding = self._loop.call_later(BUS_S, self._take_one_port, "the bus ports do not answer")
+        self._deciding = self._loop.call_later(BUS_S, self._use_one_port, "the bus ports do not answer")
 
-    def _take_one_port(self, why: str) -> None:
+    def _use_one_port(self, why: str) -> None:
         if self._link is None:
             return
         self._link.close_bus()
         if self._session.options.listen:
             self._session.ask(control.Subscribe(r=0, room=self._session.options.room), lambda reply: None)
-        self._session.way("one-port", f"everything goes through the one port: {why}", time.monotonic())
-        self.turn()
+        self._session.path_opened("one-port", f"everything goes through the one port: {why}", time.monotonic())
+        self.pump()
 
     def _drop(self, text: str) -> None:
         if self._deciding is not None:
@@ -175,7 +175,7 @@ class BrokerConnection:
         if self._started:
             link.close()
         else:  # it may have joined already: nobody is to see a member that is not there
-            link.say(control.encode(control.Bye(r=0)))
+            link.send_control(control.encode(control.Bye(r=0)))
             link.close(_LAST_WORD_MS)
         self._session.disconnected(text)
         self._turned()
@@ -184,14 +184,14 @@ class BrokerConnection:
 
     def _on_control(self, frame: bytes) -> None:
         self._session.receive(frame, time.monotonic())
-        self.turn()
+        self.pump()
 
     def _on_frames(self, frames: list[bytes]) -> None:
         now = time.monotonic()
         receive = self._session.receive_frame
         for frame in frames:
             receive(frame, now)
-        self.turn()
+        self.pump()
 
     def _on_bus(self, up: bool) -> None:
         if not up:
@@ -200,8 +200,8 @@ class BrokerConnection:
         if self._deciding is not None:
             self._deciding.cancel()
             self._deciding = None
-        self._session.way("bus", "messages come straight from the broker now", time.monotonic())
-        self.turn()
+        self._session.path_opened("bus", "messages come straight from the broker now", time.monotonic())
+        self.pump()
 
     def _lost(self, text: str) -> None:
         if self._link is not None:
@@ -217,17 +217,17 @@ class BrokerConnection:
             self._lost(stale)
         elif losing and session.overdue(now):
             session.choked()
-        self.turn()
+        self.pump()
 
     # What the session wants --------------------------------------------------------------------------------
 
-    def turn(self) -> None:
+    def pump(self) -> None:
         """Sends what the session wants sent, lets it say what it has to say, sets the timer."""
         session, link = self._session, self._link
         if link is not None:
             requests, session.requests = session.requests, []
             for request in requests:
-                link.say(control.encode(request))
+                link.send_control(control.encode(request))
             frames, session.frames = session.frames, []
             if frames:
                 self._publish(link, frames)
@@ -243,4 +243,4 @@ class BrokerConnection:
             return
         for first in range(0, len(frames), _FRAMES_PER_REQUEST):
             some = frames[first : first + _FRAMES_PER_REQUEST]
-            link.say(control.encode(control.Publish(r=0, frames=some)))
+            link.send_control(control.encode(control.Publish(r=0, frames=some)))

@@ -119,7 +119,7 @@ class BrokerEngine:
     def flush(self, now: float) -> None:
         """See Engine."""
         self._session.flush(now)
-        self._connection.turn()
+        self._connection.pump()
 
     def hold(self, on: bool) -> None:
         """See Engine."""

@@ -20,7 +20,7 @@ from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import traffic
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, connect
 from sandpiper.common.limits import BATCH_HWM, BATCH_MESSAGES, CHOKED_STILL_S, KEPT_BYTES, PUB_HWM
-from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.dealer_client import DealerClient
 
 _UP = 1
 
@@ -60,7 +60,7 @@ class BrokerLink:
         self._taken = (-1, 0)
         self._still_since = 0.0
         self._closed = False
-        self._control = Dealer(loop, ctx, keys, server_key, endpoint, heard=callbacks.control, down=self._lost)
+        self._control = DealerClient(loop, ctx, keys, server_key, endpoint, heard=callbacks.control, down=self._lost)
 
     def _make(self, kind: int, hwm: int = PUB_HWM) -> Socket:
         return calling(self._ctx, kind, self._keys, self._server_key, hwm)
@@ -71,7 +71,7 @@ class BrokerLink:
     def open_bus(self, xsub: str) -> None:
         """Connects for publishing; `callbacks.bus` tells when publications will arrive. Raises SocketError."""
         self._pub = self._make(zmq.XPUB)
-        self._pub_drain = self._read(self._pub, self._wanted)
+        self._pub_drain = self._read(self._pub, self._subscribed)
         connect(self._pub, xsub)
 
     def subscribe(self, xpub: str, room: str) -> None:
@@ -96,9 +96,9 @@ class BrokerLink:
         if self._sub_drain is not None:
             self._sub_drain.hold(on)
 
-    def say(self, request: bytes) -> None:
+    def send_control(self, request: bytes) -> None:
         """One control frame. What a full queue refuses will be asked again."""
-        self._control.say(request)
+        self._control.send(request)
 
     def publish(self, frames: list[bytes]) -> None:
         """Frames to the bus."""
@@ -130,7 +130,7 @@ class BrokerLink:
         if not self._closed:
             self._callbacks.frames([part.bytes for (part,) in batch])
 
-    def _wanted(self, batch: list[list[zmq.Frame]]) -> None:
+    def _subscribed(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
             self._pub_fd = batch[-1][0].get(zmq.SRCFD)
             self._callbacks.bus(batch[-1][0].bytes[:1] == bytes([_UP]))

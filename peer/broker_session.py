@@ -114,7 +114,7 @@ class BrokerSession(ControlSession):
             answered(control.Refused(r=0, code=Code.CLOSING.value, text=text))
         self.path.lost(text)
 
-    def way(self, path: str, text: str, now: float) -> None:
+    def path_opened(self, path: str, text: str, now: float) -> None:
         """Messages can travel now, by this path: `bus` or `one-port`."""
         enrolled = self.enrolled
         if enrolled is None or self.state is not SessionState.INSIDE:
@@ -147,9 +147,9 @@ class BrokerSession(ControlSession):
             backlog=options.backlog,
             next_n=self.outbox.oldest,
         )
-        self.ask(request, self._seated)
+        self.ask(request, self._joined)
 
-    def _seated(self, reply: control.Reply) -> None:
+    def _joined(self, reply: control.Reply) -> None:
         if isinstance(reply, control.Refused):
             self._refused(reply)
         elif isinstance(reply, control.Entered):
@@ -233,7 +233,7 @@ class BrokerSession(ControlSession):
             # A seq of 0 is one that the broker no longer knows: it was stored long ago, in another connection.
             self.events.append(Delivered(self.id(number), event.seqs[number - event.n]))
 
-    def _turned(self, event: control.Turned, now: float) -> None:
+    def _turned_away(self, event: control.Turned, now: float) -> None:
         if event.retry_ms is None and event.n:
             self.outbox.acked(event.n, 1, now)
             self.events.append(Failed(self.id(event.n), event.code, event.text))
@@ -252,7 +252,7 @@ class BrokerSession(ControlSession):
         self.requests.append(control.Received(r=0, id=event.whisper.id, sender=event.whisper.from_))
         self.events.append(event.whisper)
 
-    def _stands_at(self, run: str, head: int, now: float) -> None:
+    def _head_is(self, run: str, head: int, now: float) -> None:
         if self._repair is None or self.state is not SessionState.INSIDE or not self.options.listen:
             return
         if run != self._run:
@@ -348,7 +348,7 @@ class BrokerSession(ControlSession):
             self.rtt_s = self._heard_at - self._pinged_at
             head = reply.heads.get(self.options.room)
             if head is not None:
-                self._stands_at(reply.run, head, self._heard_at)
+                self._head_is(reply.run, head, self._heard_at)
                 return
         if self.state is SessionState.INSIDE:
             self._forgotten = True
@@ -366,8 +366,8 @@ def _encoded(draft: Draft) -> bytes:
 
 _EVENTS: dict[type[control.Event], Callable[[BrokerSession, Any, float], None]] = {
     control.Acked: BrokerSession._acked,
-    control.Turned: BrokerSession._turned,
+    control.Turned: BrokerSession._turned_away,
     control.Push: BrokerSession._pushed,
-    control.Subscribed: lambda session, event, now: session._stands_at(event.run, event.head, now),
+    control.Subscribed: lambda session, event, now: session._head_is(event.run, event.head, now),
     control.Whispered: BrokerSession._whispered,
 }

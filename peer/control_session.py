@@ -51,9 +51,9 @@ class ControlSession:
 
     def ask(self, request: control.Request, answered: Answered) -> None:
         """Sends a request; `answered` gets the reply."""
-        self._answers[self._say(request)] = answered
+        self._answers[self._send(request)] = answered
 
-    def _say(self, request: control.Request) -> int:
+    def _send(self, request: control.Request) -> int:
         """Sends a request without waiting for a reply; its number."""
         self._number += 1
         request.r = self._number

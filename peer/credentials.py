@@ -42,7 +42,7 @@ class Credentials:
         self.ticket = ""
         self.asked = False
 
-    def meet(self, broker_key: bytes, welcome: Welcome) -> None:
+    def set_broker(self, broker_key: bytes, welcome: Welcome) -> None:
         """Takes what a broker's door said, at the beginning of a connection."""
         self.broker_key, self.ticket, self.asked = broker_key, welcome.ticket, welcome.access
 

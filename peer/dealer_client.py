@@ -18,7 +18,7 @@ from sandpiper.common.io.sockets import CurveKeys, calling, connect
 from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
 
 
-class Dealer:
+class DealerClient:
     """Connects at once. `heard` gets each frame, `down` is called once the connection has gone.
 
     Raises SocketError, holding nothing then. `fd` is the connection's, once something has come.
@@ -49,7 +49,7 @@ class Dealer:
             connect(self._socket, endpoint)
             undo.pop_all()
 
-    def say(self, request: bytes) -> None:
+    def send(self, request: bytes) -> None:
         """One frame. What a full queue refuses will be asked again."""
         if not self._closed:
             try:

@@ -35,15 +35,15 @@ _answer = msgspec.json.Decoder(Welcome | Error)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ServiceKind:
     """Whom somebody hopes to meet: what it is called, and the command that starts one."""
 
     name: str
     command: str
 
 
-BROKER: Final = Kind("broker", "sandpiper broker")
-DISCOVERY: Final = Kind("discovery service", "sandpiper discovery")
+BROKER: Final = ServiceKind("broker", "sandpiper broker")
+DISCOVERY: Final = ServiceKind("discovery service", "sandpiper discovery")
 
 _QUOTED_COLUMNS: Final = 160
 _ENDPOINT_COLUMNS: Final = 40
@@ -69,7 +69,7 @@ class BrokerGreeting(Greeting):
     bus: tuple[str, str] | None
 
 
-class _Unmet(Exception):
+class _Failure(Exception):
     """One address is not it: why in a clause, `cause`, and as the `error` that it is if there is no other address."""
 
     def __init__(self, cause: str, error: SandpiperError) -> None:
@@ -78,7 +78,7 @@ class _Unmet(Exception):
         self.error = error
 
 
-async def greet(target: Target, kind: Kind, slow: Callable[[str], None] | None = None) -> Greeting:
+async def greet(target: Target, kind: ServiceKind, slow: Callable[[str], None] | None = None) -> Greeting:
     """Says hello at every address of the target until one answers as it should.
 
     `slow` hears of a look-up that takes long. Raises Unreachable, SandpiperError.
@@ -100,25 +100,25 @@ async def greet(target: Target, kind: Kind, slow: Callable[[str], None] | None =
         raise _nobody(target, kind, ends, failed.errors) from None
 
 
-def _nobody(target: Target, kind: Kind, ends: list[Target], errors: Sequence[Exception]) -> Exception:
+def _nobody(target: Target, kind: ServiceKind, ends: list[Target], errors: Sequence[Exception]) -> Exception:
     """Of several addresses each has its own cause, unless all have the same."""
-    met = [each for each in errors if isinstance(each, _Unmet)]
+    met = [each for each in errors if isinstance(each, _Failure)]
     if len(met) < len(errors):
-        return next(each for each in errors if not isinstance(each, _Unmet))  # no memory, or a mistake of ours
+        return next(each for each in errors if not isinstance(each, _Failure))  # no memory, or a mistake of ours
     if len({each.cause for each in met}) == 1:
         return met[0].error
     causes = ", ".join(f"{end.host}: {each.cause}" for end, each in zip(ends, met, strict=True))
     return _unreachable(target, kind, causes)
 
 
-def _unreachable(target: Target, kind: Kind, why: str) -> Unreachable:
+def _unreachable(target: Target, kind: ServiceKind, why: str) -> Unreachable:
     return Unreachable(
         f"cannot reach {target.address}: {why}; is a {kind.name} running there? `{kind.command}` starts one"
     )
 
 
-async def _meet(target: Target, at: Target, kind: Kind) -> Greeting:
-    """At one address. Raises _Unmet."""
+async def _meet(target: Target, at: Target, kind: ServiceKind) -> Greeting:
+    """At one address. Raises _Failure."""
     address = target.address
     line = await _exchange(target, at, kind)
     try:
@@ -133,25 +133,25 @@ async def _meet(target: Target, at: Target, kind: Kind) -> Greeting:
     if welcome.v != VERSION:
         cause = f"speaks version {welcome.v} of the protocol, this program {VERSION}"
         text = f"the {kind.name} at {address} {cause}; upgrade the older one"
-        raise _Unmet(cause, SandpiperError(text))
+        raise _Failure(cause, SandpiperError(text))
     met = DISCOVERY if welcome.server == rendezvous.SERVER else BROKER
     if met is not kind:
         text = f"what answers at {address} is a {met.name}, not a {kind.name}; check the port"
-        raise _Unmet(f"a {met.name}", Unreachable(text))
+        raise _Failure(f"a {met.name}", Unreachable(text))
     return Greeting(welcome, key, at)
 
 
-def _turned_away(target: Target, kind: Kind, words: str) -> _Unmet:
+def _turned_away(target: Target, kind: ServiceKind, words: str) -> _Failure:
     said = clip(printable(words), _QUOTED_COLUMNS)
-    return _Unmet(said, Unreachable(f"the {kind.name} at {target.address} takes no newcomers: {said}"))
+    return _Failure(said, Unreachable(f"the {kind.name} at {target.address} takes no newcomers: {said}"))
 
 
-def _stranger(target: Target, kind: Kind, what: str = "the address") -> _Unmet:
+def _stranger(target: Target, kind: ServiceKind, what: str = "the address") -> _Failure:
     text = f"what answers at {target.address} is not a sandpiper {kind.name}; check {what}"
-    return _Unmet(f"not a sandpiper {kind.name}", Unreachable(text))
+    return _Failure(f"not a sandpiper {kind.name}", Unreachable(text))
 
 
-def check(target: Target, key: bytes, profile: Profile, kind: Kind) -> bool:
+def check(target: Target, key: bytes, profile: Profile, kind: ServiceKind) -> bool:
     """Judges the key; whether it is new, and so to be pinned once it has proved itself. Raises TrustError."""
     address, name = target.address, fingerprint(key)
     verdict = judge(
@@ -210,22 +210,22 @@ def at_host(endpoint: str, host: str) -> str:
     return f"tcp://{joined(host, port)}"
 
 
-async def _exchange(target: Target, at: Target, kind: Kind) -> bytes:
+async def _exchange(target: Target, at: Target, kind: ServiceKind) -> bytes:
     address = target.address
     try:
         return await asyncio.wait_for(_say_hello(at), CONNECT_S)
     except asyncio.TimeoutError:
         silence = f"no answer from {address} within {CONNECT_S:.0f} s; is a {kind.name} running there?"
-        raise _Unmet(f"no answer within {CONNECT_S:.0f} s", Unreachable(silence)) from None
+        raise _Failure(f"no answer within {CONNECT_S:.0f} s", Unreachable(silence)) from None
     except asyncio.IncompleteReadError as error:
         if not error.partial:
             text = f"{address} hung up without a word; if a {kind.name} is starting there, try again"
-            raise _Unmet("hung up without a word", Unreachable(text)) from None
+            raise _Failure("hung up without a word", Unreachable(text)) from None
         raise _stranger(target, kind) from None
     except asyncio.LimitOverrunError:
         raise _stranger(target, kind) from None
     except OSError as error:
-        raise _Unmet(reason(error), _unreachable(target, kind, reason(error))) from None
+        raise _Failure(reason(error), _unreachable(target, kind, reason(error))) from None
 
 
 async def _say_hello(at: Target) -> bytes:

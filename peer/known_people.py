@@ -1,4 +1,4 @@
-"""People met before: which key goes by which name, so that another key under a known name is noticed."""
+"""KnownPeople met before: which key goes by which name, so that another key under a known name is noticed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandpiper.peer.profile import Profile
 _FILE: Final = "known_people"
 
 
-class People:
+class KnownPeople:
     """A line a person, `fingerprint nick`, in the profile's folder; an ephemeral profile knows only this session's."""
 
     def __init__(self, profile: Profile) -> None:

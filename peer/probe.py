@@ -39,9 +39,9 @@ from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.common.target import Target
-from sandpiper.peer import hello as doorstep
+from sandpiper.peer import hello
 from sandpiper.peer.events import PathChanged
-from sandpiper.peer.hello import BROKER, DISCOVERY, Kind
+from sandpiper.peer.hello import BROKER, DISCOVERY, ServiceKind
 from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.room import Room
@@ -50,7 +50,7 @@ _PORT: Final = 8000  # any: nobody follows it
 _pong = msgspec.json.Decoder(messages.Pong)
 
 
-class Onlooker(Profile):
+class ReadOnlyProfile(Profile):
     """Somebody new who reads the pins in a folder, and makes none."""
 
     def __init__(self, folder: str) -> None:
@@ -63,7 +63,7 @@ class Onlooker(Profile):
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ProbedService:
     """One that answers. `new` says that its key is not pinned; `skew_s` is how far its clock is ahead, None unknown;
     `choked` that packets of full size do not get to the broker.
     """
@@ -77,16 +77,16 @@ class Service:
     choked: bool
 
 
-async def service(target: Target, kind: Kind, profile: Profile) -> Service:
+async def service(target: Target, kind: ServiceKind, profile: Profile) -> ProbedService:
     """Says hello at a door. Raises Unreachable, TrustError, SandpiperError."""
     began = time.monotonic()
-    met = await doorstep.greet(target, kind)
+    met = await hello.greet(target, kind)
     welcome, key = met.welcome, met.key
     rtt_ms = (time.monotonic() - began) * 1000
-    new = doorstep.check(target, key, profile, kind)
+    new = hello.check(target, key, profile, kind)
     skew_s = await _skew(met.at) if kind is BROKER else None
     choked = kind is BROKER and await _choked(met.at)
-    return Service(target.address, fingerprint(key), new, rtt_ms, welcome, skew_s, choked)
+    return ProbedService(target.address, fingerprint(key), new, rtt_ms, welcome, skew_s, choked)
 
 
 async def _choked(target: Target) -> bool:
@@ -142,7 +142,7 @@ async def occupant(host: str, port: int) -> str:
         return ""
     for kind in (BROKER, DISCOVERY):
         with contextlib.suppress(SandpiperError, asyncio.TimeoutError):
-            met = await asyncio.wait_for(doorstep.greet(target, kind), FIND_PROBE_S)
+            met = await asyncio.wait_for(hello.greet(target, kind), FIND_PROBE_S)
             return f"a sandpiper {kind.name} ({fingerprint(met.key)})"
     return "another program"
 
@@ -222,7 +222,7 @@ async def near(nameplate: int) -> list[str]:
 # Rooms -------------------------------------------------------------------------------------------------------
 
 
-class _Deaf:
+class _NoCallbacks:
     """Whom a link calls that is only asked."""
 
     def letter(self, sender: bytes, body: bytes) -> None:
@@ -239,7 +239,7 @@ class _Deaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class LookupReport:
     """What a discovery service said to a look-up: `here`, or nobody, or that it cannot tell.
 
     `code` is the refusal's; `unreachable` says that there was no answer at all.
@@ -252,25 +252,25 @@ class Looked:
     unreachable: bool = False
 
 
-async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -> Looked:
+async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -> LookupReport:
     """Asks one service who has a room there. That is no guess: the code's words stay here."""
     ctx: zmq.Context[Any] = context()
-    link = RendezvousClient(ctx, address, profile, pin=pin, callbacks=_Deaf())
+    link = RendezvousClient(ctx, address, profile, pin=pin, callbacks=_NoCallbacks())
     try:
         await link.open()
         found = await link.lookup(nameplate)
-        return Looked(address, here=any(found.groups))
+        return LookupReport(address, here=any(found.groups))
     except Refusal as refusal:
-        return Looked(address, code=refusal.code, text=refusal.text)
+        return LookupReport(address, code=refusal.code, text=refusal.text)
     except SandpiperError as error:
-        return Looked(address, text=str(error), unreachable=True)
+        return LookupReport(address, text=str(error), unreachable=True)
     finally:
         await link.close()
         await terminated(ctx.term)
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class EntryReport:
     """How a broker's room is entered: by `bus` or `one-port`, and how long a question to it takes."""
 
     path: str
@@ -278,7 +278,7 @@ class Entered:
     rtt_ms: float
 
 
-async def entered(room: Room) -> Entered:
+async def entered(room: Room) -> EntryReport:
     """Asks an entered room of a broker how it is connected. Raises Refusal, SandpiperError."""
     path = text = ""
     with contextlib.suppress(asyncio.TimeoutError):
@@ -286,7 +286,7 @@ async def entered(room: Room) -> Entered:
         path, text = changed.path, changed.text
     began = time.monotonic()
     await room.members()
-    return Entered(path or room.path, text, (time.monotonic() - began) * 1000)
+    return EntryReport(path or room.path, text, (time.monotonic() - began) * 1000)
 
 
 async def _path(room: Room) -> PathChanged:

@@ -216,11 +216,11 @@ class Net:
 
     def _open_way(self, client: Client) -> None:
         if client.bus:
-            client.session.way("bus", "", self.now)
+            client.session.path_opened("bus", "", self.now)
             self.broker.subscribed(client.key, f"{client.session.options.room}/".encode(), self.now)
         else:
             client.session.ask(control.Subscribe(r=0, room=client.session.options.room), lambda reply: None)
-            client.session.way("one-port", "", self.now)
+            client.session.path_opened("one-port", "", self.now)
         self.collect(client)
 
     # Time --------------------------------------------------------------------------------------------------

@@ -28,8 +28,8 @@ from sandpiper.peer.status import PathInfo
 
 if TYPE_CHECKING:
     from sandpiper.common.codes import RoomCode
-    from sandpiper.peer.hello import Kind
-    from sandpiper.peer.probe import Looked, Onlooker
+    from sandpiper.peer.hello import ServiceKind
+    from sandpiper.peer.probe import LookupReport, ReadOnlyProfile
 
 _UNREACHABLE = 3
 
@@ -116,7 +116,7 @@ class Doctor:
         found = await asyncio.gather(*(self._service(name, parse_host(each, port), kind) for each in named))
         return [finding for each in found for finding in each]
 
-    async def _service(self, name: str, target: Target, kind: Kind) -> list[Finding]:
+    async def _service(self, name: str, target: Target, kind: ServiceKind) -> list[Finding]:
         from sandpiper.peer import probe
 
         try:
@@ -140,10 +140,10 @@ class Doctor:
             findings.append(Finding(name, "wrong", text, "Give it with --access-code-file or SANDPIPER_ACCESS_CODE."))
         return findings
 
-    def _onlooker(self) -> Onlooker:
-        from sandpiper.peer.probe import Onlooker
+    def _onlooker(self) -> ReadOnlyProfile:
+        from sandpiper.peer.probe import ReadOnlyProfile
 
-        return Onlooker(str(self.caller.folder))
+        return ReadOnlyProfile(str(self.caller.folder))
 
     # A broker ----------------------------------------------------------------------------------------------
 
@@ -267,7 +267,7 @@ async def _places(nameplate: int, *, lan: bool) -> list[str]:
     return [*found, *near]
 
 
-def _looked(looked: Looked, nameplate: int, *, found: bool) -> Finding:
+def _looked(looked: LookupReport, nameplate: int, *, found: bool) -> Finding:
     """What one service said; that one does not know the room is wrong only if no other one does."""
     where = looked.address
     if looked.here:

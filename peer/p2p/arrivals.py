@@ -10,7 +10,7 @@ from sandpiper.common.legacy import Peer as PeerAt
 from sandpiper.common.legacy import PeerJoined, PeerLeft
 from sandpiper.common.limits import RELAY_AFTER_S
 from sandpiper.peer.events import Event, Warned
-from sandpiper.peer.known_people import People
+from sandpiper.peer.known_people import KnownPeople
 from sandpiper.peer.p2p.state.peer import Peer
 from sandpiper.peer.p2p.transport import Transport
 
@@ -21,7 +21,7 @@ class Arrivals:
     A peer that was faster than our own connection to it is told of a little later, with its address.
     """
 
-    def __init__(self, transport: Transport, people: People, tell: Callable[[Event], None]) -> None:
+    def __init__(self, transport: Transport, people: KnownPeople, tell: Callable[[Event], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._people = people

@@ -64,7 +64,7 @@ class Entering:
             await self._join()
         except NoSuchRoom:
             await self._services.ensure_local()
-            self._services.check()
+            self._services.require()
             try:
                 await self._create(self._options.code)
             except Rejected:

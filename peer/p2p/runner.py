@@ -21,7 +21,7 @@ from sandpiper.common.io.tasks import terminated
 from sandpiper.common.limits import CLOSE_S, INTERFACES_S, MEMBER_DESCRIPTORS
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.peer.events import Entered, Event, Received, Warned
-from sandpiper.peer.known_people import People
+from sandpiper.peer.known_people import KnownPeople
 from sandpiper.peer.p2p.arrivals import Arrivals
 from sandpiper.peer.p2p.connectivity import Connectivity
 from sandpiper.peer.p2p.entering import Entering, update_card, update_hosts
@@ -64,7 +64,7 @@ class MemberRunner:
         self.connectivity = Connectivity(self.transport)
         self.member: Member | None = None
         self._entering = Entering(options, keys, self.services, self.transport, self._take_member, self.events.append)
-        self._arrivals = Arrivals(self.transport, People(options.profile), self._tell)
+        self._arrivals = Arrivals(self.transport, KnownPeople(options.profile), self._tell)
         self._timer = LazyTimer(self._loop, self._due)
         self._looked_at = self._look_at = self._interfaces_at = float("inf")
         self._whispers = WhisperAnswers()

@@ -21,7 +21,7 @@ from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import is_loopback, parse_listen
 from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshCallbacks
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.relay.pool import Relays
+from sandpiper.peer.p2p.relay.pool import RelayPool
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.outputs import OutgoingPacket
@@ -60,7 +60,7 @@ class Transport:
             self._admits,
             MeshCallbacks(callbacks.meshed, self._link_moved, self._subscribed, self._deserted),
         )
-        self._relays = Relays(
+        self._relays = RelayPool(
             ctx, options.profile, callbacks.relayed, callbacks.relays_moved, self._at_relay, local=options.local
         )
         self._ports = (0, 0)

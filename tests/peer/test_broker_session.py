@@ -61,7 +61,7 @@ class Hand:
     def enter_room(self, **more: Any) -> Join:
         join = self.asked(Join)
         self.say(entered(join.r, **more))
-        self.session.way("bus", "", self.now)
+        self.session.path_opened("bus", "", self.now)
         return join
 
     def bus(self, *said: Msg | Notice) -> None:
@@ -138,13 +138,13 @@ def test_enrol_join_inside() -> None:
         9,
         1,
     )
-    session.way("bus", "too early", hand.now)
+    session.path_opened("bus", "too early", hand.now)
     assert session.path.name == "offline"
     hand.say(entered(join.r))
     assert hand.state() is SessionState.INSIDE
     assert hand.told(events.Entered) == [events.Entered("lobby", "alice", False)]
-    session.way("bus", "", hand.now)
-    session.way("bus", "", hand.now)
+    session.path_opened("bus", "", hand.now)
+    session.path_opened("bus", "", hand.now)
     assert hand.told(events.PathChanged) == [events.PathChanged("bus", "")]
 
 

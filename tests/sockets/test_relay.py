@@ -87,7 +87,7 @@ class Links:
     async def open(self, broker: RunningBroker, *seeds: bytes, code: str | None = None) -> tuple[RelayLink, Ear]:
         ear = Ear()
         target = parse_host(broker.door)
-        link = RelayLink(self.context, target, code, Profile.ephemeral(), heard=ear, pin=False)
+        link = RelayLink(self.context, target, code, Profile.ephemeral(), callbacks=ear, pin=False)
         await link.open()
         self.links.append(link)
         for seed in seeds:

@@ -15,7 +15,7 @@ from sandpiper.common.errors import SocketError
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.peer import Room, connect
 from sandpiper.peer.broker_link import BrokerLink, LinkCallbacks
-from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.dealer_client import DealerClient
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.profile import Profile
 from tests.sockets.running import DEADLINE_S, RunningBroker, RunningDiscovery, running
@@ -135,7 +135,7 @@ def nothing(*said: object) -> None:
 
 
 def a_dealer(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
-    Dealer(loop, ctx, CurveKeys.make(), CurveKeys.make().public, ENDPOINT, heard=nothing, down=nothing)
+    DealerClient(loop, ctx, CurveKeys.make(), CurveKeys.make().public, ENDPOINT, heard=nothing, down=nothing)
 
 
 def a_link(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:

@@ -20,7 +20,7 @@ from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import RELAY_AGAIN_S, RELAY_HWM
 from sandpiper.common.target import Target
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.dealer_client import DealerClient
 from sandpiper.peer.hello import greet_broker
 from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, RelayState
 from sandpiper.peer.profile import Profile
@@ -30,7 +30,7 @@ _BYE_MS: Final = 200
 _LOST: Final = "the connection to the broker was lost"
 
 
-class RelayHeard(Protocol):
+class RelayCallbacks(Protocol):
     """Whom the link calls."""
 
     def received(self, sender: bytes, body: bytes) -> None:
@@ -59,19 +59,19 @@ class RelayLink:
         access_code: str | None,
         profile: Profile,
         *,
-        heard: RelayHeard,
+        callbacks: RelayCallbacks,
         pin: bool,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = ctx
         self._target = target
         self._profile = profile
-        self._heard = heard
+        self._callbacks = callbacks
         self._pin = pin
         self._keys = CurveKeys.make()
         self._credentials = Credentials(SigningKey.generate(), self._keys.public, access_code, os.urandom, CAPS)
         self._session = RelaySession(self._credentials, self._keys.public)
-        self._dealer: Dealer | None = None
+        self._dealer: DealerClient | None = None
         self._moved = asyncio.Event()
         self._was_up = False
         self._turning = False
@@ -94,7 +94,7 @@ class RelayLink:
         self._was_up = False
         await self._reconnector.close()
         if self._dealer is not None and self._session.state is RelayState.ENROLLED:
-            self._dealer.say(control.encode(control.Bye(r=0)))
+            self._dealer.send(control.encode(control.Bye(r=0)))
         self._session.events.clear()
         self._drop("closed", linger_ms=_BYE_MS)
 
@@ -132,7 +132,7 @@ class RelayLink:
         and goes on trying.
         """
         self._session.attach(seed)
-        self._turn()
+        self._pump()
         while self._session.state is RelayState.ENROLLED and not self._session.attached(seed):
             refusal = self._session.refusal(seed)
             if refusal is not None:
@@ -143,7 +143,7 @@ class RelayLink:
     def detach(self, seed: bytes) -> None:
         """The tag of this seed is done with."""
         self._session.detach(seed)
-        self._turn()
+        self._pump()
 
     def send(self, to: list[bytes], body: bytes) -> None:
         """Queues a body for the addresses `to`, or for everyone present.
@@ -159,15 +159,15 @@ class RelayLink:
     def _flush(self) -> None:
         self._turning = False
         self._session.flush(time.monotonic())
-        self._turn()
+        self._pump()
 
     # Connecting --------------------------------------------------------------------------------------------
 
     async def _attempt(self) -> None:
         """One connection, up to its enrolment. Raises SandpiperError."""
         found = await greet_broker(self._target, self._profile, self._credentials.access_code)
-        self._credentials.meet(found.key, found.welcome)
-        self._dealer = Dealer(
+        self._credentials.set_broker(found.key, found.welcome)
+        self._dealer = DealerClient(
             self._loop,
             self._context,
             self._keys,
@@ -178,7 +178,7 @@ class RelayLink:
             hwm=RELAY_HWM,
         )
         self._session.connected(time.monotonic())
-        self._turn()
+        self._pump()
         await self._reconnector.until(
             lambda: self._session.state is RelayState.ENROLLED or self._session.broken is not None, self._target.address
         )
@@ -201,21 +201,21 @@ class RelayLink:
         self._moved.set()
         if self._was_up:
             self._was_up = False
-            self._heard.down(text)
+            self._callbacks.down(text)
 
     # What happens ------------------------------------------------------------------------------------------
 
     def _on_frame(self, frame: bytes) -> None:
         self._session.receive(frame, time.monotonic())
-        self._turn()
+        self._pump()
 
-    def _turn(self) -> None:
+    def _pump(self) -> None:
         """Sends what the session wants sent, passes on what it has heard, sets the clock."""
         session = self._session
         if self._dealer is not None:
             requests, session.requests = session.requests, []
             for request in requests:
-                self._dealer.say(control.encode(request))
+                self._dealer.send(control.encode(request))
         while session.events:
             self._tell(session.events.popleft())
         self._timer.set(session.get_timer())
@@ -223,16 +223,16 @@ class RelayLink:
 
     def _tell(self, event: object) -> None:
         if isinstance(event, RelayReceived):
-            self._heard.received(event.sender, event.body)
+            self._callbacks.received(event.sender, event.body)
         elif isinstance(event, RelayPresent):
-            self._heard.presence(event.address, event.present)
+            self._callbacks.presence(event.address, event.present)
         else:
             self._was_up = True
-            self._heard.up()
+            self._callbacks.up()
 
     def _due(self, now: float) -> None:
         self._session.handle_timer(now)
         stale = self._session.stale(now)
         if stale is not None:
             self._reconnector.lost(stale)
-        self._turn()
+        self._pump()

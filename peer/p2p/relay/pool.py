@@ -20,34 +20,34 @@ from sandpiper.peer.profile import Profile
 _MOST = 2
 
 
-class _Ear:
+class _LinkListener:
     """One link's."""
 
-    def __init__(self, relays: Relays) -> None:
+    def __init__(self, relays: RelayPool) -> None:
         self.present: set[bytes] = set()
         self._relays = relays
 
     def received(self, sender: bytes, body: bytes) -> None:
-        """See RelayHeard."""
+        """See RelayCallbacks."""
         self._relays.received(body)
 
     def presence(self, address: bytes, present: bool) -> None:
-        """See RelayHeard."""
+        """See RelayCallbacks."""
         (self.present.add if present else self.present.discard)(address)
         if present:
             self._relays.there(address)
 
     def up(self) -> None:
-        """See RelayHeard."""
+        """See RelayCallbacks."""
         self._relays.moved()
 
     def down(self, text: str) -> None:
-        """See RelayHeard."""
+        """See RelayCallbacks."""
         self.present.clear()
         self._relays.moved()
 
 
-class Relays:
+class RelayPool:
     """One room's. `received` gets packets; `moved` is called when the addresses by which we are reached change, `there`
     when somebody comes to a relay. With `local` a broker beyond this machine is none.
     """
@@ -69,7 +69,7 @@ class Relays:
         self._context = ctx
         self._profile = profile
         self._local = local
-        self._links: dict[str, tuple[RelayLink, _Ear]] = {}
+        self._links: dict[str, tuple[RelayLink, _LinkListener]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._seed = b""
         self._old: set[asyncio.TimerHandle] = set()
@@ -99,11 +99,11 @@ class Relays:
 
     async def _keep(self, broker: str, target: Target, access_code: str | None, *, pin: bool) -> None:
         while True:
-            ear = _Ear(self)
-            link = RelayLink(self._context, target, access_code, self._profile, heard=ear, pin=pin)
+            listener = _LinkListener(self)
+            link = RelayLink(self._context, target, access_code, self._profile, callbacks=listener, pin=pin)
             try:
                 await link.open()
-                self._links[broker] = (link, ear)
+                self._links[broker] = (link, listener)
                 self.trouble.pop(broker, None)
                 await link.attach(self._seed)
                 self.moved()
@@ -133,21 +133,21 @@ class Relays:
     def reaches(self, card: Card) -> bool:
         """Whether a member is at a relay where we are."""
         there = set(card.relays.values())
-        return any(link.up and not there.isdisjoint(ear.present) for link, ear in self._links.values())
+        return any(link.up and not there.isdisjoint(listener.present) for link, listener in self._links.values())
 
     def send(self, cards: list[Card], packet: bytes) -> bool:
         """A packet for those members; whether there is a way to all of them."""
         reached = 0
         left = [(card, set(card.relays.values())) for card in cards if card.relays]
-        for link, ear in self._links.values():
+        for link, listener in self._links.values():
             if not link.up or not left:
                 continue
-            to = [address for _, addresses in left for address in addresses if address in ear.present]
+            to = [address for _, addresses in left for address in addresses if address in listener.present]
             if to:
                 with contextlib.suppress(Refusal):
                     link.send(to, packet)
                     reached += len(to)
-            left = [(card, addresses) for card, addresses in left if addresses.isdisjoint(ear.present)]
+            left = [(card, addresses) for card, addresses in left if addresses.isdisjoint(listener.present)]
         return reached >= len(cards)
 
     async def close(self) -> None:

@@ -33,7 +33,7 @@ from sandpiper.common.limits import (
 from sandpiper.peer.control_session import ControlSession
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.enrolling import failure
-from sandpiper.peer.p2p.relay.send_queue import RelayQueue, Waiting
+from sandpiper.peer.p2p.relay.send_queue import RelayQueue, WaitingBody
 
 CAPS: Final = ["sealed"]
 """What the session's credentials are to say: it relays, and does nothing else."""
@@ -211,12 +211,12 @@ class RelaySession(ControlSession):
             was_up = self.up
             tag.attached, tag.refused = True, None
             for address in reply.present:
-                self._see(tag, address)
+                self._add_present(tag, address)
             if not was_up:
                 self.events.append(RelayUp())
         self._attach_next()
 
-    def _see(self, tag: _Tag, address: bytes) -> None:
+    def _add_present(self, tag: _Tag, address: bytes) -> None:
         known = any(address in each.present for each in self._tags.values())
         tag.present.add(address)
         if not known:
@@ -249,7 +249,7 @@ class RelaySession(ControlSession):
         for each in self._tags.values():
             if each.tag == event.tag and each.attached:
                 if event.present:
-                    self._see(each, event.address)
+                    self._add_present(each, event.address)
                 elif event.address in each.present:
                     each.present.remove(event.address)
                     self._tell_gone(event.address)
@@ -274,13 +274,13 @@ class RelaySession(ControlSession):
     def flush(self, now: float) -> None:
         """Sends what may go; to be called after sending."""
         while self.up and (waiting := self.queue.take(now)) is not None:
-            for tag, to in self._ways(waiting.to):
-                number = self._say(control.SendSealed(r=0, tag=tag, to=to, body=waiting.body))
-                self.queue.sent(number, Waiting(to, waiting.body, waiting.since))
+            for tag, to in self._routes(waiting.to):
+                number = self._send(control.SendSealed(r=0, tag=tag, to=to, body=waiting.body))
+                self.queue.sent(number, WaitingBody(to, waiting.body, waiting.since))
             if self.queue.unsure:
                 self._ping(now)
 
-    def _ways(self, to: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
+    def _routes(self, to: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
         """Each tag to send at, and for whom there: everyone once, at the newest tag where they are."""
         newest, *older = [each for each in reversed(self._tags.values()) if each.attached]
         if not older:

@@ -22,7 +22,7 @@ from sandpiper.common.limits import (
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingBody:
     """One body for the addresses `to`, or for all; `since` is when it was handed in."""
 
     to: list[bytes]
@@ -34,9 +34,9 @@ class RelayQueue:
     """One relay connection's. `octets` wait in it; `dropped` counts what was given up."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[WaitingBody] = deque()
         self.octets = 0
-        self._flight: dict[int, Waiting] = {}
+        self._flight: dict[int, WaitingBody] = {}
         self._flight_bytes = 0
         self._unasked = 0
         self._unasked_bytes = 0
@@ -46,7 +46,7 @@ class RelayQueue:
 
     def add(self, to: list[bytes], body: bytes, now: float) -> None:
         """Takes one body. Over the bound the oldest goes."""
-        self._waiting.append(Waiting(to, body, now))
+        self._waiting.append(WaitingBody(to, body, now))
         self.octets += len(body)
         self._trim()
 
@@ -55,7 +55,7 @@ class RelayQueue:
             self._pop()
             self.dropped += 1
 
-    def _pop(self) -> Waiting:
+    def _pop(self) -> WaitingBody:
         waiting = self._waiting.popleft()
         self.octets -= len(waiting.body)
         return waiting
@@ -75,7 +75,7 @@ class RelayQueue:
         self._flight_bytes = self._unasked = self._unasked_bytes = 0
         self._trim()
 
-    def _put_back(self, waiting: Waiting) -> None:
+    def _put_back(self, waiting: WaitingBody) -> None:
         self._waiting.appendleft(waiting)
         self.octets += len(waiting.body)
 
@@ -85,7 +85,7 @@ class RelayQueue:
     def _full(self) -> bool:
         return self._flight_bytes >= RELAY_FLIGHT_BYTES or len(self._flight) >= RELAY_FLIGHT_BODIES
 
-    def take(self, now: float) -> Waiting | None:
+    def take(self, now: float) -> WaitingBody | None:
         """The next to send, if it may go now. To be followed by `sent`, once for each request that it becomes."""
         while self._waiting and now - self._waiting[0].since > RELAY_QUEUED_S:
             self._pop()
@@ -98,7 +98,7 @@ class RelayQueue:
             return None
         return self._pop()
 
-    def sent(self, number: int, waiting: Waiting) -> None:
+    def sent(self, number: int, waiting: WaitingBody) -> None:
         """It went as the request `number`."""
         self._flight[number] = waiting
         self._flight_bytes += len(waiting.body)
@@ -139,6 +139,6 @@ class RelayQueue:
         return self._hold_until if self._waiting and not self._full else None
 
 
-def _size(waiting: Waiting) -> int:
+def _size(waiting: WaitingBody) -> int:
     """As the broker counts it."""
     return len(waiting.body) + sum(map(len, waiting.to))

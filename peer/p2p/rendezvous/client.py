@@ -31,7 +31,7 @@ from sandpiper.common.limits import (
 from sandpiper.common.rendezvous import BrokerAt, Found, Greeted, Leased, PeerCard, Refused, Reply
 from sandpiper.common.target import DISCOVERY_PORT, parse_host
 from sandpiper.peer import hello
-from sandpiper.peer.dealer_client import Dealer
+from sandpiper.peer.dealer_client import DealerClient
 from sandpiper.peer.p2p.rendezvous.lease import ServiceLease
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.reconnect import LazyTimer, Reconnector
@@ -78,7 +78,7 @@ class RendezvousClient:
         self._callbacks = callbacks
         self._keys = CurveKeys.make()
         self._lease = ServiceLease(self._keys.public)
-        self._dealer: Dealer | None = None
+        self._dealer: DealerClient | None = None
         self._asked: dict[int, tuple[Then, asyncio.TimerHandle]] = {}
         self._count = 0
         self._down_text = ""
@@ -121,13 +121,13 @@ class RendezvousClient:
         answer: asyncio.Future[Reply] = self._loop.create_future()
 
         def then(reply: Reply) -> None:
-            if isinstance(reply, Leased) and not self._lease.hold(claim, registration, reply, time.monotonic()):
-                reply = _odd(reply.r)
+            if isinstance(reply, Leased) and not self._lease.accept(claim, registration, reply, time.monotonic()):
+                reply = _unexpected(reply.r)
             elif isinstance(reply, Leased):
                 self._callbacks.peers(self._lease.peers)
             if not answer.done():
                 answer.set_result(reply)
-            self._set_clock()
+            self._set_timer()
 
         self._ask(claim, then)
         reply = await answer
@@ -138,17 +138,17 @@ class RendezvousClient:
     def want(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
         """A claim failed that is to be made again, until it is granted."""
         self._lease.want(nameplate, registration, blob, time.monotonic())
-        self._set_clock()
+        self._set_timer()
 
     def update(self, blob: bytes) -> None:
         """Our card is this from now on."""
         self._lease.update(blob, time.monotonic())
-        self._set_clock()
+        self._set_timer()
 
     def set_registration(self, registration: SigningKey, blob: bytes) -> None:
         """The group's key has rotated: a lease under the new one, then the old one is released."""
         self._lease.rotate(registration, blob, time.monotonic())
-        self._set_clock()
+        self._set_timer()
 
     def release(self) -> None:
         """Gives up the lease, and stays connected."""
@@ -208,7 +208,7 @@ class RendezvousClient:
         unanswered = self._loop.call_later(ANSWER_S, self._on_down, _SILENT)
         self._asked[request.r] = (then, unanswered)
         self._spoken_at = time.monotonic()
-        self._dealer.say(rendezvous.encode(request))
+        self._dealer.send(rendezvous.encode(request))
 
     # Connecting --------------------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class RendezvousClient:
         new = False
         if self._pin or target.fingerprint:
             new = hello.check(target, key, self._profile, hello.DISCOVERY)
-        self._dealer = Dealer(
+        self._dealer = DealerClient(
             self._loop,
             self._context,
             self._keys,
@@ -297,13 +297,13 @@ class RendezvousClient:
         elif isinstance(answer, rendezvous.Changed):
             if self._lease.changed(answer, time.monotonic()):
                 self._callbacks.peers(self._lease.peers)
-            self._set_clock()
+            self._set_timer()
         else:
             self._on_down(answer.text)
 
     # The clock ---------------------------------------------------------------------------------------------
 
-    def _set_clock(self) -> None:
+    def _set_timer(self) -> None:
         if self.up:
             self._timer.set(self._lease.get_timer())
             self._timer.set(self._spoken_at + RENEW_S)
@@ -316,7 +316,7 @@ class RendezvousClient:
             self._ask(claim, self._renewed)
         elif now >= self._spoken_at + RENEW_S:
             self._ask(rendezvous.Ping(r=0), lambda reply: None)
-        self._set_clock()
+        self._set_timer()
 
     def _renewed(self, reply: Reply) -> None:
         if not self.up:
@@ -326,12 +326,12 @@ class RendezvousClient:
             self._ask(request, lambda reply: None)
         if moved:
             self._callbacks.peers(self._lease.peers)
-        self._set_clock()
+        self._set_timer()
 
 
 def _refusal(reply: Reply) -> Refusal:
     if not isinstance(reply, Refused):
-        reply = _odd(reply.r)
+        reply = _unexpected(reply.r)
     try:
         code = Code(reply.code)
     except ValueError:  # of a later version
@@ -339,7 +339,7 @@ def _refusal(reply: Reply) -> Refusal:
     return Refusal(code, reply.text, retry_ms=reply.retry_ms)
 
 
-def _odd(number: int) -> Refused:
+def _unexpected(number: int) -> Refused:
     return Refused(
         r=number, code=Code.INVALID.value, text="the discovery service answers something else than was asked"
     )

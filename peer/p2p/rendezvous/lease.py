@@ -67,7 +67,7 @@ class ServiceLease:
             fresh=fresh,
         )
 
-    def hold(self, claim: Claim, registration: SigningKey, leased: Leased, now: float) -> bool:
+    def accept(self, claim: Claim, registration: SigningKey, leased: Leased, now: float) -> bool:
         """It was granted; False if for something else than was asked. From now on it is renewed."""
         if leased.nameplate < NAMEPLATE_LEAST or (claim.nameplate and leased.nameplate != claim.nameplate):
             return False

@@ -114,10 +114,10 @@ class DiscoveryServices:
             await self._probe_local()
             if nameplate is None and not self.connections.all:
                 await self._make_local()
-                self.check()
-        self._task = asyncio.create_task(self._look_after())
+                self.require()
+        self._task = asyncio.create_task(self._maintain())
 
-    def check(self) -> None:
+    def require(self) -> None:
         """There is a service to make a room at. Raises Unreachable."""
         if self.connections.all or self.named:
             return
@@ -188,7 +188,7 @@ class DiscoveryServices:
 
     async def _browse(self, nameplate: int) -> None:
         """Services on the network where that room is."""
-        lan = self._the_lan()
+        lan = self._open_lan()
         if lan is None:
             return
         known = {service.address for service in self.connections.all}
@@ -198,24 +198,24 @@ class DiscoveryServices:
         self._found.update(places)
         await asyncio.gather(*(self.connections.connect(place, pin=False, seconds=FIND_PROBE_S) for place in places))
 
-    def _the_lan(self) -> Lan | None:
+    def _open_lan(self) -> Lan | None:
         if self._lan is None and self._options.lan and not self.named:
             from sandpiper.common.io.lan import Lan  # zeroconf takes a while to import
 
             self._lan = Lan(self._lan_turned)
         return self._lan
 
-    async def _look_after(self) -> None:
+    async def _maintain(self) -> None:
         """Comes back to services that were not there, and takes over from one that has gone."""
         while True:
             if self._settled:
                 self._again_s = _TAKE_OVER_S
-                await self._rest()
+                await self._pause()
                 await asyncio.sleep(random.uniform(0, _TAKE_OVER_S))  # not all of a machine's members at once
             else:
                 pause, self._again_s = self._again_s, self._again_s * 2
                 await asyncio.sleep(_TAKE_OVER_S)
-                await self._rest(min(pause, RECONNECT_MOST_S if self.named else TAKE_OVER_MOST_S) - _TAKE_OVER_S)
+                await self._pause(min(pause, RECONNECT_MOST_S if self.named else TAKE_OVER_MOST_S) - _TAKE_OVER_S)
             self.connections.moved.clear()
             with contextlib.suppress(SandpiperError, Refusal, OSError):
                 if self.named:
@@ -224,9 +224,9 @@ class DiscoveryServices:
                 elif self.connections.nameplate is not None:
                     await self.ensure_local()
                     await self._advertise()
-                    await self._look_around(self.connections.nameplate)
+                    await self._browse_again(self.connections.nameplate)
 
-    async def _rest(self, most_s: float = math.inf) -> None:
+    async def _pause(self, most_s: float = math.inf) -> None:
         """So long, or until something moves, or the network is to be searched again."""
         if self._around_at is not None:
             most_s = min(most_s, max(self._around_at - asyncio.get_running_loop().time(), 0.0))
@@ -242,7 +242,7 @@ class DiscoveryServices:
         if address in self._found:
             self._search_anew()
 
-    async def _look_around(self, nameplate: int) -> None:
+    async def _browse_again(self, nameplate: int) -> None:
         loop = asyncio.get_running_loop()
         if self._around_at is None or loop.time() < self._around_at:
             return
@@ -274,7 +274,7 @@ class DiscoveryServices:
     async def _advertise(self) -> None:
         if self._options.quiet:
             return
-        lan = self._the_lan()
+        lan = self._open_lan()
         local = self._local()
         if lan is None or self.connections.nameplate is None or not local:
             return

@@ -85,7 +85,7 @@ class Town:
     def wall(self) -> float:
         return WALL + self.now
 
-    # People --------------------------------------------------------------------------------------------------
+    # KnownPeople --------------------------------------------------------------------------------------------------
 
     def _keys(self, identity: SigningKey | None) -> SessionKeys:
         identity = identity or SigningKey(self.random.randbytes(32))

@@ -10,7 +10,7 @@ import pytest
 
 from sandpiper.common.p2p.packets import Card
 from sandpiper.peer.p2p.mesh.mesh import Candidate
-from sandpiper.peer.p2p.relay.pool import Relays
+from sandpiper.peer.p2p.relay.pool import RelayPool
 from sandpiper.peer.p2p.state.peer import PeerState
 from sandpiper.peer.p2p.transport import Transport
 
@@ -19,7 +19,7 @@ NOBODY: Any = None
 
 def test_a_relay_elsewhere_that_a_service_tells_of_is_none() -> None:
     async def run() -> None:
-        relays = Relays(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, local=True)
+        relays = RelayPool(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, local=True)
         relays.use("203.0.113.9:5000", None, pin=False)
         assert not relays._tasks
         relays.use("127.0.0.1:9", None, pin=False)

@@ -40,7 +40,7 @@ def holding(*cards: PeerCard) -> ServiceLease:
     lease = ServiceLease(OWN)
     lease.connected(SERVICE, 0.0)
     claim = lease.claim(42, ROOM, b"mine", fresh=False)
-    assert lease.hold(claim, ROOM, leased(5, *cards), 0.0)
+    assert lease.accept(claim, ROOM, leased(5, *cards), 0.0)
     return lease
 
 
@@ -66,8 +66,8 @@ def test_a_claim_is_signed_for_what_it_says() -> None:
     claim = lease.claim(0, ROOM, b"mine", fresh=True)
     assert lease_holds(claim, SERVICE, OWN)
     assert (claim.nameplate, claim.fresh, claim.have) == (0, True, 0)
-    assert not lease.hold(claim, ROOM, leased(nameplate=0), 0.0)
-    assert lease.hold(claim, ROOM, leased(nameplate=77), 0.0)
+    assert not lease.accept(claim, ROOM, leased(nameplate=0), 0.0)
+    assert lease.accept(claim, ROOM, leased(nameplate=77), 0.0)
     assert (lease.nameplate, lease.expires_at) == (77, 99)
 
 
@@ -75,7 +75,7 @@ def test_another_nameplate_than_was_asked_for_is_none() -> None:
     lease = ServiceLease(OWN)
     lease.connected(SERVICE, 0.0)
     claim = lease.claim(42, ROOM, b"mine", fresh=True)
-    assert not lease.hold(claim, ROOM, leased(nameplate=43), 0.0)
+    assert not lease.accept(claim, ROOM, leased(nameplate=43), 0.0)
     assert lease.nameplate == 0
 
 

@@ -21,7 +21,7 @@ def test_a_network_that_is_not_told_of_the_room_is_told_of_once_until_it_is() ->
         moved: list[None] = []
         options: Any = SimpleNamespace(lan=True, discovery=(), profile=NOBODY)
         services = DiscoveryServices(NOBODY, options, SimpleNamespace(services_moved=lambda: moved.append(None)))
-        lan = services._the_lan()
+        lan = services._open_lan()
         assert isinstance(lan, Lan)
         lan._say("port 5353 is held")
         assert services.connections.warnings == [], "who only looks has no room that others would look for"
@@ -64,11 +64,11 @@ def test_a_service_that_is_not_to_be_had_is_looked_for_ever_more_seldom(
                 raise asyncio.CancelledError
 
         monkeypatch.setattr(asyncio, "sleep", slept)
-        monkeypatch.setattr(services, "_rest", slept)
+        monkeypatch.setattr(services, "_pause", slept)
         owner, name = (services.connections, "connect") if named else (services, "ensure_local")
         monkeypatch.setattr(owner, name, look)
         with pytest.raises(asyncio.CancelledError):
-            await services._look_after()
+            await services._maintain()
         waited = [sum(each) for each in looks[:-1]]
         assert waited[:3] == [1.0, 2.0, 4.0]
         assert waited[10:19] == [RECONNECT_MOST_S if named else TAKE_OVER_MOST_S] * 9
@@ -92,7 +92,7 @@ def test_nothing_is_kept_of_a_service_that_was_found_and_is_dialled_no_more() ->
         services.connections.all.append(gone)
         services._found.add(gone.address)
         services._around_at, services._around_s = 0.0, LAN_AGAIN_MOST_S
-        await services._look_around(1)
+        await services._browse_again(1)
         assert services.connections.all == []
         assert told == [(gone, [])]
 
