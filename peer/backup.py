@@ -41,7 +41,7 @@ class Cost:
 
 
 def lock(identity: SigningKey, passphrase: str, salt: bytes, nonce: bytes, cost: Cost = Cost()) -> str:  # frozen
-    """The text. `salt` and `nonce` are random."""
+    """Encrypts an identity under a passphrase, and returns the text. `salt` and `nonce` are random."""
     box = SecretBox(_key(passphrase, salt, cost)).encrypt(bytes(identity), nonce)
     data = cost.work.to_bytes(4, "big") + cost.memory_bytes.to_bytes(8, "big") + salt + bytes(box)
     name = fingerprint(bytes(identity.verify_key))
@@ -49,7 +49,7 @@ def lock(identity: SigningKey, passphrase: str, salt: bytes, nonce: bytes, cost:
 
 
 def named(text: str) -> str:
-    """The fingerprint that a locked identity says it has. Raises SandpiperError if it is none."""
+    """Reads which fingerprint a locked identity claims. Raises SandpiperError if the text is none."""
     first = text.strip().partition("\n")[0].strip()
     if len(text) > BACKUP_CHARS or not first.startswith(_FIRST):
         raise SandpiperError("that is no exported identity; `sandpiper id export` makes one")
@@ -57,7 +57,7 @@ def named(text: str) -> str:
 
 
 def unlock(text: str, passphrase: str) -> SigningKey:
-    """The identity. Raises AccessDenied for a wrong passphrase, SandpiperError for a text that is damaged."""
+    """Decrypts an identity. Raises AccessDenied for a wrong passphrase, SandpiperError for a damaged text."""
     name = named(text)
     try:
         data = base64.b64decode(

@@ -1,8 +1,8 @@
-"""The link: one connection to a broker, until it breaks.
+"""One connection to a broker, until it breaks.
 
 A DEALER to control through the front door; and, where the bus ports let us in, a SUB and an XPUB. (XPUB rather than
-PUB: it shows when the other end has subscribed, so nothing is sent into the void.) A broken link is thrown away whole,
-for a refused libzmq socket does not try again, and its ports may have moved.
+PUB: it shows when the other end has subscribed, so nothing is sent into the void.) A broken link is thrown away whole:
+libzmq does not try again after a refusal, and the broker's ports may have changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UP = 1
 
 @dataclass(frozen=True, slots=True)
 class LinkCallbacks:
-    """Whom the link calls."""
+    """What a link calls: with control frames, with bus frames, when the bus opens or closes, when the link breaks."""
 
     control: Callable[[bytes], None]
     frames: Callable[[list[bytes]], None]
@@ -36,7 +36,7 @@ class LinkCallbacks:
 
 
 class BrokerLink:
-    """Opens control at once, the bus when told. Raises SocketError."""
+    """The sockets of one connection: control from the beginning, the bus when told. Raises SocketError."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class BrokerLink:
         connect(self._sub, xpub)
 
     def close_bus(self) -> None:
-        """Gives the bus up, for the one-port way."""
+        """Closes the bus sockets: everything goes through the one port."""
         for drain in (self._sub_drain, self._pub_drain):
             if drain is not None:
                 drain.close()
@@ -92,16 +92,16 @@ class BrokerLink:
         self._sub = self._pub = self._sub_drain = self._pub_drain = None
 
     def hold(self, on: bool) -> None:
-        """Whether the bus is to wait: the reader is behind. What goes beyond KEPT_BYTES is repaired later."""
+        """Makes the bus wait while the reader is behind. What goes beyond KEPT_BYTES is repaired later."""
         if self._sub_drain is not None:
             self._sub_drain.hold(on)
 
     def send_control(self, request: bytes) -> None:
-        """One control frame. What a full queue refuses will be asked again."""
+        """Sends one control frame. A frame that a full queue refuses is lost: the session asks again."""
         self._control.send(request)
 
     def publish(self, frames: list[bytes]) -> None:
-        """Frames to the bus."""
+        """Sends frames to the bus."""
         if self._pub is not None and self._pub_drain is not None:
             send = self._pub.send
             for frame in frames:
@@ -109,7 +109,7 @@ class BrokerLink:
             self._pub_drain.look()
 
     def losing(self, path: str, now: float) -> bool:
-        """Whether what we send by this path gets lost, or the system does not tell. To be asked every now and then."""
+        """Whether what we send by this path gets lost, or that cannot be known. To be called every now and then."""
         if sys.platform != "linux":
             return True
         fd = self._pub_fd if path == "bus" else self._control.fd
@@ -119,7 +119,7 @@ class BrokerLink:
         return not taken or now - self._still_since >= CHOKED_STILL_S
 
     def close(self, linger_ms: int = 0) -> None:
-        """Ends it all; what is queued for control gets `linger_ms` to leave."""
+        """Closes every socket; what is queued for control gets `linger_ms` to leave."""
         if self._closed:
             return
         self._closed = True

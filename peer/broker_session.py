@@ -5,8 +5,8 @@ events out.
        ^                                                                  |
        '----------------------------disconnected--------------------------'
 
-It outlives its connections: what was published and not acknowledged, and how far the log was read, carry over, so a
-reconnect loses nothing and shows nothing twice.
+A session outlives its connections: what was published and not acknowledged, and how far the log was read, carry over.
+So a reconnect loses nothing and shows nothing twice.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SessionState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JoinOptions:
-    """What the session is to do: which room, under which nick, from where to read."""
+    """How to join a room: which one, under which nick, and from where in its log to read."""
 
     room: str
     nick: str
@@ -92,7 +92,7 @@ class BrokerSession(ControlSession):
     # Connection --------------------------------------------------------------------------------------------
 
     def connected(self, now: float) -> None:
-        """Control can be reached: prove and enrol."""
+        """Begins to enrol: the control port can be reached."""
         self.state = SessionState.ENROLLING
         self._enrol(now)
 
@@ -102,7 +102,7 @@ class BrokerSession(ControlSession):
         return self.state is not SessionState.OFFLINE
 
     def disconnected(self, text: str) -> None:
-        """The connection has gone. Unanswered requests fail; all else waits for the next one."""
+        """Fails the unanswered requests, for the connection has gone; all else waits for the next one."""
         self.state = SessionState.OFFLINE
         self.outbox.shut()
         self.requests.clear()
@@ -115,7 +115,7 @@ class BrokerSession(ControlSession):
         self.path.lost(text)
 
     def path_opened(self, path: str, text: str, now: float) -> None:
-        """Messages can travel now, by this path: `bus` or `one-port`."""
+        """Sends messages from now on, by this path: `bus` or `one-port`."""
         enrolled = self.enrolled
         if enrolled is None or self.state is not SessionState.INSIDE:
             return
@@ -182,7 +182,7 @@ class BrokerSession(ControlSession):
     # What comes in -----------------------------------------------------------------------------------------
 
     def receive(self, encoded: bytes, now: float) -> None:
-        """One control frame from the broker. What is not understood is passed over."""
+        """Takes one control frame from the broker. A frame that is not understood is ignored."""
         try:
             answer = control.decode_answer(encoded)
         except Refusal:
@@ -197,7 +197,7 @@ class BrokerSession(ControlSession):
         self.flush(now)
 
     def receive_frame(self, encoded: bytes, now: float) -> None:
-        """One batch from the bus, or pushed."""
+        """Takes one batch, from the bus or pushed by the broker."""
         repair = self._repair
         if repair is None or self.state is not SessionState.INSIDE:
             return
@@ -286,7 +286,7 @@ class BrokerSession(ControlSession):
         return f"{self._credentials.publisher}-{number}"
 
     def post(self, draft: Draft, now: float) -> str:
-        """Queues a publication; its id. Raises Refusal: TOO_LARGE, INVALID."""
+        """Queues a publication, and returns its id. Raises Refusal: TOO_LARGE, INVALID."""
         number = draft.n = self.outbox.next_number
         self.outbox.add(_encoded(draft), now)
         return self.id(number)
@@ -310,7 +310,7 @@ class BrokerSession(ControlSession):
         return min(timer for timer in timers if timer is not None)
 
     def handle_timer(self, now: float) -> None:
-        """Pings, repairs, resends: whatever is due."""
+        """Pings, repairs and resends, as far as it is due."""
         if now >= self._ping_at:
             self._ping(now)
         if self._repair is not None and self.state is SessionState.INSIDE:
@@ -331,7 +331,7 @@ class BrokerSession(ControlSession):
         return answers and not self.holdup.text and self.loss.overdue(now)
 
     def choked(self) -> None:
-        """Large packets get lost on the way, as far as can be seen."""
+        """Tells that large packets seem to get lost on the way."""
         if (held := self.holdup.lost()) is not None:
             self.events.append(held)
 
@@ -355,7 +355,7 @@ class BrokerSession(ControlSession):
 
 
 def _encoded(draft: Draft) -> bytes:
-    """What travels. Raises Refusal: TOO_LARGE, INVALID."""
+    """Encodes a publication. Raises Refusal: TOO_LARGE, INVALID."""
     body = batch.encode_body(draft)
     if isinstance(draft, DataDraft):
         frame.decode_draft("data", body)  # msgpack can say more than can be read, and what is refused is lost

@@ -43,11 +43,11 @@ class Credentials:
         self.asked = False
 
     def set_broker(self, broker_key: bytes, welcome: Welcome) -> None:
-        """Takes what a broker's door said, at the beginning of a connection."""
+        """Takes what the broker answered to hello, at the beginning of a connection."""
         self.broker_key, self.ticket, self.asked = broker_key, welcome.ticket, welcome.access
 
     def prove(self, version: int) -> Pake | None:
-        """The first half of SPAKE2, None where no code is asked."""
+        """Makes the first half of SPAKE2; None where the broker asks for no code."""
         self._expected = b""
         if not self.asked or self.access_code is None:
             return None
@@ -64,7 +64,7 @@ class Credentials:
         return Pake(r=0, v=version, message=prover.message, ticket=self.ticket)
 
     def confirm(self, message: bytes) -> bytes:
-        """Our confirmation, from the broker's half. Raises Refusal."""
+        """Makes our confirmation from the broker's half of SPAKE2. Raises Refusal."""
         if self._prover is None:
             raise Refusal(Code.ACCESS, "the broker answers a proof that was not begun")
         proof = self._prover.finish(message)
@@ -72,7 +72,7 @@ class Credentials:
         return proof.client
 
     def enrol(self, version: int, confirm: bytes) -> Enrol:
-        """The enrolment request."""
+        """Makes the enrolment request."""
         return Enrol(
             r=0,
             v=version,
@@ -84,5 +84,5 @@ class Credentials:
         )
 
     def broker_proved(self, confirm: bytes) -> bool:
-        """Whether the broker's confirmation holds; true where no code was asked."""
+        """Whether the broker's confirmation is right; true where it asked for no code."""
         return hmac.compare_digest(self._expected, confirm)

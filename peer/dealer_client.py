@@ -1,6 +1,6 @@
-"""The dealer: one connection to a service's ROUTER through its front door, until it breaks.
+"""One connection from a DEALER to a service's ROUTER through its front door, until it breaks.
 
-A broken one is thrown away, for a refused libzmq socket does not try again, and the service's key may have changed.
+A broken one is thrown away: libzmq does not try again after a refusal, and the service's key may have changed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
 
 
 class DealerClient:
-    """Connects at once. `heard` gets each frame, `down` is called once the connection has gone.
+    """A DEALER that connects at once. `heard` gets each frame, `down` is called once when the connection has gone.
 
-    Raises SocketError, holding nothing then. `fd` is the connection's, once something has come.
+    Raises SocketError, and has closed its sockets then. `fd` is the connection's, once something has come.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class DealerClient:
             undo.pop_all()
 
     def send(self, request: bytes) -> None:
-        """One frame. What a full queue refuses will be asked again."""
+        """Sends one frame. A frame that a full queue refuses is lost: the caller asks again."""
         if not self._closed:
             try:
                 self._socket.send(request, zmq.NOBLOCK)
@@ -59,7 +59,7 @@ class DealerClient:
             self._drain.look()
 
     def close(self, linger_ms: int = 0) -> None:
-        """Ends it; what is queued gets `linger_ms` to leave."""
+        """Closes the connection; what is queued gets `linger_ms` to leave."""
         if self._closed:
             return
         self._closed = True

@@ -17,7 +17,7 @@ Answered = Callable[[control.Reply], None]
 
 
 class Enrolling:
-    """`ask` sends a request and has the reply answered; one of the other three is called once it is decided."""
+    """Enrols a session: `ask` sends a request, and one of the other three is called once it is decided."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Enrolling:
         self._denied = denied
 
     def begin(self) -> None:
-        """Control can be reached."""
+        """Begins, once the control port can be reached."""
         first = self._credentials.prove(VERSION)
         if first is None:
             self._enrol(b"")
@@ -67,7 +67,7 @@ class Enrolling:
 
 
 def failure(reply: control.Refused) -> SandpiperError:
-    """What a refusal is to a person."""
+    """Makes the error that tells a person of a refusal."""
     error = {
         Code.ACCESS.value: AccessDenied,
         Code.RATE.value: Rejected,

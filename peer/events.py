@@ -54,11 +54,11 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
 
 class Resumed(msgspec.Struct, frozen=True, gc=False):
-    """What had been held up is being stored again."""
+    """Messages are being stored again, after Held."""
 
 
 class Entered(msgspec.Struct, frozen=True, gc=False):
-    """In the room `room` as `nick`; the first time, and again after a reconnect (`again`)."""
+    """This member is in the room `room` as `nick`: for the first time, or `again` after a reconnect."""
 
     room: str
     nick: str
@@ -66,8 +66,9 @@ class Entered(msgspec.Struct, frozen=True, gc=False):
 
 
 class PathChanged(msgspec.Struct, frozen=True, gc=False):
-    """How messages travel now: `bus`, `one-port` or `offline`, between peers as `Room.path`; `text` says why, for a
-    person.
+    """Messages travel another way now: `bus`, `one-port` or `offline`; between peers as `Room.path`.
+
+    `text` says why, for a person.
     """
 
     path: str

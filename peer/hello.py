@@ -1,7 +1,7 @@
-"""At any front door: saying hello, and judging the key that it shows.
+"""Saying hello at a service's front door, and judging the key that the service shows.
 
 A name is looked up once, and its addresses are raced for the whole greeting: one may refuse, swallow everything, or
-belong to another program that takes a connection and says nothing. Whoever goes on goes to the address that answered.
+belong to another program that accepts connections and says nothing. The address that answered is used from then on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _answer = msgspec.json.Decoder(Welcome | Error)
 
 @dataclass(frozen=True, slots=True)
 class ServiceKind:
-    """Whom somebody hopes to meet: what it is called, and the command that starts one."""
+    """The kind of service that a greeting is for: what it is called, and the command that starts one."""
 
     name: str
     command: str
@@ -51,7 +51,7 @@ _ENDPOINT_COLUMNS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What the door answered to hello: `at` is the target by the numeric address that did, `key` 32 bytes of CURVE."""
+    """The answer to hello. `at` is the target with the numeric address that answered, `key` 32 bytes of CURVE."""
 
     welcome: Welcome
     key: bytes
@@ -60,7 +60,7 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True)
 class BrokerGreeting(Greeting):
-    """What a broker answered to hello, and what its key is to us.
+    """A broker's answer to hello, and what we know of its key.
 
     `new` says that the key is not pinned yet; `bus` is where to publish and where to hear, None where that is closed.
     """
@@ -70,7 +70,7 @@ class BrokerGreeting(Greeting):
 
 
 class _Failure(Exception):
-    """One address is not it: why in a clause, `cause`, and as the `error` that it is if there is no other address."""
+    """One address failed. `cause` says why in a clause; `error` is for a person if there is no other address."""
 
     def __init__(self, cause: str, error: SandpiperError) -> None:
         super().__init__(cause)
@@ -101,7 +101,7 @@ async def greet(target: Target, kind: ServiceKind, slow: Callable[[str], None] |
 
 
 def _nobody(target: Target, kind: ServiceKind, ends: list[Target], errors: Sequence[Exception]) -> Exception:
-    """Of several addresses each has its own cause, unless all have the same."""
+    """Makes one error of those of all addresses: each with its own cause, unless all have the same."""
     met = [each for each in errors if isinstance(each, _Failure)]
     if len(met) < len(errors):
         return next(each for each in errors if not isinstance(each, _Failure))  # no memory, or a mistake of ours
@@ -118,7 +118,7 @@ def _unreachable(target: Target, kind: ServiceKind, why: str) -> Unreachable:
 
 
 async def _meet(target: Target, at: Target, kind: ServiceKind) -> Greeting:
-    """At one address. Raises _Failure."""
+    """Greets the service at one address. Raises _Failure."""
     address = target.address
     line = await _exchange(target, at, kind)
     try:
@@ -152,7 +152,7 @@ def _stranger(target: Target, kind: ServiceKind, what: str = "the address") -> _
 
 
 def check(target: Target, key: bytes, profile: Profile, kind: ServiceKind) -> bool:
-    """Judges the key; whether it is new, and so to be pinned once it has proved itself. Raises TrustError."""
+    """Judges a key; true if it is new, and to be pinned once the service has proved it. Raises TrustError."""
     address, name = target.address, fingerprint(key)
     verdict = judge(
         profile.pinned(address),

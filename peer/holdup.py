@@ -1,6 +1,6 @@
-"""A hold-up: what one sends is turned away or lost on the way for now, and why, until something is stored again.
+"""A hold-up: the broker turns messages away for now, or they get lost on the way, until something is stored again.
 
-It is kept and sent again all the while. Whoever waits is told once for each reason, and once when it is over.
+The messages are kept and sent again all the while. The user is told once for each reason, and once when it is over.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CHOKED = "large packets seem to get lost on the way, small ones arrive; try a sm
 
 
 class Holdup:
-    """One room's. `text` is the last reason; empty while nothing is turned away. `choked` is why nothing arrives."""
+    """The state of a room's hold-up. `text` is why messages are turned away, `choked` why they get lost, if so."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -24,7 +24,7 @@ class Holdup:
         self._told: set[str] = set()
 
     def refused(self, code: str, text: str, now: float) -> Held | None:
-        """Something was turned away. What to tell, if anything: pacing, which is over at once, is none of it."""
+        """A message was turned away. Returns what to tell, if anything: pacing, over at once, is not told."""
         if self._since is None:
             self._since = now
         if code != Code.STORE.value and now - self._since < HELD_S:
@@ -38,7 +38,7 @@ class Holdup:
         return Held(code, text)
 
     def lost(self) -> Held | None:
-        """What is large does not arrive, as it seems. What to tell, if anything."""
+        """Large messages do not seem to arrive. Returns what to tell, if anything."""
         self.choked = CHOKED
         if _PATH in self._told:
             return None
@@ -46,7 +46,7 @@ class Holdup:
         return Held(_PATH, self.choked)
 
     def stored(self) -> Resumed | None:
-        """Something was stored."""
+        """A message was stored. Returns what to tell, if anything."""
         self.text, self.choked, self._since = "", "", None
         if not self._told:
             return None

@@ -1,4 +1,4 @@
-"""KnownPeople met before: which key goes by which name, so that another key under a known name is noticed."""
+"""People met before: which key goes by which name, so that another key under a known name is noticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _FILE: Final = "known_people"
 
 
 class KnownPeople:
-    """A line a person, `fingerprint nick`, in the profile's folder; an ephemeral profile knows only this session's."""
+    """The names and keys of people, a line each (`fingerprint nick`) in the profile's folder.
+
+    An ephemeral profile knows those of this session only.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._path: Path | None = None if profile.folder is None else profile.folder / _FILE
@@ -39,14 +42,14 @@ class KnownPeople:
             self._known[fold(nick)] = (fingerprint, nick)
 
     def news(self) -> str:
-        """Once: why nobody is remembered, or that people are again; else empty."""
+        """Says once why nobody is remembered, or that people are again; else empty."""
         if self._fault == self._said:
             return ""
         self._said = self._fault
         return self._fault or "whom you meet is remembered again"
 
     def other(self, nick: str, fingerprint: str) -> str | None:
-        """The key that went by that name before, if it is another one."""
+        """Returns the key that went by that name before, if it is another one."""
         known = self._known.get(fold(nick))
         return known[0] if known is not None and known[0] != fingerprint else None
 

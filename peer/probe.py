@@ -1,4 +1,4 @@
-"""Looking without touching: what answers where, by which key, how far, and whether it has a room.
+"""Probes for `doctor` and `who`: what answers at an address, by which key, how fast, and whether it has a room.
 
 Nothing here pins a key, spends a guess at a code, or is noticed by a room's members.
 """
@@ -51,7 +51,7 @@ _pong = msgspec.json.Decoder(messages.Pong)
 
 
 class ReadOnlyProfile(Profile):
-    """Somebody new who reads the pins in a folder, and makes none."""
+    """A new identity that reads the pins in a folder, and makes none."""
 
     def __init__(self, folder: str) -> None:
         from pathlib import Path
@@ -64,8 +64,10 @@ class ReadOnlyProfile(Profile):
 
 @dataclass(frozen=True, slots=True)
 class ProbedService:
-    """One that answers. `new` says that its key is not pinned; `skew_s` is how far its clock is ahead, None unknown;
-    `choked` that packets of full size do not get to the broker.
+    """A service that answered.
+
+    `new` says that its key is not pinned, `skew_s` how far its clock is ahead (None: not known), `choked` that packets
+    of full size do not get to the broker.
     """
 
     address: str
@@ -78,7 +80,7 @@ class ProbedService:
 
 
 async def service(target: Target, kind: ServiceKind, profile: Profile) -> ProbedService:
-    """Says hello at a door. Raises Unreachable, TrustError, SandpiperError."""
+    """Says hello to a service. Raises Unreachable, TrustError, SandpiperError."""
     began = time.monotonic()
     met = await hello.greet(target, kind)
     welcome, key = met.welcome, met.key
@@ -111,7 +113,7 @@ async def _ask_at_length(target: Target) -> None:
 
 
 async def _skew(target: Target) -> float | None:
-    """How far the other clock is ahead; less than 1.5 s is none, for it tells whole seconds."""
+    """Asks how far the other clock is ahead; under 1.5 s counts as 0, for the answer is in whole seconds."""
     with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return await asyncio.wait_for(_ask_time(target), FIND_PROBE_S)
     return None
@@ -136,7 +138,7 @@ async def _ask_time(target: Target) -> float | None:
 
 
 async def occupant(host: str, port: int) -> str:
-    """Who listens there, in words; empty for nobody."""
+    """Says in words what listens at an address; empty if nothing does."""
     target = Target(host, port)
     if await reaches(host, port):
         return ""
@@ -148,7 +150,7 @@ async def occupant(host: str, port: int) -> str:
 
 
 async def reaches(host: str, port: int) -> str:
-    """Why no connection can be made there; empty if it can."""
+    """Says why no connection can be made to an address; empty if one can."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), FIND_PROBE_S)
     except asyncio.TimeoutError:
@@ -162,7 +164,7 @@ async def reaches(host: str, port: int) -> str:
 
 
 def may_listen(hosts: Sequence[str], port: int = 0) -> str:
-    """Why no door can be opened there; empty if it can. Hosts of a family that is not there are passed over."""
+    """Says why nothing can listen there; empty if it can. Hosts of an address family that is missing are skipped."""
     opened = False
     for host in hosts:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -185,7 +187,7 @@ def may_listen(hosts: Sequence[str], port: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Multicast:
-    """Whether what we tell the network is heard, by ourselves; else `trouble` says why, if that is known."""
+    """The result of a multicast probe: whether we heard our own announcement, else why not, if that is known."""
 
     heard: bool
     ms: float
@@ -193,7 +195,7 @@ class Multicast:
 
 
 async def multicast() -> Multicast:
-    """Tells of a room that is not there, at a number by chance, and looks for it."""
+    """Announces a random nameplate, without a room, on the network and looks for it."""
     from sandpiper.common.io.lan import Lan  # zeroconf takes a while to import
 
     teller, asker = Lan(), Lan()
@@ -209,7 +211,7 @@ async def multicast() -> Multicast:
 
 
 async def near(nameplate: int) -> list[str]:
-    """HOST:PORT of the meeting points that the network tells of for that room."""
+    """Lists HOST:PORT of the discovery services that are announced on the network for that room."""
     from sandpiper.common.io.lan import Lan
 
     lan = Lan()
@@ -223,7 +225,7 @@ async def near(nameplate: int) -> list[str]:
 
 
 class _NoCallbacks:
-    """Whom a link calls that is only asked."""
+    """The callbacks of a client that only asks: none does anything."""
 
     def letter(self, sender: bytes, body: bytes) -> None:
         """Nothing."""
@@ -240,7 +242,7 @@ class _NoCallbacks:
 
 @dataclass(frozen=True, slots=True)
 class LookupReport:
-    """What a discovery service said to a look-up: `here`, or nobody, or that it cannot tell.
+    """A discovery service's answer to a look-up: `here`, or nobody, or that it cannot tell.
 
     `code` is the refusal's; `unreachable` says that there was no answer at all.
     """
@@ -253,7 +255,7 @@ class LookupReport:
 
 
 async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -> LookupReport:
-    """Asks one service who has a room there. That is no guess: the code's words stay here."""
+    """Asks one service whether it has a room. This is no guess at the code, whose words stay here."""
     ctx: zmq.Context[Any] = context()
     link = RendezvousClient(ctx, address, profile, pin=pin, callbacks=_NoCallbacks())
     try:
@@ -271,7 +273,7 @@ async def lookup(address: str, nameplate: int, profile: Profile, *, pin: bool) -
 
 @dataclass(frozen=True, slots=True)
 class EntryReport:
-    """How a broker's room is entered: by `bus` or `one-port`, and how long a question to it takes."""
+    """How a broker's room was entered: by `bus` or `one-port`, and how long a question to the broker takes."""
 
     path: str
     text: str

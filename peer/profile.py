@@ -29,7 +29,7 @@ _ASIDE: Final = ".old"
 
 
 class ProfileError(SandpiperError):
-    """The folder does not serve, or not now."""
+    """The profile's folder cannot be used, or not now."""
 
 
 class Profile:
@@ -47,18 +47,18 @@ class Profile:
 
     @classmethod
     def default(cls) -> Profile:
-        """The user's own, in the platform's folder for data. Raises SandpiperError."""
+        """Opens the user's own profile, in the platform's folder for data. Raises SandpiperError."""
         return cls.at(data_folder())
 
     @classmethod
     def at(cls, folder: Path | str) -> Profile:
-        """The profile in `folder`, made if need be. Raises SandpiperError."""
+        """Opens the profile in `folder`, and makes one if there is none. Raises SandpiperError."""
         folder = Path(folder)
         return cls(_identity(folder), folder)
 
     @classmethod
     def replace(cls, folder: Path, signing_key: SigningKey, *, force: bool) -> Path | None:
-        """From now on the profile in `folder` is this one's; where its key was put that was there before, if so.
+        """Puts another identity into `folder`, and returns where the key that was there has been put, if any.
 
         Raises SandpiperError; without `force` too where another key is there.
         """
@@ -83,20 +83,20 @@ class Profile:
 
     @classmethod
     def ephemeral(cls) -> Profile:
-        """A new identity that is kept nowhere and knows nobody."""
+        """Makes a new identity that is kept nowhere and knows nobody."""
         return cls(SigningKey.generate(), None)
 
     @property
     def known_file(self) -> Path | None:
-        """Where the pins are, to name it to a person."""
+        """The file with the pinned keys, to name it to a person."""
         return None if self.folder is None else self.folder / KNOWN
 
     def pinned(self, address: str) -> str | None:
-        """The key (Z85) that was pinned for `address` (`host:port`)."""
+        """Returns the key (Z85) that is pinned for `address` (`host:port`), if any."""
         return self._read().pins.get(address)
 
     def pin(self, address: str, key: str) -> None:
-        """From now on `address` has `key` (Z85), in place of what it had."""
+        """Pins `key` (Z85) for `address`, in place of another one."""
         known = self._read()
         if address not in known.pins:
             self.fresh.append(address)

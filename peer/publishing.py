@@ -1,4 +1,4 @@
-"""Publications: what a room has posted, until it is stored."""
+"""Publications of a room, from posting to storing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pending:
 
     @property
     def done(self) -> bool:
-        """Whether it is decided."""
+        """Whether it is stored or refused."""
         return self.seq is not None or self.error is not None
 
     def __await__(self) -> Generator[Any, None, int]:
@@ -45,7 +45,7 @@ class Pending:
         return (yield from asyncio.shield(self._future).__await__())
 
     def settle(self, seq: int | None, error: Exception | None) -> None:
-        """Decides it. For the room only."""
+        """Tells whoever awaits it what became of it. For the room only."""
         self.seq, self.error = seq, error
         if self._future is not None and not self._future.done():
             if error is not None:

@@ -1,4 +1,4 @@
-"""A room as a program sees it: `async with connect(…) as room`.
+"""A room, for programs: `async with connect(…) as room`.
 
     async with connect("127.0.0.1:5000/lobby", nick="bot") as room:
         await room.send("hello")
@@ -51,11 +51,11 @@ def connect(
     listen: bool = True,
     profile: Profile | None = None,
 ) -> Room:
-    """A room of a broker, to be entered with `async with`.
+    """Makes a room of a broker, to be entered with `async with`.
 
     `target` is HOST[:PORT][/ROOM][#FINGERPRINT]. Without `member` it joins unannounced; without `listen` it only
     writes. `backlog` stored messages come first, or all those after seq `after`. Entering raises Unreachable,
-    AccessDenied, TrustError, Rejected; a target or a nick that is none is a UsageError here already.
+    AccessDenied, TrustError, Rejected. The call itself raises UsageError for a target or a nick that is not valid.
     """
     aim = _aim(target)
     if not isinstance(backlog, int) or not 0 <= backlog <= BACKLOG_MOST:
@@ -81,7 +81,7 @@ def _aim(target: str | Target) -> Target:
 
 
 def chosen_nick(nick: str) -> str:
-    """`nick`, or nothing for none. Raises UsageError: the others would see a fingerprint in its place, or nobody."""
+    """Checks a nick; empty stays empty. Raises UsageError: others would see a fingerprint in its place, or nobody."""
     try:
         return valid_nick(nick) if nick else ""
     except Refusal as refusal:
@@ -89,7 +89,7 @@ def chosen_nick(nick: str) -> str:
 
 
 class Room(RoomView):
-    """A room as a program is in it: once, from entering to closing."""
+    """One stay in a room: from entering it to closing it, with what can be sent, asked and heard meanwhile."""
 
     def __init__(self, make: MakeEngine) -> None:
         self._make = make
@@ -124,7 +124,7 @@ class Room(RoomView):
     async def close(self) -> None:
         """Says goodbye and lets go of everything. What is not stored yet is abandoned: `flush` first.
 
-        However often whoever waits is cancelled meanwhile, nothing is left behind; the cancellation is passed on then.
+        A caller that is cancelled meanwhile, however often, leaves nothing behind; it is cancelled once all is closed.
         """
         if self._made is None:
             return
@@ -149,7 +149,7 @@ class Room(RoomView):
 
     @property
     def _live(self) -> Engine:
-        """The engine of a room that one is in. Raises UsageError before that, RoomClosed after it."""
+        """The engine of a room that is open. Raises UsageError before it was entered, RoomClosed after closing."""
         if self._closing is not None:
             raise RoomClosed("the room is closed")
         return self._publisher.engine
@@ -162,15 +162,15 @@ class Room(RoomView):
     # Publishing --------------------------------------------------------------------------------------------
 
     async def send(self, text: str, *, kind: str = "msg") -> int:
-        """Sends a line; its seq, once it is stored. `kind` is msg or me. Raises Refusal, SandpiperError.
+        """Sends a line, and returns its seq once it is stored. `kind` is msg or me. Raises Refusal, SandpiperError.
 
-        In a room between peers that means: once somebody else has it. Who is `alone` there waits until somebody comes;
-        `post` does not wait. A send that is cancelled may be stored all the same.
+        In a room between peers a line is stored once another member has it. A member who is `alone` there waits until
+        somebody comes; `post` does not wait. A send that is cancelled may be stored all the same.
         """
         return await (await self.post(text, kind=kind))
 
     async def send_data(self, value: Any) -> int:
-        """Sends any msgpack value; its seq, once it is stored. Raises Refusal, SandpiperError."""
+        """Sends any msgpack value, and returns its seq once it is stored. Raises Refusal, SandpiperError."""
         return await (await self.post_data(value))
 
     async def post(self, text: str, *, kind: str = "msg") -> Pending:
@@ -195,15 +195,15 @@ class Room(RoomView):
         return publisher.post(DataDraft(value=value))
 
     def post_as_tool(self, draft: Draft, nick: str) -> Pending:
-        """For a program beside the member: at once, under a nick that no key owns. Raises Refusal, SandpiperError.
+        """Sends at once, for a program beside the member, under a nick without a key. Raises Refusal, SandpiperError.
 
-        It does not wait for room; see `full`.
+        Does not wait until the window has room; see `full`.
         """
         return self._publisher.post_as_tool(draft, nick)
 
     @property
     def full(self) -> bool:
-        """Whether more should wait until some of what was posted is stored."""
+        """Whether the next message should wait until some of those that were posted are stored."""
         return self._publisher.engine.full
 
     async def flush(self) -> None:
@@ -216,7 +216,7 @@ class Room(RoomView):
     # Requests ----------------------------------------------------------------------------------------------
 
     async def _asked(self, answer: Awaitable[Answer]) -> Answer:
-        """What the engine answers. Raises Refusal; RoomClosed if the room has been closed meanwhile."""
+        """Waits for the engine's answer. Raises Refusal; RoomClosed if the room has been closed meanwhile."""
         try:
             return await answer
         except Refusal:
@@ -225,11 +225,11 @@ class Room(RoomView):
             raise
 
     async def members(self) -> list[Member]:
-        """Who is present. Raises Refusal."""
+        """Lists the members who are present. Raises Refusal."""
         return await self._asked(self._live.members())
 
     async def rooms(self) -> list[RoomInfo]:
-        """The rooms that one could join here. Raises Refusal."""
+        """Lists the rooms that can be joined at the same place. Raises Refusal."""
         return await self._asked(self._live.rooms())
 
     async def claim(self, nick: str) -> None:
@@ -237,11 +237,11 @@ class Room(RoomView):
         await self._asked(self._live.claim(valid_nick(nick)))
 
     async def whisper(self, to: str, text: str) -> None:
-        """A line for `to` alone; returns when one of its sessions has it. Raises Refusal."""
+        """Sends a line to `to` alone; returns when one of that person's sessions has it. Raises Refusal."""
         await self._asked(self._live.whisper(to, text))
 
     async def verify(self, nick: str) -> list[Verification]:
-        """The words to compare out loud with each person of that nick. Raises Refusal."""
+        """Returns the words to compare out loud with each person of that nick. Raises Refusal."""
         return await self._asked(self._live.verify(nick))
 
     async def kick(self, nick: str) -> None:
@@ -249,7 +249,7 @@ class Room(RoomView):
         await self._asked(self._live.kick(nick))
 
     async def name_owner(self, nick: str) -> None:
-        """Lets another person remove people too. Raises Refusal."""
+        """Makes another person an owner, who may remove people too. Raises Refusal."""
         await self._asked(self._live.name_owner(nick))
 
     async def rotate(self) -> str:
@@ -270,7 +270,7 @@ class Room(RoomView):
         return self._publisher.engine.no_older
 
     async def paths(self) -> list[PathInfo]:
-        """How each member is reached. Raises Refusal."""
+        """Lists how each member is reached. Raises Refusal."""
         return await self._asked(self._live.paths())
 
     # Events ------------------------------------------------------------------------------------------------

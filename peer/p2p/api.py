@@ -38,11 +38,11 @@ def create(
     embed: Embed | None = None,
     profile: Profile | None = None,
 ) -> Room:
-    """A new room between peers, to be entered with `async with`; `room.code` is then what the others join by.
+    """Makes a new room between peers, to be entered with `async with`; `room.code` is what the others join by.
 
     Without `discovery` (HOST:PORT, one or several) a service on this machine is used; where there is none it is made in
     this process, by `embed` if one is given. `history` is how far back a joiner sees: to the last new key (`epoch`),
-    `all`, or `none`. Entering raises Unreachable, TrustError, Rejected; what is no nick is a UsageError here already.
+    `all`, or `none`. Entering raises Unreachable, TrustError, Rejected; the call itself UsageError for invalid options.
     """
     return _room(How.CREATE, None, locals())
 
@@ -69,11 +69,11 @@ def join(
     embed: Embed | None = None,
     profile: Profile | None = None,
 ) -> Room:
-    """The room of that code, to be entered with `async with`.
+    """Makes a room by its code, to be entered with `async with`.
 
     `quiet` enters unannounced; of the messages that are there the newest `backlog` come before what else is heard, or
     all. With `open_if_missing` it is made where nobody has it. Entering raises NoSuchRoom, AccessDenied, Unreachable,
-    TrustError, Rejected; a code with a word that is in no list is a UsageError here already, as is a nick that is none.
+    TrustError, Rejected; the call itself UsageError for a code with an unknown word, or for other invalid options.
     """
     options = {**locals()}
     del options["code"], options["open_if_missing"]
@@ -84,7 +84,7 @@ def join(
 
 
 def _room(how: How, code: RoomCode | None, options: dict[str, Any]) -> Room:
-    """A room with the options that a function above was given, by name: so these are listed there, and nowhere else."""
+    """Makes a room with the options that a function above was given, by name: so they are listed there only."""
     checked = _checked(options)
 
     def engine(turned: Callable[[], None]) -> Engine:
@@ -97,7 +97,7 @@ def _room(how: How, code: RoomCode | None, options: dict[str, Any]) -> Room:
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    """The same options, as PeerOptions has them. Raises UsageError."""
+    """Checks the options, and returns them as PeerOptions has them. Raises UsageError."""
     for what, known in (("path", PATHS), ("history", HISTORIES)):
         if options[what] not in known:
             raise UsageError(f"{what} is one of {', '.join(known)}, not {options[what]!r}")

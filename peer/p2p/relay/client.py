@@ -1,7 +1,7 @@
-"""The relay link: keeps one P2P room's connection to a broker that passes its sealed bodies on.
+"""The client of a relay: keeps one room connected to a broker that passes its sealed bodies on.
 
-It has an identity and a CURVE key of its own, made for it, so that the broker can tell neither who it is nor which of
-its links belong to one person. The broker's word on who a body comes from is just that: bodies prove themselves.
+Each client has an identity and a CURVE key of its own, so that the broker can tell neither who it is nor which clients
+are one person's. What the broker says of a body's sender proves nothing: bodies prove themselves.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _LOST: Final = "the connection to the broker was lost"
 
 
 class RelayCallbacks(Protocol):
-    """Whom the link calls."""
+    """What a relay link calls."""
 
     def received(self, sender: bytes, body: bytes) -> None:
-        """A body, and the relay address that the broker says it is from."""
+        """A body has come; `sender` is the relay address that the broker says it is from."""
 
     def presence(self, address: bytes, present: bool) -> None:
-        """Another session of the room can be reached here, or not any more."""
+        """Another session of the room can be reached at this broker, or not any more."""
 
     def up(self) -> None:
-        """Bodies travel from now on; who is present has been told."""
+        """Bodies travel from now on; `presence` has been called for everyone present."""
 
     def down(self, text: str) -> None:
-        """They do not, and nobody is present. The link goes on trying; who is there will be told anew."""
+        """Bodies do not travel, and nobody is present. The link reconnects, and tells anew who is present."""
 
 
 class RelayLink:
-    """One room's link to one broker, made on a running loop. `address` is what the others see of it.
+    """A room's link to one broker, made on a running loop. `address` is what the other members see of it.
 
     With `pin` the broker's key is remembered, as for a broker that a person has named.
     """
@@ -83,14 +83,14 @@ class RelayLink:
     # Life --------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Connects for the first time, and from then on keeps connected.
+        """Connects for the first time, and reconnects from then on.
 
-        Raises Unreachable, AccessDenied, TrustError, Rejected; then it is closed.
+        Raises Unreachable, AccessDenied, TrustError, Rejected, and has closed the link then.
         """
         await self._reconnector.open()
 
     async def close(self) -> None:
-        """Says goodbye and lets go of everything; nobody is called any more."""
+        """Says goodbye and closes the link; no callback is called any more."""
         self._was_up = False
         await self._reconnector.close()
         if self._dealer is not None and self._session.state is RelayState.ENROLLED:
@@ -119,17 +119,17 @@ class RelayLink:
 
     @property
     def dropped(self) -> int:
-        """How many bodies were given up here."""
+        """How many bodies were dropped here."""
         return self._session.queue.dropped
 
     # Tags and bodies ---------------------------------------------------------------------------------------
 
     async def attach(self, seed: bytes) -> None:
-        """From now on bodies travel at the tag of this seed (32 bytes); those before it are kept for receiving, and
-        for whoever is only there, until `detach`.
+        """Attaches to the tag of this seed (32 bytes), at which bodies travel from now on. Earlier tags are kept for
+        receiving, and for members who are at those only, until `detach`.
 
-        Returns once that is so, or without a connection at once: then it comes with the next one. Raises Rejected,
-        and goes on trying.
+        Returns once attached, or at once without a connection: the next one attaches. Raises Rejected, and tries
+        again later.
         """
         self._session.attach(seed)
         self._pump()
@@ -141,15 +141,15 @@ class RelayLink:
             await self._moved.wait()
 
     def detach(self, seed: bytes) -> None:
-        """The tag of this seed is done with."""
+        """Detaches from the tag of this seed."""
         self._session.detach(seed)
         self._pump()
 
     def send(self, to: list[bytes], body: bytes) -> None:
         """Queues a body for the addresses `to`, or for everyone present.
 
-        It waits for the broker's rate, and over a broken connection; over the bound the oldest are dropped, and so is
-        what has waited for RELAY_QUEUED_S. Raises Refusal: TOO_LARGE, TOO_MANY.
+        A body waits for the broker's rate, and while there is no connection. Over the bound the oldest are dropped, and
+        so are those that have waited for RELAY_QUEUED_S. Raises Refusal: TOO_LARGE, TOO_MANY.
         """
         self._session.send(to, body, time.monotonic())
         if not self._turning:  # however many are sent in one turn of the loop
@@ -164,7 +164,7 @@ class RelayLink:
     # Connecting --------------------------------------------------------------------------------------------
 
     async def _attempt(self) -> None:
-        """One connection, up to its enrolment. Raises SandpiperError."""
+        """Connects once, until enrolled. Raises SandpiperError."""
         found = await greet_broker(self._target, self._profile, self._credentials.access_code)
         self._credentials.set_broker(found.key, found.welcome)
         self._dealer = DealerClient(
@@ -188,7 +188,7 @@ class RelayLink:
             self._profile.pin(self._target.address, found.welcome.key)
 
     def _failed(self, error: SandpiperError) -> float:
-        """What waiting alone does not mend, is tried again after a longer while."""
+        """Says how long to pause: longer after a failure that waiting alone does not mend."""
         return 0.0 if isinstance(error, (Unreachable, Rejected)) else RELAY_AGAIN_S
 
     def _drop(self, text: str, linger_ms: int = 0) -> None:
@@ -210,7 +210,7 @@ class RelayLink:
         self._pump()
 
     def _pump(self) -> None:
-        """Sends what the session wants sent, passes on what it has heard, sets the clock."""
+        """Sends what the session wants sent, passes its events on, sets the timer."""
         session = self._session
         if self._dealer is not None:
             requests, session.requests = session.requests, []

@@ -1,4 +1,4 @@
-"""The relays: a room's links to brokers that pass its sealed packets on, for pairs that have no direct path."""
+"""The relays of a room: its links to brokers that pass sealed packets on, for pairs that have no direct path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST = 2
 
 
 class _LinkListener:
-    """One link's."""
+    """What one link calls (see RelayCallbacks); `present` are the relay addresses that can be reached by it."""
 
     def __init__(self, relays: RelayPool) -> None:
         self.present: set[bytes] = set()
@@ -48,8 +48,10 @@ class _LinkListener:
 
 
 class RelayPool:
-    """One room's. `received` gets packets; `moved` is called when the addresses by which we are reached change, `there`
-    when somebody comes to a relay. With `local` a broker beyond this machine is none.
+    """The relays of one room.
+
+    `received` gets packets; `moved` is called when the addresses by which we are reached change, `there` when somebody
+    comes to a relay. With `local` brokers beyond this machine are not used.
     """
 
     def __init__(
@@ -76,16 +78,16 @@ class RelayPool:
 
     @property
     def addresses(self) -> dict[str, bytes]:
-        """By which we are reached: broker → address."""
+        """The addresses by which we are reached: broker → address."""
         return {name: link.address for name, (link, _) in self._links.items() if link.up}
 
     @property
     def up(self) -> bool:
-        """Whether there is any."""
+        """Whether any relay can be used now."""
         return any(link.up for link, _ in self._links.values())
 
     def use(self, broker: str, access_code: str | None, *, pin: bool) -> None:
-        """From now on that broker is used too, as soon and as long as it can be reached."""
+        """Uses another broker from now on, as soon and as long as it can be reached."""
         if broker in self._tasks or len(self._tasks) >= _MOST:
             return
         try:
@@ -116,7 +118,7 @@ class RelayPool:
             await asyncio.sleep(RELAY_RETRY_S)
 
     def attach(self, seed: bytes) -> None:
-        """The room's tag follows from this seed from now on; the one before it is kept a while for the late."""
+        """Attaches every link to the tag of this seed; the tag before it is kept a while, for members who are late."""
         old, self._seed = self._seed, seed
         if old == seed:
             return
@@ -131,12 +133,12 @@ class RelayPool:
             link.detach(seed)
 
     def reaches(self, card: Card) -> bool:
-        """Whether a member is at a relay where we are."""
+        """Whether a member is at one of our relays."""
         there = set(card.relays.values())
         return any(link.up and not there.isdisjoint(listener.present) for link, listener in self._links.values())
 
     def send(self, cards: list[Card], packet: bytes) -> bool:
-        """A packet for those members; whether there is a way to all of them."""
+        """Sends a packet to those members; whether there is a relay to all of them."""
         reached = 0
         left = [(card, set(card.relays.values())) for card in cards if card.relays]
         for link, listener in self._links.values():
@@ -151,7 +153,7 @@ class RelayPool:
         return reached >= len(cards)
 
     async def close(self) -> None:
-        """Ends all."""
+        """Closes every link."""
         for handle in self._old:
             handle.cancel()
         await end(*self._tasks.values())

@@ -75,7 +75,7 @@ RelayEvent: TypeAlias = RelayUp | RelayReceived | RelayPresent
 
 @dataclass(slots=True)
 class _Tag:
-    """One that is to be attached. `refused` is why it could not be, the last time."""
+    """A tag that is to be attached. `refused` is why the broker refused it, the last time."""
 
     key: SigningKey
     tag: bytes
@@ -109,13 +109,13 @@ class RelaySession(ControlSession):
         return any(each.attached for each in self._tags.values())
 
     def connected(self, now: float) -> None:
-        """Control can be reached: prove and enrol."""
+        """Begins to enrol: the control port can be reached."""
         self.broken = None
         self.state = RelayState.ENROLLING
         self._enrol(now)
 
     def disconnected(self) -> None:
-        """The connection has gone, and everybody behind it; what was not sent waits for the next one."""
+        """Forgets who was present, for the connection has gone; what was not sent waits for the next one."""
         self.state = RelayState.OFFLINE
         self.requests.clear()
         self._answers.clear()
@@ -145,7 +145,7 @@ class RelaySession(ControlSession):
     # Tags --------------------------------------------------------------------------------------------------
 
     def attach(self, seed: bytes) -> None:
-        """The tag of this seed (32 bytes) is the newest from now on. Of too many the oldest is let go."""
+        """Makes the tag of this seed (32 bytes) the newest. Of too many the oldest is detached."""
         known = self._tags.pop(seed, None)
         if known is None:
             key = SigningKey(seed)
@@ -157,7 +157,7 @@ class RelaySession(ControlSession):
         self._attach_next()
 
     def detach(self, seed: bytes) -> None:
-        """The tag is done with."""
+        """Detaches a tag."""
         gone = self._tags.pop(seed, None)
         if gone is None:
             return
@@ -171,16 +171,16 @@ class RelaySession(ControlSession):
         return seed in self._tags and self._tags[seed].attached
 
     def refusal(self, seed: bytes) -> SandpiperError | None:
-        """Why they do not, if the broker has refused. It is asked again in a while."""
+        """Why the broker has refused this seed's tag, if it has. It is asked again in a while."""
         return self._tags[seed].refused if seed in self._tags else None
 
     @property
     def trouble(self) -> str:
-        """Why the newest tag that the broker refused was."""
+        """Why the broker refused the newest of the tags that it refused."""
         return next((str(each.refused) for each in reversed(self._tags.values()) if each.refused), "")
 
     def _attach_next(self) -> None:
-        """One after the other, the newest first: a challenge is for one attachment."""
+        """Attaches one tag after the other, the newest first: a challenge is for one attachment."""
         if self.state is not RelayState.ENROLLED or self._under_way is not None:
             return
         for seed, each in reversed(self._tags.items()):
@@ -229,7 +229,7 @@ class RelaySession(ControlSession):
     # What comes in -----------------------------------------------------------------------------------------
 
     def receive(self, encoded: bytes, now: float) -> None:
-        """One control frame from the broker. What is not understood is passed over."""
+        """Takes one control frame from the broker. A frame that is not understood is ignored."""
         try:
             answer = control.decode_answer(encoded)
         except Refusal:
@@ -255,7 +255,7 @@ class RelaySession(ControlSession):
                     self._tell_gone(event.address)
 
     def _unsent(self, reply: control.Refused, now: float) -> None:
-        """A body was not passed on."""
+        """Takes note that the broker did not pass a body on."""
         if reply.code in (Code.ACCESS.value, Code.NOT_JOINED.value):
             self._forgotten = True
         again = reply.code == Code.RATE.value
@@ -281,7 +281,7 @@ class RelaySession(ControlSession):
                 self._ping(now)
 
     def _routes(self, to: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
-        """Each tag to send at, and for whom there: everyone once, at the newest tag where they are."""
+        """Divides addresses among the tags: each goes to the newest tag where it is present."""
         newest, *older = [each for each in reversed(self._tags.values()) if each.attached]
         if not older:
             return [(newest.tag, to)]
@@ -309,7 +309,7 @@ class RelaySession(ControlSession):
         return min(timer for timer in timers if timer is not None)
 
     def handle_timer(self, now: float) -> None:
-        """Pings, attaches, sends: whatever is due."""
+        """Pings, attaches and sends, as far as it is due."""
         if self._attach_at is not None and now >= self._attach_at:
             self._attach_at = None
             for each in self._tags.values():

@@ -1,9 +1,9 @@
-"""What a member sends through a relay: waiting for the broker's rate, or under way to it.
+"""The bodies that a member sends through a relay: waiting for the broker's rate, or under way to the broker.
 
-The broker says nothing about what it has passed on, but it answers in order: whatever was sent before a ping that it
-has answered, and was not refused by then, it has read. So at most RELAY_FLIGHT_BYTES are ever unread, however slow the
-line, and what a refusal or a broken connection caught is sent again. It may arrive twice, or never: whoever seals the
-bodies repairs that from end to end.
+The broker says nothing about what it has passed on, but it answers in order: what was sent before a ping that it has
+answered, and was not refused by then, it has read. So at most RELAY_FLIGHT_BYTES are ever unread, however slow the
+line, and what a refusal or a broken connection caught is sent again. A body may arrive twice, or never: the members
+repair that from end to end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sandpiper.common.limits import (
 
 @dataclass(frozen=True, slots=True)
 class WaitingBody:
-    """One body for the addresses `to`, or for all; `since` is when it was handed in."""
+    """A body for the addresses `to`, or for all; `since` is when it was queued."""
 
     to: list[bytes]
     body: bytes
@@ -31,7 +31,7 @@ class WaitingBody:
 
 
 class RelayQueue:
-    """One relay connection's. `octets` wait in it; `dropped` counts what was given up."""
+    """The queue of one relay link. `octets` wait in it; `dropped` counts the bodies that were dropped."""
 
     def __init__(self) -> None:
         self._waiting: deque[WaitingBody] = deque()
@@ -45,7 +45,7 @@ class RelayQueue:
         self.dropped = 0
 
     def add(self, to: list[bytes], body: bytes, now: float) -> None:
-        """Takes one body. Over the bound the oldest goes."""
+        """Queues one body. Over the bound the oldest is dropped."""
         self._waiting.append(WaitingBody(to, body, now))
         self.octets += len(body)
         self._trim()
@@ -63,12 +63,12 @@ class RelayQueue:
     # The connection ----------------------------------------------------------------------------------------
 
     def open(self, meter: Meter, now: float) -> None:
-        """There is a connection, with this rate."""
+        """Begins a connection, at this rate."""
         self._meter = meter
         self._hold_until = now
 
     def shut(self) -> None:
-        """It has gone: what was under way may not have arrived."""
+        """Ends the connection: what was under way may not have arrived, and is sent again."""
         for waiting in reversed(self._flight.values()):
             self._put_back(waiting)
         self._flight.clear()
@@ -86,7 +86,7 @@ class RelayQueue:
         return self._flight_bytes >= RELAY_FLIGHT_BYTES or len(self._flight) >= RELAY_FLIGHT_BODIES
 
     def take(self, now: float) -> WaitingBody | None:
-        """The next to send, if it may go now. To be followed by `sent`, once for each request that it becomes."""
+        """Takes out the next body, if it may be sent now. Call `sent` then, for each request that it becomes."""
         while self._waiting and now - self._waiting[0].since > RELAY_QUEUED_S:
             self._pop()
             self.dropped += 1
@@ -99,7 +99,7 @@ class RelayQueue:
         return self._pop()
 
     def sent(self, number: int, waiting: WaitingBody) -> None:
-        """It went as the request `number`."""
+        """Takes note that a body went as the request `number`."""
         self._flight[number] = waiting
         self._flight_bytes += len(waiting.body)
         self._unasked += 1
@@ -111,16 +111,16 @@ class RelayQueue:
         return self._unasked >= RELAY_FLIGHT_BODIES // 4 or self._unasked_bytes >= RELAY_FLIGHT_BYTES // 4
 
     def asked(self) -> None:
-        """A ping went after all that was sent."""
+        """Takes note that a ping went after all that was sent."""
         self._unasked = self._unasked_bytes = 0
 
     def confirmed(self, number: int) -> None:
-        """The broker has read everything before the request `number`."""
+        """Takes note that the broker has read everything before the request `number`."""
         for each in [each for each in self._flight if each < number]:
             self._flight_bytes -= len(self._flight.pop(each).body)
 
     def refused(self, number: int, retry_s: float | None, now: float) -> None:
-        """The broker did not pass it on: for now, if `retry_s` says until when, else for good."""
+        """Takes note of a refusal: for `retry_s` seconds, or for good (None)."""
         waiting = self._flight.pop(number, None)
         if waiting is None:
             return
@@ -140,5 +140,5 @@ class RelayQueue:
 
 
 def _size(waiting: WaitingBody) -> int:
-    """As the broker counts it."""
+    """The size of a body, as the broker counts it."""
     return len(waiting.body) + sum(map(len, waiting.to))

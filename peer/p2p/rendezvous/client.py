@@ -1,7 +1,7 @@
-"""The rendezvous link: a member's connection to one discovery service, which keeps itself up and its lease alive.
+"""The client of one discovery service: it stays connected, and keeps its lease.
 
-`lease.py` says what to renew and when; here are the door, the socket, the clock, and patience. The CURVE key
-is this object's own, so that the service cannot tell who it is, nor that two of them are one person's.
+`lease.py` says what to renew and when; here are the socket, the clock and reconnecting. Each client has a CURVE key of
+its own, so that a service cannot tell whose it is, nor that two clients are one person's.
 """
 
 from __future__ import annotations
@@ -45,26 +45,26 @@ Bounced = Callable[[Refusal], None]
 
 
 class RendezvousCallbacks(Protocol):
-    """Whom the link calls."""
+    """What a client calls."""
 
     def letter(self, sender: bytes, body: bytes) -> None:
-        """A letter for our mailbox, and the mailbox that the service says it is from."""
+        """A letter has come for our mailbox; `sender` is the mailbox that the service says it is from."""
 
     def peers(self, cards: list[PeerCard]) -> None:
         """The other members' cards, all of them, as they are now."""
 
     def up(self) -> None:
-        """Connected, the first time too. The mailbox, the address seen and the brokers may be others than before."""
+        """The client is connected, also for the first time. Mailbox, observed address and brokers may have changed."""
 
     def down(self, text: str) -> None:
-        """Not connected, for this reason. The link goes on trying; who cannot be trusted any more is another reason."""
+        """The client is not connected, for this reason, and reconnects; `distrusted` says if the key is the reason."""
 
 
 class RendezvousClient:
-    """One service at `address` (HOST:PORT, perhaps #FINGERPRINT), made on a running loop.
+    """The client of the service at `address` (HOST:PORT, perhaps #FINGERPRINT), made on a running loop.
 
-    With `pin` its key is remembered and must stay the same, as for a service that a person has named; `distrusted` says
-    that it did not when it was last asked.
+    With `pin` the service's key is remembered and must stay the same, as for a service that a person has named;
+    `distrusted` says that it did not when it was last asked.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class RendezvousClient:
     # Life --------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Connects, and from then on keeps connected. One attempt. Raises Unreachable, TrustError, SandpiperError."""
+        """Connects, in one attempt, and reconnects from then on. Raises Unreachable, TrustError, SandpiperError."""
         await self._reconnector.open()
 
     async def close(self) -> None:
-        """Gives up the lease and lets go of everything."""
+        """Gives up the lease and closes the connection."""
         await self._reconnector.close()
         if self.up:
             with contextlib.suppress(Refusal, asyncio.TimeoutError):
@@ -112,7 +112,7 @@ class RendezvousClient:
     # Requests ----------------------------------------------------------------------------------------------
 
     async def claim(self, nameplate: int, registration: SigningKey, blob: bytes, *, fresh: bool) -> Leased:
-        """A lease, in place of the one that was held; it is renewed from then on. Raises Refusal.
+        """Claims a lease, in place of the one that was held, and renews it from then on. Raises Refusal.
 
         `fresh` opens a room (nameplate 0: the service proposes one), else one is joined.
         """
@@ -136,17 +136,17 @@ class RendezvousClient:
         return reply
 
     def want(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
-        """A claim failed that is to be made again, until it is granted."""
+        """Claims later, and again until it is granted."""
         self._lease.want(nameplate, registration, blob, time.monotonic())
         self._set_timer()
 
     def update(self, blob: bytes) -> None:
-        """Our card is this from now on."""
+        """Leaves another card with the lease."""
         self._lease.update(blob, time.monotonic())
         self._set_timer()
 
     def set_registration(self, registration: SigningKey, blob: bytes) -> None:
-        """The group's key has rotated: a lease under the new one, then the old one is released."""
+        """Claims a lease under the group's new key, and then releases the old one."""
         self._lease.rotate(registration, blob, time.monotonic())
         self._set_timer()
 
@@ -157,7 +157,7 @@ class RendezvousClient:
                 self._ask(request, lambda reply: None)
 
     async def lookup(self, nameplate: int) -> Found:
-        """Some mailboxes of those who have a room there. Raises Refusal: NO_ROOM, NOT_YET, RATE, CLOSING."""
+        """Asks for mailboxes of a room's members. Raises Refusal: NO_ROOM, NOT_YET, RATE, CLOSING."""
         self._check_up()
         reply = await self._request(rendezvous.Lookup(r=0, nameplate=nameplate))
         if not isinstance(reply, Found):
@@ -165,7 +165,7 @@ class RendezvousClient:
         return reply
 
     def post(self, mailbox: bytes, body: bytes, bounced: Bounced | None = None) -> None:
-        """A letter. One that comes too fast is sent again a little later; `bounced` hears of one that is lost."""
+        """Sends a letter. One that is too fast is sent again a little later; `bounced` is called if it is lost."""
 
         def then(reply: Reply) -> None:
             if isinstance(reply, rendezvous.Done):
@@ -199,7 +199,7 @@ class RendezvousClient:
         return await answer
 
     def _ask(self, request: rendezvous.Request, then: Then) -> None:
-        """`then` hears the reply, or that there is none."""
+        """Sends a request; `then` gets the reply, or a refusal if there is none."""
         if self._dealer is None:
             then(_lost(0, self._down_text))
             return
@@ -257,7 +257,7 @@ class RendezvousClient:
         return 0.0
 
     def _drop(self, text: str) -> None:
-        """Lets the connection go; whoever waits for an answer hears that there is none."""
+        """Closes the connection, and fails every request that waits for an answer."""
         self.up, self._down_text = False, text
         self._lease.disconnected()
         self._timer.cancel()

@@ -95,7 +95,7 @@ class ServiceConnections:
         self._lease: _RoomLease | None = None
 
     def up(self) -> list[RendezvousClient]:
-        """The services that can be asked now."""
+        """Lists the services that can be asked now."""
         return [service for service in self.all if service.up]
 
     @property
@@ -114,13 +114,13 @@ class ServiceConnections:
         self.callbacks.services_moved()
 
     def distrust(self, address: str, text: str) -> None:
-        """A service shows another key than it had: told once, until it is itself again."""
+        """Warns once that a service shows another key than it had, until it shows the old one again."""
         if address not in self._distrusted:
             self._distrusted.add(address)
             self.warn("key", text)
 
     def trusted(self, address: str) -> None:
-        """A service is there, with the key that it had."""
+        """Takes note that a service is there, with the key that it had."""
         self.trouble.pop(address, None)
         self._distrusted.discard(address)
 
@@ -130,7 +130,7 @@ class ServiceConnections:
         return next((self.trouble[each] for each in self._distrusted if each in self.trouble), "")
 
     async def connect(self, address: str, *, pin: bool, seconds: float = FIND_S) -> SandpiperError | None:
-        """Connects to one service, and leases there what is to be leased; why it is not there, if so."""
+        """Connects to one service, and claims the lease there; returns why it is not there, if so."""
         listener = _Listener(self)
         try:
             client = RendezvousClient(self._context, address, self._profile, pin=pin, callbacks=listener)
@@ -164,7 +164,7 @@ class ServiceConnections:
     # The lease ---------------------------------------------------------------------------------------------
 
     async def claim_fresh(self, nameplate: int, registration: SigningKey, blob: bytes) -> Leased:
-        """A nameplate that is free at every service that can be reached; 0 for any. Raises Refusal: TAKEN, ..."""
+        """Leases a nameplate that is free at every service; 0 is any. Raises Refusal: TAKEN and others."""
         tries = DISCOVERY_TRIES if nameplate == 0 else 1
         for last in range(tries - 1, -1, -1):
             services = self.up()

@@ -42,21 +42,21 @@ class ServiceLease:
     # The connection ----------------------------------------------------------------------------------------
 
     def connected(self, service_key: bytes, now: float) -> None:
-        """Requests arrive from now on."""
+        """Begins a connection to the service: requests arrive from now on."""
         self._service_key = service_key
         self._asked = False
         self._version = 0
         self._renew(now)
 
     def disconnected(self) -> None:
-        """They do not. What is held is kept, to be claimed again."""
+        """Ends the connection. The lease is kept, to be claimed again."""
         self._service_key = None
         self._asked = False
 
     # What is held ------------------------------------------------------------------------------------------
 
     def claim(self, nameplate: int, registration: SigningKey, blob: bytes, *, fresh: bool) -> Claim:
-        """The request for a lease; nothing is held until `hold`. To be called while connected."""
+        """Makes the request for a lease, which is held once `accept` is called. To be called while connected."""
         service_key = self._service_key or b""
         return Claim(
             r=0,
@@ -68,7 +68,7 @@ class ServiceLease:
         )
 
     def accept(self, claim: Claim, registration: SigningKey, leased: Leased, now: float) -> bool:
-        """It was granted; False if for something else than was asked. From now on it is renewed."""
+        """Takes the lease that was granted, and renews it from now on; False if it is not what was asked."""
         if leased.nameplate < NAMEPLATE_LEAST or (claim.nameplate and leased.nameplate != claim.nameplate):
             return False
         self._retire()
@@ -80,20 +80,20 @@ class ServiceLease:
         return True
 
     def want(self, nameplate: int, registration: SigningKey, blob: bytes, now: float) -> None:
-        """It was not granted, but may be: it is claimed with the next connection, or in a while."""
+        """Claims again with the next connection, or in a while: the claim was not granted, but may be."""
         self._retire()
         self.nameplate, self._registration, self._blob, self._version = nameplate, registration, blob, 0
         self._old.discard((nameplate, bytes(registration.verify_key)))
         self._due = now + RENEW_S
 
     def update(self, blob: bytes, now: float) -> None:
-        """The own card is another one."""
+        """Renews with another card."""
         if blob != self._blob:
             self._blob = blob
             self._renew(now)
 
     def rotate(self, registration: SigningKey, blob: bytes, now: float) -> None:
-        """The group's key is another one; the old lease is released when the new one is there."""
+        """Renews under another key of the group; the old lease is released when the new one is there."""
         if self.nameplate:
             self._retire()
             self._old.discard((self.nameplate, bytes(registration.verify_key)))
@@ -101,7 +101,7 @@ class ServiceLease:
             self._renew(now)
 
     def leave(self) -> list[Request]:
-        """Gives up what is held."""
+        """Gives up the lease; returns the requests that say so."""
         self._retire()
         self.nameplate, self._registration, self._due = 0, None, None
         self._cards.clear()
@@ -127,7 +127,7 @@ class ServiceLease:
         return None if self._service_key is None or self._asked else self._due
 
     def handle_timer(self, now: float) -> Claim | None:
-        """The renewal, if it is time for it; its reply goes to `renewed`."""
+        """Makes the renewal, if it is due; its reply goes to `renewed`."""
         due = self.get_timer()
         if due is None or due > now or self._registration is None:
             return None
@@ -140,7 +140,7 @@ class ServiceLease:
     # Answers -----------------------------------------------------------------------------------------------
 
     def renewed(self, reply: Reply, now: float) -> tuple[bool, list[Request]]:
-        """The answer to a renewal: whether the peers are others now, and what to send in consequence.
+        """Takes the answer to a renewal; whether the peers are others now, and what to send in consequence.
 
         A refusal is not final, for the service may be full or slow for a while; `refused` shows the last one.
         """
@@ -158,7 +158,7 @@ class ServiceLease:
         return False, []
 
     def changed(self, event: Changed, now: float) -> bool:
-        """Whether the peers are others now."""
+        """Takes a change of the peers' cards; whether the peers are others now."""
         if event.nameplate != self.nameplate or event.group != self._renewed_group or not self._is_current():
             return False
         if event.version != self._version + 1:
@@ -174,7 +174,7 @@ class ServiceLease:
         return self._cards != before
 
     def _is_current(self) -> bool:
-        """Whether what was last claimed is for the key of now."""
+        """Whether the last claim was under the group's present key."""
         return self._registration is not None and self._renewed_group == bytes(self._registration.verify_key)
 
     def _schedule(self, at: float) -> None:

@@ -1,8 +1,8 @@
 """Finding discovery services, where a room's members leave their mailboxes and cards.
 
-Those that were named are the only ones then. Else, on this machine and network: a service on one of the usual ports of
-this machine, one that somebody on the network advertises (mDNS), or one made here. Every machine with members on it has
-one, so whoever made it may leave: another member takes over.
+Services that were named by option are the only ones then. Else a member looks for one at the usual ports of this
+machine and for those that are announced on the network (mDNS), or makes one. Every machine with members has one, so the
+member that made it may leave: another one takes over.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class DiscoveryServices:
         return self._lan.trouble if self._lan is not None else ""
 
     def _lan_turned(self, trouble: str) -> None:
-        """Whether the network hears of the room: who is in it is told once why not, until it does."""
+        """Warns once that the network is not told of the room, until it is."""
         from sandpiper.common.io.lan import NO_NETWORK
 
         if not trouble:
@@ -118,7 +118,7 @@ class DiscoveryServices:
         self._task = asyncio.create_task(self._maintain())
 
     def require(self) -> None:
-        """There is a service to make a room at. Raises Unreachable."""
+        """Raises Unreachable if there is no service to make a room at."""
         if self.connections.all or self.named:
             return
         why = f"ports {PORTS[0]}-{PORTS[-1]} are taken by other programs"
@@ -130,7 +130,7 @@ class DiscoveryServices:
         )
 
     async def _open_named(self) -> None:
-        """One that shows another key is left out as one that is away is: the others may do, and a person is told."""
+        """Connects to the services that were named. One with another key is left out, and a person is told."""
         errors = await asyncio.gather(
             *(self.connections.connect(address, pin=True) for address in self._options.discovery)
         )
@@ -141,7 +141,7 @@ class DiscoveryServices:
             raise min((error for error in errors if error is not None), key=lambda each: isinstance(each, Unreachable))
 
     async def _probe_local(self) -> None:
-        """The services that run on this machine already."""
+        """Connects to the services that run on this machine already."""
         known = {service.address for service in self.connections.all}
         places = [f"{_LOOPBACK}:{port}" for port in PORTS if f"{_LOOPBACK}:{port}" not in known]
         open_ = await asyncio.gather(*(_answers(place) for place in places))
@@ -155,14 +155,14 @@ class DiscoveryServices:
         return [service for service in self.connections.up() if service.address.startswith(_LOOPBACK)]
 
     async def ensure_local(self) -> None:
-        """Sees to it that a service runs on this machine, making one if need be."""
+        """Makes a service on this machine, if none runs."""
         if self.named or self._options.quiet or self._embedded is not None or self._local():
             return  # who comes for a moment only leaves this to those who stay
         await self._probe_local()
         await self._make_local()
 
     async def _make_local(self) -> None:
-        """Makes a service, where the ports have just been looked at and none was found."""
+        """Makes a service, after the ports have been looked at and none was found."""
         if self._options.quiet or self._local() or self._options.embed is None:
             return
         host = _LOOPBACK if self._options.local else "0.0.0.0"  # noqa: S104  # the network is to find it
@@ -182,12 +182,12 @@ class DiscoveryServices:
             return
 
     async def _search(self, nameplate: int) -> None:
-        """Looks further: on the network, and once more here, where a member may just be taking over."""
+        """Searches the network, and this machine again, where a member may just be taking over."""
         await asyncio.gather(self._browse(nameplate), asyncio.sleep(_TAKE_OVER_S * 1.5))
         await self._probe_local()
 
     async def _browse(self, nameplate: int) -> None:
-        """Services on the network where that room is."""
+        """Connects to the services that are announced on the network for that room."""
         lan = self._open_lan()
         if lan is None:
             return
@@ -227,7 +227,7 @@ class DiscoveryServices:
                     await self._browse_again(self.connections.nameplate)
 
     async def _pause(self, most_s: float = math.inf) -> None:
-        """So long, or until something moves, or the network is to be searched again."""
+        """Waits so long, or until something moves, or the network is to be searched again."""
         if self._around_at is not None:
             most_s = min(most_s, max(self._around_at - asyncio.get_running_loop().time(), 0.0))
         with contextlib.suppress(asyncio.TimeoutError):
@@ -238,7 +238,7 @@ class DiscoveryServices:
             self._around_at, self._around_s = asyncio.get_running_loop().time(), LAN_AGAIN_LEAST_S
 
     def _lost(self, address: str) -> None:
-        """A service is gone; one that was found on the network may have another address now."""
+        """Searches the network for a service that is gone: it may have another address now."""
         if address in self._found:
             self._search_anew()
 
@@ -255,13 +255,13 @@ class DiscoveryServices:
             await self.connections.give_up(gone)
 
     def _missing(self) -> list[str]:
-        """Services that were named, and that have never been there."""
+        """Lists the services that were named and never connected."""
         known = {service.address for service in self.connections.all}
         return [each for each in self._options.discovery if each not in known and each in self.connections.trouble]
 
     @property
     def _settled(self) -> bool:
-        """Whether there is nothing to look after until something moves."""
+        """Whether there is nothing to do until something moves."""
         if self.named:
             return not self._missing()
         options, local = self._options, self._local()
@@ -289,7 +289,7 @@ class DiscoveryServices:
     # Rooms -------------------------------------------------------------------------------------------------
 
     async def lookup(self, nameplate: int) -> list[list[tuple[object, bytes]]]:
-        """Mailboxes of the room's members, those of one group together. Raises NoSuchRoom, Unreachable, Rejected."""
+        """Finds mailboxes of the room's members, by group. Raises NoSuchRoom, Unreachable, Rejected."""
         until = asyncio.get_running_loop().time() + LOOKUP_S
         searched = self.named
         while True:
@@ -325,7 +325,7 @@ class DiscoveryServices:
         return leased
 
     async def close(self) -> None:
-        """Gives everything up."""
+        """Gives up every lease, and closes what was made here."""
         await end(self._task)
         endings: list[Awaitable[None]] = [self.connections.close()]
         if self._lan is not None:
@@ -336,7 +336,7 @@ class DiscoveryServices:
 
 
 async def _answers(place: str) -> bool:
-    """Whether anything listens there."""
+    """Whether anything listens at an address."""
     host, port = parted(place)
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), FIND_PROBE_S)
