@@ -21,6 +21,7 @@ from sandpiper.broker.session import ClientSession
 from sandpiper.broker.store.errors import StoreFull
 from sandpiper.broker.store.store import Store
 from sandpiper.common import batch, control, frame
+from sandpiper.common.control import Refused
 from sandpiper.common.items import Item
 from sandpiper.common.keys import sign_enrolment
 from sandpiper.common.limits import VERSION
@@ -204,3 +205,20 @@ def fields(request: control.Request) -> dict[str, Any]:
     """A request as the map that it is on the wire."""
     body: dict[str, Any] = msgspec.msgpack.decode(control.encode(request))
     return body
+
+
+def members(house: House, room: str = "lobby") -> list[str]:
+    return [member.nick for member in house.broker.members(room)]
+
+
+def refusal(house: House, session_key: bytes, request: control.Request) -> str:
+    reply = house.ask(session_key, request)
+    assert isinstance(reply, Refused), reply
+    return reply.code
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value

@@ -7,28 +7,13 @@ from pathlib import Path
 import pytest
 
 from sandpiper.broker import core as module
-from sandpiper.broker import ingress
-from sandpiper.broker.outputs import ToSession
-from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.store.errors import StoreFull
 from sandpiper.broker.store.store import Store
 from sandpiper.common import control, frame
-from sandpiper.common.control import Acked, Entered, Refused, Subscribed
-from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import BODY_BYTES, LINGER_S, NICK_GRACE_S, SILENT_S
-from sandpiper.common.messages import Ack, DataDraft, MsgDraft, NickSet, Notice
-from tests.broker.fixture import WALL, FullStore, House, events, identity, notices, on_bus
-
-
-def members(house: House, room: str = "lobby") -> list[str]:
-    return [member.nick for member in house.broker.members(room)]
-
-
-def refusal(house: House, session_key: bytes, request: control.Request) -> str:
-    reply = house.ask(session_key, request)
-    assert isinstance(reply, Refused), reply
-    return reply.code
-
+from sandpiper.common.control import Acked, Entered, SendWhisper, Subscribed
+from sandpiper.common.limits import LINGER_S, NICK_GRACE_S, SILENT_S, TICK_REST_S, WHISPER_S
+from sandpiper.common.messages import Ack, MsgDraft, NickSet, Notice
+from tests.broker.fixture import WALL, FullStore, House, events, identity, members, notices, on_bus, refusal
 
 # Joining and leaving --------------------------------------------------------------------------------------------
 
@@ -66,22 +51,6 @@ def test_without_member_nobody_hears_of_it(house: House) -> None:
     assert notices(house.take()) == []
     assert members(house) == ["alice"]
     assert house.texts() == ["from nowhere"]
-
-
-def test_a_session_may_be_in_many_rooms_under_many_nicks(house: House) -> None:
-    alice = house.join("alice")
-    house.ask(alice.key or b"", control.Join(r=3, room="pine", nick="al"))
-    house.publish(alice, "one", 1)
-    house.publish(alice, "two", 1, "pine")
-    house.take()
-    assert [(message.room, message.nick, message.seq) for room in ("lobby", "pine") for message in house.log(room)] == [
-        ("lobby", "alice", 1),
-        ("pine", "al", 1),
-    ]
-    assert [(info.room, info.members, info.seq) for info in house.broker.listing()] == [("lobby", 1, 1), ("pine", 1, 1)]
-    house.broker.end(alice, house.now, grace=False)
-    assert notices(house.take()) == ["alice left", "al left"]
-    assert alice.key not in house.broker.sessions
 
 
 def test_what_was_staged_before_a_join_is_history_and_what_comes_after_is_not(house: House) -> None:
@@ -129,36 +98,7 @@ def test_the_number_of_members_is_bounded(house: House, monkeypatch: pytest.Monk
     assert isinstance(house.ask(bob.key or b"", control.Join(r=4, room="pine", nick="bob")), Entered)
 
 
-def test_a_room_where_nothing_happened_is_forgotten(house: House) -> None:
-    alice = house.join("alice", "pine", nick="")
-    house.ask(alice.key or b"", control.Leave(r=3, room="pine"))
-    assert "pine" not in house.broker.rooms
-    alice = house.enrol("alice")
-    assert refusal(house, alice.key or b"", control.Join(r=4, room="oak", nick="a/b")) == "invalid"
-    assert "oak" not in house.broker.rooms
-
-
 # Nicks ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_nick_is_one_persons_and_shared_by_its_sessions(house: House) -> None:
-    house.join("alice")
-    bob = house.enrol("bob")
-    for same in ("alice", "Alice", "ALICE"):
-        assert refusal(house, bob.key or b"", control.Join(r=3, room="lobby", nick=same)) == "nick_taken"
-    house.join("alice", device="phone")
-    assert members(house) == ["alice", "alice"]
-    with pytest.raises(Refusal, match="taken"):
-        house.line("alice")
-
-
-def test_the_nick_stays_while_one_session_has_it(house: House) -> None:
-    one, two = house.join("alice"), house.join("alice", device="phone")
-    bob = house.join("bob")
-    house.ask(one.key or b"", control.Bye(r=5))
-    assert refusal(house, bob.key or b"", control.Claim(r=3, room="lobby", nick="alice")) == "nick_taken"
-    house.ask(two.key or b"", control.Bye(r=5))
-    assert isinstance(house.ask(bob.key or b"", control.Claim(r=4, room="lobby", nick="alice")), control.Done)
 
 
 def test_who_breaks_off_keeps_the_nick_for_the_grace(house: House) -> None:
@@ -225,39 +165,6 @@ def test_a_ghost_stays_for_others_and_a_living_session_too(house: House) -> None
     assert members(house) == ["alice", "alice"]
 
 
-def test_nicks_outlive_a_restart_for_the_grace(house: House) -> None:
-    house.join("alice")
-    house.restart()
-    bob = house.enrol("bob")
-    join = control.Join(r=3, room="lobby", nick="Alice")
-    assert refusal(house, bob.key or b"", join) == "nick_taken"
-    house.now += NICK_GRACE_S
-    bob = house.enrol("bob")
-    house.tick()
-    assert isinstance(house.ask(bob.key or b"", join), Entered)
-    house.restart()
-    assert house.broker.rooms["lobby"].book.owner("alice") == bytes(identity("bob").verify_key)
-
-
-def test_nicks_that_were_given_up_are_not_kept(house: House) -> None:
-    alice = house.join("alice")
-    for name in ("a1", "a2", "anon", "a3"):
-        house.ask(alice.key or b"", control.Claim(r=3, room="lobby", nick=name))
-    assert [owned.nick for owned in house.store.load().nicks] == ["a3"]
-    house.ask(alice.key or b"", control.Bye(r=4))
-    assert house.store.load().nicks == []
-
-
-def test_a_room_is_not_forgotten_while_it_keeps_a_nick(house: House) -> None:
-    alice = house.join("alice", "pine")
-    house.broker.end(alice, house.now, grace=True)
-    bob = house.enrol("bob")
-    assert refusal(house, bob.key or b"", control.Join(r=3, room="pine", nick="alice")) == "nick_taken"
-    house.tick(NICK_GRACE_S)
-    assert "pine" not in house.broker.rooms
-    assert house.store.load().nicks == []
-
-
 def test_claiming(house: House) -> None:
     alice = house.join("alice")
     key = alice.key or b""
@@ -286,92 +193,7 @@ def test_a_guest_hears_what_its_nick_is_now(house: House) -> None:
     assert line.heard(NickSet)[-1].text == "nick set to anon"
 
 
-# The plain doors ------------------------------------------------------------------------------------------------
-
-
-def tool(house: House, draft: MsgDraft | DataDraft, room: str = "pine") -> None:
-    kind = "msg" if isinstance(draft, MsgDraft) else "data"
-    house.ingress.frame(house.broker.tools, frame.encode(room, kind, draft), house.now)
-
-
-def test_tools_are_stamped_unverified(house: House) -> None:
-    tool(house, MsgDraft(nick="thermo", text="21.4 C", n=77))
-    tool(house, MsgDraft(text="nameless"))
-    house.take()
-    first, second = house.log("pine")
-    assert (first.nick, first.from_, first.verified, first.seq) == ("thermo", None, False, 1)
-    assert (second.nick, second.seq) == ("anon", 2)
-    assert first.id != second.id
-
-
-def test_tools_may_not_use_a_members_nick(house: House) -> None:
-    house.join("alice", "pine")
-    house.line("carol", "pine")
-    for taken in ("alice", "ALICE", "carol", "a/b"):
-        tool(house, MsgDraft(nick=taken, text="forged"))
-    house.take()
-    assert house.log("pine") == []
-    assert house.broker.sequencer.refused[Code.NICK_TAKEN] == 3
-    assert house.broker.sequencer.refused[Code.INVALID] == 1
-
-
-def test_tools_ids_are_taken_once(house: House) -> None:
-    for _ in range(2):
-        tool(house, MsgDraft(nick="thermo", text="x", id="1"))
-    tool(house, MsgDraft(nick="other", text="x", id="1"))
-    house.take()
-    house.restart()
-    tool(house, MsgDraft(nick="thermo", text="x", id="1"))
-    house.take()
-    assert [message.nick for message in house.log("pine")] == ["thermo", "other"]
-
-
-def test_malformed_frames_are_dropped_and_counted(house: House) -> None:
-    for bad in (
-        b"",
-        b"pine/msg",
-        b"\0",
-        b"pine/msg\0",
-        b"pine/join\0\x80",
-        b"a b/msg\0\x81\xa4text\xa1x",
-        b"\xff\0\x80",
-    ):
-        house.ingress.frame(house.broker.tools, bad, house.now)
-    assert house.take() == []
-    assert house.broker.sequencer.refused[Code.INVALID] == 7
-    assert house.broker.rooms == {}
-
-
-def test_topics_known_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingress, "ROOMS", 3)
-    monkeypatch.setattr(module, "ROOMS", 3)
-    for number in range(50):
-        house.ingress.frame(house.broker.tools, b"r%d/msg\0\x81\xa4text\xa1x" % number, house.now)
-    assert len(house.ingress._topics) <= 13
-
-
 # Publishing -----------------------------------------------------------------------------------------------------
-
-
-def test_publishing_where_one_is_not_is_refused(house: House) -> None:
-    alice = house.join("alice")
-    house.take()
-    house.publish(alice, "x", 1, "pine")
-    (output,) = house.take()
-    assert isinstance(output, ToSession)
-    assert isinstance(output.message, control.Turned)
-    assert (output.message.code, output.message.retry_ms) == ("not_joined", 1000)
-
-
-def test_a_guests_publication_fits_the_bus(house: House) -> None:
-    line = house.line("carol")
-    for bad in (DataDraft(value=10**30), DataDraft(value=[0.5] * 7000), MsgDraft(text="x" * BODY_BYTES)):
-        with pytest.raises(Refusal):
-            house.line_port.publish(line, "lobby", bad)
-    house.line_port.publish(line, "lobby", MsgDraft(text="fine", id="1"))
-    house.take()
-    assert house.texts() == ["fine"]
-    assert line.heard(Ack) == [Ack("1", "lobby", 1)]
 
 
 def test_a_subscription_on_the_bus_is_answered_with_the_head(house: House) -> None:
@@ -402,16 +224,6 @@ def test_one_port_subscriptions_end_with_the_connection(house: House) -> None:
 
 
 # Restarts and runs ----------------------------------------------------------------------------------------------
-
-
-def test_a_frame_that_cannot_be_read_does_not_keep_the_broker_down() -> None:
-    store = Store.memory()
-    ts = int(WALL + 1000)
-    blocks = [LogBlock("lobby", 1, 1, ts, {"msg": 1}, b"\xc1"), LogBlock("lobby", 2, 1, ts, {"vote": 2}, b"\x91\x80")]
-    store.commit(Batch(blocks), ts)
-    house = House(store)
-    assert house.broker.rooms["lobby"].head == 2
-    store.close()
 
 
 def opened(path: Path, new_run: str) -> Store:
@@ -496,3 +308,36 @@ def test_what_is_told_comes_after_what_is_staged(house: House) -> None:
     house.take()
     assert [item.message.text for item in two.items] == ["first", "second"]  # type: ignore[attr-defined]
     assert [ack.id for ack in one.heard(Ack)] == ["a", "b"]
+
+
+def test_nobody_is_nothing_to_wait_for(house: House) -> None:
+    assert house.broker.get_timer() is None
+    house.join("alice")
+    house.broker.end(next(iter(house.broker.sessions.values())), house.now, grace=False)
+    assert house.broker.get_timer() is None
+
+
+def test_a_session_its_connection_and_then_its_nick(house: House) -> None:
+    alice = house.join("alice")
+    assert house.broker.get_timer() == house.now + SILENT_S
+    house.broker.lost_connection(alice, house.now)
+    assert house.broker.get_timer() == house.now + LINGER_S
+    house.tick(LINGER_S)
+    assert not house.broker.sessions
+    assert house.broker.get_timer() == house.now + NICK_GRACE_S
+    house.tick(NICK_GRACE_S)
+    assert house.broker.get_timer() is None
+    assert not house.broker.rooms
+
+
+def test_a_whisper_that_nobody_confirms(house: House) -> None:
+    alice = house.join("alice")
+    house.join("bob")
+    house.ask(alice.key or b"", SendWhisper(r=7, room="lobby", to="bob", text="psst", id="w"))
+    assert house.broker.get_timer() == house.now + WHISPER_S
+
+
+@pytest.mark.parametrize("least", [LINGER_S, SILENT_S, WHISPER_S, NICK_GRACE_S])
+def test_who_rests_has_always_seen_what_is_to_be_over(least: float) -> None:
+    """A deadline that is set while the service rests is known before it is due."""
+    assert least > TICK_REST_S
