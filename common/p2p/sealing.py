@@ -70,6 +70,8 @@ def pair_key(secret: bytes, public: bytes, one: bytes, other: bytes) -> bytes:
 
     Raises Refusal for a key that is none.
     """
+    if len(public) != KEY_BYTES:  # PyNaCl hands it on as it is, and libsodium would read past its end
+        raise Refusal(Code.INVALID, "not an X25519 key")
     try:
         shared = bindings.crypto_scalarmult(secret, public)
     except (CryptoError, RuntimeError, ValueError, TypeError):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandpiper.bridge.requests import LineRequest, parse
-from sandpiper.common.limits import DATA_DEPTH, ID_CHARS
-from sandpiper.common.line_requests import Misspoken, named
+from sandpiper.common.limits import DATA_DEPTH
+from sandpiper.common.line_requests import Misspoken
 from sandpiper.common.messages import Hello, Leave, LineData, LineMsg, ListRooms, Nick, Ping
 
 
@@ -38,12 +38,6 @@ def test_how_deep_a_value_may_be() -> None:
     with pytest.raises(Misspoken, match="nested at most") as caught:
         parse(nested(DATA_DEPTH + 2))
     assert (caught.value.kind, caught.value.id) == ("data", "x")
-
-
-def test_what_can_name_a_publication() -> None:
-    assert named("x" * ID_CHARS) == "x" * ID_CHARS
-    assert named("x" * (ID_CHARS + 1)) is None
-    assert named(5) is None
 
 
 def heard(line: bytes) -> tuple[LineRequest | None, str]:

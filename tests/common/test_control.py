@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 import msgpack  # type: ignore[import-untyped]
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from sandpiper.common import codec, control
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import ERROR_CHARS
+from tests.common.refusals import refusal_of
 
 REQUESTS = get_args(control.AnyRequest)
 ANSWERS = get_args(control.AnyAnswer)
@@ -76,14 +76,6 @@ wild = st.one_of(
 )
 
 
-def refusal_of(call: Callable[..., object], *given: object) -> Refusal | None:
-    try:
-        call(*given)
-    except Refusal as refusal:
-        return refusal
-    return None
-
-
 @given(wild)
 def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
     for decode in (control.decode_request, control.decode_answer):
@@ -93,27 +85,6 @@ def test_nothing_but_refusals_comes_of_garbage(raw: bytes) -> None:
             assert refusal.text.isprintable() or not refusal.text.isascii()
             assert len(refusal.text) <= ERROR_CHARS + 20
     assert 0 <= codec.request_number(raw) < 1 << 64
-
-
-@pytest.mark.parametrize(
-    ("body", "number"),
-    [
-        ({"type": "nonsense", "r": 7}, 7),
-        ({"r": 0}, 0),
-        ({"r": -1}, 0),
-        ({"r": 1 << 63}, 1 << 63),
-        ({"r": True}, 0),
-        ({"r": 1.0}, 0),
-        ({"r": "7"}, 0),
-        ({}, 0),
-        ([7], 0),
-        (7, 0),
-    ],
-)
-def test_the_number_of_a_bad_request(body: Any, number: int) -> None:
-    told = codec.request_number(msgpack.packb(body))
-    assert told == number
-    assert type(told) is int
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xc1", b"\x81", b"\x91" * 100_000, b"\xdf\xff\xff\xff\xff", b"\xa1\xff"])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -14,6 +13,7 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import BODY_BYTES, DATA_DEPTH, ERROR_CHARS
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import DRAFTS, Data, DataDraft, Me, MeDraft, Msg, MsgDraft, Notice
+from tests.common.refusals import refusal_of
 
 rooms = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,20}", fullmatch=True)
 integers = st.integers(-(2**63), 2**64 - 1)
@@ -87,14 +87,6 @@ def published(raw: bytes) -> None:
     draft = frame.decode_draft(kind, body)
     assert encode_line(draft)
     assert frame.encode(room, kind, draft)
-
-
-def refusal_of(call: Callable[..., object], *given: object) -> Refusal | None:
-    try:
-        call(*given)
-    except Refusal as refusal:
-        return refusal
-    return None
 
 
 @given(wild)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,6 +40,7 @@ from sandpiper.common.rendezvous import (
     lease_holds,
     sign_lease,
 )
+from tests.common.refusals import refusal_of
 from tests.common.test_vectors import VECTORS, load, meant, plain
 
 numbers = st.integers(0, 2**63 - 1)
@@ -136,14 +136,6 @@ wild = st.one_of(
     st.builds(lambda tag, more: msgpack.packb({**more, "type": tag}), tags, st.dictionaries(names, values)),
     st.builds(lambda message, at: rendezvous.encode(message)[:at], requests, st.integers(0, 50)),
 )
-
-
-def refusal_of(call: Callable[..., object], *given: object) -> Refusal | None:
-    try:
-        call(*given)
-    except Refusal as refusal:
-        return refusal
-    return None
 
 
 @given(wild)
