@@ -86,12 +86,13 @@ def join(
 def _room(how: How, code: RoomCode | None, options: dict[str, Any]) -> Room:
     """Makes a room with the options that a function above was given, by name: so they are listed there only."""
     checked = _checked(options)
+    profile, embed = checked.pop("profile"), checked.pop("embed")
 
     def engine(turned: Callable[[], None]) -> Engine:
         from sandpiper.peer.p2p.engine import P2PEngine
 
-        made = {"profile": checked["profile"] or Profile.default(), "embed": checked["embed"] or _embed()}
-        return P2PEngine(PeerOptions(how=how, code=code, **{**checked, **made}), turned)
+        made = PeerOptions(how=how, code=code, embed=embed or _embed(), **checked)
+        return P2PEngine(made, profile or Profile.default(), turned)
 
     return Room(engine)
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from sandpiper.peer.events import PathChanged
-from sandpiper.peer.p2p.mesh.dialer import FITFUL
-from sandpiper.peer.p2p.mesh.mesh import Link
-from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
+from sandpiper.peer.p2p.state.link import FITFUL, Link
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
-from sandpiper.peer.p2p.transport import Transport
 from sandpiper.peer.status import PathInfo
 
 Peers: TypeAlias = Mapping[bytes, Peer]
@@ -26,16 +23,34 @@ _NAMED: Final = 3
 _DEAF: Final = "it is heard, and does not hear what is sent from here"
 
 
+class Service(Protocol):
+    """A discovery service, as far as it matters here."""
+
+    @property
+    def up(self) -> bool:
+        """Whether it answers at the moment."""
+
+
+class Links(Protocol):
+    """A transport, as far as it matters here."""
+
+    def links(self) -> dict[bytes, Link]:
+        """How each peer is connected, by its mesh key."""
+
+    def trouble(self, peer: Peer) -> str:
+        """Why a peer is reached by no relay."""
+
+
 class Connectivity:
     """Says in words how a session reaches its peers.
 
     `leased` are the sessions that hold a lease at each discovery service, as it last said.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Links) -> None:
         self._transport = transport
         self._last = ("", "")
-        self.leased: dict[RendezvousClient, set[bytes]] = {}
+        self.leased: dict[Service, set[bytes]] = {}
 
     def summary(self, peers: Peers, now: float) -> tuple[str, str]:
         """The worst of the paths, and all of them in words; `alone` without anybody."""
@@ -63,7 +78,7 @@ class Connectivity:
             return now
         return min((peer.direct_until(now) for peer in peers.values() if peer.here), default=math.inf)
 
-    def lease(self, service: RendezvousClient, sessions: set[bytes]) -> None:
+    def lease(self, service: Service, sessions: set[bytes]) -> None:
         """Takes which sessions hold a lease at a service now; one without any, such as one given up, is forgotten."""
         if sessions:
             self.leased[service] = sessions

@@ -18,6 +18,7 @@ from sandpiper.peer.p2p.member import Member as P2PMember
 from sandpiper.peer.p2p.runner import MemberRunner
 from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.peer import PeerState
+from sandpiper.peer.profile import Profile
 from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 
 _EXPECT_S: Final = 2.0
@@ -27,8 +28,8 @@ _EXPECT_S: Final = 2.0
 class P2PEngine:
     """See Engine. Made on a running loop."""
 
-    def __init__(self, options: PeerOptions, turned: Callable[[], None]) -> None:
-        self.runner = MemberRunner(options, turned)
+    def __init__(self, options: PeerOptions, profile: Profile, turned: Callable[[], None]) -> None:
+        self.runner = MemberRunner(options, profile, turned)
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:

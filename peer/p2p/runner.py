@@ -34,6 +34,7 @@ from sandpiper.peer.p2p.state.outputs import Came, Command, Drop, NewCard, NewEp
 from sandpiper.peer.p2p.state.peer import Way
 from sandpiper.peer.p2p.transport import Transport, TransportCallbacks
 from sandpiper.peer.p2p.whisper_answers import WhisperAnswers
+from sandpiper.peer.profile import Profile
 from sandpiper.peer.reconnect import LazyTimer
 from sandpiper.peer.status import RoomStatus
 
@@ -46,25 +47,25 @@ _TOGETHER_S: Final = 0.1
 class MemberRunner:
     """Runs one member. Made on a running loop. `turned` is called when there are `events`; `moved` is set then too."""
 
-    def __init__(self, options: PeerOptions, turned: Callable[[], None]) -> None:
+    def __init__(self, options: PeerOptions, profile: Profile, turned: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._turned = turned
         raise_file_limit()
         require(MEMBER_DESCRIPTORS)
         self._context = context()
         curve = CurveKeys.make()
-        keys = SessionKeys.make(options.profile.signing_key, curve.public, os.urandom)
+        keys = SessionKeys.make(profile.signing_key, curve.public, os.urandom)
         self.events: deque[Event] = deque()
         self.moved = asyncio.Event()
         callbacks = TransportCallbacks(
             self._received, self._relayed, self._heard_by, self._relays_moved, self._look_soon
         )
-        self.transport = Transport(self._context, curve, options, callbacks)
-        self.services = DiscoveryServices(self._context, options, self)
+        self.transport = Transport(self._context, curve, options, profile, callbacks)
+        self.services = DiscoveryServices(self._context, options, profile, self)
         self.connectivity = Connectivity(self.transport)
         self.member: Member | None = None
         self._entering = Entering(options, keys, self.services, self.transport, self._take_member, self.events.append)
-        self._arrivals = Arrivals(self.transport, KnownPeople(options.profile), self._tell)
+        self._arrivals = Arrivals(self.transport, KnownPeople(profile), self._tell)
         self._timer = LazyTimer(self._loop, self._due)
         self._looked_at = self._look_at = self._interfaces_at = float("inf")
         self._whispers = WhisperAnswers()

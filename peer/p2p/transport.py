@@ -19,13 +19,15 @@ from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_A
 from sandpiper.common.p2p.sealing import topic
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import is_loopback, parse_listen
-from sandpiper.peer.p2p.mesh.mesh import Candidate, Link, Mesh, MeshCallbacks
+from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshCallbacks
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.relay.pool import RelayPool
 from sandpiper.peer.p2p.state.keyring import Keyring
+from sandpiper.peer.p2p.state.link import Link
 from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.outputs import OutgoingPacket
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
+from sandpiper.peer.profile import Profile
 
 _LOCAL: Final = ["127.0.0.1"]
 _EVERYWHERE: Final = ["0.0.0.0", "::"]  # noqa: S104  # ZAP refuses who is not on the roster
@@ -46,7 +48,12 @@ class Transport:
     """One session's mesh and relays. Nobody is admitted, and nobody reached, before `attach`."""
 
     def __init__(
-        self, ctx: zmq.Context[Any], curve: CurveKeys, options: PeerOptions, callbacks: TransportCallbacks
+        self,
+        ctx: zmq.Context[Any],
+        curve: CurveKeys,
+        options: PeerOptions,
+        profile: Profile,
+        callbacks: TransportCallbacks,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._options = options
@@ -61,7 +68,7 @@ class Transport:
             MeshCallbacks(callbacks.meshed, self._link_moved, self._subscribed, self._deserted),
         )
         self._relays = RelayPool(
-            ctx, options.profile, callbacks.relayed, callbacks.relays_moved, self._at_relay, local=options.local
+            ctx, profile, callbacks.relayed, callbacks.relays_moved, self._at_relay, local=options.local
         )
         self._ports = (0, 0)
         self._refused: set[str] = set()

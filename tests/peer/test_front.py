@@ -42,7 +42,7 @@ def wished(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PeerOptions]:
     """What a call of `create` or `join` wishes for."""
     wishes: list[PeerOptions] = []
 
-    def no_engine(wish: PeerOptions, turned: Callable[[], None]) -> Any:
+    def no_engine(wish: PeerOptions, profile: Profile, turned: Callable[[], None]) -> Any:
         wishes.append(wish)
 
     monkeypatch.setattr("sandpiper.peer.p2p.engine.P2PEngine", no_engine)
@@ -73,7 +73,7 @@ def test_one_address_is_as_good_as_a_list_of_one(
 def test_an_option_has_one_name_and_one_default(enter: Callable[..., Room]) -> None:
     defaults = {field.name: field.default for field in fields(PeerOptions)}
     offered = signature(enter).parameters
-    assert set(defaults) - {"how", "code", "backlog"} <= set(offered) <= set(defaults) | {"open_if_missing"}
+    assert set(defaults) - {"how", "code", "backlog"} <= set(offered) <= set(defaults) | {"open_if_missing", "profile"}
     differing = {"code", "open_if_missing", "nick", "profile"}  # without a nick one is anon; a profile is looked up
     assert all(defaults[name] == each.default for name, each in offered.items() if name not in differing)
 

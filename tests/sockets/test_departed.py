@@ -57,7 +57,7 @@ def engine_of(room: Room) -> P2PEngine:
     return engine
 
 
-def routes(room: Room) -> list[dialer.Dialer]:
+def routes(room: Room) -> list[dialer.PeerDialer]:
     return [peer.incoming for peer in engine_of(room).runner.transport._mesh._peers.values()]
 
 

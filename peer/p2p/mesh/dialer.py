@@ -33,14 +33,12 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.target import is_loopback
 from sandpiper.peer.p2p.mesh.connection import Address, Connection, NoConnection, dial
+from sandpiper.peer.p2p.state.link import FITFUL
 
 _PENDING: Final = "no answer yet"
-FITFUL: Final = (
-    "connections are made and fall silent: large packets may get lost on the way; try a smaller MTU, such as 1280"
-)
 
 
-class Dialer:
+class PeerDialer:
     """Makes `connection` by `make`, which opens one to an address, and makes it again when it breaks.
 
     `turned` is called when it stands or broke, or the error is another; `deserted` when a sought peer is no more.

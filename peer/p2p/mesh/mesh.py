@@ -33,10 +33,11 @@ from sandpiper.common.io.tasks import end
 from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import FRAME_BYTES, MESH_GUARD_S, MESH_HWM, TOPIC_BYTES
 from sandpiper.peer.p2p.mesh.connection import Address, Connection
-from sandpiper.peer.p2p.mesh.dialer import Dialer
+from sandpiper.peer.p2p.mesh.dialer import PeerDialer
 from sandpiper.peer.p2p.mesh.flood_guard import FloodGuard, Flow
 from sandpiper.peer.p2p.mesh.listeners import DOMAIN, Listeners
 from sandpiper.peer.p2p.mesh.ports import MeshPorts
+from sandpiper.peer.p2p.state.link import Link
 
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 0
 
@@ -64,26 +65,12 @@ class MeshCallbacks:
     deserted: Callable[[bytes], None] = lambda key: None
 
 
-class Link(NamedTuple):
-    """How one peer is connected, for people: the address, the TCP round trip, or why it is not.
-
-    `outward` is where we connect for our publications, if we cannot be reached. `fitful`: connections do not last.
-    """
-
-    address: str | None
-    rtt_ms: float
-    error: str
-    outward: str | None
-    outward_error: str
-    fitful: bool = False
-
-
 @dataclass(slots=True)
 class _Peer:
     """Our ends of the connections with one peer."""
 
-    incoming: Dialer
-    outgoing: Dialer | None = None
+    incoming: PeerDialer
+    outgoing: PeerDialer | None = None
     held: bool = False
     wanted: set[bytes] = field(default_factory=set)
 
@@ -202,7 +189,7 @@ class Mesh:
         peer = self._peers.get(key)
         if peer is None:
             peer = self._peers[key] = _Peer(
-                Dialer(
+                PeerDialer(
                     self._loop,
                     partial(self._make_incoming, key),
                     partial(self._incoming_changed, key),
@@ -214,7 +201,7 @@ class Mesh:
         peer.incoming.set_addresses([Address(each.host, each.pub) for each in addresses])
         if outward and peer.outgoing is None:
             make, turned = partial(self._make_outgoing, key), partial(self._outgoing_changed, key)
-            peer.outgoing = Dialer(self._loop, make, turned, tasks=self._seeking)
+            peer.outgoing = PeerDialer(self._loop, make, turned, tasks=self._seeking)
         elif not outward and peer.outgoing is not None:
             peer.outgoing.close()
             peer.outgoing = None

@@ -38,6 +38,7 @@ from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.p2p.rendezvous.connections import ServiceConnections, ServicesCallbacks
 from sandpiper.peer.p2p.rendezvous.lookup import ask_all, judge
 from sandpiper.peer.p2p.state.options import Embedded, PeerOptions
+from sandpiper.peer.profile import Profile
 
 if TYPE_CHECKING:
     from sandpiper.common.io.lan import Lan
@@ -53,8 +54,10 @@ class DiscoveryServices:
     Made on a running loop. `connections` are those that were found, with our lease at each.
     """
 
-    def __init__(self, ctx: zmq.Context[Any], options: PeerOptions, callbacks: ServicesCallbacks) -> None:
-        self.connections = ServiceConnections(ctx, options.profile, callbacks, self._lost)
+    def __init__(
+        self, ctx: zmq.Context[Any], options: PeerOptions, profile: Profile, callbacks: ServicesCallbacks
+    ) -> None:
+        self.connections = ServiceConnections(ctx, profile, callbacks, self._lost)
         self._options = options
         self._embedded: Embedded | None = None
         self._lan: Lan | None = None

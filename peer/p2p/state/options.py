@@ -9,7 +9,6 @@ from typing import Protocol
 
 from sandpiper.common.codes import RoomCode
 from sandpiper.common.limits import CAPACITY, CODE_WORDS
-from sandpiper.peer.profile import Profile
 
 
 class How(Enum):
@@ -45,7 +44,6 @@ class PeerOptions:
     how: How
     code: RoomCode | None
     nick: str
-    profile: Profile
     password: str | None = field(default=None, repr=False)
     words: int = CODE_WORDS
     capacity: int = CAPACITY

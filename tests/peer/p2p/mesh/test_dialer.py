@@ -11,14 +11,14 @@ import pytest
 from sandpiper.common.limits import DESERTED, MESH_FITFUL, MESH_FITFUL_S
 from sandpiper.peer.p2p.mesh import dialer
 from sandpiper.peer.p2p.mesh.connection import Address, NoConnection
-from sandpiper.peer.p2p.mesh.dialer import Dialer
+from sandpiper.peer.p2p.mesh.dialer import PeerDialer
 
 NOBODY: Any = None
 
 
 def test_addresses_elsewhere_stand_before_our_own_loopback_which_refuses_first() -> None:
     async def run() -> None:
-        route = Dialer(asyncio.get_running_loop(), NOBODY, lambda: None)
+        route = PeerDialer(asyncio.get_running_loop(), NOBODY, lambda: None)
         assert route.error == "no address is known"
         route._addresses = [Address("127.0.0.1", 7000), Address("10.9.3.2", 7000)]
         assert route.error == "not tried yet"
@@ -48,7 +48,7 @@ def test_a_peer_that_was_given_up_is_dialled_again_when_it_knocks_or_this_machin
             return SimpleNamespace(address=address, ended=None, since=loop.time(), from_host="", close=lambda: None)
 
         monkeypatch.setattr(dialer, "dial", dial)
-        route = Dialer(loop, NOBODY, turned.set, deserted.set)
+        route = PeerDialer(loop, NOBODY, turned.set, deserted.set)
         there = [Address("127.0.0.1", 7000)]
         route.set_addresses(there)
         route.set_sought(True)
@@ -77,7 +77,7 @@ def test_lines_that_fall_silent_one_after_the_other_are_not_relied_on_until_one_
     async def run() -> None:
         loop = asyncio.get_running_loop()
         turned: list[bool] = []
-        route = Dialer(loop, NOBODY, lambda: turned.append(route.fitful))
+        route = PeerDialer(loop, NOBODY, lambda: turned.append(route.fitful))
         for _ in range(MESH_FITFUL):
             assert not route.fitful
             line: Any = SimpleNamespace(address=Address("10.9.3.2", 7000), since=loop.time(), silent=True, close=int)
@@ -97,7 +97,7 @@ def test_lines_that_fall_silent_one_after_the_other_are_not_relied_on_until_one_
 def test_a_line_that_lasted_or_was_closed_is_not_fitful() -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        route = Dialer(loop, NOBODY, lambda: None)
+        route = PeerDialer(loop, NOBODY, lambda: None)
         for lasted, silent in ((MESH_FITFUL_S, True), (0.0, False)) * MESH_FITFUL:
             since = loop.time() - lasted
             line: Any = SimpleNamespace(address=Address("10.9.3.2", 7000), since=since, silent=silent, close=int)

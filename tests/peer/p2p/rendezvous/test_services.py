@@ -19,8 +19,10 @@ NOBODY: Any = None
 def test_a_network_that_is_not_told_of_the_room_is_told_of_once_until_it_is() -> None:
     async def run() -> None:
         moved: list[None] = []
-        options: Any = SimpleNamespace(lan=True, discovery=(), profile=NOBODY)
-        services = DiscoveryServices(NOBODY, options, SimpleNamespace(services_moved=lambda: moved.append(None)))
+        options: Any = SimpleNamespace(lan=True, discovery=())
+        services = DiscoveryServices(
+            NOBODY, options, NOBODY, SimpleNamespace(services_moved=lambda: moved.append(None))
+        )
         lan = services._open_lan()
         assert isinstance(lan, Lan)
         lan._say("port 5353 is held")
@@ -44,10 +46,8 @@ def test_a_service_that_is_not_to_be_had_is_looked_for_ever_more_seldom(
     rest = asyncio.sleep
 
     async def run() -> None:
-        options: Any = SimpleNamespace(
-            lan=False, quiet=False, discovery=("d.example:8000",) if named else (), profile=NOBODY
-        )
-        services = DiscoveryServices(NOBODY, options, NOBODY)
+        options: Any = SimpleNamespace(lan=False, quiet=False, discovery=("d.example:8000",) if named else ())
+        services = DiscoveryServices(NOBODY, options, NOBODY, NOBODY)
         services.connections._lease = _RoomLease(1, NOBODY, b"")
         services.connections.trouble = {"d.example:8000": "no answer"}
         looks: list[list[float]] = [[]]
@@ -80,9 +80,9 @@ def test_a_service_that_is_not_to_be_had_is_looked_for_ever_more_seldom(
 def test_nothing_is_kept_of_a_service_that_was_found_and_is_dialled_no_more() -> None:
     async def run() -> None:
         told: list[tuple[Any, list[Any]]] = []
-        options: Any = SimpleNamespace(lan=False, discovery=(), profile=NOBODY)
+        options: Any = SimpleNamespace(lan=False, discovery=())
         services = DiscoveryServices(
-            NOBODY, options, SimpleNamespace(cards=lambda point, cards: told.append((point, cards)))
+            NOBODY, options, NOBODY, SimpleNamespace(cards=lambda point, cards: told.append((point, cards)))
         )
 
         async def close() -> None:
