@@ -23,7 +23,7 @@ _NAMED: Final = 3
 _DEAF: Final = "it is heard, and does not hear what is sent from here"
 
 
-class Service(Protocol):
+class LeasingService(Protocol):
     """A discovery service, as far as it matters here."""
 
     @property
@@ -50,7 +50,7 @@ class Connectivity:
     def __init__(self, transport: Links) -> None:
         self._transport = transport
         self._last = ("", "")
-        self.leased: dict[Service, set[bytes]] = {}
+        self.leased: dict[LeasingService, set[bytes]] = {}
 
     def summary(self, peers: Peers, now: float) -> tuple[str, str]:
         """The worst of the paths, and all of them in words; `alone` without anybody."""
@@ -78,7 +78,7 @@ class Connectivity:
             return now
         return min((peer.direct_until(now) for peer in peers.values() if peer.here), default=math.inf)
 
-    def lease(self, service: Service, sessions: set[bytes]) -> None:
+    def lease(self, service: LeasingService, sessions: set[bytes]) -> None:
         """Takes which sessions hold a lease at a service now; one without any, such as one given up, is forgotten."""
         if sessions:
             self.leased[service] = sessions
