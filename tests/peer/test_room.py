@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from sandpiper.common.errors import Code, Refusal, RoomClosed, UsageError
-from sandpiper.peer import Room, connect, create, join
+from sandpiper.peer import Room, RoomStatus, connect, create, join
 from sandpiper.peer.engine import Engine
 from sandpiper.peer.profile import Profile
 
@@ -24,6 +24,7 @@ class Quiet:
     empty = True
 
     def __init__(self) -> None:
+        self.status: RoomStatus | None = None
         self.events: deque[object] = deque()
         self.moved = asyncio.Event()
         self.closed = asyncio.Event()
@@ -94,6 +95,25 @@ def test_what_is_under_way_when_a_room_is_closed_ends_with_the_same_error() -> N
             await asyncio.sleep(0)
         for answer in await asyncio.gather(*asking, return_exceptions=True):
             assert isinstance(answer, RoomClosed)
+
+    asyncio.run(run())
+
+
+def test_the_attributes_of_a_room_are_its_status() -> None:
+    async def run() -> None:
+        room, made = quiet()
+        with pytest.raises(UsageError, match="has not been entered"):
+            _ = room.nick
+        async with room:
+            status = RoomStatus(
+                name="lobby", where="broker:5000", code="pine-ocean-42", password_needed=True, broker="b" * 24,
+                nick="bob", fingerprint="f" * 24, path="bus", rtt_ms=1.5, run="a" * 32, seq=7, alone=True,
+            )  # fmt: skip
+            made[0].status = status
+            assert room.status == status
+            told = {"trouble", "held"}  # by the errors of `flush`
+            for field in set(RoomStatus.__struct_fields__) - told:
+                assert getattr(room, field) == getattr(status, field)
 
     asyncio.run(run())
 

@@ -1,4 +1,4 @@
-"""What the library's front takes, and what it says of what it does not."""
+"""What `create` and `join` take, as `connect` does, and what they say of what they do not take."""
 
 from __future__ import annotations
 
