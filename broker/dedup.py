@@ -68,7 +68,7 @@ class Dedup:
         """Ages."""
         if now >= self._turn_at:
             self._turn_at = now + DEDUP_S
-            self._turn()
+            self._rotate()
 
     def _runs(self, room: str, publisher: str) -> Iterator[list[int]]:
         yield from reversed(self._young_runs.get((room, publisher), ()))
@@ -77,9 +77,9 @@ class Dedup:
     def _counted(self, count: int) -> None:
         self._count += count
         if self._count >= DEDUP_IDS:
-            self._turn()
+            self._rotate()
 
-    def _turn(self) -> None:
+    def _rotate(self) -> None:
         self._old, self._young = self._young, {}
         self._old_runs, self._young_runs = self._young_runs, {}
         self._count = 0

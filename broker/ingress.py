@@ -38,7 +38,7 @@ class Ingress:
             draft = frame.decode_draft(kind, body)
             self._publish(session, name, draft, now)
         except Refusal as refusal:
-            self._turn(session, name, body, draft, refusal, now)
+            self._refuse(session, name, body, draft, refusal, now)
 
     def _batch(self, session: ClientSession, raw: bytes, body: bytes, now: float) -> None:
         """Takes many publications to one room. From the first that is to be sent again on, none is taken."""
@@ -63,7 +63,7 @@ class Ingress:
                     raise Refusal(Code.RATE, "slow down", retry_ms=int(wait * 1000) + 1)
                 self._publish(session, name, draft, now)
             except Refusal as refusal:
-                self._turn(session, name, b"", draft, refusal, now)
+                self._refuse(session, name, b"", draft, refusal, now)
                 if refusal.code in AGAIN:
                     return
 
@@ -79,9 +79,9 @@ class Ingress:
                 self.frame(session, frame.topic(name, _kind(each)) + b"\0" + each, now)
         except Refusal as worse:
             session.meter.charge(len(body), now)
-            self._sequencer.turn(session, name, 0, worse, None, self._broker.ts(now))
+            self._sequencer.refuse(session, name, 0, worse, None, self._broker.ts(now))
 
-    def _turn(
+    def _refuse(
         self, session: ClientSession, name: str, body: bytes, draft: Draft | None, refusal: Refusal, now: float
     ) -> None:
         """The publication was refused; with a number, and for good, its number is taken all the same."""
@@ -89,7 +89,7 @@ class Ingress:
         if number > 0 and session.key is not None and name in session.seats and refusal.code not in AGAIN:
             self._sequencer.void(session, self._broker.rooms[name], number, refusal, self._broker.ts(now))
         else:
-            self._sequencer.turn(session, name, number, refusal, draft.id if draft else None, self._broker.ts(now))
+            self._sequencer.refuse(session, name, number, refusal, draft.id if draft else None, self._broker.ts(now))
 
     def _topic(self, raw: bytes) -> tuple[str, str]:
         topic = (batch.read_topic(raw), "") if batch.is_topic(raw) else frame.read_topic(raw)

@@ -157,7 +157,7 @@ class Sequencer:
         room.published[key] = self._numbers[session, room] = number - 1
         return True
 
-    def turn(
+    def refuse(
         self, session: ClientSession, name: str, number: int, refusal: Refusal, draft_id: str | None, ts: int
     ) -> None:
         """Tells a publisher that a publication to the room `name` was refused, where a way back exists.
@@ -189,7 +189,7 @@ class Sequencer:
         taken = room.published.get(key, 0)
         if number > taken + 1:
             gap = Refusal(Code.GAP, f"publication {number} came before {taken + 1}")
-            self.turn(session, room.name, number, gap, None, ts)
+            self.refuse(session, room.name, number, gap, None, ts)
             return
         self.refused[refusal.code] += 1
         room.published[key] = max(number, taken)
@@ -320,16 +320,16 @@ class Sequencer:
         refusal = Refusal(Code.STORE, why, retry_ms=STORE_RETRY_MS)
         for staged in self._staged:
             if not staged.number and staged.session.guest is None:
-                self.turn(staged.session, staged.room.name, 0, refusal, staged.message.id, ts)
+                self.refuse(staged.session, staged.room.name, 0, refusal, staged.message.id, ts)
                 if self.outage.tool(staged.room.name):
                     told = Notice(f"{why}. What is said is not passed on", ts, staged.room.name)
                     self._outputs.append(_to_tools(told))
         for session, room, ack in self._guest_acks:  # one for each publication, repeated ones too
             if (ack.seq or 0) > room.head:
                 self.outage.guests.add((session, room.name))
-                self.turn(session, room.name, 0, refusal, ack.id, ts)
+                self.refuse(session, room.name, 0, refusal, ack.id, ts)
         for (session, room), number in firsts.items():
-            self.turn(session, room.name, number, refusal, None, ts)
+            self.refuse(session, room.name, number, refusal, None, ts)
         self._passing = [(room, notice, 0) for room, notice, _ in self._passing]
         self._staged = []
         self._acks = [ack for ack in self._acks if ack.seq <= ack.room.head]

@@ -71,30 +71,30 @@ class LineShell(Generic[S]):
     def silent(self) -> None:
         """See LineClient."""
         self._session.silent(self._ts())
-        self._turn()
+        self._proceed()
 
     def receive(self, data: bytes) -> None:
         """See LineClient."""
         self._session.receive(data)
-        self._turn()
+        self._proceed()
 
     def ended(self) -> None:
         """See LineClient."""
         self._session.finish()
-        self._turn()
+        self._proceed()
 
     def wake(self) -> None:
         """See LineClient."""
         if self._resting and not self._writer.paused:
             self._resting = False
             self._session.wait = 0.0
-        self._turn()
+        self._proceed()
 
     @staticmethod
     def _ts() -> int:
         return int(time.time())
 
-    def _turn(self) -> None:
+    def _proceed(self) -> None:
         """Lets the session do what it can."""
         session, writer = self._session, self._writer
         while session.more and not (session.replaying and writer.full):

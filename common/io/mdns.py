@@ -83,7 +83,7 @@ class Responder:
 
     async def tell(self, service: str, port: int, properties: dict[str, str]) -> None:
         """Tells of a service of this machine, instead of that told before, under a random name. Raises OSError."""
-        await self._hush()
+        await self._stop_repeating()
         before, label = self._info, secrets.token_hex(6)
         self.names.add(f"{label}.{service}")
         self._info = AsyncServiceInfo(
@@ -127,11 +127,11 @@ class Responder:
 
     async def close(self) -> None:
         """Takes back what was told, and ends."""
-        await self._hush()
+        await self._stop_repeating()
         await self._zeroconf.async_close()
         await asyncio.sleep(0)  # the transports close their sockets in the next turn
 
-    async def _hush(self) -> None:
+    async def _stop_repeating(self) -> None:
         """Stops zeroconf repeating an announcement, which it does for half a second."""
         await end(self._telling)
 
