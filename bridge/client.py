@@ -1,4 +1,4 @@
-"""One JSON-lines client between the front door and the Room port: puts a LineSession behind a LineWriter."""
+"""A JSON-lines client between the front door and the Room port: puts a LineSession behind a LineWriter."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class LineState(Enum):
 
 
 class Conversation:
-    """One client's requests, carried out at the port. What to send gathers in `out`.
+    """The requests of one client, carried out at the port. What to send gathers in `out`.
 
     `staged` says that something of this client's waits at the port to be delivered; `owed` counts its publications and
     whispers without an answer yet.

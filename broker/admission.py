@@ -44,7 +44,7 @@ class _Attempt:
 
 
 class Admission:
-    """Who may come in to a broker. `key` is its CURVE public key, 32 bytes."""
+    """Admission to a broker. `key` is its CURVE public key, 32 bytes."""
 
     def __init__(
         self,

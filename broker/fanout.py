@@ -22,7 +22,10 @@ class Encoded(msgspec.Struct, gc=False):
 
 
 class Fanout:
-    """What one flush says in a room, in each form. `blocks` are the bodies of its batches, if the store has them."""
+    """The messages of one flush in a room, in each form.
+
+    `blocks` are the bodies of its batches, if the store has them.
+    """
 
     def __init__(self, room: str, said: list[Encoded], blocks: list[bytes] | None = None) -> None:
         self.room = room
@@ -46,12 +49,12 @@ class Fanout:
 
     @cached_property
     def items(self) -> Items:
-        """The same for JSON-lines clients."""
+        """The messages for JSON-lines clients."""
         return Items(Item(said.message) for said in self._said)
 
     @cached_property
     def pushes(self) -> list[Push]:
-        """The same for sessions that subscribed by control: a batch or a few small ones each."""
+        """The messages for sessions that subscribed by control: a batch or a few small ones each."""
         pushes: list[Push] = []
         size = BATCH_BYTES
         for frame in self.batches:

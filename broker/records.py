@@ -24,7 +24,7 @@ class LogBlock(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Batch:
-    """One commit: blocks, each room's in the order of their seqs, and the last number of each (publisher's CURVE key,
+    """A commit: blocks, each room's in the order of their seqs, and the last number of each (publisher's CURVE key,
     room).
     """
 

@@ -16,7 +16,7 @@ from sandpiper.common.messages import Member, RoomInfo, Whisper
 
 
 class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
-    """What a client asks."""
+    """A request of a client."""
 
     r: int
 
@@ -98,7 +98,7 @@ class Publish(Request):
 
 
 class Subscribe(Request):
-    """From now on, the room's frames come as Push: the one-port way."""
+    """Asks for the room's frames as Push from now on: the one-port way."""
 
     room: str
 
@@ -164,11 +164,11 @@ class Reply(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
 
 
 class Done(Reply):
-    """Carried out."""
+    """The request is carried out."""
 
 
 class Refused(Reply):
-    """Not carried out."""
+    """The request is not carried out."""
 
     code: str
     text: str
@@ -209,7 +209,7 @@ class Entered(Reply):
 
 
 class Present(Reply):
-    """Who is present."""
+    """The members who are present."""
 
     members: list[Member]
 
@@ -245,18 +245,18 @@ class Attached(Reply):
 
 
 class Pong(Reply):
-    """Alive. Where each of the session's rooms stands: so that a lost last message is noticed too."""
+    """The answer to Ping, and where each of the session's rooms stands, so that a lost last message is noticed too."""
 
     run: str
     heads: dict[str, int]
 
 
 class Event(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
-    """What the broker says unasked."""
+    """A message of the broker that answers no request."""
 
 
 class Acked(Event):
-    """Stored: the publications `n`, `n + 1`, … have these seqs; 0 for one whose seq the broker has forgotten."""
+    """The publications `n`, `n + 1`, … are stored and have these seqs; 0 for one whose seq the broker has forgotten."""
 
     room: str
     n: int
@@ -264,7 +264,7 @@ class Acked(Event):
 
 
 class Turned(Event):
-    """Not stored: publication `n`. With `retry_ms` it and all after it are to be sent again, else it is final."""
+    """Publication `n` is not stored. With `retry_ms` it and all after it are to be sent again, else it is final."""
 
     room: str
     n: int
@@ -274,7 +274,7 @@ class Turned(Event):
 
 
 class Subscribed(Event):
-    """This session's subscription to the room has reached the bus; what comes after `head` will be pushed."""
+    """The session's subscription to the room has reached the bus; what comes after `head` will be pushed."""
 
     room: str
     run: str
@@ -294,7 +294,7 @@ class Whispered(Event):
 
 
 class Sealed(Event):
-    """What the session with the relay address `sender` sent to a tag that this one is attached to."""
+    """A sealed body that the session with the relay address `sender` sent to a tag that this one is attached to."""
 
     tag: bytes
     sender: bytes

@@ -56,29 +56,29 @@ class UsageError(SandpiperError):
 
 
 class RoomClosed(SandpiperError):
-    """The room has been closed by this program: nothing can be asked of it, or sent, any more."""
+    """Error: the room has been closed by this program: nothing can be asked of it, or sent, any more."""
 
 
 class Unreachable(SandpiperError):
-    """No connection could be made."""
+    """Error: no connection could be made."""
 
     exit_code = 3
 
 
 class SocketError(Unreachable):
-    """This machine has no socket left, or the endpoint is none that libzmq would use."""
+    """Error: this machine has no socket left, or the endpoint is none that libzmq would use."""
 
     exit_code = 1
 
 
 class AccessDenied(SandpiperError):
-    """A wrong code, password or access code."""
+    """Error: a wrong code, password or access code."""
 
     exit_code = 4
 
 
 class PasswordNeeded(AccessDenied):
-    """The room has a password, and none was given; nothing was tried, and no guess is spent."""
+    """Error: the room has a password, and none was given; nothing was tried, and no guess is spent."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -87,16 +87,16 @@ class PasswordNeeded(AccessDenied):
 
 
 class NoSuchRoom(SandpiperError):
-    """Nobody has a room by that code."""
+    """Error: nobody has a room by that code."""
 
     exit_code = 5
 
 
 class Rejected(SandpiperError):
-    """The other end would not have us: full, rate limited, banned, nick taken."""
+    """Error: the other end would not have us: full, rate limited, banned, nick taken."""
 
     exit_code = 6
 
 
 class TrustError(SandpiperError):
-    """A key that was pinned has changed."""
+    """Error: a key that was pinned has changed."""

@@ -45,7 +45,10 @@ class Frontier(Generic[T]):
         return self._release()
 
     def advance(self, seq: int, last: int | None = None) -> bool:
-        """As `push` of what is next, with nothing held: the usual case, without a list. False if it is not that."""
+        """Does what `push` does in the usual case, the next entry and nothing held, without a list.
+
+        Returns False in others.
+        """
         if seq != self.seq + 1 or self._held:
             return False
         if last is not None:

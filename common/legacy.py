@@ -60,14 +60,14 @@ class RoomPeers(msgspec.Struct, tag_field="type", tag="room_info"):
 
 
 class PeerJoined(msgspec.Struct, tag_field="type", tag="peer_joined"):
-    """Somebody has come."""
+    """A peer has come."""
 
     code: str
     peer: Peer
 
 
 class PeerLeft(msgspec.Struct, tag_field="type", tag="peer_left"):
-    """Somebody has gone."""
+    """A peer has gone."""
 
     code: str
     nick: str

@@ -32,7 +32,7 @@ class Proof:
 
 
 class Prover:
-    """One end of an attempt at SPAKE2: the client is A, the broker B."""
+    """An end of an attempt at SPAKE2: the client is A, the broker B."""
 
     def __init__(self, code: str, *, client: bool, client_key: bytes, broker_key: bytes, entropy: Entropy) -> None:
         side = SPAKE2_A if client else SPAKE2_B

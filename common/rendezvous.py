@@ -55,7 +55,7 @@ class BrokerAt(msgspec.Struct):
 
 
 class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
-    """What a member asks."""
+    """A request of a member."""
 
     r: int
 
@@ -118,11 +118,11 @@ class Reply(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
 
 
 class Done(Reply):
-    """Carried out."""
+    """The request is carried out."""
 
 
 class Refused(Reply):
-    """Not carried out."""
+    """The request is not carried out."""
 
     code: str
     text: str
@@ -130,7 +130,7 @@ class Refused(Reply):
 
 
 class Greeted(Reply):
-    """This connection's mailbox, the address it was seen at, and the brokers that relay.
+    """The connection's mailbox, the address it was seen at, and the brokers that relay.
 
     For `settling_ms` more a look-up may be answered `not_yet`: the service has only just started.
     """
@@ -160,22 +160,22 @@ class Found(Reply):
 
 
 class Pong(Reply):
-    """Alive."""
+    """The answer to Ping."""
 
 
 class Event(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
-    """What the service says unasked."""
+    """A message of the service that answers no request."""
 
 
 class Letter(Event):
-    """Somebody with the mailbox `sender` has written."""
+    """A letter from the mailbox `sender`."""
 
     sender: Mailbox
     body: Body
 
 
 class Changed(Event):
-    """One step of the group from `version` - 1: these cards are new, or replace those of their mailboxes; `gone` go."""
+    """A step of the group from `version` - 1: these cards are new, or replace those of their mailboxes; `gone` go."""
 
     nameplate: Nameplate
     group: Key

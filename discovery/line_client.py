@@ -1,4 +1,4 @@
-"""One JSON-lines client between the front door and its session."""
+"""A JSON-lines client between the front door and its session."""
 
 from __future__ import annotations
 

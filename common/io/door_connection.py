@@ -257,7 +257,7 @@ class DoorConnection(asyncio.BufferedProtocol):
     # What a LineSide asks ------------------------------------------------------------------------------------
 
     def begun(self, unfinished: bool) -> None:
-        """See Host."""
+        """See LineHost."""
         if unfinished != self._unfinished and self._counted:
             self._unfinished = unfinished
             if unfinished:
@@ -266,15 +266,15 @@ class DoorConnection(asyncio.BufferedProtocol):
                 self._door.connection_limits.finish(self._address)
 
     def dropped(self) -> None:
-        """See Host."""
+        """See LineHost."""
         self._door.counters.dropped += 1
 
     def expired(self) -> None:
-        """See Host."""
+        """See LineHost."""
         self._door.counters.expired += 1
 
     def leaving(self) -> None:
-        """See Host."""
+        """See LineHost."""
         if self._stage in (Stage.LEAVING, Stage.GONE):
             return
         self._door.refused -= self._stage is Stage.REFUSED
@@ -285,7 +285,7 @@ class DoorConnection(asyncio.BufferedProtocol):
         self._check_progress()
 
     def show_out(self, text: str | None) -> None:
-        """See Host. Reading goes on for a moment, into nothing: closing with something unread would undo the words."""
+        """See LineHost. Reading goes on for a moment: closing with something unread would undo the words."""
         self.leaving()
         if self._transport.is_closing():
             return

@@ -26,20 +26,22 @@ from sandpiper.common.p2p.packets import Signed
 
 
 class Letter(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
-    """One letter. `attempt` names the attempt, chosen by the joiner: 16 random bytes."""
+    """A letter. `attempt` names the attempt, chosen by the joiner: 16 random bytes."""
 
     attempt: bytes
 
 
 class Knock(Letter):
-    """May I try? `key` is made for this attempt alone."""
+    """Asks whether an attempt may begin. `key` is made for this attempt alone."""
 
     v: int
     key: bytes
 
 
 class Answer(Letter):
-    """Try. The code is in its `generation`-th form; `room` is the room's id, for the joiner's identity to vouch in.
+    """Lets the attempt begin.
+
+    The code is in its `generation`-th form; `room` is the room's id, for the joiner's identity to vouch in.
 
     `password` says that there is one: who has none need not try.
     """
@@ -52,14 +54,14 @@ class Answer(Letter):
 
 
 class Busy(Letter):
-    """Not now: another attempt is under way here, or there were too many. `full` says that the room is."""
+    """Puts the joiner off: another attempt is under way here, or there were too many. `full` says that the room is."""
 
     retry_ms: int
     full: str = ""
 
 
 class Half(Letter):
-    """One side's SPAKE2 message."""
+    """The SPAKE2 message of one side."""
 
     message: bytes
 
@@ -86,13 +88,15 @@ class Handover(Letter):
 
 
 class Rest(Letter):
-    """What did not fit the handover."""
+    """The part of a handover that did not fit the first letter."""
 
     sealed: bytes
 
 
 class Application(msgspec.Struct):
-    """Who wants in: its keys, vouched for in this room, and its first card, which proves that it holds them."""
+    """The joiner's application: its keys, vouched for in this room, and its first card, which proves that it holds
+    them.
+    """
 
     keys: Keys
     card: Signed

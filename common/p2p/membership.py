@@ -51,7 +51,7 @@ def bond_text(room: bytes, identity: bytes, box: bytes, curve: bytes) -> bytes:
 
 
 class Deed(msgspec.Struct, tag_field="type", tag=str.lower, frozen=True, omit_defaults=True):
-    """One entry."""
+    """An entry of the second log."""
 
 
 class Found(Deed, frozen=True):
@@ -76,19 +76,19 @@ class Admit(Deed, frozen=True):
 
 
 class Miss(Deed, frozen=True):
-    """Somebody tried a wrong code on the writer, in this generation of the code."""
+    """A stranger tried a wrong code on the writer, in this generation of the code."""
 
     generation: int
 
 
 class Rotate(Deed, frozen=True):
-    """From this generation of the code on."""
+    """The code of the room is that of this generation from now on."""
 
     generation: int
 
 
 class Own(Deed, frozen=True):
-    """This person is an owner too. Only owners say so."""
+    """Makes this person an owner too. Only owners say so."""
 
     identity: bytes
 

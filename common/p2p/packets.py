@@ -27,7 +27,7 @@ _HEAD: Final = 1 + SHORT_BYTES
 
 
 class Said(msgspec.Struct, tag_field="type", tag=str.lower, array_like=False, omit_defaults=True):
-    """One thing that is said."""
+    """A message to everyone."""
 
 
 class Shout(Said):
@@ -54,7 +54,7 @@ class Frontier(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Echo(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What was last heard of `peer`, for its round trip: its own time `at`, and how long ago that was.
+    """The last that was heard of `peer`, for its round trip: its own time `at`, and how long ago that was.
 
     `direct`: it was heard over the mesh, not by a relay, within the last seconds.
     """
@@ -85,7 +85,7 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_": "fr
 
 
 class Own(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
-    """What a session says of itself to the room. `n` grows, so that nothing old can be said again."""
+    """A message of a session about itself. `n` grows, so that nothing old can be said again."""
 
     n: int
 
@@ -116,7 +116,7 @@ class Bye(Own):
 
 
 class PairSaid(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
-    """What one session says to another."""
+    """A message of one session to another."""
 
 
 class Pull(PairSaid):
