@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 
 def clock(ts: float) -> str:
@@ -27,6 +27,6 @@ def stamp(ts: float) -> str:
 
 def _format(form: str, ts: float, otherwise: str) -> str:
     try:
-        return time.strftime(form, time.localtime(ts))
+        return datetime.fromtimestamp(ts).strftime(form)
     except (OverflowError, ValueError, OSError):
         return otherwise

@@ -43,17 +43,16 @@ SHELLS: Final = {
     "broker/ports.py",
     "broker/service.py",
     "broker/store/*.py",
-    "chat/timestamps.py",
     "cli/*.py",
     "cli/*/*.py",
     "common/io/*.py",
     "discovery/embed.py",
     "discovery/line_client.py",
     "discovery/service.py",
+    "peer/attach/doors.py",
     "peer/broker_connection.py",
     "peer/broker_engine.py",
     "peer/broker_link.py",
-    "peer/attach/doors.py",
     "peer/dealer_client.py",
     "peer/engine.py",
     "peer/hello.py",
@@ -77,12 +76,21 @@ SHELLS: Final = {
     "peer/publishing.py",
     "peer/reconnect.py",
     "peer/room.py",
+    "tui/actions.py",
     "tui/app.py",
     "tui/commands.py",
     "tui/completion.py",
+    "tui/completion_popup.py",
     "tui/driver.py",
     "tui/history.py",
+    "tui/jobs.py",
+    "tui/lifecycle.py",
+    "tui/modes.py",
+    "tui/pasting.py",
+    "tui/screen_chat.py",
+    "tui/secret_prompt.py",
     "tui/tab.py",
+    "tui/terminal_attributes.py",
     "tui/timeline.py",
     "tui/workspace.py",
     "tui/writer.py",
@@ -98,10 +106,10 @@ PURE: Final = {
 }
 """The folders in which no file may be a shell."""
 
-FRONTS: Final = {"peer/__init__.py", "peer/p2p/api.py"}
+FRONTS: Final = {"peer/__init__.py", "peer/p2p/api.py", "tui/__init__.py"}
 """What programs import: they touch nothing themselves, and lead to shells."""
 
-IMPORTS_PURE: Final = {"bridge", "broker", "chat", "common", "discovery", "peer"}
+IMPORTS_PURE: Final = {"bridge", "broker", "chat", "common", "discovery", "peer", "tui"}
 """The folders in which what is pure imports only what is pure, so that it can be built without any shell."""
 
 OUTSIDE: Final = {

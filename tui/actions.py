@@ -163,7 +163,7 @@ class Actions(Workspace):
 
     def action_step_back(self) -> None:
         """Esc."""
-        if self.secret_for is not None:
+        if self.secret_prompt.tab is not None:
             self.on_secret_input_submitted(SecretInput.Submitted(None))
         elif self.popup:
             self.popup.undo()
@@ -186,5 +186,5 @@ class Actions(Workspace):
 
     def focus_input(self) -> None:
         """One goes on typing."""
-        if self.secret_for is None and self.composer.display:
+        if self.secret_prompt.tab is None and self.composer.display:
             self.composer.focus()

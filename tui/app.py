@@ -1,12 +1,10 @@
-"""The screen as a whole: its widgets, its life, and what is typed."""
+"""The screen as a whole: its widgets, what is typed, and what Textual tells."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import sys
-from collections.abc import Awaitable
 from typing import Any, ClassVar, Final
 
 from rich.console import RenderableType
@@ -22,19 +20,18 @@ from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from sandpiper.chat.commands import COMMANDS, is_command
-from sandpiper.common.errors import SandpiperError
-from sandpiper.common.io.exit_deadline import deadline, heeding
-from sandpiper.common.limits import ENDING_S, QUIT_S, SCREEN_CLOSING_S
 from sandpiper.common.nicks import skeleton
 from sandpiper.tui import keyboard
-from sandpiper.tui.actions import BINDINGS, KEYS, Actions
+from sandpiper.tui.actions import BINDINGS, KEYS
 from sandpiper.tui.completion import Candidates
 from sandpiper.tui.completion_popup import CompletionPopup
 from sandpiper.tui.composer import Composer, SecretInput, clean
 from sandpiper.tui.history import History
+from sandpiper.tui.lifecycle import Lifecycle
 from sandpiper.tui.pasting import Pasting, TooMuch, fits
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.screen_chat import obey
+from sandpiper.tui.secret_prompt import SecretPrompt
 from sandpiper.tui.sidebar import Sidebar
 from sandpiper.tui.statusline import Hint, StatusLine
 from sandpiper.tui.themes import PALETTES, textual_theme
@@ -43,6 +40,7 @@ from sandpiper.tui.timeline import Timeline
 _BESIDE: Final = 72
 """Columns from which the side stands beside the timeline."""
 _ROOMY: Final = 110
+"""Columns from which the side is wider."""
 _TICK_S: Final = 0.5
 _NO: Final = frozenset(("ctrl+c", "ctrl+d", "escape"))
 """To a question these are an answer, and nothing more; and they only end what is read."""
@@ -50,13 +48,6 @@ _READING: Final = frozenset(
     ("pageup", "pagedown", "shift+up", "shift+down", "ctrl+home", "ctrl+end", "ctrl+l", "ctrl+z", "f2")
 )
 """Keys that one goes on reading with."""
-_HANGUP: Final = 1
-"""SIGHUP, which not every system has."""
-
-
-def _patience(number: int) -> float:
-    """How long one who is ended by that signal waits for what is unsent."""
-    return SCREEN_CLOSING_S if number == _HANGUP else QUIT_S
 
 
 def _driver() -> type[Driver] | None:
@@ -67,7 +58,7 @@ def _driver() -> type[Driver] | None:
     return TerminalDriver
 
 
-class ChatApp(Actions):
+class ChatApp(Lifecycle):
     """Several rooms in one terminal."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -108,54 +99,8 @@ class ChatApp(Actions):
             self._filters.append(NoColor())
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
-        self.exit_status = 0
-        self._lives = False  # in a process of its own
-        self.failure: SandpiperError | None = None
-        """Why no room is open, if that is how it ended."""
 
-    # Life --------------------------------------------------------------------------------------------------
-
-    async def live(self) -> int:
-        """Runs it; the exit status. Raises SandpiperError if it ends with no room that could be entered."""
-        self._lives = True
-        with heeding(self._signalled, lambda number: _patience(number) + ENDING_S, lambda number: 128 + number):
-            try:
-                status = await self.run_async()
-            finally:
-                await self._let_go()
-        if self.failure is not None:
-            raise self.failure
-        return self.exit_status if status is None else status
-
-    def hung_up(self) -> None:
-        """The terminal is gone, as the one who reads from it has noticed."""
-        deadline.by(SCREEN_CLOSING_S + ENDING_S, 128 + _HANGUP)
-        self._signalled(_HANGUP)
-
-    def _signalled(self, number: int) -> None:
-        self._leave(128 + number, _patience(number))
-
-    async def _let_go(self) -> None:
-        self._put_draft_by()
-        for tab in self.tabs:
-            tab.abandon()
-        for tab in self.tabs:
-            await tab.gone()
-        if self.history is not None:
-            self._keep_drafts()
-            self.history.note("typed", self.sent.lines)
-            await asyncio.to_thread(self.history.close)
-
-    def _put_draft_by(self) -> None:
-        if not self.leaving and hasattr(self, "composer"):
-            self.current.draft = self.modes.draft
-
-    def _keep_drafts(self) -> None:
-        assert self.history is not None
-        for tab in self.tabs:
-            if tab.key:
-                draft = "\n".join([*tab.unsent, *([tab.draft] if tab.draft else [])])
-                self.history.note(f"draft {tab.key}", draft or None)
+    # Widgets -----------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         """The widgets."""
@@ -179,7 +124,7 @@ class ChatApp(Actions):
         self.side = self.query_one(Sidebar)
         self.hint = self.query_one(Hint)
         self.line = self.query_one(StatusLine)
-        self.secret = self.query_one(SecretInput)
+        self.secret_prompt = SecretPrompt(self.composer, self.query_one(SecretInput), self.hint)
         self.popup = CompletionPopup(self.composer, self.hint)
         self.theme = self.palette.name
         self.composer.focus()
@@ -334,41 +279,3 @@ class ChatApp(Actions):
         super().action_redraw()
         if (redraw := getattr(self._driver, "redraw", None)) is not None:
             redraw()
-
-    # Leaving -----------------------------------------------------------------------------------------------
-
-    def quit(self, status: int) -> None:
-        """Leaves all rooms, once all is delivered; the second time at once."""
-        self._leave(status, QUIT_S)
-
-    def _leave(self, status: int, patience_s: float) -> None:
-        if self.leaving:
-            self._finish(status)
-            return
-        self._put_draft_by()
-        errors = [tab.error for tab in self.tabs if tab.error is not None]
-        failure = errors[0] if status == 0 and errors and len(errors) == len(self.tabs) else None
-        unsent = sum(len(tab.unsent) for tab in self.tabs)
-        more = "1 more is" if unsent == 1 else f"{unsent} more are"
-        self.leaving = f"leaving once {more} delivered; Ctrl+C does not wait" if unsent else "leaving"
-        task = asyncio.get_running_loop().create_task(self._leave_rooms(status, failure, patience_s))
-        self._jobs.add(task)
-
-    async def _leave_rooms(self, status: int, failure: SandpiperError | None, patience_s: float) -> None:
-        self.changed()
-        for tab in self.tabs:
-            tab.leave()
-        leaving: list[Awaitable[None]] = [tab.gone() for tab in self.tabs if tab.state != "connecting"]
-        if leaving:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*leaving), patience_s)
-        self._finish(status if failure is None else failure.exit_code, failure)
-
-    def _finish(self, status: int, failure: SandpiperError | None = None) -> None:
-        if self.ended:
-            return  # a second Ctrl+C was faster
-        self.exit_status, self.failure = status, failure
-        self.ended = True
-        if self._lives:
-            deadline.by(ENDING_S, self.exit_status)
-        self.exit(status)

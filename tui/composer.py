@@ -64,6 +64,11 @@ class SentLines:
         self._at = len(self.lines)
         self._draft = ""
 
+    @classmethod
+    def recalled(cls, lines: object) -> SentLines:
+        """Those that the history file kept, whatever has become of it."""
+        return cls([line for line in lines if isinstance(line, str)] if isinstance(lines, list) else [])
+
     def add(self, line: str) -> None:
         """The newest; once if it is the same again."""
         if line and (not self.lines or self.lines[-1] != line):

@@ -43,22 +43,9 @@ _BROKEN_OFF: Final = "\x18"
 """CAN: ends the sequence that a terminal may be in the middle of."""
 
 if TYPE_CHECKING or sys.platform != "win32":
-    import termios
-    import tty
-
     from textual.drivers.linux_driver import LinuxDriver
 
-    def _erases(fd: int) -> bool:
-        """Whether the terminal gives what it erases the background that it writes with, by its own description."""
-        try:
-            import curses
-        except ImportError:
-            return False
-        try:
-            curses.setupterm(fd=fd)
-        except curses.error:  # nobody has described it
-            return False
-        return curses.tigetflag("bce") > 0
+    from sandpiper.tui.terminal_attributes import TerminalAttributes, erases_in_colour
 
     class TerminalDriver(LinuxDriver):
         """See above. `_active` is whether the screen has the terminal."""
@@ -71,8 +58,9 @@ if TYPE_CHECKING or sys.platform != "win32":
             assert out is not None
             self._out = out.fileno()
             self._encoding = out.encoding
+            self._attributes = TerminalAttributes(self.fileno, self._out)
             self.framebuffer = Framebuffer(
-                COLOR_SYSTEMS.get(self._app.console.color_system or ""), erases=_erases(self._out)
+                COLOR_SYSTEMS.get(self._app.console.color_system or ""), erases=erases_in_colour(self._out)
             )
             self._active = self._drawn = self._due = False
             self._words = Words()
@@ -217,12 +205,12 @@ if TYPE_CHECKING or sys.platform != "win32":
 
         def start_application_mode(self) -> None:
             """Takes the terminal, or takes it again from whoever had it in between."""
-            if not self._in_front():
+            if not self._attributes.in_front():
                 return
             if self._writer is None:
                 self._writer = Writer(self._out, lambda: self._soon(self._say))
                 self._unhook = before_the_end(self._restore_in_haste)
-                self.attrs_before = self._attributes()
+                self._attributes.keep()
             self._active = True
             self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
             self._resized()
@@ -231,44 +219,12 @@ if TYPE_CHECKING or sys.platform != "win32":
             if not constants.DISABLE_KITTY_KEY:
                 self.write(f"\x1b[>{_KITTY_KEYS}u")
             self._enable_mouse_support()
-            self._make_raw()
+            self._attributes.make_raw(self._patch_lflag, self._patch_iflag)
             self._request_terminal_sync_mode_support()
             self._query_in_band_window_resize()
             self._enable_bracketed_paste()
             self._disable_line_wrap()
             self.redraw()
-
-        def _in_front(self) -> bool:
-            """Whether the terminal is ours to use: who is continued by `bg` stops again."""
-
-            def stop_again(*_: object) -> None:
-                os.kill(os.getpid(), signal.SIGSTOP)
-
-            if not os.isatty(self.fileno):
-                return True
-            kept = signal.signal(signal.SIGTTOU, stop_again)
-            try:
-                termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
-            except termios.error:
-                return False
-            finally:
-                signal.signal(signal.SIGTTOU, kept)
-            return True
-
-        def _attributes(self) -> list[Any] | None:
-            try:
-                return termios.tcgetattr(self.fileno)
-            except termios.error:
-                return None
-
-        def _make_raw(self) -> None:
-            wanted = self._attributes()
-            if wanted is not None:
-                wanted[tty.LFLAG] = self._patch_lflag(wanted[tty.LFLAG])
-                wanted[tty.IFLAG] = self._patch_iflag(wanted[tty.IFLAG])
-                wanted[tty.CC][termios.VMIN] = 1
-                with contextlib.suppress(termios.error):
-                    termios.tcsetattr(self.fileno, termios.TCSANOW, wanted)
 
         def _resized(self) -> None:
             if not self._in_band_window_resize:
@@ -284,16 +240,10 @@ if TYPE_CHECKING or sys.platform != "win32":
             self._loop.remove_signal_handler(signal.SIGWINCH)
             kept = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # who has been put in the background may still end
             try:
-                self._restore_attributes()
+                self._attributes.restore()
                 self._give_back()
             finally:
                 signal.signal(signal.SIGTTOU, kept)
-
-        def _restore_attributes(self) -> None:
-            with contextlib.suppress(termios.error):
-                termios.tcflush(self.fileno, termios.TCIFLUSH)
-                if self.attrs_before is not None:
-                    termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
 
         def _farewell(self) -> str:
             """What undoes what `start_application_mode` says."""
@@ -310,22 +260,17 @@ if TYPE_CHECKING or sys.platform != "win32":
             words = self._farewell()
             if not writer.drained(SCREEN_TAKEN_S):
                 writer.drop()
-                self._drop_unread()
+                self._attributes.drop_unread()
                 words = _BROKEN_OFF + words
             if writer.drained(SCREEN_TAKEN_S):
                 writer.put(self._encoded(words))
                 writer.drained(SCREEN_TAKEN_S)
 
-        def _drop_unread(self) -> None:
-            """What the system holds for a terminal that does not take it: so there is room for what restores it."""
-            with contextlib.suppress(termios.error):
-                termios.tcflush(self._out, termios.TCOFLUSH)
-
         def _restore_in_haste(self) -> None:
             """In a thread of its own, when the process ends whatever the loop is doing."""
             if self._active:
-                self._restore_attributes()
-                self._drop_unread()
+                self._attributes.restore()
+                self._attributes.drop_unread()
                 with contextlib.suppress(OSError):
                     os.write(self._out, self._encoded(_BROKEN_OFF + self._farewell()))
 

@@ -6,14 +6,22 @@ something is, it waits: the hole is filled first, as far as anybody can.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from sandpiper.common.limits import OLDER_MESSAGES, SCROLLBACK_MESSAGES
 from sandpiper.common.messages import Message
 from sandpiper.peer.view import RoomView
-from sandpiper.tui.history import History
 from sandpiper.tui.timeline_model import TimelineModel
 
 _FULL = f"a screen keeps no more than {SCROLLBACK_MESSAGES:,} messages of a room, or 24 MiB"
 _KEPT = "What stands above was kept on this machine"
+
+
+class KeptMessages(Protocol):
+    """The messages that were kept on this machine; the history file is such."""
+
+    async def upto(self, room: str, message: Message, limit: int, *, with_it: bool) -> list[Message]:
+        """Returns the messages of a room from before that one, or up to it, oldest first."""
 
 
 class OlderMessages:
@@ -66,7 +74,7 @@ class OlderMessages:
         self._next, self._hole = (self._newest, True), True
         self._newest = None
 
-    async def load(self, room: RoomView, history: History | None, key: str, now: float) -> int:
+    async def load(self, room: RoomView, history: KeptMessages | None, key: str, now: float) -> int:
         """Puts older messages above the others; how many. One call at a time. Raises Refusal."""
         count = 0 if self._told_all else await self._from_room(room)
         if not count and not self._model.full and history is not None:
@@ -85,7 +93,7 @@ class OlderMessages:
         self._told_all = True
         return 0
 
-    async def _from_file(self, room: RoomView, history: History, key: str, now: float) -> int:
+    async def _from_file(self, room: RoomView, history: KeptMessages, key: str, now: float) -> int:
         while self._next is not None:
             message, with_it = self._next
             page = await history.upto(key, message, OLDER_MESSAGES, with_it=with_it)

@@ -21,7 +21,8 @@ from sandpiper.common.limits import NICK_CHARS
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.tui.markup import JOINED, Row, hung, rows
 from sandpiper.tui.themes import Styles
-from sandpiper.tui.timeline_model import TALK, TimelineEntry, TimelineModel
+from sandpiper.tui.timeline_entry import TALK, TimelineEntry
+from sandpiper.tui.timeline_model import TimelineModel
 
 WIDE: Final = 56
 """Columns from which the time has a gutter of its own."""

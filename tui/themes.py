@@ -134,6 +134,11 @@ TERMINAL: Final = Palette(
 PALETTES: Final = {palette.name: palette for palette in (DARK, LIGHT, CONTRAST, TERMINAL)}
 
 
+def first_palette(wanted: str, recalled: object, *, no_color: bool) -> Palette:
+    """Returns the palette to begin with: the one that is wanted, else the one of last time, else dark."""
+    return TERMINAL if no_color else PALETTES.get(wanted or str(recalled or ""), DARK)
+
+
 class Styles:
     """A palette's styles, by the key that markup and the others give to a piece of text.
 

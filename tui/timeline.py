@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import OrderedDict
-from typing import Final, TypeAlias
+from typing import Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -22,18 +21,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sandpiper.common.limits import SCREEN_PAINT_S, SHOWN_CHARS
+from sandpiper.tui.entry_rows import ROWS_PER_ENTRY, EntryRows, Place, row_number
 from sandpiper.tui.renderer import RenderedLine, Renderer
-from sandpiper.tui.timeline_model import TimelineEntry, TimelineModel
+from sandpiper.tui.timeline_entry import TimelineEntry
+from sandpiper.tui.timeline_model import TimelineModel
 
-_KEPT: Final = 200
-"""Entries whose rows are remembered."""
 _WHEEL_ROWS: Final = 3
-_ROWS_PER_ENTRY: Final = 1024  # more than an entry can have, for a number that orders rows: see _number
 _AIRY_ROWS: Final = 36
-_LATER: Final = "⋯"
-
-Place: TypeAlias = tuple[int, int]
-"""An entry's serial, and one of its rows."""
 
 
 class Timeline(Widget, can_focus=False):
@@ -49,38 +43,37 @@ class Timeline(Widget, can_focus=False):
 
     def __init__(self, renderer: Renderer, model: TimelineModel, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
-        self.renderer = renderer
-        self.model = model
-        self.find: re.Pattern[str] | None = None
+        self._entries = EntryRows(renderer, model, time.perf_counter)
         self.chosen: int | None = None
         self._anchor: Place | None = None
         self._seen = 0  # the end of the model when one scrolled away from it
-        self._made: OrderedDict[int, tuple[TimelineEntry, tuple[object, ...], list[RenderedLine]]] = OrderedDict()
         self._rows: list[tuple[Place, RenderedLine] | None] | None = None
         self._shown = -1
-        self._deadline = 0.0
-        self._unfinished = False
         self._repaint = False
         self._painting = False
+
+    @property
+    def model(self) -> TimelineModel:
+        """The entries that are shown."""
+        return self._entries.model
 
     # Whose, and how ----------------------------------------------------------------------------------------
 
     def show(self, model: TimelineModel, anchor: Place | None = None) -> None:
         """Shows another room, where one was in it."""
-        self.model, self._anchor, self.chosen = model, anchor, None
-        self._made.clear()
+        self._entries.show(model, self._entries.renderer)
+        self._anchor, self.chosen = anchor, None
         self.screen.clear_selection()
         self.renew()
 
     def paint(self, renderer: Renderer) -> None:
         """Shows it in another theme."""
-        self.renderer = renderer
-        self._made.clear()
+        self._entries.show(self.model, renderer)
         self.renew()
 
     def look_for(self, pattern: re.Pattern[str] | None) -> None:
         """Marks what the pattern finds, or nothing."""
-        self.find = pattern
+        self._entries.find = pattern
         self.renew()
 
     def renew(self) -> None:
@@ -115,7 +108,7 @@ class Timeline(Widget, can_focus=False):
         """Scrolls by rows, down if positive."""
         rows = self._layout()
         top = next((each[0] for each in rows if each is not None), None)
-        if count < 0 and (top is None or self._up(top, -count) == (self.model.oldest, 0)):
+        if count < 0 and (top is None or self._entries.up(top, -count) == (self.model.oldest, 0)):
             self.post_message(self.Reached())
         if top is None or rows[0] is None:
             return  # nothing is out of sight
@@ -123,8 +116,8 @@ class Timeline(Widget, can_focus=False):
             if count >= 0:
                 return
             self._seen = self.model.stop
-        self._deadline = time.perf_counter() + SCREEN_PAINT_S
-        self._anchor = self._up(top, -count) if count < 0 else self._down(top, count)
+        self._entries.allow(SCREEN_PAINT_S, self._width)
+        self._anchor = self._entries.up(top, -count) if count < 0 else self._entries.down(top, count)
         self._moved()
 
     def page(self, count: int) -> None:
@@ -145,8 +138,8 @@ class Timeline(Widget, can_focus=False):
 
     def begin_with(self, serial: int) -> None:
         """Shows what is longer than the screen from its start."""
-        self._deadline = time.perf_counter() + SCREEN_PAINT_S
-        if len(self._lines(serial)) > self.size.height:
+        self._entries.allow(SCREEN_PAINT_S, self._width)
+        if len(self._entries.rows(serial)) > self.size.height:
             self._seen = self.model.stop
             self._anchor = (serial, 0)
             self._moved()
@@ -163,31 +156,13 @@ class Timeline(Widget, can_focus=False):
             return
         if self.following:
             self._seen = self.model.stop
-        self._deadline = time.perf_counter() + SCREEN_PAINT_S
-        self._anchor = self._up((serial, 0), self.size.height // 3)
+        self._entries.allow(SCREEN_PAINT_S, self._width)
+        self._anchor = self._entries.up((serial, 0), self.size.height // 3)
         self._moved()
 
     def _moved(self) -> None:
         self.renew()
         self.post_message(self.Moved())
-
-    def _up(self, place: Place, count: int) -> Place:
-        serial, row = place
-        row -= count
-        while row < 0:
-            serial -= 1
-            if serial < self.model.first:
-                return self.model.first, 0
-            row += len(self._lines(serial))
-        return serial, row
-
-    def _down(self, place: Place, count: int) -> Place | None:
-        serial, row = place
-        row += count
-        while serial < self.model.stop and row >= (height := len(self._lines(serial))):
-            row -= height
-            serial += 1
-        return (serial, row) if serial < self.model.stop else None
 
     # Searching ---------------------------------------------------------------------------------------------
 
@@ -201,32 +176,6 @@ class Timeline(Widget, can_focus=False):
 
     # Rows --------------------------------------------------------------------------------------------------
 
-    def _lines(self, serial: int) -> list[RenderedLine]:
-        model, width = self.model, self._width
-        entry = model.at(serial)
-        key = (
-            entry.version,
-            entry.head,
-            entry.hidden,
-            width,
-            self.renderer.airy,
-            serial == model.unread_from,
-            self.find,
-        )
-        made = self._made.get(serial)
-        if made is not None and made[0] is entry and made[1] == key:
-            self._made.move_to_end(serial)
-            return made[2]
-        if time.perf_counter() > self._deadline:
-            # Somebody has written what takes long to lay out. The rest of the screen does not wait for it.
-            self._unfinished = True
-            return [RenderedLine(Strip([Segment(_LATER.ljust(width), self.renderer.style("faint"))], width))]
-        lines = self.renderer.lines(entry, model, width, self.find)[: _ROWS_PER_ENTRY - 1]
-        self._made[serial] = (entry, key, lines)
-        if len(self._made) > _KEPT:
-            self._made.popitem(last=False)
-        return lines
-
     @property
     def _width(self) -> int:
         return max(8, self.size.width - 1)
@@ -235,17 +184,17 @@ class Timeline(Widget, can_focus=False):
         """What each row of the widget shows; None for nothing."""
         if self._rows is not None:
             return self._rows
-        self._deadline = time.perf_counter() + SCREEN_PAINT_S
-        self._unfinished = False
+        self._entries.allow(SCREEN_PAINT_S, self._width)
+        self._entries.unfinished = False
         height, model = self.size.height, self.model
-        self.renderer.airy = height >= _AIRY_ROWS
+        self._entries.renderer.airy = height >= _AIRY_ROWS
         rows: list[tuple[Place, RenderedLine] | None] = []
         if self._anchor is not None:
             serial, first = self._anchor
             if serial < model.first:
                 serial, first = self._anchor = (model.first, 0)
             while serial < model.stop and len(rows) < height:
-                lines = self._lines(serial)
+                lines = self._entries.rows(serial)
                 rows += [((serial, row), lines[row]) for row in range(first, len(lines))]
                 serial, first = serial + 1, 0
             if len(rows) < height:
@@ -255,12 +204,12 @@ class Timeline(Widget, can_focus=False):
             upward: list[tuple[Place, RenderedLine]] = []
             serial = model.stop - 1
             while serial >= model.first and len(upward) < height:
-                lines = self._lines(serial)
+                lines = self._entries.rows(serial)
                 upward += [((serial, row), lines[row]) for row in range(len(lines) - 1, -1, -1)]
                 serial -= 1
             rows = [*([None] * (height - len(upward))), *reversed(upward[:height])]
         self._rows = rows[:height]
-        if self._unfinished and not self._repaint:
+        if self._entries.unfinished and not self._repaint:
             self._repaint = True
             self.set_timer(0.02, self._continue)
         return self._rows
@@ -275,20 +224,22 @@ class Timeline(Widget, can_focus=False):
         """One row, with what is selected, and at its end a part of the scroll bar."""
         rows = self._layout()
         width = self.size.width
-        base = self.renderer.style("")
+        base = self._entries.renderer.style("")
         each = rows[y] if y < len(rows) else None
         if each is None:
             return Strip.blank(width, base)
         place, line = each
         strip = line.strip
         if place[0] == self.chosen:
-            strip = _over(strip, 0, len(strip.text), self.renderer.styles["chosen"])
-        if (selection := self.text_selection) is not None and (span := selection.get_span(_number(place))) is not None:
+            strip = _over(strip, 0, len(strip.text), self._entries.renderer.styles["chosen"])
+        if (selection := self.text_selection) is not None and (
+            span := selection.get_span(row_number(place))
+        ) is not None:
             end = len(strip.text) if span[1] == -1 else span[1]
             style = self.screen.get_component_rich_style("screen--selection")
             strip = _over(strip, max(span[0], line.gutter), end, style)
         if not self._painting:
-            strip = strip.apply_offsets(0, _number(place))  # for the mouse, which asks row by row
+            strip = strip.apply_offsets(0, row_number(place))  # for the mouse, which asks row by row
         return Strip([*strip, self._bar(y)], width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -301,11 +252,11 @@ class Timeline(Widget, can_focus=False):
 
     def _bar(self, y: int) -> Segment:
         if self._anchor is None or len(self.model) == 0:
-            return Segment(" ", self.renderer.style(""))
+            return Segment(" ", self._entries.renderer.style(""))
         height = self.size.height
         at = (self._anchor[0] - self.model.first) / max(1, self.model.stop - self.model.first)
         thumb = min(height - 1, int(at * height))
-        return Segment("┃" if y == thumb else "│", self.renderer.style("accent" if y == thumb else "faint"))
+        return Segment("┃" if y == thumb else "│", self._entries.renderer.style("accent" if y == thumb else "faint"))
 
     def notify_style_update(self) -> None:
         """Textual says that the theme has changed."""
@@ -319,14 +270,14 @@ class Timeline(Widget, can_focus=False):
         shown = [each[0] for each in self._layout() if each is not None]
         if not shown:
             return None
-        first = divmod(selection.start.y, _ROWS_PER_ENTRY) if selection.start is not None else shown[0]
-        last = divmod(selection.end.y, _ROWS_PER_ENTRY) if selection.end is not None else shown[-1]
-        self._deadline = time.perf_counter() + 1
+        first = divmod(selection.start.y, ROWS_PER_ENTRY) if selection.start is not None else shown[0]
+        last = divmod(selection.end.y, ROWS_PER_ENTRY) if selection.end is not None else shown[-1]
+        self._entries.allow(1, self._width)
         parts: list[str] = []
         for serial in range(max(first[0], self.model.first), min(last[0] + 1, self.model.stop)):
-            for row, line in enumerate(self._lines(serial)):
+            for row, line in enumerate(self._entries.rows(serial)):
                 if first <= (serial, row) <= last:
-                    span = selection.get_span(_number((serial, row))) or (0, -1)
+                    span = selection.get_span(row_number((serial, row))) or (0, -1)
                     end = line.end if span[1] == -1 else min(span[1], line.end)
                     text = line.strip.text[max(span[0], line.gutter) : end]
                     if line.joined and parts:
@@ -362,11 +313,6 @@ def matches(entry: TimelineEntry, pattern: re.Pattern[str]) -> bool:
     if entry.hidden or entry.message is None:
         return False
     return pattern.search(entry.text, 0, SHOWN_CHARS) is not None or pattern.search(entry.nick) is not None
-
-
-def _number(place: Place) -> int:
-    # Textual orders what is selected by a row's number. Ours stays what it is when others come and go above.
-    return place[0] * _ROWS_PER_ENTRY + place[1]
 
 
 def _over(strip: Strip, start: int, end: int, style: Style) -> Strip:

@@ -1,128 +1,40 @@
-"""What one room has to show: its entries in order, what is under way, and where one has read up to.
-
-Pure. Entries have a serial that never changes; the oldest go when there are too many, and the history file keeps them.
-"""
+"""What one room has to show: entries made of its messages and notices, and of what the reader has under way."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-from sandpiper.chat.ignored import Ignored
 from sandpiper.chat.table import Span
 from sandpiper.chat.timestamps import day
-from sandpiper.common.limits import (
-    DATA_COLUMNS,
-    SCREEN_GROUP_S,
-    SCROLLBACK_BYTES,
-    SCROLLBACK_MESSAGES,
-    SHOWN_CHARS,
-)
-from sandpiper.common.lines import encode_line
-from sandpiper.common.messages import Data, Me, Message, Notice, Whisper
+from sandpiper.common.limits import SCROLLBACK_BYTES, SCROLLBACK_MESSAGES, SHOWN_CHARS
+from sandpiper.common.messages import Message, Notice, Whisper
+from sandpiper.tui.entry_list import EntryList
 from sandpiper.tui.markup import mention_of
+from sandpiper.tui.timeline_entry import MessageKey, TimelineEntry, message_entry, message_key, whisper_entry
 
-TALK: Final = frozenset(("msg", "data", "whisper", "whispered"))
-"""Kinds that stand under their sender's name."""
 _GROUPED: Final = 40
 """Comings and goings in one entry."""
-_MENTIONS: Final = 1000
-_TRIM: Final = 500
 _EARLY: Final = 1000
-Name: TypeAlias = "tuple[str, int, str | None]"
 _UNSHARED: Final = 10_000
 """Own messages that nobody else has yet, and whose mark changes when somebody does."""
 
 
-@dataclass(slots=True)
-class TimelineEntry:
-    """One thing in the timeline. `kind` is msg, me, data, whisper, whispered, notice, note, warn, bad or table."""
-
-    kind: str
-    ts: float
-    text: str = ""
-    nick: str = ""
-    from_: str | None = None
-    verified: bool = True
-    own: bool = False
-    old: bool = False
-    mentioned: bool = False
-    mark: str = ""
-    head: bool = False
-    day: str = ""
-    hidden: bool = False
-    serial: int = -1
-    version: int = 0
-    message: Message | Whisper | None = None
-    lines: tuple[list[Span], ...] = ()
-    people: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def size(self) -> int:
-        """What it takes in memory, about."""
-        return len(self.text) * (1 if self.text.isascii() else 4) + 200
-
-
-class TimelineModel:
-    """One room's entries."""
+class TimelineModel(EntryList):
+    """The entries of one room, made of what happens in it."""
 
     def __init__(self, *, most: int = SCROLLBACK_MESSAGES, most_bytes: int = SCROLLBACK_BYTES) -> None:
-        self.ignored = Ignored(self.again)
-        self.pending: dict[str, TimelineEntry] = {}
-        self.unread_from: int | None = None
-        self.first = 0
-        """The serial of the first entry that is shown; those before it have been cleared away."""
-        self.oldest = 0
-        """And of the first that there is."""
-        self.version = 0
+        super().__init__(most=most, most_bytes=most_bytes)
         self.full = False
         """Whether there was no room for all of the older ones."""
-        self._mentions: list[int] = []
-        self._entries: list[TimelineEntry] = []
-        self._most = most
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._last: TimelineEntry | None = None  # the last one that is shown, and its day
-        self._day = ""
-        self._stored: set[Name] = set()
-        self._confirmed: set[Name] = set()  # of them, those that the room has told of too
+        self._stored: set[MessageKey] = set()
+        self._confirmed: set[MessageKey] = set()  # of them, those that the room has told of too
         self._stored_end = 0
         self._early: set[str] = set()
         self._unshared: dict[str, TimelineEntry] = {}
         self._me: re.Pattern[str] | None = None
         self._nick = ""
-
-    # Reading -----------------------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __iter__(self) -> Iterator[TimelineEntry]:
-        return iter(self._entries)
-
-    @property
-    def end(self) -> int:
-        """The serial that the next entry will have."""
-        return self.oldest + len(self._entries)
-
-    def at(self, serial: int) -> TimelineEntry:
-        """The entry of that serial; those under way follow the others."""
-        index = serial - self.oldest
-        if index < len(self._entries):
-            return self._entries[index]
-        return list(self.pending.values())[index - len(self._entries)]
-
-    @property
-    def stop(self) -> int:
-        """One past the last serial, with what is under way."""
-        return self.end + len(self.pending)
-
-    @property
-    def mentions(self) -> list[int]:
-        """Serials of entries that name the reader."""
-        return [serial for serial in self._mentions if serial >= self.first]
 
     @property
     def mention(self) -> re.Pattern[str] | None:
@@ -136,27 +48,13 @@ class TimelineModel:
 
     # Adding ------------------------------------------------------------------------------------------------
 
-    def add(self, entry: TimelineEntry) -> TimelineEntry:
-        """Appends an entry."""
-        entry.serial = self.end
-        self._entries.append(entry)
-        self._bytes += entry.size
-        self.version += 1
-        self._place(entry)
-        if entry.mentioned:
-            self._mentions.append(entry.serial)
-            del self._mentions[:-_MENTIONS]
-        if len(self._entries) > self._most + _TRIM or self._bytes > self._most_bytes:
-            self._trim()
-        return entry
-
     def message(
         self, message: Message, *, own: bool = False, old: bool = False, alone: bool = False
     ) -> TimelineEntry | None:
         """A message that has its place; None for one that is here already. Who is `alone` has it alone, until
         somebody comes to whom it is delivered.
         """
-        name = _name(message)
+        name = message_key(message)
         if old and name in self._stored:
             self._stored.discard(name)
             self._confirmed.add(name)
@@ -177,18 +75,7 @@ class TimelineModel:
         return self.add(self._made(message, own=own, old=old))
 
     def _made(self, message: Message, *, own: bool, old: bool) -> TimelineEntry:
-        entry = TimelineEntry(
-            "data" if isinstance(message, Data) else "me" if isinstance(message, Me) else "msg",
-            float(message.ts),
-            _data_text(message) if isinstance(message, Data) else message.text,
-            message.nick,
-            message.from_,
-            message.verified,
-            own,
-            old,
-            message=message,
-            mark="✓" if own and not old else "",
-        )
+        entry = message_entry(message, own=own, old=old)
         entry.hidden = self.ignored.hides(message.nick, message.from_)
         if self._me is not None and not own and not entry.hidden and entry.kind != "data":
             entry.mentioned = self._me.search(entry.text, 0, SHOWN_CHARS) is not None
@@ -196,43 +83,19 @@ class TimelineModel:
 
     def prepend(self, messages: Iterable[Message], own: str) -> int:
         """Older ones that are not here yet, as far as there is room; how many. `own` is the reader's fingerprint."""
-        here = {_name(each) for each in self._messages()}
+        here = {message_key(each) for each in self._messages()}
         room = self._most - len(self._entries)
-        older = [each for each in messages if _name(each) not in here][-room:] if room > 0 else []
+        older = [each for each in messages if message_key(each) not in here][-room:] if room > 0 else []
         entries = [self._made(each, own=bool(own) and each.from_ == own, old=True) for each in older]
         while entries and self._bytes + sum(entry.size for entry in entries) > self._most_bytes * 3 // 4:
             entries = entries[len(entries) // 2 + 1 :]
         self.full = len(entries) < len(older) or room <= len(older)
-        self._put_above(entries)
+        self.put_above(entries)
         return len(entries)
 
     def remark(self, text: str, ts: float) -> None:
         """A line of the screen's own above all others."""
-        self._put_above([TimelineEntry("note", ts, text)])
-
-    def _put_above(self, entries: list[TimelineEntry]) -> None:
-        if not entries:
-            return
-        size = sum(entry.size for entry in entries)
-        last, day = self._last, self._day
-        was, self._last, self._day = self._entries[:1], None, ""
-        for entry in entries:
-            self._place(entry)
-        for entry in was:  # which was the first until now
-            self._place(entry)
-            entry.version += 1
-        if len(self._entries) > 1 or not was:
-            self._last, self._day = last or self._last, day or self._day
-        whole = self.first == self.oldest
-        self.oldest -= len(entries)
-        self._entries[:0] = entries
-        for serial, entry in enumerate(entries, self.oldest):
-            entry.serial = serial
-        self._mentions[:0] = [entry.serial for entry in entries if entry.mentioned]
-        if whole:
-            self.first = self.oldest
-        self._bytes += size
-        self.version += 1
+        self.put_above([TimelineEntry("note", ts, text)])
 
     def _messages(self) -> Iterator[Message]:
         for entry in self._entries:
@@ -241,8 +104,8 @@ class TimelineModel:
 
     def has(self, message: Message) -> bool:
         """Whether it is here."""
-        name = _name(message)
-        return any(_name(each) == name for each in self._messages())
+        name = message_key(message)
+        return any(message_key(each) == name for each in self._messages())
 
     @property
     def begins(self) -> Message | None:
@@ -258,32 +121,20 @@ class TimelineModel:
         kept = [
             entry
             for entry in self._entries[:count]
-            if entry.message is None or isinstance(entry.message, Whisper) or _name(entry.message) in told
+            if entry.message is None or isinstance(entry.message, Whisper) or message_key(entry.message) in told
         ]
-        whole = self.first == self.oldest
-        self._entries[:count] = kept
-        self.oldest = self._stored_end - len(kept)
-        for serial, entry in enumerate(kept, self.oldest):
-            entry.serial = serial
-        self.first = self.oldest if whole else max(self.first, self.oldest)
-        self._mentions = [entry.serial for entry in self._entries if entry.mentioned][-_MENTIONS:]
-        self._bytes = sum(entry.size for entry in self._entries)
-        self.again()
+        self.keep_first(kept, self._stored_end)
 
     def stored(self, messages: Iterable[Message], own: str) -> None:
         """What the history file had, before anything else is said; `own` is the reader's fingerprint."""
         for message in messages:
-            self._stored.add(_name(message))
+            self._stored.add(message_key(message))
             self._spoken(message, own=bool(own) and message.from_ == own, old=True)
         self._stored_end = self.end
 
     def whisper(self, whisper: Whisper, *, sent: bool = False) -> TimelineEntry:
         """A line for one person, to the reader or from."""
-        kind = "whispered" if sent else "whisper"
-        entry = TimelineEntry(
-            kind, float(whisper.ts), whisper.text, whisper.nick, whisper.from_, whisper.verified, sent
-        )
-        entry.message = whisper
+        entry = whisper_entry(whisper, sent=sent)
         entry.hidden = not sent and self.ignored.hides(whisper.nick, whisper.from_)
         entry.mentioned = not sent and not entry.hidden
         return self.add(entry)
@@ -318,8 +169,7 @@ class TimelineModel:
 
     def post(self, name: str, kind: str, text: str, ts: float) -> None:
         """An own line is under way as `name`; it stands below all others until it has its place."""
-        last = list(self.pending.values())[-1] if self.pending else self._last
-        goes_on = last is not None and last.own and last.kind == kind and ts - last.ts <= SCREEN_GROUP_S
+        goes_on = self._grouping.goes_on(kind, ts, list(self.pending.values())[-1] if self.pending else None)
         self.pending[name] = TimelineEntry(kind, ts, text, self._nick, own=True, mark="…", head=not goes_on)
         self.version += 1
 
@@ -352,68 +202,3 @@ class TimelineModel:
             entry.version += 1
             self.add(entry)
         return entry
-
-    # Upkeep ------------------------------------------------------------------------------------------------
-
-    def clear(self) -> None:
-        """Shows nothing of what has been; it is still there for who looks for it."""
-        self.first = self.end
-        self._last = self.unread_from = None
-        self._day = ""
-        self.version += 1
-
-    def uncover(self) -> None:
-        """Shows again what has been cleared away."""
-        if self.first > self.oldest:
-            self.first = self.oldest
-            self.again()
-
-    def again(self) -> None:
-        """Whom one ignores has changed, or what is shown: every entry finds its place anew."""
-        cleared = self.first - self.oldest
-        for entries in (self._entries[:cleared], self._entries[cleared:]):
-            self._last, self._day = None, ""
-            for entry in entries:
-                if entry.message is not None:
-                    entry.hidden = not entry.own and self.ignored.hides(entry.message.nick, entry.message.from_)
-                self._place(entry)
-                entry.version += 1
-        self.version += 1
-
-    def _place(self, entry: TimelineEntry) -> None:
-        last, today = self._last, day(entry.ts)
-        entry.day = today if today and today != self._day else ""
-        entry.head = (
-            last is None
-            or bool(entry.day)
-            or entry.kind not in TALK
-            or (last.kind, last.nick, last.from_, last.verified, last.old)
-            != (entry.kind, entry.nick, entry.from_, entry.verified, entry.old)
-            or not -1 <= entry.ts - last.ts <= SCREEN_GROUP_S
-        )
-        if not entry.hidden:
-            self._day = today or self._day
-            self._last = entry
-
-    def _trim(self) -> None:
-        count = 0
-        while len(self._entries) - count > 1 and (
-            len(self._entries) - count > self._most or self._bytes > self._most_bytes * 3 // 4
-        ):
-            self._bytes -= self._entries[count].size
-            count += 1
-        del self._entries[:count]
-        self.oldest += count
-        self.first = max(self.first, self.oldest)
-        while self._mentions and self._mentions[0] < self.oldest:
-            del self._mentions[0]
-        if self.unread_from is not None and self.unread_from < self.first:
-            self.unread_from = self.first
-
-
-def _name(message: Message) -> Name:
-    return message.run, message.seq, message.from_
-
-
-def _data_text(message: Data) -> str:
-    return encode_line(message.value)[: DATA_COLUMNS * 4].decode("utf-8", "replace").rstrip("\n")

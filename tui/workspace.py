@@ -13,24 +13,27 @@ from textual.content import Content
 
 from sandpiper.chat.look_alikes import LookAlikes
 from sandpiper.chat.table import Span
-from sandpiper.chat.wording import counted, farewell
-from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError, Unreachable
+from sandpiper.chat.wording import counted
+from sandpiper.common.errors import AccessDenied, PasswordNeeded, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.completion_popup import CompletionPopup
 from sandpiper.tui.composer import Composer, SecretInput, SentLines
 from sandpiper.tui.history import History
+from sandpiper.tui.jobs import Jobs
 from sandpiper.tui.modes import Modes
 from sandpiper.tui.notify import Bells, rings
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.renderer import Renderer
 from sandpiper.tui.round_trips import steadied
-from sandpiper.tui.sidebar import Sidebar, SidebarRoom
+from sandpiper.tui.secret_prompt import SecretPrompt
+from sandpiper.tui.sidebar import Sidebar
 from sandpiper.tui.statusline import Hint, Status, StatusLine
+from sandpiper.tui.surroundings import left_words, right_end, sidebar_rooms
 from sandpiper.tui.tab import Tab
-from sandpiper.tui.themes import DARK, PALETTES, TERMINAL, Palette, Styles
+from sandpiper.tui.themes import PALETTES, Styles, first_palette
 from sandpiper.tui.timeline import Timeline
-from sandpiper.tui.timeline_model import TimelineEntry
+from sandpiper.tui.timeline_entry import TimelineEntry
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
@@ -45,7 +48,7 @@ class Workspace(App[int]):
     side: Sidebar
     hint: Hint
     line: StatusLine
-    secret: SecretInput
+    secret_prompt: SecretPrompt
     popup: CompletionPopup
 
     def __init__(
@@ -56,14 +59,13 @@ class Workspace(App[int]):
         self.settings = settings
         self.history = history
         self.look_alikes = LookAlikes()
-        self.palette = self._first_palette()
+        self.palette = first_palette(settings.theme, self._recalled("theme"), no_color=settings.no_color)
         self.renderer = Renderer(Styles(self.palette), self.look_alikes)
         self.tabs: list[Tab] = []
         self.current = self.first = Tab(self, first, settings.notify)
         self.modes = Modes(self)
-        self.sent = SentLines(self._recalled("typed"))
+        self.sent = SentLines.recalled(self._recalled("typed"))
         self.mention_at: int | None = None
-        self.secret_for: Tab | None = None
         self.leaving = ""
         """What the last line says of it."""
         self.ended = False
@@ -71,22 +73,12 @@ class Workspace(App[int]):
         """Whether something has been typed."""
         self._frame_due: asyncio.Handle | None = None
         self._framed_at = 0.0
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs()
         self._bells = Bells(settings)
         self._fault_said = ""
 
-    def _first_palette(self) -> Palette:
-        if self.settings.no_color:
-            return TERMINAL
-        name = self.settings.theme or str(self._recalled_note("theme") or "")
-        return PALETTES.get(name, DARK)
-
-    def _recalled_note(self, name: str) -> Any:
+    def _recalled(self, name: str) -> Any:
         return self.history.recall(name) if self.history is not None else None
-
-    def _recalled(self, name: str) -> list[str]:
-        lines = self._recalled_note(name)
-        return [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -122,7 +114,7 @@ class Workspace(App[int]):
         if len(self.tabs) == 1:
             self.quit(0)
             return
-        words = _farewell(tab)
+        words = left_words(tab)
         tab.leave()
         index = self.tabs.index(tab)
         self.tabs.remove(tab)
@@ -136,7 +128,7 @@ class Workspace(App[int]):
 
     def go_to(self, tab: Tab) -> None:
         """Looks at another room; what was being typed stays with its own."""
-        if tab is self.current or self.secret_for is not None:
+        if tab is self.current or self.secret_prompt.tab is not None:
             return
         self.modes.end()
         old = self.current
@@ -189,16 +181,12 @@ class Workspace(App[int]):
     def show_around(self) -> None:
         """What stands around the timeline."""
         tab = self.current
-        self.side.show_rooms(
-            tuple(
-                SidebarRoom(each.name, each.health, each.unread, each.mentioned, each is tab, each.notify == "none")
-                for each in self.tabs
-            )
-        )
+        self.side.show_rooms(sidebar_rooms(self.tabs, tab))
         own = tab.room.fingerprint if tab.room is not None else ""
         hidden = frozenset(tab.model.ignored.nicks)
         self.side.show_members(tab.members, own, tab.nick, hidden)
-        self.line.show(Status(tab.health, self.leaving or tab.status, self._right(tab)))
+        right = right_end(self.tabs, tab, self.timeline.below, beside=self.side.display)
+        self.line.show(Status(tab.health, self.leaving or tab.status, right))
         placeholder = f"Write to {tab.name}" + (f" as {tab.nick}" if tab.nick else "")
         content = Content(printable(placeholder))
         if self.composer.placeholder != content:
@@ -209,23 +197,6 @@ class Workspace(App[int]):
             without = f", without {counted(missed, 'message')} that came meanwhile" if missed else ""
             tab.model.say("bad" if fault else "note", fault or f"this history is kept again{without}", self.now())
             self.timeline.freshen()
-
-    def _right(self, tab: Tab) -> tuple[Span, ...]:
-        spans: list[Span] = []
-        if self.timeline.below:
-            spans.append((f"{self.timeline.below} new below: Ctrl+End", "accent"))
-        elsewhere = sum(each.unread for each in self.tabs if each is not tab)
-        if elsewhere:
-            named = any(each.mentioned for each in self.tabs if each is not tab)
-            spans.append((f"{'@ ' if named else ''}{elsewhere} elsewhere: Alt+A", "accent"))
-        if not self.side.display and tab.members:
-            spans.append((f"{len(tab.members)} here", "soft"))
-        if not spans:
-            spans.append(("F1 help", "faint"))
-        out: list[Span] = []
-        for span in spans:
-            out += [span, ("   ", "")] if span is not spans[-1] else [span]
-        return tuple(out)
 
     def tick(self) -> None:
         """Now and then."""
@@ -272,12 +243,9 @@ class Workspace(App[int]):
             tab.model.unread_from = entry.serial
             entry.version += 1
         if not looking and rings(tab.notify, mentioned=entry.mentioned):
-            self._ring(tab, entry)
-
-    def _ring(self, tab: Tab, entry: TimelineEntry) -> None:
-        sequences = self._bells.ring(tab.name, entry.nick, entry.text, self.now())
-        if sequences and self._driver is not None and not self.is_headless:
-            self._driver.write(sequences)
+            sequences = self._bells.ring(tab.name, entry.nick, entry.text, self.now())
+            if sequences and self._driver is not None and not self.is_headless:
+                self._driver.write(sequences)
 
     def failed(self, tab: Tab, error: SandpiperError) -> None:
         """The room could not be opened, or has broken off."""
@@ -295,21 +263,12 @@ class Workspace(App[int]):
         if tab is not self.current or self.leaving:
             return
         self.modes.end()
-        self.secret_for = tab
         self.say_hint("secret", f"{what} goes here; it is shown to nobody and kept nowhere. Enter tries, Esc gives up")
-        self.composer.display = False
-        secret = self.secret
-        secret.display = True
-        secret.ask()
-        secret.focus()
+        self.secret_prompt.ask(tab)
 
     def on_secret_input_submitted(self, given: SecretInput.Submitted) -> None:
         """It has been typed."""
-        tab, self.secret_for = self.secret_for, None
-        self.secret.display = False
-        self.composer.display = True
-        self.composer.focus()
-        self.hint.hide("secret")
+        tab = self.secret_prompt.end()
         if tab is None:
             return
         if given.text:
@@ -339,25 +298,11 @@ class Workspace(App[int]):
         self, tab: Tab, job: Coroutine[Any, Any, object], *, quiet: bool = False, most_s: float | None = QUIT_S
     ) -> None:
         """Does something that takes time; what goes wrong with it is shown in its room."""
+        self._jobs.attempt(job, lambda text: None if quiet else self._complain(tab, text), most_s=most_s)
 
-        async def run() -> None:
-            try:
-                await asyncio.wait_for(job, most_s)
-            except asyncio.TimeoutError:
-                self._complain(tab, "no answer; try again", quiet)
-            except Refusal as refusal:
-                self._complain(tab, refusal.text, quiet)
-            except SandpiperError as error:
-                self._complain(tab, str(error), quiet)
-
-        task = asyncio.get_running_loop().create_task(run())
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
-
-    def _complain(self, tab: Tab, text: str, quiet: bool) -> None:
-        if not quiet:
-            tab.model.say("bad", text, self.now())
-            self._look_at_end(tab)
+    def _complain(self, tab: Tab, text: str) -> None:
+        tab.model.say("bad", text, self.now())
+        self._look_at_end(tab)
 
     def join_line(self, code: str, password: bool) -> str:
         """What others paste to come in."""
@@ -383,13 +328,3 @@ class Workspace(App[int]):
         cuts = breaks(text, width)
         rows = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         self.hint.show(kind, [[(row, key)] for row in rows])
-
-
-def _farewell(tab: Tab) -> str:
-    """What becomes of a room that one leaves for another one on the screen; nothing of one that was not entered."""
-    room = tab.room
-    if room is None:
-        return ""
-    if room.code is not None:
-        return farewell(room.code, room.alone, f"/join {room.code}")
-    return f"{room.name} is left, and goes on without you; to come back: /join {room.where}/{room.name}"

@@ -85,11 +85,7 @@ def command(
     sandpiper broker --host 0.0.0.0 --access-code-file code.txt
     """  # noqa: D301  # click means the character
     code = _code(context, open_=open_)
-    if code is None and not open_ and not is_loopback(host):
-        raise UsageError(
-            f"beyond this machine ({host}) anybody could come in: give --access-code-file FILE, "
-            "or --open if that is meant"
-        )
+    _check_access(host, code, open_=open_)
     messages_per_s, bytes_per_s = parse_rate(rate)
     with data_folder(data, port, name="broker", default_port=PORT) as folder:
         from sandpiper.broker.service import Config
@@ -110,6 +106,15 @@ def command(
         )
         with logging_to(Path(log_file) if log_file else folder / "broker.log", log_level, stderr=not as_json):
             run(_serve(config, as_json=as_json), lasting=True)
+
+
+def _check_access(host: str, code: str | None, *, open_: bool) -> None:
+    """Raises UsageError for a broker that anybody could reach, where that was not asked for."""
+    if code is None and not open_ and not is_loopback(host):
+        raise UsageError(
+            f"beyond this machine ({host}) anybody could come in: give --access-code-file FILE, "
+            "or --open if that is meant"
+        )
 
 
 async def _serve(config: Config, *, as_json: bool) -> None:

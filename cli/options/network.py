@@ -131,20 +131,23 @@ def network_options(function: Decorated) -> Callable[..., Any]:
     def wrapped(context: click.Context, /, **rest: Any) -> Any:
         found = {name: rest.pop(name) for name in _NAMES}
         given = tuple(name for name in _NAMES if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
-        network = Network(
-            discovery=_addresses(found["discovery"], "discovery", DISCOVERY_PORT),
-            broker=_addresses(found["broker"], "broker", PORT),
-            path=found["path"],
-            lan=not found["no_lan"],
-            local=found["local"],
-            listen=_listen(found["listen"]),
-            advertise=tuple(word for value in found["advertise"] for word in _split(value)),
-            ephemeral=found["ephemeral"],
-            given=given,
-        )
-        return function(network=network, **rest)
+        return function(network=_network(found, given), **rest)
 
     return wrapped
+
+
+def _network(found: dict[str, Any], given: tuple[str, ...]) -> Network:
+    return Network(
+        discovery=_addresses(found["discovery"], "discovery", DISCOVERY_PORT),
+        broker=_addresses(found["broker"], "broker", PORT),
+        path=found["path"],
+        lan=not found["no_lan"],
+        local=found["local"],
+        listen=_listen(found["listen"]),
+        advertise=tuple(word for value in found["advertise"] for word in _split(value)),
+        ephemeral=found["ephemeral"],
+        given=given,
+    )
 
 
 def _split(value: str) -> list[str]:
