@@ -233,7 +233,7 @@ class Pong(msgspec.Struct, tag_field="type", tag="pong"):
 
 
 class Hello(msgspec.Struct, tag_field="type", tag="hello"):
-    """Asks for the extended tongue; with `room` it joins, without it only asks."""
+    """Asks for the extended protocol; with `room` it joins, without it only asks."""
 
     v: int = 1
     room: str | None = None

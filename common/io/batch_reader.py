@@ -28,7 +28,7 @@ class BatchReader:
     Our protocols have one frame a message (a ROUTER's route comes before it); a message of more is handed to nobody
     and counted in `multiparts`.
 
-    libzmq's own queue has no bound (see sockets.py). With `keep`, for what is repaired when it is lost, the drain is
+    libzmq's own queue has no bound (see sockets.py). With `keep`, for what is repaired when it is lost, the reader is
     quicker than who receives: it reads ahead, keeps messages of so many bytes, and drops what comes on top of them,
     counted in `dropped`. `messages` counts all that came out of libzmq, `empties` how often nothing more was in it.
     Raises SocketError, holding nothing then.

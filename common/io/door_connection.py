@@ -193,8 +193,8 @@ class DoorConnection(asyncio.BufferedProtocol):
             self._lines().received(data)
         else:
             self._door.counters.foreign += 1
-            tongues = "JSON lines" if inner is None else "JSON lines or ZeroMQ (ZMTP 3)"
-            self.show_out(f"this is {self._door.greeting}: speak {tongues}")
+            spoken = "JSON lines" if inner is None else "JSON lines or ZeroMQ (ZMTP 3)"
+            self.show_out(f"this is {self._door.greeting}: speak {spoken}")
 
     def _silent(self) -> None:
         self._timer = None
