@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ["bridge", "broker", "chat", "cli", "common", "common.io", "discovery", "peer", "peer.p2p", "tui"]
+from tests.test_layers import installed_packages
 
 HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "rich", "spake2", "sqlite3", "textual", "zmq"]
 """What `sandpiper --version` must not wait for: product.md's 200 ms."""
@@ -20,7 +20,7 @@ HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "rich", "spake2", "s
 def modules() -> list[str]:
     """All of them but what runs when imported."""
     names = set()
-    for package in (f"sandpiper.{name}" for name in PACKAGES):
+    for package in (f"sandpiper.{folder.replace('/', '.')}" for folder in installed_packages()):
         names.add(package)
         folder = importlib.import_module(package).__path__
         names |= {f"{package}.{module.name}" for module in pkgutil.iter_modules(folder)}
