@@ -97,7 +97,7 @@ class BrokerSession(ControlSession):
         self._enrol(now)
 
     @property
-    def connected_now(self) -> bool:
+    def online(self) -> bool:
         """Whether there is a connection."""
         return self.state is not SessionState.OFFLINE
 

@@ -30,7 +30,7 @@ class ControlSession:
         self._forgotten = False
 
     @property
-    def connected_now(self) -> bool:
+    def online(self) -> bool:
         """Whether there is a connection."""
         raise NotImplementedError
 
@@ -71,6 +71,6 @@ class ControlSession:
         """Why this connection is no good any more, if so: the broker is silent, or has forgotten the session."""
         if self._forgotten:
             return "the broker has forgotten this session"
-        if self.connected_now and now - self._heard_at > SILENT_S:
+        if self.online and now - self._heard_at > SILENT_S:
             return "the broker does not answer"
         return None

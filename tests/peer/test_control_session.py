@@ -21,7 +21,7 @@ class Session(ControlSession):
         self.outcome: list[control.Reply] = []
 
     @property
-    def connected_now(self) -> bool:
+    def online(self) -> bool:
         return self.connected
 
     def _admitted(self, reply: control.Enrolled) -> None:

@@ -126,7 +126,7 @@ class RelaySession(ControlSession):
             each.present.clear()
 
     @property
-    def connected_now(self) -> bool:
+    def online(self) -> bool:
         """Whether there is a connection."""
         return self.state is not RelayState.OFFLINE
 
