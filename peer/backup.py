@@ -34,7 +34,7 @@ _BOX_BYTES: Final = NONCE_BYTES + _SEED_BYTES + SecretBox.MACBYTES
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What each guess at the passphrase costs: libsodium's "moderate", 0.7 s and 256 MB."""
+    """The cost of each guess at the passphrase: libsodium's "moderate", 0.7 s and 256 MB."""
 
     work: int = argon2id.OPSLIMIT_MODERATE
     memory_bytes: int = argon2id.MEMLIMIT_MODERATE

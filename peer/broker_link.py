@@ -27,7 +27,7 @@ _UP = 1
 
 @dataclass(frozen=True, slots=True)
 class LinkCallbacks:
-    """What a link calls: with control frames, with bus frames, when the bus opens or closes, when the link breaks."""
+    """The callbacks of a link: for frames of control and bus, when the bus opens or closes, when the link breaks."""
 
     control: Callable[[bytes], None]
     frames: Callable[[list[bytes]], None]

@@ -20,7 +20,7 @@ CAPS = ["msg", "me", "data", "whisper"]
 
 
 class Credentials:
-    """What a session key (CURVE, 32 bytes) shows a broker. `broker_key` and `ticket` are of the present connection."""
+    """The proofs of one session key (CURVE, 32 bytes). `broker_key` and `ticket` are of the present connection."""
 
     def __init__(
         self,

@@ -44,9 +44,10 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
-    """What one sends is turned away for now: `code` is the wire's word (`store`: the broker cannot write its log), or
-    `path` where it seems to get lost on the way for its size; `text` says why. It is kept, and sent again by itself.
-    Told once for each reason, until Resumed.
+    """Messages from here are turned away for now; they are kept, and sent again by themselves.
+
+    `code` is the wire's word (`store`: the broker cannot write its log), or `path` where they seem to get lost on the
+    way for their size; `text` says why. Told once for each reason, until Resumed.
     """
 
     code: str

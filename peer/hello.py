@@ -70,7 +70,7 @@ class BrokerGreeting(Greeting):
 
 
 class _Failure(Exception):
-    """One address failed. `cause` says why in a clause; `error` is for a person if there is no other address."""
+    """A failure at one address. `cause` says why in a clause; `error` is for a person if there is no other address."""
 
     def __init__(self, cause: str, error: SandpiperError) -> None:
         super().__init__(cause)

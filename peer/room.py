@@ -89,7 +89,7 @@ def chosen_nick(nick: str) -> str:
 
 
 class Room(RoomView):
-    """One stay in a room: from entering it to closing it, with what can be sent, asked and heard meanwhile."""
+    """A room, from entering it to closing it: what can be sent, asked and heard in it."""
 
     def __init__(self, make: MakeEngine) -> None:
         self._make = make

@@ -39,7 +39,7 @@ class RoomStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What two people compare out loud: the same words on both sides, or somebody is in between."""
+    """The words that two people compare out loud: the same on both sides, or somebody is in between."""
 
     nick: str
     fingerprint: str

@@ -11,7 +11,7 @@ from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 
 
 class RoomRequests(Protocol):
-    """What can be asked of a room and of its engine. Every method raises Refusal."""
+    """The requests that a room and its engine answer. Every method raises Refusal."""
 
     async def members(self) -> list[Member]:
         """The members who are present."""

@@ -31,7 +31,7 @@ _LOST: Final = "the connection to the broker was lost"
 
 
 class RelayCallbacks(Protocol):
-    """What a relay link calls."""
+    """The callbacks of a relay link."""
 
     def received(self, sender: bytes, body: bytes) -> None:
         """A body has come; `sender` is the relay address that the broker says it is from."""

@@ -21,7 +21,7 @@ _MOST = 2
 
 
 class _LinkListener:
-    """What one link calls (see RelayCallbacks); `present` are the relay addresses that can be reached by it."""
+    """The callbacks of one link (see RelayCallbacks); `present` are the relay addresses that can be reached by it."""
 
     def __init__(self, relays: RelayPool) -> None:
         self.present: set[bytes] = set()
@@ -35,7 +35,7 @@ class _LinkListener:
         """See RelayCallbacks."""
         (self.present.add if present else self.present.discard)(address)
         if present:
-            self._relays.there(address)
+            self._relays.came(address)
 
     def up(self) -> None:
         """See RelayCallbacks."""
@@ -50,7 +50,7 @@ class _LinkListener:
 class RelayPool:
     """The relays of one room.
 
-    `received` gets packets; `moved` is called when the addresses by which we are reached change, `there` when somebody
+    `received` gets packets; `moved` is called when the addresses by which we are reached change, `came` when a session
     comes to a relay. With `local` brokers beyond this machine are not used.
     """
 
@@ -60,12 +60,12 @@ class RelayPool:
         profile: Profile,
         received: Callable[[bytes], None],
         moved: Callable[[], None],
-        there: Callable[[bytes], None],
+        came: Callable[[bytes], None],
         *,
         local: bool = False,
     ) -> None:
         self.received = received
-        self.there = there
+        self.came = came
         self.moved = moved
         self.trouble: dict[str, str] = {}
         self._context = ctx
@@ -74,7 +74,7 @@ class RelayPool:
         self._links: dict[str, tuple[RelayLink, _LinkListener]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._seed = b""
-        self._old: set[asyncio.TimerHandle] = set()
+        self._old: dict[tuple[RelayLink, bytes], asyncio.TimerHandle] = {}
 
     @property
     def addresses(self) -> dict[str, bytes]:
@@ -126,9 +126,16 @@ class RelayPool:
             task = asyncio.ensure_future(link.attach(seed))
             task.add_done_callback(lambda done: done.exception() if not done.cancelled() else None)
             if old:
-                self._old.add(asyncio.get_running_loop().call_later(RELAY_OLD_TAG_S, self._detach, link, old))
+                self._keep_awhile(link, old)
+
+    def _keep_awhile(self, link: RelayLink, seed: bytes) -> None:
+        if (before := self._old.pop((link, seed), None)) is not None:
+            before.cancel()
+        later = asyncio.get_running_loop().call_later(RELAY_OLD_TAG_S, self._detach, link, seed)
+        self._old[link, seed] = later
 
     def _detach(self, link: RelayLink, seed: bytes) -> None:
+        del self._old[link, seed]
         if seed != self._seed:  # of two owners' new keys the first may come back
             link.detach(seed)
 
@@ -154,7 +161,7 @@ class RelayPool:
 
     async def close(self) -> None:
         """Closes every link."""
-        for handle in self._old:
+        for handle in self._old.values():
             handle.cancel()
         await end(*self._tasks.values())
         await asyncio.gather(*(link.close() for link, _ in self._links.values()), return_exceptions=True)

@@ -45,7 +45,7 @@ Bounced = Callable[[Refusal], None]
 
 
 class RendezvousCallbacks(Protocol):
-    """What a client calls."""
+    """The callbacks of a client."""
 
     def letter(self, sender: bytes, body: bytes) -> None:
         """A letter has come for our mailbox; `sender` is the mailbox that the service says it is from."""

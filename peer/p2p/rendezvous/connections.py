@@ -22,7 +22,7 @@ from sandpiper.peer.profile import Profile
 
 
 class ServicesCallbacks(Protocol):
-    """What the connections call."""
+    """The callbacks of the connections."""
 
     def letter(self, service: RendezvousClient, sender: bytes, body: bytes) -> None:
         """A letter has come for our mailbox at that service."""
@@ -35,7 +35,7 @@ class ServicesCallbacks(Protocol):
 
 
 class _Listener:
-    """What one connection calls (see RendezvousCallbacks)."""
+    """The callbacks of one connection (see RendezvousCallbacks)."""
 
     def __init__(self, connections: ServiceConnections) -> None:
         self.connections = connections
@@ -66,7 +66,7 @@ class _Listener:
 
 @dataclass(frozen=True, slots=True)
 class _RoomLease:
-    """What is to be leased at every service."""
+    """The lease to hold at every service: which room, under which key of its group, with which sealed card."""
 
     nameplate: int
     registration: SigningKey
