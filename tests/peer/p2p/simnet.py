@@ -278,3 +278,12 @@ class Town:
         end = self.now + seconds
         while self.now < end:
             self._step(end)
+
+
+def rests(citizen: Citizen, now: float) -> bool:
+    """Whether its clock comes to rest once what is due has been done."""
+    for _ in range(10):
+        if citizen.member.get_timer() > now:
+            return True
+        citizen.member.handle_timer(now)
+    return False

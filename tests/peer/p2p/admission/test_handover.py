@@ -1,0 +1,121 @@
+"""What a sponsor hands over: complete, however long the room has been, and refused if it does not hold together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from sandpiper.common.errors import AccessDenied
+from sandpiper.common.limits import LETTER_BYTES
+from sandpiper.common.p2p import admission, membership
+from sandpiper.common.p2p.envelope import DEEDS, sign
+from sandpiper.common.p2p.membership import Own
+from sandpiper.peer.p2p.bootstrap import enter_room
+from sandpiper.peer.p2p.state.outputs import MemberSettings
+from tests.peer.p2p.hostile import shout, still_works, three
+from tests.peer.p2p.simnet import CODE, Town
+
+
+def test_a_handover_whose_key_is_none_is_refused() -> None:
+    from sandpiper.peer.p2p.bootstrap import enter_room
+    from sandpiper.peer.p2p.state.outputs import MemberSettings
+
+    town = Town()
+    town.found("alice")
+    joiner, keys = town.joiner("bob")
+    town.attempt(joiner)
+    assert joiner.welcome is not None
+    joiner.welcome.epoch = b"k" * 100
+    with pytest.raises(AccessDenied):
+        enter_room(
+            keys, joiner.welcome, CODE, None, MemberSettings("bob"), backlog=None, now=town.now, wall=town.wall,
+            entropy=town.random.randbytes,
+        )  # fmt: skip
+
+
+def test_where_many_have_come_and_gone_one_can_still_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 3000)
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_HEADS", 3)
+    town = Town()
+    alice = town.found("alice", history="all")
+    for number in range(20):
+        guest = town.join(f"guest{number}", at=[alice])
+        town.settle(0.5)
+        town.post(guest, str(number))
+        town.settle(0.1)
+        guest.member.gossip.say_goodbye()
+        town.collect(guest)
+        guest.dead = True
+    bob = town.join("bob")
+    town.settle(3)
+    assert bob.member.ledger.roster() == alice.member.ledger.roster()
+    assert bob.texts == [str(number) for number in range(20)]
+    still_works(town, alice, bob)
+
+
+def test_a_handover_that_is_lost_half_way_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 500)
+    town = Town()
+    alice = town.found("alice")
+    town.join("bob")
+    lost: list[bytes] = []
+
+    def lose(mailbox: bytes, body: bytes) -> bytes | None:
+        if isinstance(admission.decode_letter(body), admission.Rest) and not lost:
+            lost.append(body)
+            return None
+        return body
+
+    town.tamper = lose
+    carol = town.join("carol", at=[alice])
+    assert lost
+    town.settle(2)
+    assert carol.member.ledger.roster() == alice.member.ledger.roster()
+
+
+def test_what_fits_no_letter_keeps_nobody_out() -> None:
+    town, alice, bob, mallory = three()
+    room = mallory.member.keyring.room
+    log = mallory.member.replica.log(mallory.keys.session, DEEDS)
+    body = membership.encode_all([Own(b"x" * 190_000)])
+    made = sign(
+        mallory.keys.signing, mallory.keys.session, room, mallory.member.context.run, DEEDS, 1, 1, 1, log.hash, body
+    )
+    shout(town, mallory, made)
+    mallory.member.cards.change(hosts=["x" * 190_000])
+    town.collect(mallory)
+    town.settle(3)
+    sizes: list[int] = []
+
+    def weigh(mailbox: bytes, body: bytes) -> bytes:
+        sizes.append(len(body))
+        return body
+
+    town.tamper = weigh
+    town.join("carol", at=[alice])
+    assert max(sizes) < LETTER_BYTES
+    still_works(town, alice, bob)
+
+
+def test_a_sponsor_that_hands_over_a_false_room_is_caught() -> None:
+    town = Town()
+    town.found("alice")
+    joiner, keys = town.joiner("bob")
+    town.attempt(joiner)
+    welcome = joiner.welcome
+    assert welcome is not None
+    changes: list[dict[str, Any]] = [
+        {"deeds": []},
+        {"deeds": [b"rubbish"]},
+        {"epoch": bytes(32)},
+        {"room": bytes(16)},
+        {"deeds": welcome.deeds[:1]},
+    ]
+    for change in changes:
+        with pytest.raises(AccessDenied, match="cheating"):
+            enter_room(
+                keys, msgspec.structs.replace(welcome, **change), CODE, None, MemberSettings("bob"), backlog=None,
+                now=town.now, wall=town.wall, entropy=town.random.randbytes,
+            )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Messages are delivered once somebody has them, and shown under a name that is the speaker's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandpiper.common import batch
+from sandpiper.common.messages import Lost, MsgDraft
+from sandpiper.common.p2p.envelope import TALK, sign
+from sandpiper.common.p2p.packets import Frontier, Have
+from sandpiper.peer.p2p.replication import entries
+from sandpiper.peer.p2p.state.peer import Way
+from tests.peer.p2p.hostile import shout, still_works, three
+from tests.peer.p2p.simnet import Town
+
+
+def test_nobody_can_wind_the_clock_so_far_that_others_are_refused() -> None:
+    town, alice, bob, mallory = three()
+    body = batch.pack([entries.encode(MsgDraft(text="x"), "m", 0)])
+    made = sign(
+        mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.context.run, TALK, 1, 1,
+        (1 << 62) - 1, bytes(32), body,
+    )  # fmt: skip
+    shout(town, mallory, made)
+    still_works(town, alice, bob)
+
+
+def test_nobody_speaks_under_anothers_name_as_if_it_were_their_own() -> None:
+    town, alice, bob, mallory = three()
+    for nick in ("alice", "ALICE", "bob", "mal\x1b[2Jlory", "m" * 1000, "mallory"):
+        mallory.member.message_log.post(MsgDraft(text=f"as {nick[:3]}"), nick, 0, town.now)
+        mallory.member.flush(town.now)
+        town.collect(mallory)
+    town.settle(2)
+    said = [(message.nick, message.verified) for message in bob.heard]
+    assert said[:3] == [("alice", False), ("ALICE", False), ("bob", False)]
+    assert said[3:] == [("mallory", True)] * 3
+    still_works(town, alice, bob)
+
+
+def test_what_is_said_to_be_had_is_the_end_of_an_envelope() -> None:
+    town, alice, bob, mallory = three()
+    bob.asleep = mallory.asleep = True
+    for number in range(3):
+        alice.member.message_log.post(MsgDraft(text=str(number)), "alice", 0, town.now)
+    alice.member.flush(town.now)
+    town.collect(alice)
+    lie = Have([Frontier(alice.keys.session, TALK, 2, b"")])
+    town.arrive(mallory, alice, mallory.member.keyring.to_one(alice.keys.session, lie), Way.MESH)
+    assert alice.delivered == []
+
+
+def test_a_reader_that_never_comes_back_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.replication.message_log.UNSHOWN_BYTES", 20_000)
+    town, alice, bob, _ = three()
+    bob.member.hold(True)
+    for _ in range(10):
+        town.post(alice, "x" * 5000)
+        town.settle(0.1)
+    bob.member.hold(False)
+    town.collect(bob)
+    lost = [event.count for event in bob.events if isinstance(event, Lost)]
+    assert sum(lost) + len(bob.texts) == 10
+    assert len(bob.texts) == 3
+
+
+def test_alone_nothing_is_delivered_until_somebody_has_it() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.post(alice, "is anybody here?")
+    town.settle(3)
+    assert alice.member.presence.alone
+    assert alice.delivered == []
+    bob = town.join("bob")
+    town.settle(3)
+    assert bob.texts == ["is anybody here?"]
+    assert alice.delivered == [1]
+
+
+def test_nobody_acknowledges_for_others_what_they_do_not_have() -> None:
+    town, alice, bob, mallory = three()
+    bob.asleep = mallory.asleep = True
+    town.post(alice, "one")
+    lie = Have([Frontier(alice.keys.session, TALK, 1, b"another hash".ljust(32))])
+    town.arrive(mallory, alice, mallory.member.keyring.to_one(alice.keys.session, lie), Way.MESH)
+    assert alice.delivered == []
