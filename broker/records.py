@@ -90,3 +90,11 @@ class Loaded:
     publishers: dict[tuple[bytes, str], int]
     enrolled: dict[bytes, bytes]
     nicks: list[NickRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRecord:
+    """Wall seconds: since when the clock has gone on without a jump, and when it was last seen to."""
+
+    since: float
+    seen: float

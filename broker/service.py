@@ -9,7 +9,10 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 
 import msgspec
@@ -114,13 +117,12 @@ class Service:
         raise_file_limit()
         require(BROKER_DESCRIPTORS)
         self._descriptors = Descriptors()
-        self._store = Store.open(
-            config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16), now=time.time()
-        )
+        self._store = Store.open(config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16))
         try:
             self.keys = curve_keys(config.data / "broker.key")
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
+            before = self._store.clock()
             self._inner = InnerEndpoint()
             self._context = context(io_threads=2)
         except (SandpiperError, OSError):
@@ -128,7 +130,7 @@ class Service:
             raise
         rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
         now = time.monotonic()
-        self._wall = WallClock(time.time(), now)
+        self._wall = WallClock(time.time(), now, before)
         self.core = Broker(self._store, rules, now, time.time())
         self._ingress = Ingress(self.core)
         self.admission = Admission(
@@ -198,9 +200,10 @@ class Service:
             self._open_metrics()
         except (OSError, zmq.ZMQError) as error:
             raise SandpiperError(self._cannot_listen(error)) from error
+        prune_pauses = chain([0.0], repeat(_PRUNE_S))
         self._tasks = [
             self._loop.create_task(self._every(self._pause, self._tick)),
-            self._loop.create_task(self._every(lambda: _PRUNE_S, self._prune)),
+            self._loop.create_task(self._every(partial(next, prune_pauses), self._prune)),
         ]
         log.info("listening on %s, run %s", self.ready().door, self._store.run)
 
@@ -228,6 +231,8 @@ class Service:
         """
         try:
             await self._shut()
+            with suppress(StoreError):  # a disk that is full is no reason for an end that fails
+                self._store.keep_clock(self._wall.record(time.monotonic()))
         finally:
             self._store.close()
         log.info("stopped")
@@ -366,7 +371,7 @@ class Service:
         age_s = rules.retain_s if self._wall.trusted(now, rules.retain_s) else float("inf")
         self._trimming = False
         self._trimming = self._store.retain(wall, rules.retain_messages, age_s, RETAIN_CHUNK) > 0
-        self._store.rest(wall)
+        self._store.rest(now)
 
     def _pause(self) -> float:
         """Until the next tick."""
@@ -384,11 +389,12 @@ class Service:
         return self._guard.get_timer()
 
     def _prune(self) -> None:
-        now = time.time()
-        self._store.touch(self.core.sessions, now)
-        if not self._wall.trusted(time.monotonic(), PUBLISHERS_KEPT_S):
+        now, wall = time.monotonic(), time.time()
+        self._store.touch(self.core.sessions, wall)
+        self._store.keep_clock(self._wall.record(now))
+        if not self._wall.trusted(now, PUBLISHERS_KEPT_S):
             return
-        gone = self._store.prune(now)
+        gone = self._store.prune(wall)
         self.admission.expire(gone)
         self.core.forget_publishers(gone)
 

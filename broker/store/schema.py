@@ -16,6 +16,9 @@ from sandpiper.common.limits import STORE_CACHE_KIB, STORE_CHECKPOINT_BYTES
 SCHEMA: Final = 1
 _APPLICATION: Final = 0x53505052  # "SPPR", so that another program's database is not taken for ours
 
+_CLOCK: Final = """CREATE TABLE IF NOT EXISTS clock (
+    one INTEGER PRIMARY KEY CHECK (one = 1), since REAL NOT NULL, seen REAL NOT NULL)"""
+"""In a database from before it there is none, and whoever does not know it does not miss it."""
 _TABLES: Final = (
     """CREATE TABLE meta (
         one INTEGER PRIMARY KEY CHECK (one = 1), run TEXT NOT NULL, clean INTEGER NOT NULL,
@@ -94,6 +97,7 @@ def _recognise(db: sqlite3.Connection, path: Path) -> bool:
     keep_synced(db, True)
     if new:
         _create(db)
+    db.execute(_CLOCK)
     return new
 
 

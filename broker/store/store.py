@@ -1,7 +1,7 @@
 """The store: what a broker must not forget, in one SQLite database that one process holds.
 
 A batch is one transaction. What is kept of the rooms in memory changes only after it is in the database, so a
-commit that fails (a full disk) leaves both as they were. All times are wall seconds and come in as `now`.
+commit that fails (a full disk) leaves both as they were. Times are wall seconds, and come in as `now`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sandpiper.broker.records import Batch, Loaded, LogPage, NickRecord, RoomRecord
+from sandpiper.broker.records import Batch, ClockRecord, Loaded, LogPage, NickRecord, RoomRecord
 from sandpiper.broker.store import logs, runs, schema
 from sandpiper.broker.store.checkpoints import Checkpoints
 from sandpiper.broker.store.data_dir import DataDir
@@ -60,12 +60,11 @@ class Store:
         self._ids = max((room.id for room in self._rooms.values()), default=0)
 
     @classmethod
-    def open(cls, path: Path, *, fsync: bool, boot_id: str, new_run: str, now: float) -> Store:
+    def open(cls, path: Path, *, fsync: bool, boot_id: str, new_run: str) -> Store:
         """Takes the folder `path`, makes what is missing. Raises StoreError, and then holds nothing.
 
         `boot_id` names the time since the machine started, empty for unknown; `new_run`, 128 random bits in
-        hex, is used where the run that was cannot go on. With `fsync` a commit waits for the disk. What has aged
-        is forgotten.
+        hex, is used where the run that was cannot go on. With `fsync` a commit waits for the disk.
         """
         folder = DataDir(path)
         with ExitStack() as held:
@@ -80,7 +79,6 @@ class Store:
                 checkpoints = Checkpoints(folder.database, fsync)
                 held.callback(checkpoints.close)
                 store = cls(db, folder, checkpoints, meta, new_run)
-                store.prune(now)
             except sqlite3.DatabaseError as error:
                 raise from_sqlite(error, path) from None
             held.pop_all()
@@ -153,6 +151,17 @@ class Store:
             raise full(self._path, "no space")
         with self._database.transaction():
             runs.write(self._db, self._meta)
+
+    def clock(self) -> ClockRecord | None:
+        """How the wall clock was last seen."""
+        with self._database.errors():
+            found = self._db.execute("SELECT since, seen FROM clock").fetchone()
+        return None if found is None else ClockRecord(*found)
+
+    def keep_clock(self, clock: ClockRecord) -> None:
+        """How it is seen now, for whoever opens the store next."""
+        statement = "INSERT OR REPLACE INTO clock (one, since, seen) VALUES (1, ?, ?)"
+        self._database.change(statement, clock.since, clock.seen)
 
     # Logs --------------------------------------------------------------------------------------------------
 
@@ -263,7 +272,7 @@ class Store:
         return sum(cut.start - cut.room.start for cut in cuts)
 
     def rest(self, now: float) -> None:
-        """To be called now and then: gives the disk back what nobody writes to any more."""
+        """To be called now and then, `now` monotonic: gives the disk back what nobody writes to any more."""
         self._database.rest(now)
 
     # Keys and nicks ----------------------------------------------------------------------------------------

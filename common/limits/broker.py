@@ -95,6 +95,9 @@ CLOCK_JUMP_S: Final = 60.0
 """A wall clock that is off by more at once has been set, or the machine has slept; NTP slews less."""
 CLOCK_TRUST_S: Final = 3600.0
 """It has to stay for so long before anything is removed for its age: a wrong year must not cost a log."""
+CLOCK_GAP_S: Final = 2 * CLOCK_TRUST_S
+"""A broker that starts so soon after the last one was there goes on with its clock, or one that is restarted every few
+minutes would never remove anything. More than the hour after which a broker notes that it has seen the clock."""
 RETAIN_CHUNK: Final = 100_000
 """Entries that retention deletes in one go; whole blocks of up to BATCH_MESSAGES, so it keeps up with any load."""
 ENROLLED_KEPT_S: Final = 30 * 86400.0

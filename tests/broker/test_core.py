@@ -227,7 +227,7 @@ def test_one_port_subscriptions_end_with_the_connection(house: House) -> None:
 
 
 def opened(path: Path, new_run: str) -> Store:
-    return Store.open(path, fsync=False, boot_id="boot", new_run=new_run, now=WALL)
+    return Store.open(path, fsync=False, boot_id="boot", new_run=new_run)
 
 
 def test_a_client_that_has_seen_more_than_the_store_begins_a_new_run_once(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_it_is_asked_for_when_the_log_is_long(db: sqlite3.Connection, thread: Ch
 @pytest.mark.usefixtures("small")
 def test_the_log_of_small_commits_has_its_bound_while_others_read(tmp_path: Path) -> None:
     """Each touches more pages than its body fills, as a room's first messages and a publisher's numbers do."""
-    store = Store.open(tmp_path / "data", fsync=False, boot_id="b", new_run="0" * 32, now=0.0)
+    store = Store.open(tmp_path / "data", fsync=False, boot_id="b", new_run="0" * 32)
     wal, most = tmp_path / "data" / "sandpiper.db-wal", 0
     with contextlib.closing(store), contextlib.closing(sqlite3.connect(tmp_path / "data" / "sandpiper.db")) as outside:
         for number in range(3000):
@@ -127,7 +127,7 @@ def test_a_reader_who_stays_is_named_once(
 
 
 def test_a_store_at_rest_has_an_empty_log(tmp_path: Path) -> None:
-    store = Store.open(tmp_path / "data", fsync=False, boot_id="b", new_run="0" * 32, now=0.0)
+    store = Store.open(tmp_path / "data", fsync=False, boot_id="b", new_run="0" * 32)
     wal = tmp_path / "data" / "sandpiper.db-wal"
     with contextlib.closing(store):
         store.commit(Batch([LogBlock("room", 1, 1, 0, {"msg": 1}, b"x")], {}), 0.0)

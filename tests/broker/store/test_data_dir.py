@@ -18,7 +18,7 @@ from sandpiper.broker.store.store import Store
 
 
 def open_store(folder: Path) -> Store:
-    return Store.open(folder, fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
+    return Store.open(folder, fsync=False, boot_id="boot", new_run="a" * 32)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")

@@ -32,7 +32,7 @@ from sandpiper.broker.store.store import Store
 
 
 def open_store(folder: Path) -> Store:
-    return Store.open(folder, fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
+    return Store.open(folder, fsync=False, boot_id="boot", new_run="a" * 32)
 
 
 def blocks(first: int, blocks: int, size: int = 10_000) -> list[LogBlock]:
@@ -84,7 +84,7 @@ from sandpiper.broker.store.store import Store
 data, ballast = Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "ballast"
 
 def open_store():
-    return Store.open(data, fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
+    return Store.open(data, fsync=False, boot_id="boot", new_run="a" * 32)
 
 def commit_until_full(store, head):
     try:

@@ -68,7 +68,7 @@ def test_a_block_larger_than_the_chunk_goes_in_the_end(store: Store) -> None:
 
 def test_the_start_is_the_same_after_reopening(tmp_path: Path) -> None:
     def opened() -> Store:
-        return Store.open(tmp_path, fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
+        return Store.open(tmp_path, fsync=False, boot_id="boot", new_run="a" * 32)
 
     with contextlib.closing(opened()) as store:
         fill_blocks(store, "lobby", 10, 0, 0, 0)

@@ -31,7 +31,7 @@ def test_when_the_end_is_certain(clean: bool, synced: bool, boot: str, now: str,
 
 
 def open_store(folder: Path, new_run: str, boot: str = "one", fsync: bool = False) -> Store:
-    return Store.open(folder, fsync=fsync, boot_id=boot, new_run=new_run, now=0.0)
+    return Store.open(folder, fsync=fsync, boot_id=boot, new_run=new_run)
 
 
 def commit(store: Store, first: int, count: int) -> None:

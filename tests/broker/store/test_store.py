@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.records import Batch, ClockRecord, LogBlock
+from sandpiper.broker.store.data_dir import DATABASE
 from sandpiper.broker.store.store import Store
 
 RUN = "a" * 32
 KEY, IDENTITY = b"k" * 32, b"i" * 32
 
 
-def open_store(folder: Path, new_run: str = RUN, now: float = 0.0) -> Store:
-    return Store.open(folder, fsync=False, boot_id="boot", new_run=new_run, now=now)
+def open_store(folder: Path, new_run: str = RUN) -> Store:
+    return Store.open(folder, fsync=False, boot_id="boot", new_run=new_run)
 
 
 def block(room: str, first: int, count: int, ts: int = 0, size: int = 0, kind: str = "msg") -> LogBlock:
@@ -95,11 +96,24 @@ def test_keys_are_kept_until_they_age(store: Store) -> None:
     assert store.load().enrolled == {}
 
 
-def test_what_has_aged_is_forgotten_at_open(tmp_path: Path) -> None:
+def test_how_the_clock_was_seen_is_there_for_whoever_opens_next(tmp_path: Path) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert store.clock() is None
+        store.keep_clock(ClockRecord(1e9, 2e9))
+        store.keep_clock(ClockRecord(1e9, 3e9))
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert store.clock() == ClockRecord(1e9, 3e9)
+
+
+def test_a_database_from_before_the_clock_was_kept_opens(tmp_path: Path) -> None:
     with contextlib.closing(open_store(tmp_path)) as store:
         store.enrol(KEY, IDENTITY, 0.0)
-    with contextlib.closing(open_store(tmp_path, now=1e9)) as store:
-        assert store.load().enrolled == {}
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("DROP TABLE clock")
+        db.commit()
+    with contextlib.closing(open_store(tmp_path)) as store:
+        assert store.clock() is None
+        assert store.load().enrolled == {KEY: IDENTITY}, "nothing goes for its age by being opened"
 
 
 def test_a_nick_is_owned_until_it_is_freed(store: Store) -> None:
@@ -203,7 +217,7 @@ from pathlib import Path
 from sandpiper.broker.records import Batch, LogBlock
 from sandpiper.broker.store.store import Store
 
-store = Store.open(Path(sys.argv[1]), fsync=False, boot_id="boot", new_run="a" * 32, now=0.0)
+store = Store.open(Path(sys.argv[1]), fsync=False, boot_id="boot", new_run="a" * 32)
 seq = {room.name: room.next_seq for room in store.load().rooms}
 while True:
     for room, count in (("lobby", 7), ("side", 1), ("lobby", 300)):
@@ -286,9 +300,7 @@ def test_whatever_happens_each_log_is_contiguous_up_to_its_head(steps: list[tupl
                     assert all(room.run_start == room.next_seq for room in store.load().rooms)
                 else:
                     crash(store) if step == "crash" else store.close()
-                    store = Store.open(
-                        Path(name), fsync=False, boot_id=str(what), new_run=f"{now:032x}", now=float(now)
-                    )
+                    store = Store.open(Path(name), fsync=False, boot_id=str(what), new_run=f"{now:032x}")
                     assert {room: store.start(room) for room in heads} == starts
                 loaded = store.load()
                 assert loaded.publishers == numbers
