@@ -23,7 +23,7 @@ class Outage:
         self.outside = ""
         self.news: list[str] = []
         """What the operator has not been told yet."""
-        self.guests: set[tuple[ClientSession, str]] = set()
+        self.guests: dict[ClientSession, set[str]] = {}
         """JSON-lines clients, and the rooms to which they published in vain."""
         self.rooms: set[str] = set()
         """Rooms to which tools at the plain doors did."""
@@ -59,10 +59,13 @@ class Outage:
         self.rooms.add(room)
         return True
 
+    def guest(self, session: ClientSession, room: str) -> None:
+        """A JSON-lines client published in vain."""
+        self.guests.setdefault(session, set()).add(room)
+
     def depart(self, session: ClientSession) -> None:
         """The session is gone."""
-        if self.guests:
-            self.guests = {each for each in self.guests if each[0] is not session}
+        self.guests.pop(session, None)
 
     def get_timer(self) -> float | None:
         """When it is to be looked whether it is over: as soon as can be."""

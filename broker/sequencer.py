@@ -298,11 +298,11 @@ class Sequencer:
             return
         if not outage.over(now):
             return
-        for session, room in outage.guests:
+        for session, rooms in outage.guests.items():
             if session.guest is not None:
-                self._outputs.append(ToGuest(session.guest, [Item(Notice(_OVER, ts, room))]))
+                self._outputs += [ToGuest(session.guest, [Item(Notice(_OVER, ts, room))]) for room in rooms]
         self._outputs += [_to_tools(Notice(_OVER, ts, room)) for room in outage.rooms]
-        outage.guests, outage.rooms = set(), set()
+        outage.guests, outage.rooms = {}, set()
 
     def _undo(self, ts: int) -> None:
         firsts: dict[tuple[ClientSession, HostedRoom], int] = {}
@@ -326,7 +326,7 @@ class Sequencer:
                     self._outputs.append(_to_tools(told))
         for session, room, ack in self._guest_acks:  # one for each publication, repeated ones too
             if (ack.seq or 0) > room.head:
-                self.outage.guests.add((session, room.name))
+                self.outage.guest(session, room.name)
                 self.refuse(session, room.name, 0, refusal, ack.id, ts)
         for (session, room), number in firsts.items():
             self.refuse(session, room.name, number, refusal, None, ts)

@@ -104,6 +104,17 @@ def test_nothing_is_kept_of_guests_that_have_gone(house: House, broken: FullStor
     assert not house.broker.sequencer.outage.guests
 
 
+def test_who_goes_costs_the_same_however_many_are_left(house: House, broken: FullStore) -> None:
+    lines = [house.line(f"guest{each}") for each in range(3)]
+    for line in lines:
+        house.line_port.publish(line, "lobby", MsgDraft(text="l", id="x"))
+    house.take()
+    before = house.broker.sequencer.outage.guests
+    house.line_port.depart(lines[0])
+    assert house.broker.sequencer.outage.guests is before, "those who stay are not put down anew"
+    assert len(before) == 2
+
+
 def test_what_cannot_be_read_is_said_without_the_path_and_logged_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

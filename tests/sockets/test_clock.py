@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandpiper.broker.service import Service
 from sandpiper.broker.records import Batch, LogBlock
+from sandpiper.broker.service import Service
 from sandpiper.broker.store.store import Store
 from tests.sockets.running import DEADLINE_S
 from tests.sockets.test_descriptors import config
