@@ -8,6 +8,8 @@ A CURVE handshake costs libzmq's threads half a millisecond, and they serve whoe
 So at most `most` are under way, and `rate` begin in a second, which leaves a good machine time for its members. One
 that waits for the other end, not for us, costs nothing: after its turn it is not counted any longer, and however far
 away or silent some are, the line moves on.
+
+Each household has a line of its own, and they take turns: one that brings thousands keeps the others waiting for one.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class Handshakes:
         self._rest_s = most / 4 / rate  # so that a crowd comes a few at a time, and not each by a timer of its own
         self._unread = unread
         self._begin = begin
-        self._waiting: dict[int, None] = {}
+        self._waiting: dict[int, str] = {}
+        self._lines: dict[str, dict[int, None]] = {}  # by household, the one whose turn is next first
         self._turns: dict[int, tuple[float, float]] = {}  # of those under way: until when, and how long a turn is
         self._rest_until = -inf
 
@@ -47,15 +50,21 @@ class Handshakes:
         """How many are counted as being in their handshakes."""
         return len(self._turns)
 
-    def come(self, fd: int, now: float) -> None:
-        """A connection has been accepted."""
+    def waits(self, fd: int) -> bool:
+        """Whether this one may not begin yet."""
+        return fd in self._waiting
+
+    def come(self, fd: int, home: str, now: float) -> None:
+        """A connection has been accepted, from that household."""
         self.gone(fd, now)
-        self._waiting[fd] = None
+        self._waiting[fd] = home
+        self._lines.setdefault(home, {})[fd] = None
         self._proceed(now)
 
     def gone(self, fd: int, now: float) -> None:
         """A connection has ended."""
-        self._waiting.pop(fd, None)
+        if fd in self._waiting:
+            self._leave(fd)
         if self._turns.pop(fd, None) is not None:
             self._proceed(now)
 
@@ -84,11 +93,26 @@ class Handshakes:
             if wait:
                 self._rest_until = now + max(wait, self._rest_s)
                 return
-            fd = next(iter(self._waiting))
-            del self._waiting[fd]
+            fd = self._next()
             turn_s = self._begin(fd)
             if turn_s:
                 self._turns[fd] = (now + turn_s, turn_s)
+
+    def _next(self) -> int:
+        """Takes the first one of the next household, which then waits until the others have had their turns."""
+        home, line = next(iter(self._lines.items()))
+        fd = next(iter(line))
+        self._leave(fd)
+        if line:
+            self._lines[home] = self._lines.pop(home)
+        return fd
+
+    def _leave(self, fd: int) -> None:
+        home = self._waiting.pop(fd)
+        line = self._lines[home]
+        del line[fd]
+        if not line:
+            del self._lines[home]
 
     def _release(self, now: float) -> bool:
         """Whether one is not counted any longer, because it is the other end that lets us wait."""

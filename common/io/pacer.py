@@ -9,15 +9,18 @@ put back to where it usually is. Only Linux does so: elsewhere all begin at once
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import zmq
 
 from sandpiper.common.connection_limits import household
 from sandpiper.common.handshakes import Handshakes
-from sandpiper.common.io.connections import borrowed, ends_of, unread
+from sandpiper.common.io.connections import borrowed, ends_of, peer_of, shut, unread
 from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S, HANDSHAKES, HANDSHAKES_PER_S
 
 _STILL_BYTES: Final = 16 * 1024
@@ -34,8 +37,9 @@ class Pacer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._handshakes = Handshakes(HANDSHAKES, HANDSHAKES_PER_S, unread=_has_unread, begin=_wake)
+        self._handshakes = Handshakes(HANDSHAKES, HANDSHAKES_PER_S, unread=_has_unread, begin=self._wake)
         self._timer: asyncio.TimerHandle | None = None
+        self._hasty = Hasty(loop, self._handshakes.waits) if sys.platform == "linux" else None
 
     @property
     def waiting(self) -> int:
@@ -48,7 +52,9 @@ class Pacer:
         if event == zmq.EVENT_LISTENING:
             _mark(fd, _STILL_BYTES)
         elif event == zmq.EVENT_ACCEPTED:
-            self._handshakes.come(fd, now)
+            self._handshakes.come(fd, _home(fd), now)
+            if self._hasty is not None and self._handshakes.waits(fd):
+                self._hasty.add(fd)
         elif event == zmq.EVENT_DISCONNECTED:
             self._handshakes.gone(fd, now)
         elif event & _OVER:
@@ -60,6 +66,8 @@ class Pacer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._hasty is not None:
+            self._hasty.close()
 
     def _set_timer(self) -> None:
         due = self._handshakes.get_timer()
@@ -74,13 +82,58 @@ class Pacer:
         self._handshakes.handle_timer(self._loop.time())
         self._set_timer()
 
+    def _wake(self, fd: int) -> float:
+        """Has one begin; how many seconds its turn has, 0 if it is not there any more."""
+        if self._hasty is not None:
+            self._hasty.forget(fd)
+        if not _mark(fd, 1):
+            return 0.0
+        return HANDSHAKE_TURN_S if _is_near(*ends_of(fd)) else HANDSHAKE_FAR_TURN_S
 
-def _wake(fd: int) -> float:
-    if not _mark(fd, 1):
-        return 0.0
-    own, other = ends_of(fd)
-    near = isinstance(own, tuple) and isinstance(other, tuple) and household(own[0]) == household(other[0])
-    return HANDSHAKE_TURN_S if near else HANDSHAKE_FAR_TURN_S
+
+class Hasty:
+    """Shuts out who sends so much before his turn that the system wakes libzmq all the same. Linux only.
+
+    `waits` says whether it is not a connection's turn yet.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, waits: Callable[[int], bool]) -> None:
+        self._loop = loop
+        self._waits = waits
+        self._epoll = select.epoll()  # the low-water mark counts here as it does in libzmq's
+        loop.add_reader(self._epoll.fileno(), self._look)
+
+    def add(self, fd: int) -> None:
+        """One that waits. When it is closed, the system forgets it here too."""
+        with suppress(OSError):  # it has gone already, or its number is a file's now
+            self._epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+
+    def forget(self, fd: int) -> None:
+        """It may send as much as it likes now."""
+        with suppress(OSError):
+            self._epoll.unregister(fd)
+
+    def close(self) -> None:
+        """Shuts nobody out any more."""
+        self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+
+    def _look(self) -> None:
+        for fd, _ in self._epoll.poll(0):
+            if self._waits(fd):
+                shut(fd)
+
+
+def _home(fd: int) -> str:
+    peer = peer_of(fd)
+    return household(peer[0]) if isinstance(peer, tuple) else ""
+
+
+def _is_near(own: object, other: object) -> bool:
+    """Whether both ends are on this machine. A neighbour in its network is not, and has all the time he takes."""
+    if not isinstance(own, tuple) or not isinstance(other, tuple):
+        return False
+    return own[0] == other[0] or household(other[0]) == "loopback"
 
 
 def _mark(fd: int, octets: int) -> bool:

@@ -1,4 +1,4 @@
-"""Handshakes: a few at a time, first come first served, and nobody holds the line up."""
+"""Handshakes: a few at a time, households in turn, first come first served in each, and nobody holds the line up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Town:
 def crowd(count: int) -> Town:
     town = Town()
     for fd in range(count):
-        town.line.come(fd, now=0.0)
+        town.line.come(fd, "home", now=0.0)
     return town
 
 
@@ -69,6 +69,32 @@ def test_who_waits_for_us_keeps_its_turn() -> None:
     assert town.begun == [0, 1, 2, 3, 4]
 
 
+def test_a_household_that_brings_many_keeps_the_others_waiting_for_one_of_its_own() -> None:
+    town = Town()
+    for fd in range(100):
+        town.line.come(fd, "crowd", 0.0)
+    for fd in (200, 201):
+        town.line.come(fd, "pair", 0.0)
+    town.line.come(300, "single", 0.0)
+    for hundredth in range(1, 8):
+        town.line.done(hundredth / 100)
+    assert town.begun == [0, 1, 2, 3, 200, 300, 4, 201, 5, 6]
+
+
+def test_a_household_that_has_left_the_line_has_no_turn_in_it() -> None:
+    town = Town()
+    for fd in range(5):
+        town.line.come(fd, "crowd", 0.0)
+    town.line.come(200, "left", 0.0)
+    assert town.line.waits(200)
+    town.line.gone(200, 0.0)
+    assert not town.line.waits(200)
+    town.line.come(201, "left", 0.0)
+    town.line.done(0.1)
+    town.line.done(0.1)
+    assert town.begun == [0, 1, 2, 3, 201]
+
+
 def test_one_that_gave_up_waiting_takes_no_turn() -> None:
     town = crowd(5)
     town.line.gone(3, 0.1)
@@ -85,7 +111,7 @@ def test_one_that_is_not_there_any_more_takes_no_turn() -> None:
 
 def test_a_number_that_comes_again_is_another_connection() -> None:
     town = crowd(4)
-    town.line.come(0, 0.1)  # that the one before has ended is not known yet: its turn is over, and 3 begins
+    town.line.come(0, "home", 0.1)  # that the one before has ended is not known yet: its turn is over, and 3 begins
     assert town.begun == [0, 1, 2, 3]
     town.line.done(0.2)
     assert town.begun == [0, 1, 2, 3, 0]
@@ -118,7 +144,7 @@ def test_whatever_happens_the_bound_holds_and_everyone_comes_in(events: list[tup
         waited = town.line.waiting
         if what == "come":
             came[fd] += 1
-            town.line.come(fd, now)
+            town.line.come(fd, f"home {fd % 3}", now)
         elif what == "gone":
             left[fd] += 1
             town.line.gone(fd, now)
@@ -144,7 +170,7 @@ def test_whatever_happens_the_bound_holds_and_everyone_comes_in(events: list[tup
 def test_no_more_begin_in_a_second_than_the_rate() -> None:
     town = Town(rate=8.0)
     for fd in range(10):
-        town.line.come(fd, now=0.0)
+        town.line.come(fd, "home", now=0.0)
         town.line.done(0.0)
     assert len(town.begun) == MOST
     now, times = 0.0, []
@@ -161,7 +187,7 @@ def test_no_more_begin_in_a_second_than_the_rate() -> None:
 def test_a_crowd_waits_for_whichever_is_later_the_pace_or_a_turn() -> None:
     town = Town(rate=1.0)
     for fd in range(5):
-        town.line.come(fd, now=0.0)
+        town.line.come(fd, "home", now=0.0)
     assert town.begun == [0, 1, 2]
     assert town.line.get_timer() == TURN_S
     town.line.handle_timer(TURN_S)

@@ -17,10 +17,9 @@ from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.connections import unread
 from sandpiper.common.io.descriptor_guard import DescriptorGuard
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.pacer import Pacer
+from sandpiper.common.io.pacer import Hasty, Pacer
 from sandpiper.common.io.sockets import CurveKeys, Socket, calling, context, serving
 from sandpiper.common.io.zap import Zap
-from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S
 from tests.sockets.attack import CURVE_GREETING
 from tests.sockets.running import DEADLINE_S
 
@@ -116,13 +115,37 @@ def limit(monkeypatch: pytest.MonkeyPatch, *, turn_s: float) -> None:
     monkeypatch.setattr(pacer_module, "HANDSHAKE_TURN_S", turn_s)
 
 
-def test_whoever_is_elsewhere_has_a_shorter_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as one:
-        assert pacer_module._wake(one.fileno()) == HANDSHAKE_TURN_S
-        monkeypatch.setattr(pacer_module, "ends_of", lambda fd: (("192.0.2.1", 5001), ("198.51.100.7", 40000)))
-        assert pacer_module._wake(one.fileno()) == HANDSHAKE_FAR_TURN_S
-        fd = one.fileno()
-    assert pacer_module._wake(fd) == 0.0
+NEAR = [
+    (("127.0.0.1", 5001), ("127.0.0.1", 40000)),
+    (("::ffff:127.0.0.1", 5001, 0, 0), ("::ffff:127.0.0.2", 40000, 0, 0)),
+    (("192.0.2.1", 5001), ("192.0.2.1", 40000)),
+    (("fe80::5", 5001, 0, 2), ("fe80::5", 40000, 0, 2)),
+]
+FAR = [
+    (("192.0.2.1", 5001), ("198.51.100.7", 40000)),
+    (("::ffff:10.0.0.5", 5001, 0, 0), ("::ffff:10.0.0.6", 40000, 0, 0)),
+    (("2001:db8:1:2::5", 5001, 0, 0), ("2001:db8:1:2::77", 40000, 0, 0)),
+    (("fe80::5", 5001, 0, 2), ("fe80::77", 40000, 0, 2)),
+]
+
+
+@pytest.mark.parametrize(("ends", "turn_s"), [(each, 0.1) for each in NEAR] + [(each, 0.025) for each in FAR])
+def test_whoever_is_on_another_machine_has_a_shorter_turn(
+    monkeypatch: pytest.MonkeyPatch, ends: tuple[object, object], turn_s: float
+) -> None:
+    monkeypatch.setattr(pacer_module, "ends_of", lambda fd: ends)
+
+    async def run() -> None:
+        pacer = Pacer(asyncio.get_running_loop())
+        try:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                assert pacer._wake(listener.fileno()) == turn_s
+                fd = listener.fileno()
+            assert pacer._wake(fd) == 0.0
+        finally:
+            pacer.close()
+
+    asyncio.run(run())
 
 
 def test_a_newcomer_lies_still_while_others_begin_and_members_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +169,35 @@ def test_a_newcomer_lies_still_while_others_begin_and_members_go_on(monkeypatch:
             assert port.pacer.waiting == 0
             for each in (*ahead, newcomer):
                 each.close()
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+
+
+def test_who_sends_much_before_his_turn_is_shut_out() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        waiting: set[int] = set()
+        hasty = Hasty(loop, waiting.__contains__)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 16 * 1024)
+            strangers = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+            accepted = [listener.accept()[0] for _ in strangers]
+        for each in accepted:
+            hasty.add(each.fileno())
+        early, begun, patient = accepted
+        waiting |= {early.fileno(), patient.fileno()}
+        hasty.forget(begun.fileno())
+        strangers[1].sendall(bytes(20_000))
+        strangers[2].sendall(bytes(1_000))
+        strangers[0].sendall(bytes(20_000))
+        strangers[0].setblocking(False)
+        assert await loop.sock_recv(strangers[0], 1) == b"", "hung up on"
+        for other, stranger in ((begun, strangers[1]), (patient, strangers[2])):
+            other.send(b"x")
+            assert stranger.recv(1) == b"x"
+        hasty.close()
+        for each in (*strangers, *accepted):
+            each.close()
 
     asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
 
