@@ -20,6 +20,7 @@ import zmq
 from sandpiper.bridge.client import RoomClient
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.bridge.port import Guest
+from sandpiper.common.descriptors import Seldom
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.io.descriptors import Descriptors, file_limit
 from sandpiper.common.io.front_door import FrontDoor
@@ -84,6 +85,8 @@ class Doors:
         self._whispers = 0
         self._scheduled = False
         self._look: asyncio.TimerHandle | None = None
+        self._missed = 0
+        self._seldom = Seldom()
         self.ready: AttachReady
 
     async def open(self) -> None:
@@ -142,6 +145,7 @@ class Doors:
     def _published(self, frames: list[bytes]) -> None:
         self.desk.plain.take(frames)
         self._turn()
+        self._tell_what_was_missed()
         if self._room.full:
             self._bus.hold(True)
             self._look = self._loop.call_later(FULL_PAUSE_S, self._look_again)
@@ -151,6 +155,14 @@ class Doors:
             self._look = self._loop.call_later(FULL_PAUSE_S, self._look_again)
         else:
             self._bus.hold(False)
+            self._tell_what_was_missed()
+
+    def _tell_what_was_missed(self) -> None:
+        """What is missed while nothing is told yet, is told with the next."""
+        missed = self._bus.dropped - self._missed
+        if missed and self._seldom.due(self._loop.time()):
+            self._missed += missed
+            self.desk.missed(missed)
 
     def _whisper(self, guest: Guest, to: str, text: str, name: str) -> None:
         if self._whispers >= TOOL_WHISPERS:

@@ -188,6 +188,11 @@ class ToolPort:
 
     # What tools say ----------------------------------------------------------------------------------------
 
+    def missed(self, count: int) -> None:
+        """So many publications of tools could not wait for the room any more. Nobody can tell whose they were."""
+        text = f"{count} publications of tools are lost: the room takes less than they say"
+        self._tell(Notice(text, self._ts(), self.room))
+
     def _say(self, sender: object, nick: str, draft: Draft) -> tuple[str, int]:
         """Says it as this member; its id and seq. A repeated one has its first seq. Raises Refusal."""
         name = draft.id
