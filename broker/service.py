@@ -9,7 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
@@ -118,33 +118,21 @@ class Service:
         require(BROKER_DESCRIPTORS)
         self._descriptors = Descriptors()
         self._store = Store.open(config.data, fsync=config.fsync, boot_id=boot_id(), new_run=secrets.token_hex(16))
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._store.close)
             self.keys = curve_keys(config.data / "broker.key")
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
-            before = self._store.clock()
-            self._inner = InnerEndpoint()
-            self._context = context(io_threads=2)
-        except (SandpiperError, OSError):
-            self._store.close()
-            raise
-        rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
-        now = time.monotonic()
-        self._wall = WallClock(time.time(), now, before)
-        self.core = Broker(self._store, rules, now, time.time())
-        self._ingress = Ingress(self.core)
-        self.admission = Admission(
-            self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
-        )
-        self._zap = Zap(
-            self._loop,
-            self._context,
-            {BUS_DOMAIN: self.admission.enrolled.__contains__, CONTROL_DOMAIN: lambda key: True},
-        )
-        handlers = RequestHandlers(self.core, self._ingress, self.admission, time.time)
-        self._control = Control(self._loop, self._context, self.keys, self._inner, handlers, self.core, self._pump)
-        self._curve = self._pair(keyed=True)
-        self._plain = self._pair(keyed=False) if config.plain else None
+            now = time.monotonic()
+            self._wall = WallClock(time.time(), now, self._store.clock())
+            rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
+            self.core = Broker(self._store, rules, now, time.time())
+            self._ingress = Ingress(self.core)
+            self.admission = Admission(
+                self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
+            )
+            self._open_sockets(undo)
+            undo.pop_all()
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
         self._line_port = LinePort(
             self.core, self._ingress, self.admission, self._welcome, time.monotonic, self._changed, self._pump
@@ -168,6 +156,19 @@ class Service:
         self._arrivals: ActivityWatch | None = None
         self._metrics: object | None = None
         self._keys_by_user: dict[str, bytes] = {}
+
+    def _open_sockets(self, undo: ExitStack) -> None:
+        """Makes what stays until the end; `undo` gives it back. Raises SandpiperError."""
+        self._inner = undo.enter_context(closing(InnerEndpoint()))
+        self._context = context(io_threads=2)
+        undo.callback(self._context.destroy, 0)
+        judges = {BUS_DOMAIN: self.admission.enrolled.__contains__, CONTROL_DOMAIN: lambda key: True}
+        self._zap = undo.enter_context(closing(Zap(self._loop, self._context, judges)))
+        handlers = RequestHandlers(self.core, self._ingress, self.admission, time.time)
+        control = Control(self._loop, self._context, self.keys, self._inner, handlers, self.core, self._pump)
+        self._control = undo.enter_context(closing(control))
+        self._curve = undo.enter_context(closing(self._pair(keyed=True)))
+        self._plain = undo.enter_context(closing(self._pair(keyed=False))) if self._config.plain else None
 
     def _pair(self, *, keyed: bool) -> Pair:
         return Pair(

@@ -9,6 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,20 +115,23 @@ class Service:
             settle_s=config.settle_s,
         )
         self.legacy_rooms = LegacyRooms(WORDS, chance, secrets.token_bytes(32), time.time)
-        self._inner = InnerEndpoint()  # first: where there is no room for its folder, nothing else is to be given back
-        self._context = context()
-        self._zap = Zap(self._loop, self._context, {_DOMAIN: lambda key: True})
-        self._router = Router(
-            self._loop,
-            self._context,
-            self.keys,
-            self._inner,
-            _DOMAIN,
-            RENDEZVOUS_HWM,
-            receive=self._receive,
-            done=self._pump,
-            gone=self.core.gone,
-        )
+        with ExitStack() as undo:
+            self._inner = undo.enter_context(closing(InnerEndpoint()))
+            self._context = context()
+            undo.callback(self._context.destroy, 0)
+            self._zap = undo.enter_context(closing(Zap(self._loop, self._context, {_DOMAIN: lambda key: True})))
+            self._router = Router(
+                self._loop,
+                self._context,
+                self.keys,
+                self._inner,
+                _DOMAIN,
+                RENDEZVOUS_HWM,
+                receive=self._receive,
+                done=self._pump,
+                gone=self.core.gone,
+            )
+            undo.pop_all()
         self._lines: set[LegacyLineClient] = set()
         self._door = FrontDoor(
             lines=lambda address, mark: LegacyLineClient(self.legacy_rooms, address, self._welcome, self._lines),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from typing import Any, Final
 
 import zmq
@@ -23,7 +24,7 @@ _GOODBYE_MS: Final = 500
 class BusPair:
     """An XSUB and an XPUB, with CURVE or plain. A subclass takes what comes in: `_published` and `_subscribed`.
 
-    `came` gets each connection's descriptor; `keep` is for the XSUB, as for a BatchReader.
+    `came` gets each connection's descriptor; `keep` is for the XSUB, as for a BatchReader. Raises SocketError.
     """
 
     def __init__(
@@ -41,11 +42,16 @@ class BusPair:
     ) -> None:
         self._loop = loop
         self._keep = keep
-        self.xsub = serving(ctx, zmq.XSUB, keys, domain, handshake_s=handshake_s)
-        self.xpub = serving(ctx, zmq.XPUB, keys, domain, hwm, handshake_s=handshake_s)
-        # Without CURVE a handshake costs nothing that others would have to wait for.
-        self._pacer = Pacer(loop) if keys is not None else None
-        self._guards = [DescriptorGuard(loop, each, descriptors, came, self._pacer) for each in (self.xsub, self.xpub)]
+        self._guards: list[DescriptorGuard] = []
+        with ExitStack() as undo:
+            self.xsub = undo.enter_context(serving(ctx, zmq.XSUB, keys, domain, handshake_s=handshake_s))
+            self.xpub = undo.enter_context(serving(ctx, zmq.XPUB, keys, domain, hwm, handshake_s=handshake_s))
+            # Without CURVE a handshake costs nothing that others would have to wait for.
+            self._pacer = undo.enter_context(closing(Pacer(loop))) if keys is not None else None
+            for each in (self.xsub, self.xpub):
+                guard = DescriptorGuard(loop, each, descriptors, came, self._pacer)
+                self._guards.append(undo.enter_context(closing(guard)))
+            undo.pop_all()
         self._readers: list[BatchReader] = []
         self._subscriptions = Connections()
         self.dropped_connections = 0
@@ -56,10 +62,8 @@ class BusPair:
             socket.bind(endpoint)
         self._bound()
         self.xsub.send(bytes([SUBSCRIBE]))
-        self._readers = [
-            BatchReader(self._loop, self.xsub, self._published, parts=1, most=BATCH_MESSAGES, keep=self._keep),
-            BatchReader(self._loop, self.xpub, self._subscribed, parts=1, most=BATCH_MESSAGES),
-        ]
+        for read, received, keep in ((self.xsub, self._published, self._keep), (self.xpub, self._subscribed, 0)):
+            self._readers.append(BatchReader(self._loop, read, received, parts=1, most=BATCH_MESSAGES, keep=keep))
 
     def _bound(self) -> None:
         for guard in self._guards:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from sandpiper.common.io.sockets import explained
+
 _AT_ONCE: Final = 16_384
 
 
@@ -22,7 +24,7 @@ class ActivityWatch:
 
     What moves are the connections given to `add`, and whatever is said by `stir`. `look` gives the time (of the loop's
     clock) at which it is to be called in any case, None for none. Where the system has no epoll it is called every
-    `every_s` throughout.
+    `every_s` throughout. Raises SocketError.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, every_s: float, look: Callable[[], float | None]) -> None:
@@ -34,7 +36,8 @@ class ActivityWatch:
         self._closed = False
         self._next: asyncio.TimerHandle | None = None  # while it goes on
         self._later: asyncio.TimerHandle | None = None  # what `look` asked for
-        self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        with explained("connections cannot be watched"):
+            self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._rest()
 
     def add(self, fd: int) -> None:

@@ -27,6 +27,7 @@ from typing import Final
 from sandpiper.common.descriptors import DescriptorShares
 from sandpiper.common.io.connections import peer_of
 from sandpiper.common.io.descriptors import file_limit
+from sandpiper.common.io.sockets import explained
 from sandpiper.common.limits import CONNECT_S, LOCAL_DESCRIPTORS
 
 _PREFIX: Final = "sandpiper-"
@@ -55,7 +56,8 @@ class InnerEndpoint:
             self._address: str | tuple[str, int] = str(self._folder / _LISTENER)
             self.endpoint = f"ipc://{self._address}"
         else:
-            self._address = ("127.0.0.1", _free_port())
+            with explained("no port of this machine can be had"):
+                self._address = ("127.0.0.1", _free_port())
             self.endpoint = f"tcp://127.0.0.1:{self._address[1]}"
 
     async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Transport, str]:
@@ -145,14 +147,14 @@ def _places() -> list[Path]:
 
 
 def _sweep(base: Path) -> None:
-    """Removes what killed processes of this user have left: folders whose listener refuses connections."""
+    """Removes what killed processes of this user have left: folders with nobody at any socket, and empty ones."""
     for folder in base.glob(_PREFIX + "*"):
         with suppress(OSError):
             status = folder.lstat()
             young = time.time() - status.st_mtime < _DEAD_AFTER_S
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or young:
                 continue
-            if any(_dead(folder / name) for name in (_LISTENER, LINES) if (folder / name).exists()):
+            if all(_dead(each) for each in folder.iterdir()):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

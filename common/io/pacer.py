@@ -21,6 +21,7 @@ import zmq
 from sandpiper.common.connection_limits import household
 from sandpiper.common.handshakes import Handshakes
 from sandpiper.common.io.connections import borrowed, ends_of, peer_of, shut, unread
+from sandpiper.common.io.sockets import explained
 from sandpiper.common.limits import HANDSHAKE_FAR_TURN_S, HANDSHAKE_TURN_S, HANDSHAKES, HANDSHAKES_PER_S
 
 _STILL_BYTES: Final = 16 * 1024
@@ -94,13 +95,14 @@ class Pacer:
 class Hasty:
     """Shuts out who sends so much before his turn that the system wakes libzmq all the same. Linux only.
 
-    `waits` says whether it is not a connection's turn yet.
+    `waits` says whether it is not a connection's turn yet. Raises SocketError.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, waits: Callable[[int], bool]) -> None:
         self._loop = loop
         self._waits = waits
-        self._epoll = select.epoll()  # the low-water mark counts here as it does in libzmq's
+        with explained("newcomers cannot be watched"):
+            self._epoll = select.epoll()  # the low-water mark counts here as it does in libzmq's
         loop.add_reader(self._epoll.fileno(), self._look)
 
     def add(self, fd: int) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
 
 from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.inner_endpoint import InnerEndpoint
-from sandpiper.common.io.sockets import CurveKeys, serving
+from sandpiper.common.io.sockets import CurveKeys, explained, serving
 from sandpiper.common.io.splice import Splice
 from sandpiper.common.limits import CONTROL_BEHIND_BYTES
 from sandpiper.common.tickets import Requester
@@ -49,9 +50,12 @@ class Router:
         self._routes: dict[Splice, bytes] = {}
         self.requests = 0
         self.unsent = 0
-        self._socket = serving(ctx, zmq.ROUTER, keys, domain, hwm)
-        self._socket.bind(inner.endpoint)
-        self._reader = BatchReader(loop, self._socket, self._take, parts=2, most=_BATCH)
+        with ExitStack() as undo:
+            self._socket = undo.enter_context(serving(ctx, zmq.ROUTER, keys, domain, hwm))
+            with explained("requests cannot be taken"):
+                self._socket.bind(inner.endpoint)
+            self._reader = BatchReader(loop, self._socket, self._take, parts=2, most=_BATCH)
+            undo.pop_all()
 
     def close(self) -> None:
         """Ends it, giving what is queued a moment to leave."""

@@ -73,7 +73,10 @@ class Doors:
         wire = Wire(self._publish, self._changed, self._moved, self._whisper, time.monotonic, time.time)
         self.desk = ToolPort(room, room.name, os.urandom(16).hex(), wire)
         descriptors = Descriptors()
-        self._bus = PlainBus(self._loop, self._context, self._published, descriptors)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._context.destroy, 0)
+            self._bus = PlainBus(self._loop, self._context, self._published, descriptors)
+            undo.pop_all()
         self._door = FrontDoor(
             lines=lambda address, seq: RoomClient(self.desk, address, self.desk.room, seq),
             mark=lambda: self.desk.newest(self.desk.room, 0),

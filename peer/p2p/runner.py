@@ -12,6 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -60,7 +61,10 @@ class MemberRunner:
         callbacks = TransportCallbacks(
             self._received, self._relayed, self._heard_by, self._relays_moved, self._look_soon
         )
-        self.transport = Transport(self._context, curve, options, profile, callbacks)
+        with ExitStack() as undo:
+            undo.callback(self._context.destroy, 0)
+            self.transport = Transport(self._context, curve, options, profile, callbacks)
+            undo.pop_all()
         self.services = DiscoveryServices(self._context, options, profile, self)
         self.connectivity = Connectivity(self.transport)
         self.member: Member | None = None

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 
-from sandpiper.common.errors import SocketError
+from sandpiper.bridge.plain_bus import PlainBus
+from sandpiper.broker.service import Service
+from sandpiper.common.errors import SandpiperError, SocketError
+from sandpiper.common.io import inner_endpoint
+from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.peer import Room, connect
+from sandpiper.discovery.embed import embed
+from sandpiper.peer import Room, connect, create
 from sandpiper.peer.broker_link import BrokerLink, LinkCallbacks
 from sandpiper.peer.dealer_client import DealerClient
 from sandpiper.peer.events import PathChanged
 from sandpiper.peer.profile import Profile
 from tests.sockets.running import DEADLINE_S, RunningBroker, RunningDiscovery, running
 from tests.sockets.test_cancelled import descriptors
+from tests.sockets.test_descriptors import config
 from tests.sockets.test_discovery import Members
 from tests.sockets.test_relay import SEED, links
+from tests.sockets.test_service import free_port
 
 ENDPOINT = "tcp://127.0.0.1:9"
 
@@ -148,10 +158,18 @@ def a_link(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
         link.close()
 
 
+def a_plain_bus(loop: asyncio.AbstractEventLoop, ctx: zmq.Context[Any]) -> None:
+    bus = PlainBus(loop, ctx, nothing, Descriptors())
+    try:
+        bus.bind("tcp://127.0.0.1:*", "tcp://127.0.0.1:*")
+    finally:
+        bus.close()
+
+
 Maker = Callable[[asyncio.AbstractEventLoop, "zmq.Context[Any]"], None]
 
 
-@pytest.mark.parametrize(("make", "sockets"), [(a_dealer, 2), (a_link, 4)])
+@pytest.mark.parametrize(("make", "sockets"), [(a_dealer, 2), (a_link, 4), (a_plain_bus, 4)])
 def test_what_could_not_be_made_leaves_nothing(shortage: Shortage, make: Maker, sockets: int) -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
@@ -165,3 +183,55 @@ def test_what_could_not_be_made_leaves_nothing(shortage: Shortage, make: Maker, 
             assert descriptors() == before
 
     play(scene())
+
+
+async def a_broker(folder: Path, discovery: str) -> None:
+    broker = Service(config(folder / "data"))
+    await broker.close()
+
+
+async def a_discovery_service(folder: Path, discovery: str) -> None:
+    service = await embed("127.0.0.1", free_port())
+    await service.close()
+
+
+async def a_room_between_peers(folder: Path, discovery: str) -> None:
+    async with create(nick="alice", local=True, discovery=[discovery], profile=Profile.at(folder / "profile")):
+        pass
+
+
+@pytest.fixture
+def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the folders for sockets are made."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # pytest's own path is too long for a socket's
+        monkeypatch.setattr(inner_endpoint, "_places", lambda: [Path(name)])
+        yield Path(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")
+@pytest.mark.parametrize("enter", [a_broker, a_discovery_service, a_room_between_peers])
+def test_whatever_is_short_of_a_socket_leaves_nothing(
+    tmp_path: Path, folders: Path, shortage: Shortage, enter: Callable[[Path, str], Awaitable[None]]
+) -> None:
+    async def scene(discovery: str) -> None:
+        await enter(tmp_path, discovery)  # what is opened once and for all is open from here on
+        at, refused = 1, 0
+        while True:
+            before = descriptors()
+            shortage.fail(at)
+            try:
+                await enter(tmp_path, discovery)
+            except SandpiperError as error:
+                refused += "Too many open files" in str(error)
+            assert os.listdir(folders) == []
+            assert descriptors() == before
+            if not shortage.over:
+                break
+            at += 1
+        assert refused >= 3, "the context, and at the least what judges keys and what listens"
+
+    service = RunningDiscovery(tmp_path / "discovery")
+    try:
+        play(scene(service.door))
+    finally:
+        service.kill()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Any, Final
 
 import zmq
@@ -65,13 +66,18 @@ class Listeners:
         self.doors: MeshPorts | None = None
         self.malformed = 0
         self.cut = 0
-        self._pub = serving(ctx, zmq.XPUB, keys, DOMAIN, MESH_HWM)
-        show_departures(self._pub)
-        self._sub = serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM)
-        self._pair = PortPair(loop, self._pub, self._sub)
-        self._watches = [SocketMonitor(loop, each, _COMINGS, self._watched) for each in (self._pub, self._sub)]
-        self._pub_drain = BatchReader(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
-        self._sub_drain = BatchReader(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+        self._watches: list[SocketMonitor] = []
+        with ExitStack() as undo:
+            self._pub = undo.enter_context(serving(ctx, zmq.XPUB, keys, DOMAIN, MESH_HWM))
+            show_departures(self._pub)
+            self._sub = undo.enter_context(serving(ctx, zmq.SUB, keys, DOMAIN, MESH_HWM))
+            self._pair = PortPair(loop, self._pub, self._sub)
+            for each in (self._pub, self._sub):
+                self._watches.append(undo.enter_context(closing(SocketMonitor(loop, each, _COMINGS, self._watched))))
+            asked = BatchReader(loop, self._pub, self._asked, parts=1, most=BATCH_MESSAGES)
+            self._pub_drain = undo.enter_context(closing(asked))
+            self._sub_drain = BatchReader(loop, self._sub, self._brought, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+            undo.pop_all()
         self._drains = [self._pub_drain, self._sub_drain]
 
     def bind(self, hosts: Sequence[str], port: int | None) -> MeshPorts:

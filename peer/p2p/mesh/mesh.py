@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -99,11 +100,15 @@ class Mesh:
         self._malformed = 0
         self._cut = 0
         copy_received(ctx)
-        self._zap = Zap(loop, ctx, {DOMAIN: self._admit}, final=True)
-        self._arrivals = ActivityWatch(loop, MESH_GUARD_S, self._check_floods) if sys.platform == "linux" else None
-        self._listeners = Listeners(
-            loop, ctx, keys, callbacks.received, callbacks.subscribed, Descriptors(), accepted=self._guarded
-        )
+        self._arrivals: ActivityWatch | None = None
+        with ExitStack() as undo:
+            self._zap = undo.enter_context(closing(Zap(loop, ctx, {DOMAIN: self._admit}, final=True)))
+            if sys.platform == "linux":
+                self._arrivals = undo.enter_context(closing(ActivityWatch(loop, MESH_GUARD_S, self._check_floods)))
+            self._listeners = Listeners(
+                loop, ctx, keys, callbacks.received, callbacks.subscribed, Descriptors(), accepted=self._guarded
+            )
+            undo.pop_all()
         self._guard = FloodGuard(self._flows)
 
     # Our side ----------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import socket
 import stat
 import sys
 import tempfile
@@ -50,3 +52,25 @@ def test_no_temp_folder_at_all_leaves_the_others(monkeypatch: pytest.MonkeyPatch
     assert Path("/dev/shm") in inner_endpoint._places()
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(Path.cwd()))
     assert Path.cwd() not in inner_endpoint._places()
+
+
+def test_folders_that_nobody_uses_are_swept_away() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name, socket.socket(socket.AF_UNIX) as listener:
+        base = Path(name)
+        for each in ("empty", "dead", "live", "file", "young"):
+            (base / f"sandpiper-{each}").mkdir()
+        for each in ("c", "7"):
+            with socket.socket(socket.AF_UNIX) as killed:
+                killed.bind(str(base / "sandpiper-dead" / each))
+        listener.bind(str(base / "sandpiper-live" / "c"))
+        listener.listen()
+        (base / "sandpiper-file" / "notes").touch()
+        for folder in base.iterdir():
+            if folder.name != "sandpiper-young":
+                os.utime(folder, (0, 0))
+        inner_endpoint._sweep(base)
+        assert sorted(folder.name for folder in base.iterdir()) == [
+            "sandpiper-file",
+            "sandpiper-live",
+            "sandpiper-young",
+        ]
