@@ -16,10 +16,11 @@ from sandpiper.broker.subscriptions import SubscriptionIndex
 from sandpiper.common import batch
 from sandpiper.common.frame import topic
 from sandpiper.common.host_port import joined
+from sandpiper.common.io.bindings import Bindings
 from sandpiper.common.io.bus_pair import SUBSCRIBE, BusPair
 from sandpiper.common.io.connections import source_of
 from sandpiper.common.io.descriptors import Descriptors
-from sandpiper.common.io.sockets import CurveKeys, Socket
+from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.lead import CURVE_OVERHEAD, LONG, SHORT
 from sandpiper.common.limits import (
     BATCH_HWM,
@@ -72,22 +73,25 @@ class Pair(BusPair):
         self._done = done
         self._accounting = False
         self.surfaced: dict[int, Surfaced] = {}
-        self._endpoints: list[tuple[Socket, str]] = []
+        self._bindings = Bindings(loop, self._emptied, self._bound)
         self._batches = SubscriptionIndex(batch.topic)
         self._singles = SubscriptionIndex(lambda room: topic(room, ""))
 
     def bind(self, hosts: Sequence[str], xsub: int, xpub: int) -> None:
         """Opens the pair at each of these addresses. Raises zmq.ZMQError (EADDRINUSE, EACCES, …)."""
         ports = ((self.xpub, xpub), (self.xsub, xsub))
-        self._endpoints = [(socket, f"tcp://{joined(host, port)}") for socket, port in ports for host in hosts]
-        self._open(self._endpoints)
+        endpoints = [(socket, f"tcp://{joined(host, port)}") for socket, port in ports for host in hosts]
+        self._open(endpoints)
+        for socket, endpoint in endpoints:
+            self._bindings.add(socket, endpoint)
 
     def rebind(self) -> None:
         """Cuts every connection; the clients are back within RECONNECT_LEAST_S and repair what they missed."""
-        for socket, endpoint in self._endpoints:
-            socket.unbind(endpoint)
-            socket.bind(endpoint)
-        self._bound()
+        self._bindings.rebind()
+
+    def _emptied(self) -> None:
+        for guard in self._guards:
+            guard.emptied()
 
     def publish(self, fanout: Fanout) -> None:
         """To all subscribers: as batches to those who asked for batches, one by one to the others."""
@@ -112,6 +116,11 @@ class Pair(BusPair):
                 fd, size = source_of(part), len(part) + self._overhead
                 messages, octets = self.surfaced.get(fd, (0, 0))
                 self.surfaced[fd] = Surfaced(messages + 1, octets + size + (SHORT if size < _LONG_FROM else LONG))
+
+    def close(self) -> None:
+        """See BusPair."""
+        self._bindings.close()
+        super().close()
 
     def _published(self, received: list[list[zmq.Frame]]) -> None:
         self._count(received)

@@ -45,6 +45,12 @@ class DescriptorGuard:
         """To be called after each `bind`: a crowd may be waiting at the port already."""
         self._watch.catch_up()
 
+    def emptied(self) -> None:
+        """To be called after an `unbind`: that ends every connection, and libzmq tells of none."""
+        self._watch.catch_up()
+        for fd in list(self._present):
+            self._heard(zmq.EVENT_DISCONNECTED, fd, "")
+
     def close(self) -> None:
         """Lets everyone in."""
         self._watch.close()

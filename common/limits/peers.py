@@ -187,7 +187,7 @@ MESH_UNFINISHED_BYTES: Final = 16 * 1024 * 1024
 MESH_FLOOD_BYTES: Final = 48 * 1024 * 1024
 """What may have come by one connection since all was last read: three times as much, for reading is far quicker than
 any honest sender."""
-MESH_REBIND_S: Final = 0.005
+REBIND_S: Final = 0.005
 """libzmq closes a listener in its own time; the port is asked for again this often until then."""
 INTERFACES_S: Final = 2.0
 """How often to look whether this machine's addresses changed; it takes a millisecond."""

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import zmq
 
 from sandpiper.common.errors import SandpiperError, UsageError
+from sandpiper.common.io.bindings import Bindings
 from sandpiper.common.io.sockets import Socket
-from sandpiper.common.limits import FREE_PORT_LEAST, FREE_PORT_MOST, FREE_PORT_TRIES, MESH_REBIND_S
+from sandpiper.common.limits import FREE_PORT_LEAST, FREE_PORT_MOST, FREE_PORT_TRIES
 from sandpiper.peer.p2p.mesh.connection import Address
 
 _EVERY_V4, _EVERY_V6 = "0.0.0.0", "::"  # noqa: S104 the mesh is for others, and CURVE guards it
@@ -35,12 +36,9 @@ class PortPair:
     """Binds the two sockets of the listeners, and binds them again to cut all their connections."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pub: Socket, sub: Socket) -> None:
-        self._loop = loop
         self._pub = pub
         self._sub = sub
-        self._bound: list[tuple[Socket, str]] = []
-        self._shut: list[tuple[Socket, str]] = []
-        self._retry: asyncio.TimerHandle | None = None
+        self._bindings = Bindings(loop)
 
     def bind(self, hosts: Sequence[str], port: int | None) -> MeshPorts:
         """Binds them to `port` and the next, or to any two that are free. Raises SandpiperError."""
@@ -60,26 +58,12 @@ class PortPair:
         )
 
     def rebind(self) -> None:
-        """Cuts all connections; members that are still admitted are back in a moment."""
-        for socket, endpoint in self._bound:
-            if (socket, endpoint) not in self._shut:
-                socket.unbind(endpoint)
-        self._shut = list(self._bound)
-        if self._retry is not None:
-            self._retry.cancel()
-        self._reopen()
+        """Cuts all connections; whoever is admitted is back in a moment."""
+        self._bindings.rebind()
 
     def close(self) -> None:
-        """Stops trying to bind. The sockets are closed by the listeners."""
-        self._bound = []
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-
-    def _reopen(self) -> None:
-        """Binds again as soon as it can: a port is in use until libzmq's own thread has closed it."""
-        self._shut = [(socket, endpoint) for socket, endpoint in self._shut if not _bind(socket, endpoint)]
-        self._retry = self._loop.call_later(MESH_REBIND_S, self._reopen) if self._shut else None
+        """Opens none again. The sockets stay their owner's."""
+        self._bindings.close()
 
     def _try(self, hosts: Sequence[str], port: int) -> bool:
         """Whether both ports were free at every host that there is."""
@@ -103,7 +87,8 @@ class PortPair:
             return self._try([_EVERY_V4], port)
         if not bound:
             raise SandpiperError(f"this machine has no address {missing}")
-        self._bound = bound
+        for taken, endpoint in bound:
+            self._bindings.add(taken, endpoint)
         return True
 
 
@@ -117,11 +102,3 @@ def _hosts(hosts: Sequence[str]) -> list[str]:
     if _EVERY_V6 in hosts or _EVERY_V4 in hosts:
         return [_EVERY_V6]  # where there is none, `_try` takes IPv4's
     return list(dict.fromkeys(hosts))
-
-
-def _bind(socket: Socket, endpoint: str) -> bool:
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError:
-        return False
-    return True
