@@ -66,7 +66,7 @@ class DiscoveryServices:
         self._unheard = False
         self._found: set[str] = set()
         self._strangers: set[str] = set()
-        self._unmade: OSError | None = None
+        self._unmade: OSError | SandpiperError | None = None
         self._around_at: float | None = None
         self._around_s = LAN_AGAIN_LEAST_S
         self._again_s = _TAKE_OVER_S
@@ -121,9 +121,11 @@ class DiscoveryServices:
         self._task = asyncio.create_task(self._maintain())
 
     def require(self) -> None:
-        """Raises Unreachable if there is no service to make a room at."""
+        """Raises SandpiperError if there is no service to make a room at."""
         if self.connections.all or self.named:
             return
+        if isinstance(self._unmade, SandpiperError):
+            raise self._unmade
         why = f"ports {PORTS[0]}-{PORTS[-1]} are taken by other programs"
         if self._unmade is not None:
             why = f"none can be made here ({reason(self._unmade)})"
@@ -175,6 +177,9 @@ class DiscoveryServices:
                 continue  # it has been asked, and would only keep us waiting once more
             try:
                 self._embedded = await self._options.embed(host, port)
+            except SandpiperError as error:  # too few descriptors or threads: who joins can be there without it
+                self._unmade = error
+                return
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     self._unmade = error

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sandpiper.common.errors import SocketError
 from sandpiper.common.io.lan import NO_NETWORK, Lan
 from sandpiper.common.limits import LAN_AGAIN_MOST_S, RECONNECT_MOST_S, TAKE_OVER_MOST_S
 from sandpiper.peer.p2p.rendezvous.connections import _RoomLease
@@ -97,3 +98,23 @@ def test_nothing_is_kept_of_a_service_that_was_found_and_is_dialled_no_more() ->
         assert told == [(gone, [])]
 
     asyncio.run(run())
+
+
+def test_a_service_that_this_machine_has_no_room_for_keeps_nobody_from_a_room_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def embed(host: str, port: int) -> Any:
+        raise SocketError("no socket can be made")
+
+    async def nobody() -> None:
+        """Runs here."""
+
+    async def run() -> None:
+        options: Any = SimpleNamespace(lan=False, discovery=(), profile=NOBODY, quiet=False, local=True, embed=embed)
+        services = DiscoveryServices(NOBODY, options, NOBODY)
+        monkeypatch.setattr(services, "_probe_local", nobody)
+        await services.ensure_local()
+        with pytest.raises(SocketError):  # but one that is to be opened needs it
+            services.require()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
