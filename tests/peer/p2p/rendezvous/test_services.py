@@ -110,8 +110,8 @@ def test_a_service_that_this_machine_has_no_room_for_keeps_nobody_from_a_room_th
         """Runs here."""
 
     async def run() -> None:
-        options: Any = SimpleNamespace(lan=False, discovery=(), profile=NOBODY, quiet=False, local=True, embed=embed)
-        services = DiscoveryServices(NOBODY, options, NOBODY)
+        options: Any = SimpleNamespace(lan=False, discovery=(), quiet=False, local=True, embed=embed)
+        services = DiscoveryServices(NOBODY, options, NOBODY, NOBODY)
         monkeypatch.setattr(services, "_probe_local", nobody)
         await services.ensure_local()
         with pytest.raises(SocketError):  # but one that is to be opened needs it
