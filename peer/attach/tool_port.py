@@ -70,7 +70,7 @@ class PostedMessage(Protocol):
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """The publication's id."""
 
 
 class ToolHost(Protocol):
@@ -78,11 +78,11 @@ class ToolHost(Protocol):
 
     @property
     def nick(self) -> str:
-        """Its nick, now."""
+        """The member's nick, now."""
 
     @property
     def fingerprint(self) -> str:
-        """Its person's."""
+        """The fingerprint of the member's key."""
 
     @property
     def full(self) -> bool:
@@ -134,13 +134,13 @@ class ToolPort:
 
     @property
     def guests(self) -> list[Guest]:
-        """Who is connected."""
+        """The guests that are connected."""
         return list(self._seats)
 
     # What the room says ------------------------------------------------------------------------------------
 
     def hear(self, event: Event) -> None:
-        """Something has happened in the room: tools are told of it too. A whisper is for the member alone."""
+        """Tells the tools of an event in the room. A whisper is for the member alone."""
         match event:
             case Received(message=message):
                 if not (event.own and not message.verified):  # else a tool here said it, and it is told already
@@ -359,7 +359,7 @@ def _message(draft: Draft, nick: str, name: str, ts: int, fingerprint: str) -> M
 
 
 def _frames(room: str, said: Items) -> list[bytes]:
-    """For the bus: messages and notices, one frame each."""
+    """Encodes messages and notices for the plain bus, one frame each."""
     frames = []
     for item in said:
         kind = str(item.message.__struct_config__.tag)

@@ -45,6 +45,6 @@ class Transcript:
         return stamped
 
     def page(self, after: int, limit: int) -> list[Message]:
-        """Up to `limit` of those above `after`, oldest first."""
+        """The messages above seq `after`, oldest first, at most `limit`."""
         first = max(after - self.start + 1, 0)
         return [self._held[at][0] for at in range(first, min(first + max(limit, 0), len(self._held)))]

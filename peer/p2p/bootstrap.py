@@ -26,7 +26,7 @@ _FALSE = "what was handed over is not a room as it should be: somebody is cheati
 
 @dataclass(frozen=True, slots=True)
 class RoomPolicy:
-    """What the creator decides: how many sessions, whether there is a password, how far back a joiner sees."""
+    """The choices of a room's creator: how many sessions it takes, and how far back a joiner sees."""
 
     capacity: int
     history: str = "epoch"
@@ -43,7 +43,7 @@ def found_room(
     wall: Callable[[], float],
     entropy: Entropy,
 ) -> Member:
-    """A new room, with nobody else in it."""
+    """Founds a room; returns its only member."""
     room, epoch, run = entropy(16), Epoch(entropy(32)), entropy(16)
     found = Found(keys.vouched(room), epoch.id, policy.capacity, len(code.words), password is not None, policy.history)
     replica = Replica(keys.session, room)
@@ -67,7 +67,7 @@ def enter_room(
     wall: Callable[[], float],
     entropy: Entropy,
 ) -> Member:
-    """The room that a sponsor has handed over. Raises AccessDenied when it does not hold together."""
+    """Enters the room that a sponsor has handed over. Raises AccessDenied when it does not hold together."""
     roots = [each for raw in welcome.deeds if (each := _genuine(raw, welcome.room)) is not None]
     founder, found = _founding(roots, welcome.room)
     try:

@@ -130,7 +130,7 @@ class Connectivity:
         return error
 
     def _path(self, peer: Peer, peers: Peers, now: float) -> str:
-        """As Peer.path; but through others only where there is another one to go through.
+        """The peer's path; `via` only where there is another member to go through.
 
         A peer that we hear over the mesh, and that does not hear us so, has no reason to answer by relay, by which we
         reach it.
@@ -144,5 +144,5 @@ class Connectivity:
 
 
 def milliseconds(seconds: float | None) -> float | None:
-    """As people and JSON are told."""
+    """The same in milliseconds, as people and JSON are told."""
     return None if seconds is None else round(seconds * 1000, 3)

@@ -46,7 +46,7 @@ from sandpiper.peer.status import Verification
 
 
 class Member:
-    """One session in one room. Made by bootstrap.found_room or bootstrap.enter_room.
+    """A member of a room, with all its parts. Made by bootstrap.found_room or bootstrap.enter_room.
 
     What it wants done is to be taken with `take` after each call; `broken` says that it cannot go on. Its parts are
     public for tests; the engine uses the methods and `status`.
@@ -204,7 +204,7 @@ class Member:
         self.cards.change(**changes)
 
     def lease(self) -> tuple[SigningKey, bytes]:
-        """What a discovery service is given: the key that proves us members, and our card, sealed for the others."""
+        """The parts of a lease: the key that proves to a discovery service that we are members, and our sealed card."""
         epoch = self.keyring.epoch
         return epoch.registration, packets.seal_card(epoch, self.context.entropy(NONCE_BYTES), self.cards.sign())
 

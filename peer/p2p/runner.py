@@ -316,7 +316,7 @@ class MemberRunner:
             self.pump()
 
     def _look_soon(self) -> None:
-        """Something has moved that the paths depend on: they are to be looked at, but not too often."""
+        """Has the paths looked at soon, but not too often: something has moved that they depend on."""
         self._status = None
         self._look_at = min(self._look_at, self._looked_at + _PATHS_S)
         self._set_timer()

@@ -32,7 +32,7 @@ class MemberStatus:
 
     @property
     def nick(self) -> str:
-        """What the member is called."""
+        """The member's nick."""
         return self._context.settings.nick
 
     @property

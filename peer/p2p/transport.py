@@ -35,7 +35,7 @@ _EVERYWHERE: Final = ["0.0.0.0", "::"]  # noqa: S104  # ZAP refuses who is not o
 
 @dataclass(frozen=True, slots=True)
 class TransportCallbacks:
-    """Whom the transport calls: with packets (and whose connection they came by), and when something has moved."""
+    """The callbacks of a transport: for packets (and whose connection they came by), and when something has moved."""
 
     meshed: Callable[[list[bytes], bytes | None], None]
     relayed: Callable[[bytes], None]
@@ -45,7 +45,7 @@ class TransportCallbacks:
 
 
 class Transport:
-    """One session's mesh and relays. Nobody is admitted, and nobody reached, before `attach`."""
+    """Sends and receives by mesh and by relay. Nobody is admitted, and nobody reached, before `attach`."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Transport:
         self._ports = (bound.pub, bound.sub)
 
     def card(self) -> dict[str, Any]:
-        """What the member's card says of how it is reached."""
+        """The part of the member's card that says how it is reached."""
         return {"hosts": self.hosts, "pub": self._ports[0], "sub": self._ports[1], "relays": self._relays.addresses}
 
     @property

@@ -19,7 +19,7 @@ _CONFIRM: Final = b"sandpiper admission v1 "
 
 
 def shared_secret(words: str, password: str | None) -> bytes:
-    """What both sides must know."""
+    """The secret that both sides must know."""
     return words.encode() + b"\0" + (password or "").encode()
 
 
@@ -81,11 +81,11 @@ class Attempt:
         return hashlib.blake2b(_CONFIRM + side + self._transcript, key=self._key, digest_size=32).digest()
 
     def seal(self, plaintext: bytes) -> bytes:
-        """For the other end alone."""
+        """Encrypts for the other end alone."""
         side = b"joiner" if self._joiner else b"sponsor"
         return seal(derive(self._key, "letters"), self._entropy(NONCE_BYTES), plaintext, side)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """What the other end has sealed. Raises Refusal."""
+        """Decrypts what the other end has sealed. Raises Refusal."""
         side = b"sponsor" if self._joiner else b"joiner"
         return unseal(derive(self._key, "letters"), sealed, side)

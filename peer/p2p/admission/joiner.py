@@ -32,7 +32,7 @@ Box: TypeAlias = "tuple[object, bytes]"
 
 
 class JoinerState(Enum):
-    """How far it is."""
+    """How far a joiner is."""
 
     SEEKING = "looking for a member"
     KNOCKING = "knocking"
@@ -94,7 +94,7 @@ class Joiner:
         return None if self.done else self._due
 
     def handle_timer(self, now: float) -> None:
-        """Knocks, or gives the one who does not answer up."""
+        """Knocks, or gives up a sponsor that does not answer."""
         if self.done or now < self._due:
             return None
         if now >= self._until:
@@ -127,7 +127,7 @@ class Joiner:
         self.letters.append((self._at, admission.encode(letter)))
 
     def letter(self, box: Box, body: bytes, now: float) -> None:
-        """A letter has come. What is not part of the attempt under way is passed over."""
+        """Takes a letter; ignores it if it is not part of the attempt under way."""
         try:
             letter = admission.decode_letter(body)
         except Refusal:
@@ -149,7 +149,7 @@ class Joiner:
                 self._enter(letter, now)
 
     def gone(self, box: Box, now: float) -> None:
-        """A mailbox does not exist any more."""
+        """Forgets a mailbox that does not exist any more."""
         for group in self._groups:
             if box in group:
                 group.remove(box)
@@ -212,7 +212,7 @@ class Joiner:
         return self._missed(now)
 
     def _missed(self, now: float) -> None:
-        """This group has another code. Others on the same nameplate may have ours."""
+        """Goes on to the next group: this one has another code, others on the nameplate may have ours."""
         self._failed += 1
         if self._failed >= JOIN_GUESSES:
             return self._fail(self._denied())
@@ -253,7 +253,7 @@ class Joiner:
         self._complete(now)
 
     def _complete(self, now: float) -> None:
-        """In, once everything has been handed over; each letter may take a while."""
+        """Ends once everything has been handed over; each letter may take a while."""
         welcome = self._welcome
         assert welcome is not None
         if any(index not in self._more for index in range(welcome.more)):

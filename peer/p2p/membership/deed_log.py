@@ -31,7 +31,7 @@ def proven(deed: Cheat) -> tuple[Envelope, Envelope] | None:
 
 
 def fork_of(one: Envelope, other: Envelope) -> int | None:
-    """From which of its deeds on a session has two histories, if the two prove that of its deeds."""
+    """The seq from which on a session has two histories of its deeds, if the two envelopes prove that."""
     return min(one.first, other.first) if one.stream == other.stream == DEEDS else None
 
 

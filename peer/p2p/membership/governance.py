@@ -67,7 +67,7 @@ class Governance:
     # The code ----------------------------------------------------------------------------------------------
 
     def code_state(self) -> CodeState:
-        """What a joiner must know now."""
+        """The code as the sponsor is to ask for it now."""
         code, state = self._context.code, self._ledger.state
         spent = self._ledger.spent(self._context.session)
         return CodeState(code.nameplate, state.generation, code.secret, self.password, state.rotations, spent)
@@ -166,7 +166,7 @@ class Governance:
         return self._rekeying.began if history == "epoch" else self._replica.moment()
 
     def floor(self, session: bytes, log: bytes, stream: int) -> int:
-        """Up to which seq of a log's talk a session may not read."""
+        """The seq up to which a session may not read a log's talk."""
         since = self._floors.get(session)
         return 0 if since is None or stream != TALK else self._replica.head_at((log, stream), since)
 

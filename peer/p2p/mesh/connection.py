@@ -141,7 +141,7 @@ class Connection:
 
     @property
     def flow(self) -> Flow:
-        """What the flood guard has to know."""
+        """The counters of this connection, for the flood guard."""
         return Flow(self.fd, self._drain.messages, self._drain.empties)
 
     @property

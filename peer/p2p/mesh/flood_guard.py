@@ -28,7 +28,7 @@ class Flow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What had surfaced when that last moved, what had been received by then, and when all had last been read."""
+    """The counters of a connection when a message last came out of it, and when all had last been read."""
 
     surfaced: int
     received: int

@@ -113,7 +113,7 @@ class Listeners:
         self._sub_drain.hold(on)
 
     def flows(self) -> Iterator[Flow]:
-        """What the flood guard has to know of each connection that is read from."""
+        """The counters of each connection that is read from, for the flood guard."""
         for fd, surfaced in list(self._accepted.items()):
             port = port_of(fd)
             if self.doors is not None and port in self.doors:

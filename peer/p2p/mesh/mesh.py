@@ -44,7 +44,7 @@ _SUBSCRIBE, _UNSUBSCRIBE = 1, 0
 
 
 class Candidate(NamedTuple):
-    """One address of a peer, and its two ports there."""
+    """An address of a peer, and its two ports there."""
 
     host: str
     pub: int
@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MeshCallbacks:
-    """Whom the mesh calls. A peer is named by its CURVE key.
+    """The callbacks of a mesh. A peer is named by its CURVE key.
 
     `received` gets packets that came from one peer (None: it is not known which); `state` whether our connection to a
     peer stands, with the reason if not; `subscribed` the topic that a peer hears from now on; `deserted` a peer that

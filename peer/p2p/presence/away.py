@@ -15,9 +15,9 @@ from sandpiper.common.p2p.packets import Card, Signed
 
 @dataclass(slots=True)
 class AwayMember:
-    """One. `said` is the number of the last that it said of itself: nothing older counts. `left`: it said goodbye.
+    """A member that is not here. `said` is the number of what it last said of itself; `left`: it said goodbye.
 
-    Until `told_until` nobody else's word has it looked for again.
+    Until `told_until` it is not looked for again because another member says to hear it.
     """
 
     keys: Keys
@@ -31,7 +31,7 @@ class AwayMember:
 
 
 class Away:
-    """One member's view of them, by session, in the order in which they went."""
+    """The members that are not here, by session, in the order in which they went."""
 
     def __init__(self) -> None:
         self._rows: dict[bytes, AwayMember] = {}
@@ -44,16 +44,16 @@ class Away:
         return len(self._rows)
 
     def get(self, session: bytes) -> AwayMember | None:
-        """One's."""
+        """The row of a session, if it is away."""
         return self._rows.get(session)
 
     def add(self, row: AwayMember) -> None:
-        """This one is not here, from now on."""
+        """Adds a member that is not here from now on."""
         self._rows[row.keys.session] = row
         self.keep_card(row, row.card, row.carded)
 
     def keep_card(self, row: AwayMember, card: Card | None, carded: Signed | None) -> None:
-        """How it is reached; of those that went long ago it is not kept."""
+        """Keeps how a member is reached, but not of those that went long ago."""
         session = row.keys.session
         self._carded.pop(session, None)
         row.card, row.carded = (None, None) if row.left else (card, carded)
@@ -67,12 +67,12 @@ class Away:
             del self._carded[oldest]
 
     def remove(self, session: bytes) -> AwayMember | None:
-        """It is here again, or no member any more."""
+        """Removes a member that is here again, or no member any more."""
         self._carded.pop(session, None)
         return self._rows.pop(session, None)
 
     def latest(self) -> Iterator[AwayMember]:
-        """Who fell silent, the last first."""
+        """The members that fell silent, the latest first."""
         return (row for row in reversed(self._rows.values()) if not row.left)
 
     def at_relay(self, address: bytes) -> list[bytes]:

@@ -25,7 +25,7 @@ class Names:
         self._away = away
 
     def nick_of(self, session: bytes) -> str:
-        """What a session is called."""
+        """The nick of a session."""
         if session == self._context.session:
             return self._context.settings.nick
         peer, row = self._peers.get(session), self._away.get(session)
@@ -36,7 +36,7 @@ class Names:
         return short(session).hex()[:8]
 
     def fingerprint_of(self, session: bytes) -> str:
-        """The person's, behind a session."""
+        """The fingerprint of the person behind a session."""
         if session == self._context.session:
             return self._context.keyring.fingerprint
         keys = self._ledger.known.get(session)
@@ -45,7 +45,7 @@ class Names:
         return fingerprint(keys.identity)
 
     def called(self, session: bytes, nick: str) -> tuple[str, bool]:
-        """What a session is to be called that signs as `nick`, and whether that is not another person's name."""
+        """The nick to show for a session that signs as `nick`, and whether that is not another person's."""
         known = self.nick_of(session)
         if nick == known:
             return nick, True

@@ -19,7 +19,7 @@ from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState, Way
 
 
 class Presence:
-    """Which of the other members are here: `peers` are those who are, or may be; all others are `away`.
+    """Keeps track of the other members: `peers` are those who are here, or may be; all others are `away`.
 
     `leased` are the sessions of which a discovery service says that they are there. It calls `greet` to tell a peer
     at once that we hear it, `hurry` to have the next beacon sent now, and `retired` with a session that has gone away.
@@ -54,10 +54,7 @@ class Presence:
         return session in self.peers or session in self.away
 
     def meet(self, keys: Keys, *, here: bool = True) -> bool:
-        """Somebody is in the room, and expected to be here or not. To be called when the ledger says so.
-
-        Whether that is news.
-        """
+        """Takes a new member of the ledger, expected to be here or not; returns whether that is news."""
         session = keys.session
         if self.knows(session) or session == self._context.session:
             return False
@@ -71,7 +68,7 @@ class Presence:
         return True
 
     def part(self, session: bytes) -> None:
-        """Somebody has been removed."""
+        """Forgets a member that has been removed."""
         peer, row = self.peers.get(session), self.away.get(session)
         if peer is not None:
             self.leaves(peer, "was removed")
@@ -86,11 +83,11 @@ class Presence:
             del self._curves[row.keys.curve]
 
     def parted(self, members: Container[bytes]) -> list[bytes]:
-        """Whom we still count as a member, though it is none of these."""
+        """The sessions that we still count as members, though they are none of these."""
         return [session for session in self._shorts.values() if session not in members]
 
     def _expect(self, row: AwayMember, state: PeerState) -> Peer | None:
-        """Looks for somebody from now on."""
+        """Looks for a member from now on."""
         context, session = self._context, row.keys.session
         try:
             context.keyring.meet(row.keys)
@@ -105,7 +102,7 @@ class Presence:
         return peer
 
     def _retire(self, peer: Peer, *, left: bool = False) -> None:
-        """Nobody looks for it any more: from now on it costs nothing, until there is a sign of life."""
+        """Looks for a peer no more: from now on it costs nothing, until there is a sign of life."""
         context, session = self._context, peer.keys.session
         del self.peers[session]
         nick = peer.card.nick if peer.card is not None else ""
@@ -120,12 +117,12 @@ class Presence:
     # Signs of life -----------------------------------------------------------------------------------------
 
     def wake(self, session: bytes, *, left: bool = False) -> Peer | None:
-        """There is a sign of life of a member that is away; without `left` not of one that said goodbye."""
+        """Looks for a member that was away and gave a sign of life; without `left` not for one that said goodbye."""
         row = self.away.get(session)
         return self._expect(row, PeerState.GONE) if row is not None and (left or not row.left) else None
 
     def connected(self, curve: bytes) -> Peer | None:
-        """Whose connection to our door that is."""
+        """Takes that a mesh key has connected to us; returns whose it is."""
         peer = self.peer_of(curve)
         if peer is None:
             woken = (self.wake(session) for session in self._curves.get(curve, ()))
@@ -154,22 +151,22 @@ class Presence:
                 free -= 1
 
     def missed(self, packet: bytes) -> bool:
-        """Whether it is for us alone, of a member that is away: its beacon comes first, and can be told from old."""
+        """Whether a packet is for us alone, of a member that is away: its next beacon will show that it is back."""
         return packets.for_room(packet) is None and self._shorts.get(packets.sender(packet), b"") in self.away
 
     def lease(self, sessions: set[bytes]) -> None:
-        """These are there, as discovery services say now."""
+        """Takes which sessions are there, as discovery services say now."""
         self.leased = sessions
         for session in sorted(sessions):
             self.wake(session)
 
     def at_relay(self, address: bytes) -> None:
-        """Somebody is at a relay where we are."""
+        """Looks for the members that a relay knows by this address: they are there, as we are."""
         for session in self.away.at_relay(address):
             self.wake(session)
 
     def seek_again(self) -> None:
-        """This machine is at another place: perhaps it was we who were away."""
+        """Looks again for those who fell silent last: we are at another place, and perhaps were away ourselves."""
         for row in list(islice(self.away.latest(), SOUGHT)):
             if row.card is not None:
                 self.wake(row.keys.session)
@@ -177,39 +174,39 @@ class Presence:
     # Mesh keys -------------------------------------------------------------------------------------------------
 
     def admits(self, curve: bytes) -> bool:
-        """The mesh's judge: whether a CURVE key belongs to a member."""
+        """Whether a CURVE key belongs to a member, which the mesh is to admit."""
         return curve in self._curves
 
     def owns(self, curve: bytes | None, session: bytes) -> bool:
-        """Whether it is a session's."""
+        """Whether a CURVE key is the session's."""
         return curve is not None and session in self._curves.get(curve, ())
 
     def peer_of(self, curve: bytes) -> Peer | None:
-        """Whose mesh key that is, of those who are here or may be."""
+        """The peer whose CURVE key that is."""
         sharing = (self.peers.get(session) for session in self._curves.get(curve, ()))
         return next((peer for peer in sharing if peer is not None), None)
 
     # Coming and going --------------------------------------------------------------------------------------
 
     def reachable(self, session: bytes) -> bool:
-        """Whether it can be asked for what it has."""
+        """Whether a session can be asked for what it has."""
         peer = self.peers.get(session)
         return peer is not None and (peer.here or peer.state is PeerState.EXPECTED)
 
     def ended(self, session: bytes) -> bool:
-        """Whether it has said goodbye, or was removed."""
+        """Whether a session has said goodbye, or was removed."""
         row = self.away.get(session)
         if row is not None:
             return row.left
         return session not in self.peers and session != self._context.session
 
     def met(self, session: bytes) -> bool:
-        """Whether it has ever said something of itself."""
+        """Whether a session has ever said something of itself."""
         known = self.peers.get(session) or self.away.get(session)
         return known is not None and known.said > 0
 
     def heard(self, peer: Peer, way: Way, now: float) -> None:
-        """A sign of life."""
+        """Takes a sign of life of a peer, by this way."""
         if not peer.proven:
             return
         peer.heard[way] = now
@@ -226,7 +223,7 @@ class Presence:
         self.announce(peer)
 
     def announce(self, peer: Peer) -> None:
-        """Tells that somebody is here, once that and its name are known."""
+        """Tells the user that a peer is here, once that and its name are known."""
         if peer.announced or peer.quiet or not peer.here:
             return
         peer.announced = True
@@ -247,7 +244,7 @@ class Presence:
             self._context.warn("key", text)
 
     def leaves(self, peer: Peer, how: str) -> None:
-        """It is not here any more, for this reason."""
+        """Takes that a peer has left, for this reason."""
         was, peer.state = peer.state, PeerState.LEFT
         if peer.announced and was is not PeerState.GONE:
             self._tell(peer, "leave", how)
@@ -259,7 +256,7 @@ class Presence:
         self._context.commands.append(Came(peer, event == "join"))
 
     def age(self, now: float) -> None:
-        """What silence makes of the others."""
+        """Changes the state of those who have been silent, and gives up those who were sought for long."""
         for peer in list(self.peers.values()):
             state = peer.next_state(now)
             if state is not peer.state:
@@ -274,7 +271,7 @@ class Presence:
                 self._retire(peer)
 
     def _fall_silent(self, peer: Peer, now: float) -> None:
-        """It is gone, and sought from now on; unless nobody has ever said where it is."""
+        """Seeks a peer that is gone; unless nobody has ever said where it is."""
         peer.gone_at = now
         peer.deserted = peer.heard_at == NEVER and peer.card is None
         self._replica.fetcher.forget(peer.keys.session, now)

@@ -24,7 +24,7 @@ SUM_BYTES: Final = 16
 
 
 class Digest:
-    """Of one member's `tracks`."""
+    """Says where the logs of `tracks` stand."""
 
     def __init__(self, tracks: dict[Name, Track]) -> None:
         self._tracks = tracks
@@ -35,11 +35,11 @@ class Digest:
         self._turn = 0
 
     def moved(self, name: Name) -> None:
-        """A log has grown, begins elsewhere, or may go only so far."""
+        """Notes that a log has grown, begins elsewhere, or may go only so far."""
         self._moved[name] = None
 
     def frontiers(self, sessions: Iterable[bytes], now: float) -> list[Frontier]:
-        """What a beacon tells: what moved lately, and of the logs of these sessions some, in turn."""
+        """The logs that a beacon names: those that moved lately, and of these sessions some, in turn."""
         self._take_in()
         for name in self._moved:
             self._lately.pop(name, None)
@@ -56,11 +56,11 @@ class Digest:
         return self._stands(names + still)
 
     def all(self) -> list[Frontier]:
-        """Everything, for one who lacks something of it."""
+        """All logs, for a member that lacks something."""
         return self._stands(list(self._tracks))
 
     def sum(self, without: Iterable[Frontier]) -> bytes:
-        """Over all logs but these: equal where the others are."""
+        """The sum over all logs but these: two members with the same logs have the same."""
         self._take_in()
         found = self._sum
         for name in {(each.session, each.stream) for each in without}:

@@ -19,7 +19,7 @@ from sandpiper.common.sanitise import complaint
 
 
 class LogEntry(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False):
-    """One. `tool` says that a program beside the member said it, under a name that no key owns."""
+    """An entry of a talk log. `tool`: a program beside the member said it, under a name that no key owns."""
 
     nick: str
     ts: int

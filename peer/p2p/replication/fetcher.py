@@ -238,7 +238,7 @@ class Fetcher:
             self.ask(name, source, track.log.head)
 
     def next_request(self) -> int:
-        """Another number for a request."""
+        """A fresh number for a request."""
         self._r += 1
         return self._r
 

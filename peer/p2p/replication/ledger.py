@@ -30,7 +30,7 @@ class Fact:
 
 @dataclass(slots=True)
 class LedgerState:
-    """What follows from the facts. `people` are the sessions that came in, `members` those who have not been removed,
+    """The state of a room. `people` are the sessions that came in, `members` those who have not been removed,
     `gone` those who have; `banned` are persons.
 
     `ranks` are persons that are owners, or were: how many namings they are away from the founder.
@@ -53,7 +53,7 @@ class LedgerState:
 
 
 class Ledger:
-    """Begins with the founding. `known` are all sessions that ever were admitted, whatever became of them."""
+    """Derives the state of a room from deeds. `known` are all sessions that were ever admitted, also removed ones."""
 
     def __init__(self, founder: bytes, found: Found) -> None:
         self.founding = found
@@ -74,7 +74,7 @@ class Ledger:
     # Facts -------------------------------------------------------------------------------------------------
 
     def add(self, writer: bytes, seq: int, deed: AnyDeed) -> None:
-        """One more deed. What it must not do is passed over: it has no effect, here as everywhere."""
+        """Adds a deed. What its writer may not do has no effect, here as everywhere."""
         fact = Fact(writer, seq, deed)
         match deed:
             case Admit():
@@ -128,7 +128,7 @@ class Ledger:
         return True
 
     def _fold(self) -> None:
-        """Everything anew. Rare: only a removal or a new owner can change what came before."""
+        """Derives everything anew. This is rare: only a removal or a new owner can change what came before."""
         state = LedgerState(epoch=self.founding.epoch)
         state.ranks[self.founding.keys.identity] = 0
         rekeys = [fact for fact in self._facts if isinstance(fact.deed, Rekey)]
@@ -155,7 +155,7 @@ class Ledger:
         self._anew, self._roster = True, b""
 
     def news(self) -> tuple[list[Keys], bool]:
-        """Who has come in since this was last asked, or everybody, if the second says that others may be out."""
+        """The members that came in since the last call; or all, if the second says that others may be out."""
         fresh, self._fresh = self._fresh, []
         anew, self._anew = self._anew, False
         return list(self.state.members.values()) if anew else fresh, anew
@@ -233,7 +233,7 @@ class Ledger:
     # The code ----------------------------------------------------------------------------------------------
 
     def _count(self, state: LedgerState, fact: Fact) -> bool:
-        """Counts a miss or a rotation: ten misses against a generation end it, or a rotation, or a new key."""
+        """Counts a miss or a rotation. Ten misses against a generation end it, as a rotation or a new key does."""
         if not self._counts(state, fact) or fact.writer not in state.people:
             return False
         if isinstance(fact.deed, Miss):
@@ -245,7 +245,7 @@ class Ledger:
         return True
 
     def _advance_code(self, state: LedgerState) -> None:
-        """From the generation where it stands: they only ever grow, and there may be many."""
+        """Advances the code from the generation where it stands: it only ever grows, and may be far on."""
         least = min(max((rekey.generation for rekey in state.rekeys), default=1), GENERATIONS)
         generation = state.generation
         if generation < least:

@@ -29,7 +29,7 @@ class Log:
         return self._envelopes[-1] if len(self._envelopes) > self._gone else None
 
     def append(self, envelope: Envelope) -> None:
-        """The next one; its place has been checked."""
+        """Adds the next envelope; its place has been checked."""
         self._envelopes.append(envelope)
         self._firsts.append(envelope.first)
         self.head, self.hash = envelope.last, envelope.hash
@@ -82,11 +82,11 @@ class Log:
         return min(envelope.last, envelope.first + clock - 1 - envelope.clock)
 
     def all(self) -> list[Envelope]:
-        """Everything that is still held, oldest first."""
+        """All envelopes that are still held, oldest first."""
         return self._envelopes[self._gone :]
 
     def trim(self, most_entries: int, most_bytes: int) -> None:
-        """Lets the oldest go past either bound; the newest stays in any case."""
+        """Drops the oldest past either bound; the newest stays in any case."""
         while len(self._envelopes) - self._gone > 1:
             if self.head - self.start < most_entries and self.bytes <= most_bytes:
                 break

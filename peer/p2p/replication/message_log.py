@@ -1,4 +1,4 @@
-"""MessageLog: what this session says, until another member has it; and what it has heard, in the order of showing."""
+"""The message log: what a session says, until others have it; and what it has heard, in the order of showing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from sandpiper.peer.p2p.state.keyring import Keyring
 
 
 class MessageLog:
-    """One session's. `events` is where Received and Delivered go; `called` says what a session that calls itself so is
-    to be called, and whether that is its own name; `last` is the seq of what was posted last, `stored`
-    of the last that somebody else is known to have.
+    """Keeps a session's own messages until others have them, and what it has heard until it is shown.
+
+    `events` takes Received and Delivered. `called` gives the nick to show for a session, and whether it is its own.
+    `last` is the seq of what was posted last, `stored` of the last that another member is known to have.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class MessageLog:
         return envelope
 
     def acked(self, seq: int, hash_: bytes, now: float) -> bool:
-        """A present member has everything up to `seq`. False if it has something else under that number."""
+        """Takes that a present member has everything up to `seq`; False if it has something else under that number."""
         log = self._replica.log(self._keyring.session, TALK)
         if seq <= self.stored or seq > log.head:
             return seq <= log.head
@@ -133,7 +134,7 @@ class MessageLog:
     # Hearing -----------------------------------------------------------------------------------------------
 
     def heard(self, envelope: Envelope) -> None:
-        """The next of somebody's log, to be shown."""
+        """Takes the next envelope of a log, to be shown."""
         self.clock = max(self.clock, min(envelope.clock + envelope.count - 1, CLOCK_HEARD_MOST))
         self._unshown.append(envelope)
         self._unshown_bytes += len(envelope.raw)
@@ -162,7 +163,7 @@ class MessageLog:
             )
 
     def show_own(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
-        """What one has just said; all else that was heard still waits."""
+        """Shows what the member itself has just said; all else that was heard still waits."""
         own: deque[Envelope] = deque()
         while self._unshown and self._unshown[-1].session == self._keyring.session:
             own.appendleft(self._unshown.pop())
@@ -172,7 +173,7 @@ class MessageLog:
             self._events.extend([Received(message, True, False) for message in found])
 
     def _show_history(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
-        """In the order of Lamport time, then session: the same for everyone. What one has said meanwhile follows."""
+        """Shows the history by Lamport time, then session: alike for everyone. What was said here meanwhile follows."""
         found: list[tuple[int, bytes, Message]] = []
         own: list[Message] = []
         while self._unshown:
@@ -226,7 +227,7 @@ class MessageLog:
 
 
 class _Called(dict[str, tuple[str, bool]]):
-    """What a session that calls itself so is to be called, looked up once."""
+    """The nicks to show for a session, each looked up once."""
 
     def __init__(self, called: Callable[[bytes, str], tuple[str, bool]], session: bytes) -> None:
         self._called, self._session = called, session

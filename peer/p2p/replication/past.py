@@ -31,8 +31,8 @@ _BEGIN = "nothing older: this is where the room's talk begins"
 
 
 class Past:
-    """One member's. `found` is what was asked for, oldest first, once it is there; `why` says in a line why that is
-    nothing.
+    """Finds older messages, page by page. `found` is what was asked for, oldest first, once it is there; `why` says in
+    a line why that is nothing.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Past:
             self._taken.append((strand, envelope, seq))
 
     def _sources(self, strand: Strand) -> list[bytes]:
-        """Whom to ask for what comes next: whose it is, then who has been here longest."""
+        """The members to ask for what comes next: the one whose it is, then those who have been here longest."""
         if self._ledger.founding.history == "none":
             return []
         able = [each for each in dict.fromkeys([strand.session, *self._here]) if self._presence.reachable(each)]
@@ -203,7 +203,7 @@ class Past:
         return True
 
     def _bound(self) -> None:
-        """What is furthest from being told is given up where there is too much."""
+        """Drops what is furthest from being told, where there is too much."""
         size = sum(strand.bytes for strand in self._strands.values())
         for strand in sorted(self._strands.values(), key=_key)[:-1]:
             if size <= PAST_BYTES:
@@ -213,7 +213,7 @@ class Past:
             size += strand.bytes
 
     def ask_again(self, source: bytes, now: float) -> None:
-        """What a member was asked, it did not hear, or we not its answer."""
+        """Asks a member anew: what it was asked before, or its answer, was lost."""
         asked = [(r, strand) for r, (strand, asked, _) in self._asked.items() if asked == source]
         for r, _ in asked:
             del self._asked[r]
@@ -224,7 +224,7 @@ class Past:
         return min((due for _, _, due in self._asked.values()), default=None)
 
     def handle_timer(self, now: float) -> None:
-        """Who has not answered is asked again, then somebody else."""
+        """Asks again who has not answered, then somebody else."""
         late = [r for r, (_, _, due) in self._asked.items() if due <= now]
         for r in late:
             strand, source, _ = self._asked.pop(r)

@@ -98,7 +98,7 @@ class Strand:
         return self.look(), None
 
     def _chained(self, upto: list[Envelope]) -> list[Envelope]:
-        """As many of the last of them as were signed by the session and follow one another."""
+        """The last of these envelopes, as many as the session has signed and follow one another."""
         chained: list[Envelope] = []
         last, link = self.next, self._link
         for each in reversed(upto):

@@ -24,7 +24,7 @@ class Hole:
     _twice: bool = False
 
     def observe(self, now: float, *, waits: bool) -> None:
-        """It is still there. A process that was stopped meanwhile has not waited."""
+        """Counts the time that the hole has been there. A process that was stopped meanwhile has not waited."""
         if self._seen_at is not None:
             self.waited_s += min(now - self._seen_at, LOST_LOOK_S)
         self._seen_at = now
@@ -32,11 +32,11 @@ class Hole:
             self.waited_s = 0.0
 
     def pause(self) -> None:
-        """There is somebody to ask."""
+        """Stops counting: there is somebody to ask."""
         self._seen_at = None
 
     def whom_to_ask(self, here: list[bytes], patience_s: float) -> list[bytes]:
-        """Who is to be asked now: whoever was not yet, and all once more before it is given up."""
+        """The members to ask now: those who were not asked yet, and all once more before the hole is given up."""
         late = self.waited_s >= patience_s - LOST_LOOK_S
         asked = here if late and not self._twice else [each for each in here if each not in self._asked]
         self._twice = self._twice or late
@@ -46,7 +46,7 @@ class Hole:
         return asked
 
     def over(self, patience_s: float) -> bool:
-        """Whether to wait no longer."""
+        """Whether the hole has been waited for long enough."""
         return self.waited_s >= patience_s
 
 
@@ -77,16 +77,16 @@ class Track:
 
     @classmethod
     def beginning(cls, start: int) -> Track:
-        """One of which nothing is here yet, and nothing before `start` is wanted."""
+        """A track of which nothing is here yet, and nothing before `start` is wanted."""
         return cls(Log(start), Repair(Frontier(start - 1)))
 
     @property
     def limit(self) -> int:
-        """Its last entry that may count."""
+        """The last entry that may count."""
         return min(self.ends, self.forks)
 
     def cap(self) -> None:
-        """What lies beyond the limit is not waited for, nor held."""
+        """Drops what lies beyond the limit, and waits for none of it."""
         self.repair.frontier.cap(self.limit)
 
     def append(self, envelope: Envelope, moment: int) -> None:
@@ -96,5 +96,5 @@ class Track:
         self.log.append(envelope)
 
     def helped(self) -> None:
-        """There is more of it, or may be."""
+        """Forgets the hole: there is more of the log, or may be."""
         self.hole = Hole()

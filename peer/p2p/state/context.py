@@ -18,7 +18,7 @@ from sandpiper.peer.p2p.state.peer import Peer
 
 @dataclass(slots=True)
 class Context:
-    """One member's keys, code, settings and clocks, and the lists that collect what it wants done.
+    """The keys, code, settings and clocks of a member, and the lists that collect what it wants done.
 
     `now` is the monotonic time of the call under way, in seconds, and `wall` tells the time of day. `held`: the reader
     takes no events at the moment. `broken` is why the member cannot go on.

@@ -30,7 +30,7 @@ class SessionKeys:
 
     @classmethod
     def make(cls, identity: SigningKey, curve: bytes, entropy: Callable[[int], bytes]) -> SessionKeys:
-        """New ones for this process."""
+        """Makes new keys for this process."""
         public, secret = box_pair(entropy(32))
         return cls(identity, SigningKey(entropy(32)), public, secret, curve)
 
@@ -55,7 +55,7 @@ class SessionKeys:
 
 
 class Keyring:
-    """In one room. `epoch` is the current one; older ones are kept, for packets that are still under way."""
+    """The keys of a session in one room. `epoch` is current; older ones are kept, for packets still under way."""
 
     def __init__(self, keys: SessionKeys, room: bytes, epoch: Epoch, entropy: Callable[[int], bytes]) -> None:
         self.keys = keys
@@ -72,31 +72,34 @@ class Keyring:
     # Others ------------------------------------------------------------------------------------------------
 
     def meet(self, other: Keys) -> None:
-        """From now on packets can be exchanged with that session. Raises Refusal for a key that is none."""
+        """Prepares to exchange packets with a session. Raises Refusal for a key that is none."""
         self._pairs[short(other.session)] = (other.session, self.shared(other))
 
     def shared(self, other: Keys) -> bytes:
-        """What one shares with a session, met or not. Raises Refusal for a key that is none."""
+        """The secret that is shared with a session, met or not. Raises Refusal for a key that is none."""
         _, shared = self._pairs.get(short(other.session), (b"", b""))
         return shared or pair_key(self.keys.box_secret, other.box, self.session, other.session)
 
     def part(self, session: bytes) -> None:
-        """No more with that one."""
+        """Ends the exchange of packets with a session."""
         self._pairs.pop(short(session), None)
 
     # Packets -----------------------------------------------------------------------------------------------
 
     def to_room(self, said: AnySaid) -> bytes:
-        """A packet for everyone."""
+        """Seals a packet for everyone."""
         return packets.to_room(self.epoch, self._entropy(NONCE_BYTES), said)
 
     def to_one(self, session: bytes, said: AnyPair) -> bytes:
-        """A packet for one session that has been met."""
+        """Seals a packet for one session that has been met."""
         _, shared = self._pairs[short(session)]
         return packets.to_one(shared, self.short, session, self._entropy(NONCE_BYTES), said)
 
     def open(self, packet: bytes) -> tuple[bytes | None, AnySaid | AnyPair]:
-        """From which session, if it is for us alone, and what it says. Raises Refusal: NOT_HERE for an unknown key."""
+        """Opens a packet: what it says, and from which session, if it is for us alone.
+
+        Raises Refusal: NOT_HERE for an unknown key.
+        """
         epoch_id = packets.for_room(packet)
         if epoch_id is not None:
             epoch = self.epochs.get(epoch_id)
@@ -109,17 +112,17 @@ class Keyring:
         return session, packets.open_one(shared, self.session, packet)
 
     def next_n(self) -> int:
-        """The next number for what one says of oneself."""
+        """The next number for what the session says of itself."""
         self._n += 1
         return self._n
 
     def signed(self, own: AnyOwn) -> Signed:
-        """Something of oneself, signed."""
+        """Signs something that the session says of itself."""
         body = packets.encode(own)
         return Signed(self.session, body, self.keys.signing.sign(packets.own_text(self.room, body)).signature)
 
     def read(self, signed: Signed) -> AnyOwn:
-        """What a session says of itself. Raises Refusal when it does not."""
+        """Reads what a session says of itself. Raises Refusal if the session has not signed it."""
         if not verified(signed.session, packets.own_text(self.room, signed.body), signed.signature):
             raise Refusal(Code.INVALID, "not signed by that session")
         return packets.decode_own(signed.body)
@@ -142,6 +145,6 @@ class Keyring:
         return epoch
 
     def take(self, epoch: Epoch) -> None:
-        """This is the current one from now on."""
+        """Makes an epoch the current one."""
         self.epoch = epoch
         self.epochs[epoch.id] = epoch

@@ -10,7 +10,7 @@ FITFUL: Final = (
 
 
 class Link(NamedTuple):
-    """One peer: the address that our connection to it uses, the TCP round trip, or why there is none.
+    """The connection to one peer: its address, the TCP round trip, or why there is none.
 
     `outward` is where we connect for our publications, if we cannot be reached. `fitful`: connections do not last.
     """

@@ -26,7 +26,7 @@ NEVER = float("-inf")
 
 
 class PeerState(Enum):
-    """Whether somebody is there."""
+    """Whether a peer is there."""
 
     EXPECTED = "expected"
     PRESENT = "present"
@@ -55,7 +55,7 @@ class LogDifference:
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One other session. Times are monotonic seconds; `at` are the other's own."""
+    """Another session of the room. Times are monotonic seconds; `at` are the other's own."""
 
     keys: Keys
     known_at: float
@@ -102,7 +102,7 @@ class Peer:
 
     @property
     def nick(self) -> str:
-        """What it is called; the fingerprint's beginning while that is not known."""
+        """The peer's nick; the fingerprint's beginning while that is not known."""
         return self.card.nick if self.card is not None else self.fingerprint[:8]
 
     @property
@@ -137,7 +137,7 @@ class Peer:
         return not self.reached(now) and now - self.known_at >= RELAY_AFTER_S and self.state is not PeerState.LEFT
 
     def lost_link(self) -> None:
-        """The connection to it is gone, and so most likely the one from it."""
+        """Takes that our connection to it is gone, and so most likely the one from it."""
         self.hears_us_at = self.subscribed_at = NEVER
         self.heard.pop(Way.MESH, None)
 
@@ -159,7 +159,7 @@ class Peer:
         return max(min(heard, self.known_at + RELAY_AFTER_S), now)
 
     def next_state(self, now: float) -> PeerState:
-        """What its silence makes of it."""
+        """The state that it has now, after its silence."""
         silent = now - self.heard_at
         if self.state is PeerState.EXPECTED:
             return PeerState.GONE if now - self.known_at > EXPECTED_S else PeerState.EXPECTED
