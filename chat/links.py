@@ -10,5 +10,5 @@ from sandpiper.peer.view import RoomView
 
 
 def way_in(room: RoomView) -> str:
-    """The link. It names the broker's key, so that who follows it comes to this broker or to none."""
+    """Returns the link. It names the broker's key, so that it leads to this broker or to none."""
     return str(Invite(replace(parse_host(room.where), room=room.name, fingerprint=room.broker or None)))

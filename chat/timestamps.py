@@ -6,22 +6,22 @@ from datetime import datetime
 
 
 def clock(ts: float) -> str:
-    """HH:MM; dashes for what is no time."""
+    """Returns HH:MM; dashes for what is no time."""
     return _format("%H:%M", ts, "--:--")
 
 
 def day(ts: float) -> str:
-    """As in `Tuesday 4 March 2025`; nothing for what is no time."""
+    """Returns a day, such as `Tuesday 4 March 2025`; nothing for what is no time."""
     return _format("%A %d %B %Y", ts, "").replace(" 0", " ", 1)
 
 
 def moment(ts: float) -> str:
-    """Date and time to the second, as in a file."""
+    """Returns date and time to the second."""
     return _format("%Y-%m-%d %H:%M:%S", ts, "-")
 
 
 def stamp(ts: float) -> str:
-    """For a file's name."""
+    """Returns date and time for a file's name."""
     return _format("%Y%m%d-%H%M%S", ts, "undated")
 
 

@@ -42,7 +42,7 @@ _OTHERWISE: Final = {
 
 
 def unknown_command(word: str, names: Collection[str]) -> str:
-    """That there is no such command; what stands for it here, if another program has it, else the nearest."""
+    """Says that there is no such command, and names ours for another program's, else the nearest."""
     there = next((name for name in _ELSEWHERE.get(word, ()) if name in names), None)
     if there is not None:
         hint = f"here that is /{there}"
@@ -55,17 +55,17 @@ def unknown_command(word: str, names: Collection[str]) -> str:
 
 
 def farewell(name: str, alone: bool, come_back: str) -> str:
-    """What becomes of a room between peers that one has left."""
+    """Says what becomes of a room between peers that the reader has left."""
     if alone:
         return f"nobody else was in {name}: what was said there is gone"
     return f"{name} lives on while others are in it; to come back: {come_back}"
 
 
 def held_up(event: Held) -> str:
-    """That what one writes waits, and why."""
+    """Says that what the reader writes waits, and why."""
     return f"nothing is stored: {event.text}. What you write is kept, and sent again by itself"
 
 
 def counted(count: int, what: str) -> str:
-    """As in `1 message`, `2 messages`."""
+    """Returns a count with its noun, such as `1 message` or `2 messages`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

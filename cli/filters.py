@@ -44,7 +44,7 @@ class Filter:
 
 
 class Filters:
-    """Several: what one of them wants is wanted, and without any of them all is."""
+    """Several filters: a message passes that one of them wants, and without any filter all do."""
 
     def __init__(self, filters: Sequence[Filter] = ()) -> None:
         self._filters = tuple(filters)
@@ -68,7 +68,7 @@ def kind_of(event: object) -> str:
 
 
 def text_of(message: msgspec.Struct) -> str:
-    """What was said; of a program's value its JSON."""
+    """Returns the text of a message; of a program's value its JSON."""
     text = getattr(message, "text", None)
     if isinstance(text, str):
         return text
@@ -76,7 +76,7 @@ def text_of(message: msgspec.Struct) -> str:
 
 
 def parse_filter(text: str) -> Filter:
-    """What a --filter says. `regex=` is the last part and takes the rest, commas and all. Raises UsageError."""
+    """Parses a --filter. `regex=` is the last part and takes the rest, commas and all. Raises UsageError."""
     found: dict[str, frozenset[str]] = {}
     pattern = None
     rest = text.strip()

@@ -36,7 +36,7 @@ _MESSAGE: Final = "SANDPIPER_MSG_"
 
 
 class Hook:
-    """One command, run for one message after another; `jobs` at once at most. To be used with `async with`.
+    """A command that is run for each message, `jobs` at once at most. To be used with `async with`.
 
     With `as_json` its stdin is the whole object, as `listen --json` prints it.
     """
@@ -98,7 +98,7 @@ class Hook:
             status(f"--exec: {self._words[0]} {problem} (message {getattr(message, 'seq', None) or self.run})")
 
     def _call(self, stdin: bytes, environment: Mapping[str, str]) -> str:
-        """In a thread: what went wrong, empty for nothing."""
+        """Runs the command, in a thread; returns what went wrong, empty for nothing."""
         try:
             child = subprocess.Popen(self._words, stdin=subprocess.PIPE, env=environment)  # noqa: S603  # no shell
         except (OSError, ValueError) as error:
@@ -150,7 +150,7 @@ def parse_command(text: str) -> list[str]:
 
 
 def cleared(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without our settings, among which the secrets are; where our folder is may be known."""
+    """Returns an environment without our settings, among which the secrets are; our folder may be known."""
     return {name: value for name, value in environment.items() if name == HOME or not name.upper().startswith(_OWN)}
 
 
@@ -170,7 +170,7 @@ def described(message: msgspec.Struct, where: str) -> dict[str, str]:
 
 
 def public_name(name: str, code: str | None) -> str:
-    """What a room may be called in an environment: of a room code its number alone."""
+    """Returns the name of a room for an environment: of a room code its number alone."""
     return name if code is None else code.rpartition("-")[2]
 
 

@@ -48,7 +48,7 @@ class LogFile(logging.handlers.RotatingFileHandler):
 
 
 class Stderr(logging.Handler):
-    """On stderr; a terminal that takes nothing does not hold the service up."""
+    """Writes the log on stderr; a terminal that takes nothing does not hold the service up."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging."""

@@ -25,7 +25,7 @@ _WAKE_S: Final = 0.25
 
 
 def run(main: Coroutine[Any, Any, Result], *, lasting: bool = False) -> Result:
-    """As asyncio.run, on a selector loop: the Windows default has no add_reader.
+    """Runs a coroutine as asyncio.run does, on a selector loop: the Windows default has no add_reader.
 
     `lasting`: a service, which goes on as far as it can when there is no memory; all else then ends with an error.
     Raises Exit on Ctrl-C, and for a reader of stdout that has gone; click would word the one with an empty line and
@@ -102,7 +102,7 @@ class Starved:
         self.ending = False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """As `loop.set_exception_handler` wants it."""
+        """Handles an exception, as `loop.set_exception_handler` wants it."""
         if not isinstance(context.get("exception"), MemoryError):
             loop.default_exception_handler(context)
         elif self._end is not None:

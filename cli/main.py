@@ -96,13 +96,13 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _starved(error: Exception) -> bool:
-    """Whether it is a want of memory, also where Python or the system has another word for it."""
+    """Returns whether the error is a want of memory, also where Python or the system calls it otherwise."""
     lost_track = isinstance(error, SystemError) and isinstance(error.__cause__, MemoryError)
     return isinstance(error, MemoryError) or lost_track or "failed to map segment" in str(error)
 
 
 def _open_streams() -> None:
-    """Whoever closes a standard stream, as in `2>&-`, wants nothing of it; without one no file may take its number."""
+    """Opens /dev/null for a standard stream that was closed, as by `2>&-`, so that no file takes its number."""
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)

@@ -13,14 +13,14 @@ _EXAMPLE = "\b"  # click's mark before lines that are kept as they are
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Of a command's help; `lines` are kept apart if it is an `example`, else they are one text."""
+    """A paragraph of a command's help; its `lines` are kept apart if it is an `example`, else they are one text."""
 
     lines: tuple[str, ...]
     example: bool
 
     @property
     def text(self) -> str:
-        """All of it in one line."""
+        """The paragraph in one line."""
         return " ".join(self.lines)
 
 
@@ -34,7 +34,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class CommandHelp:
-    """One command. `name` is its words after `sandpiper`, empty for that itself."""
+    """A command and its help. `name` is its words after `sandpiper`, empty for that itself."""
 
     name: str
     usage: str
@@ -43,7 +43,7 @@ class CommandHelp:
 
 
 def commands(app: click.Group) -> Iterator[CommandHelp]:
-    """All of them, in the order of --help, a group before what is in it."""
+    """Yields all commands in the order of --help, a group before what is in it."""
     yield from _walk(app, click.Context(app, info_name="sandpiper", max_content_width=100))
 
 

@@ -1,4 +1,4 @@
-"""What the commands that run a service have in common."""
+"""The common part of the commands that run a service."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ class Reader(Protocol[Item]):
         """Whether part of a line is waiting for the rest."""
 
     def feed(self, data: bytes) -> Iterator[Item]:
-        """What `data` completes."""
+        """Yields what `data` completes."""
 
 
 class Input(Generic[Item]):
-    """What `reader` makes of a file descriptor. Reads ahead little, so whoever writes to it is slowed down."""
+    """The items that `reader` makes of a file descriptor. Little is read ahead, so its writer is slowed down."""
 
     def __init__(self, reader: Reader[Item], fd: int = 0) -> None:
         self._loop = asyncio.get_running_loop()
@@ -190,7 +190,7 @@ class Output:
 
 @asynccontextmanager
 async def output(fd: int = 1, *, lasting: bool = False, watched: bool = False) -> AsyncIterator[Output]:
-    """An Output that is drained at the end. Raises OSError where it cannot be written, at once, unless `lasting`."""
+    """Opens an Output, and drains it at the end. Raises OSError where it cannot be written, unless `lasting`."""
     out = Output(fd, lasting=lasting, watched=watched)
     try:
         yield out
@@ -204,7 +204,7 @@ async def output(fd: int = 1, *, lasting: bool = False, watched: bool = False) -
 
 
 class Spoken:
-    """What is said on stderr. Each line is waited for, but only for a moment, and not while an earlier one hangs."""
+    """The lines for stderr. Each is waited for, but only for a moment, and not while an earlier one hangs."""
 
     def __init__(self, fd: int = 2) -> None:
         self._fd = fd
@@ -256,7 +256,7 @@ def say(text: str) -> None:
 
 
 def status(text: str) -> None:
-    """One line on stderr, for a person."""
+    """Writes a line on stderr, for a person."""
     say(f"sandpiper: {text}\n")
 
 

@@ -1,4 +1,4 @@
-"""What the terminal is like."""
+"""Questions about the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def coloured() -> bool:
 
 
 def put_right() -> Callable[[], None]:
-    """What makes the terminal take and echo lines as it does now, if there is one."""
+    """Returns a function that makes the terminal take and echo lines as it does now, if there is one."""
     if sys.platform == "win32":
         return lambda: None
     import termios
@@ -38,7 +38,7 @@ def put_right() -> Callable[[], None]:
 
 
 def columns() -> int:
-    """How wide it is; 80 where that cannot be told."""
+    """Returns the terminal's width; 80 where that cannot be told."""
     import shutil
 
     return shutil.get_terminal_size().columns

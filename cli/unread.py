@@ -10,7 +10,7 @@ UNREAD: Final = 141
 
 
 def forget(stream: TextIO) -> None:
-    """What is still buffered has nowhere to go, and its flush at exit must not complain."""
+    """Forgets what is still buffered and has no reader, so that its flush at exit does not complain."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, stream.fileno())
     os.close(devnull)

@@ -47,7 +47,7 @@ BINDINGS: Final[list[BindingType]] = [
 
 
 class Actions(Workspace):
-    """One method for each action of KEYS."""
+    """The actions that keys stand for: a method for each row of KEYS."""
 
     def action_suspend_process(self) -> None:
         """Ctrl+Z: the whole job stops, as the terminal itself would have it."""
@@ -180,11 +180,11 @@ class Actions(Workspace):
             self.mention_at = None
 
     def close_side(self) -> None:
-        """Away with what covers a phone's screen."""
+        """Hides the sidebar where it covers the whole screen."""
         self.screen.remove_class("-side")
         self.call_after_refresh(self.focus_input)
 
     def focus_input(self) -> None:
-        """One goes on typing."""
+        """Gives the input the focus."""
         if self.secret_prompt.tab is None and self.composer.display:
             self.composer.focus()

@@ -59,7 +59,7 @@ def _driver() -> type[Driver] | None:
 
 
 class ChatApp(Lifecycle):
-    """Several rooms in one terminal."""
+    """The full screen: several rooms in one terminal."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
@@ -191,7 +191,7 @@ class ChatApp(Lifecycle):
             self.pasting.take(clean(event.text))
 
     def touched(self, key: str) -> bool:
-        """Any other key; whether it has been used up."""
+        """Handles any other key; returns whether it has been used up."""
         if key != "escape":
             self.popup.forget()
         if key in KEYS:
@@ -209,14 +209,14 @@ class ChatApp(Lifecycle):
         return self.modes.touched(key)
 
     def on_text_area_changed(self, changed: TextArea.Changed) -> None:
-        """What is searched for may have changed."""
+        """Tells the mode that the text in the input has changed."""
         self.begun = True
         self.modes.changed()
 
     # Textual's events --------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """What fits beside what."""
+        """Decides by the width whether the sidebar stands beside the timeline."""
         width = event.size.width
         screen = self.screen
         screen.set_class(width >= _BESIDE, "-beside")
@@ -226,7 +226,7 @@ class ChatApp(Lifecycle):
             screen.remove_class("-side")
 
     def on_timeline_moved(self, moved: Timeline.Moved) -> None:
-        """It was scrolled."""
+        """Shows how many entries are out of sight."""
         self.show_around()
 
     def on_timeline_reached(self, reached: Timeline.Reached) -> None:
@@ -254,7 +254,7 @@ class ChatApp(Lifecycle):
         self.focus_input()
 
     def on_key(self, event: events.Key) -> None:
-        """On a phone the side covers the input; who types wants it back."""
+        """Brings the input back from under the sidebar when a character is typed."""
         if self.screen.has_class("-side") and (text := keyboard.text_of(event)):
             self.close_side()
             self.composer.put(text)

@@ -18,7 +18,7 @@ _ICONS: Final = (range(0xE000, 0xF900), range(0x1F000, 0x20000), range(0xF0000, 
 
 
 class Ink(NamedTuple):
-    """How a cell is written, in the terminal's own numbers; None for what makes no difference, as on a blank."""
+    """The style of a cell, in the terminal's own numbers; None for what makes no difference, as on a blank."""
 
     front: str | None = ""
     back: str = ""
@@ -39,7 +39,7 @@ class CellRow:
         self.inks: list[Ink] = [BLANK] * width
 
     def copy(self) -> CellRow:
-        """Another one like it."""
+        """Returns a copy."""
         row = CellRow(0, known=False)
         row.texts, row.inks = self.texts.copy(), self.inks.copy()
         return row
@@ -58,13 +58,13 @@ class CellWriter:
         self._link = ""
 
     def copy(self) -> CellWriter:
-        """Another one like it."""
+        """Returns a copy."""
         cell_writer = CellWriter(erases=self.erases)
         cell_writer._at, cell_writer._ink, cell_writer._link = self._at, self._ink, self._link
         return cell_writer
 
     def move(self, x: int, y: int) -> str:
-        """To that cell."""
+        """Moves the cursor to a cell."""
         if self._at == (x, y):
             return ""
         at, self._at = self._at, (x, y)
@@ -111,7 +111,7 @@ class CellWriter:
         return "".join(out)
 
     def _erase(self, x: int, y: int, count: int, end: int, width: int) -> str:
-        """So many blanks, after which the cursor is behind them, unless nothing more is written there."""
+        """Erases so many cells; the cursor stands behind them then, unless nothing more is written there."""
         self._at = (x, y)
         begin = "\x1b[K" if x + count == width else f"\x1b[{count}X"
         return begin if x + count == end else begin + self.move(x + count, y)
@@ -157,7 +157,7 @@ def _is_wide_letter(text: str) -> bool:
 
 
 def _stretch(row: CellRow, x: int, end: int) -> int:
-    """How many blanks alike are there from x on; 0 if they are better written."""
+    """Counts the like blanks from x on; 0 if they are better written than erased."""
     ink, at = row.inks[x], x
     while at < end and row.texts[at] == " " and row.inks[at] == ink:
         at += 1

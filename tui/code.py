@@ -12,7 +12,7 @@ from sandpiper.chat.table import Span
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How a language looks: the start of its comments, its words, and what its strings stand in."""
+    """A programming language: how its comments begin, its words, and the quotes of its strings."""
 
     names: str
     words: str
@@ -99,7 +99,7 @@ _DIFF: Final = {"+": "added", "-": "removed", "@": "number"}
 
 
 def coloured(line: str, language: str) -> list[Span]:
-    """One line of code in pieces. Nothing carries over from the line before."""
+    """Parts a line of code into coloured pieces. Nothing carries over from the line before."""
     if language in ("diff", "patch"):
         return [(line, _DIFF.get(line[:1], "code"))]
     pattern = _pattern(language)

@@ -1,4 +1,4 @@
-"""What Tab offers: commands, nicks, rooms and the words of their codes, choices, and files."""
+"""Completion by Tab: commands, nicks, rooms and the words of their codes, choices, and files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CommandRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What there is to choose from."""
+    """The words that completion chooses from."""
 
     commands: Sequence[CommandRow] = ()
     nicks: Sequence[str] = ()
@@ -49,7 +49,7 @@ class Offer:
 
 
 def offers(before: str, known: Candidates, *, first_line: bool = True) -> list[Offer]:
-    """What the words before the cursor may become, the likeliest first."""
+    """Returns what the words before the cursor may become, the likeliest first."""
     if first_line and before.startswith("/") and " " not in before:
         return [
             Offer(f"/{row.name} ", len(before), f"/{row.name} {row.arguments}".rstrip(), row.help)

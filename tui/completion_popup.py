@@ -13,7 +13,7 @@ _SHOWN: Final = 6
 
 
 class CompletionPopup:
-    """What is offered now, if anything is."""
+    """The list of completions above the input, if anything is offered."""
 
     def __init__(self, composer: Composer, hint: Hint) -> None:
         self._composer = composer
@@ -60,7 +60,7 @@ class CompletionPopup:
         self._hint.show("offers", rows)
 
     def forget(self) -> None:
-        """Any other key: what was offered last stays."""
+        """Ends the list after any other key; what was offered last stays in the input."""
         if self._offers:
             self._offers = []
             self._hint.hide("offers")

@@ -66,7 +66,7 @@ class SentLines:
 
     @classmethod
     def recalled(cls, lines: object) -> SentLines:
-        """Those that the history file kept, whatever has become of it."""
+        """Makes the list of what the history file kept; anything else that stands there is left out."""
         return cls([line for line in lines if isinstance(line, str)] if isinstance(lines, list) else [])
 
     def add(self, line: str) -> None:
@@ -77,7 +77,7 @@ class SentLines:
         self.rest()
 
     def rest(self) -> None:
-        """Up begins with the newest again."""
+        """Has Up begin with the newest line again."""
         self._at, self._draft = len(self.lines), ""
 
     def older(self, current: str) -> str | None:
@@ -103,7 +103,7 @@ class SentLines:
 
 
 class ComposerHost(Protocol):
-    """What the input asks of the screen. At once: what is typed next must find it done."""
+    """The screen, as the input needs it. Each call is carried out at once: the next key must find it done."""
 
     def entered(self, text: str) -> bool:
         """Enter; whether the text has been taken."""
@@ -115,11 +115,11 @@ class ComposerHost(Protocol):
         """A paste, however long."""
 
     def touched(self, key: str) -> bool:
-        """Any other key; whether it has been used up."""
+        """Handles any other key; returns whether it has been used up."""
 
 
 class Composer(TextArea):
-    """Where one types."""
+    """The input: a text area that sends on Enter."""
 
     def __init__(self, host: ComposerHost, typed: SentLines, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(
@@ -265,7 +265,7 @@ class Composer(TextArea):
 
     @property
     def before(self) -> str:
-        """What stands before the cursor in its line."""
+        """The text before the cursor in its line."""
         row, column = self.cursor_location
         return self.document.get_line(row)[:column]
 
@@ -276,7 +276,7 @@ class Composer(TextArea):
 
 
 class SecretInput(Static):
-    """One hidden line: an access code or a password. It is kept in no history and no draft."""
+    """A hidden line for an access code or a password, which is kept in no history and no draft."""
 
     can_focus = True
 
@@ -317,7 +317,7 @@ class SecretInput(Static):
         self._draw()
 
     def on_paste(self, event: Paste) -> None:
-        """The same for a paste."""
+        """Adds a paste to it."""
         event.stop()
         self._text = (self._text + event.text.strip())[:256]
         self._draw()

@@ -48,7 +48,7 @@ if TYPE_CHECKING or sys.platform != "win32":
     from sandpiper.tui.terminal_attributes import TerminalAttributes, erases_in_colour
 
     class TerminalDriver(LinuxDriver):
-        """See above. `_active` is whether the screen has the terminal."""
+        """A driver of Textual's that never waits for the terminal. `_active`: the screen has the terminal."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
@@ -106,7 +106,7 @@ if TYPE_CHECKING or sys.platform != "win32":
             self._want()
 
         def redraw(self) -> None:
-            """Somebody else may have written on the terminal."""
+            """Draws everything anew, because another program may have written on the terminal."""
             self.framebuffer.forget()
             self._drawn = True
             self._want()
@@ -180,7 +180,7 @@ if TYPE_CHECKING or sys.platform != "win32":
             self._take(self._input_parser.flush())
 
         def _tick_later(self) -> None:
-            """An Escape is a key only when nothing has followed it for a while."""
+            """Has the parser asked again later: an Escape is a key only when nothing has followed it for a while."""
             assert self._parser is not None
             if (due := self._parser._timeout_time) is not None:
                 self._loop.call_later(max(0.0, due - get_time()), self._tick)
@@ -192,7 +192,7 @@ if TYPE_CHECKING or sys.platform != "win32":
             self._tick_later()
 
         def send_message(self, message: Message) -> None:
-            """To the screen, whose thread this is."""
+            """Gives a message to the screen; this is its thread."""
             if isinstance(message, Resize):
                 self.redraw()  # what a terminal makes of its rows then, only it knows
             self._app.post_message(message)
@@ -246,7 +246,7 @@ if TYPE_CHECKING or sys.platform != "win32":
                 signal.signal(signal.SIGTTOU, kept)
 
         def _farewell(self) -> str:
-            """What undoes what `start_application_mode` says."""
+            """Returns the sequences that undo those of `start_application_mode`."""
             self._words.take()
             self._disable_bracketed_paste()
             self._enable_line_wrap()
@@ -267,7 +267,7 @@ if TYPE_CHECKING or sys.platform != "win32":
                 writer.drained(SCREEN_TAKEN_S)
 
         def _restore_in_haste(self) -> None:
-            """In a thread of its own, when the process ends whatever the loop is doing."""
+            """Restores the terminal from a thread of its own, when the process ends whatever the loop is doing."""
             if self._active:
                 self._attributes.restore()
                 self._attributes.drop_unread()

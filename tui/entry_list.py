@@ -55,7 +55,7 @@ class EntryList:
 
     @property
     def stop(self) -> int:
-        """One past the last serial, with what is under way."""
+        """The serial after the last one, those under way included."""
         return self.end + len(self.pending)
 
     @property
@@ -117,7 +117,7 @@ class EntryList:
             self.again()
 
     def again(self) -> None:
-        """Whom one ignores has changed, or what is shown: every entry finds its place anew."""
+        """Hides and groups every entry anew, because the ignored people have changed, or what is shown."""
         cleared = self.first - self.oldest
         for entries in (self._entries[:cleared], self._entries[cleared:]):
             self._grouping = Grouping()

@@ -144,7 +144,7 @@ class Framebuffer:
     # The way there -----------------------------------------------------------------------------------------
 
     def changes(self) -> str:
-        """What to write now, nothing if all is as it should be; it counts as shown from now on."""
+        """Returns what to write now, which counts as shown from then on; nothing if all is shown."""
         best, cell_writer, shown = self._written(self._shown, self._cell_writer.copy())
         count = self._scrolled_by() if len(best) > 200 else 0
         if count:
@@ -160,7 +160,7 @@ class Framebuffer:
         return best
 
     def _written(self, shown: list[CellRow], cell_writer: CellWriter) -> tuple[str, CellWriter, list[CellRow]]:
-        """What leads from `shown` to what is wanted, the cursor afterwards, and what is shown then."""
+        """Returns what to write over `shown`, the cursor afterwards, and what is shown then."""
         out: list[str] = []
         rows: list[CellRow] = []
         for y, (new, old) in enumerate(zip(self._wanted, shown, strict=True)):
@@ -178,7 +178,7 @@ class Framebuffer:
         return self.scrolls.y, min(self.scrolls.y + self.scrolls.height, self._height)
 
     def _scrolled_by(self) -> int:
-        """By how many rows what stood in the wandering part is further up now (down, if negative); 0 if it is not."""
+        """Returns by how many rows the wandering part has moved up (down, if negative); 0 if it has not."""
         low, high = self._wandering
         left, right = self.scrolls.x, self.scrolls.x + self.scrolls.width
         places: dict[str, list[int]] = {}
@@ -197,7 +197,7 @@ class Framebuffer:
         return best if votes[best] >= _SCROLLS_FROM else 0
 
     def _after_scrolling(self, count: int) -> list[CellRow]:
-        """What is shown then: the rows that come in are unknown, for terminals do not agree on their background."""
+        """Returns the rows after scrolling. Those that come in are unknown: terminals differ in their background."""
         low, high = self._wandering
         moved = self._shown[low:high]
         come = [CellRow(self._width, known=False) for _ in range(min(abs(count), high - low))]
@@ -206,7 +206,7 @@ class Framebuffer:
 
 
 def _runs(new: CellRow, old: CellRow) -> list[tuple[int, int]]:
-    """From where to where the new row is to be written over the old one."""
+    """Returns the parts of the new row that differ from the old one."""
     runs: list[tuple[int, int]] = []
     cells = zip(new.texts, old.texts, new.inks, old.inks, strict=True)
     for x, (text, had, ink, was) in enumerate(cells):
@@ -243,7 +243,7 @@ def _holds_doubtful(row: CellRow, start: int, end: int) -> bool:
 
 
 def _key(row: CellRow, left: int, right: int) -> str | None:
-    """What a row says; None if it is nothing to find it again by."""
+    """Returns the text of a row, to find it again by; None if there is too little."""
     texts = row.texts[left:right]
     if not texts or texts[0] is None or None in texts:
         return None

@@ -210,7 +210,7 @@ class History:
     # Notes -------------------------------------------------------------------------------------------------
 
     def recall(self, name: str) -> Any:
-        """What was noted under a name; None for nothing."""
+        """Returns what was noted under a name; None for nothing."""
         return self._notes.get(name)
 
     def note(self, name: str, value: Any) -> None:

@@ -30,7 +30,7 @@ class Pasted:
 
 
 class InputParser:
-    """See above. `gathering` is whether `flush` is to be called once nothing has come for a moment."""
+    """Parts input into keys and pastes. `gathering`: `flush` is to be called once nothing comes for a moment."""
 
     def __init__(self) -> None:
         self.gathering = False
@@ -42,14 +42,14 @@ class InputParser:
         self._open = False  # what has been gathered does not end with a line's end
 
     def feed(self, text: str) -> list[str | Pasted]:
-        """What has been read; what is to be done, in order: text for the parser, and pastes."""
+        """Takes what has been read, and returns in order text for the key parser, and pastes."""
         given: list[str | Pasted] = []
         while text:
             text = self._in_paste(text, given) if self._pasting else self._outside(text, given)
         return given
 
     def flush(self) -> list[str | Pasted]:
-        """Nothing has come for a moment: the lines that came at once are all there are. A few of them were typed."""
+        """Ends the lines that came at once, when nothing follows them; returns them as typed if they are few."""
         if not self.gathering:
             return []
         many = self._many
@@ -121,7 +121,7 @@ class InputParser:
 
 
 def _begun(text: str) -> str:
-    """What `text` ends with, if a paste's mark may begin so."""
+    """Returns the end of `text` that may be the beginning of a paste's mark."""
     at = text.rfind("\x1b", 1 - len(_BEGIN))
     return text[at:] if at >= 0 and _BEGIN.startswith(text[at:]) else ""
 

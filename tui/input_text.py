@@ -29,7 +29,7 @@ class InputText(Document):
 
 
 class DisplayedText(Document):
-    """The same lines with stand-ins, character for character: where a line wraps and where the cursor stands goes by
+    """The lines as they are displayed, with stand-ins, character for character: lines wrap and the cursor stands by
     what is seen.
     """
 
@@ -39,16 +39,16 @@ class DisplayedText(Document):
 
     @property
     def lines(self) -> list[str]:
-        """All of them."""
+        """All lines."""
         return [stand_ins(line) for line in self._text.lines]
 
     @property
     def line_count(self) -> int:
-        """How many."""
+        """The number of lines."""
         return self._text.line_count
 
     def get_line(self, index: int) -> str:
-        """One of them."""
+        """Returns a line."""
         return stand_ins(self._text.get_line(index))
 
     @overload

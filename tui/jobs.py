@@ -1,4 +1,4 @@
-"""What takes time and is done beside the screen: a room is asked something, a command is carried out."""
+"""Work that takes time and goes on beside the screen: questions to a room, commands."""
 
 from __future__ import annotations
 

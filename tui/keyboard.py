@@ -35,7 +35,7 @@ def teach() -> None:
 
 
 def text_of(event: Key) -> str | None:
-    """What a key types; None for one that is no text, as with Alt or Ctrl.
+    """Returns the text that a key types; None for a key that types none, as with Alt or Ctrl.
 
     Everything but controls is text: joiners are, and what is newer than Python's tables, which call it unprintable.
     """

@@ -1,4 +1,4 @@
-"""How the screen begins and ends: it runs, is told to end, leaves its rooms, and keeps what was being typed."""
+"""The life of the screen: it runs, is told to end, leaves its rooms, and keeps what was being typed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HANGUP: Final = 1
 
 
 def _patience(number: int) -> float:
-    """How long one who is ended by that signal waits for what is unsent."""
+    """Returns how long the screen waits for what is unsent when that signal ends it."""
     return SCREEN_CLOSING_S if number == _HANGUP else QUIT_S
 
 

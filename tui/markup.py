@@ -155,7 +155,7 @@ def hung(spans: list[Span], width: int, hang: int) -> list[Row]:
 
 
 def marked(spans: list[Span], pattern: re.Pattern[str], mark: str) -> list[Span]:
-    """The same, with what the pattern finds within a piece marked."""
+    """Marks what the pattern finds within the pieces."""
     out: list[Span] = []
     for text, style in spans:
         at = 0

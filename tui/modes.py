@@ -1,4 +1,4 @@
-"""What the input is for when it is not for writing: a question, a search, what was sent before, a choice to copy."""
+"""The modes of the input when it is not for writing: a question, a search, old lines, a choice to copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sandpiper.tui.timeline_model import TimelineModel
 
 
 class ModesHost(Protocol):
-    """What the modes ask of the screen."""
+    """The screen, as the modes need it."""
 
     composer: Composer
     timeline: Timeline
@@ -63,7 +63,7 @@ class Modes:
 
     @property
     def draft(self) -> str:
-        """What is being written, in this mode or put aside for it."""
+        """The text that is being written, in this mode or put aside for it."""
         return self.put_aside if self.mode in ("find", "recall") else self._screen.composer.text
 
     def end(self) -> None:
@@ -110,7 +110,7 @@ class Modes:
             self.end()
 
     def touched(self, key: str) -> bool:
-        """Any other key that is nobody else's; whether it has been used up."""
+        """Handles any other key; returns whether it has been used up."""
         if self.mode == "ask":
             self.end()
         elif self.mode == "find" and key in ("up", "down"):
@@ -225,7 +225,7 @@ class Modes:
             self._looking = False
 
     def _wanted(self, tab: Tab) -> re.Pattern[str] | None:
-        """What is looked for in that room now, whatever it was before."""
+        """Returns the pattern that is searched for in that room now."""
         screen = self._screen
         return _pattern(screen.composer.text) if self.mode == "find" and screen.current is tab else None
 

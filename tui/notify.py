@@ -1,4 +1,4 @@
-"""How a terminal is told that somebody wants something: the bell, and a notification where the terminal has one."""
+"""Notifications: the terminal's bell, and a desktop notification where the terminal has one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Bells:
         self._rang: dict[str, float] = {}
 
     def ring(self, room: str, nick: str, text: str, now: float) -> str | None:
-        """What to write to the terminal for it; None while the room has just rung."""
+        """Returns what to write to the terminal; None while the room has just rung."""
         if now - self._rang.get(room, -NOTIFY_EVERY_S) < NOTIFY_EVERY_S:
             return None
         self._rang[room] = now

@@ -25,7 +25,7 @@ class KeptMessages(Protocol):
 
 
 class OlderMessages:
-    """Of one room's `model`. `why` says in a line why there was nothing more."""
+    """Fetches older messages into a room's `model`. `why` says in a line why there was nothing more."""
 
     def __init__(self, model: TimelineModel) -> None:
         self.why = ""
@@ -43,7 +43,7 @@ class OlderMessages:
         self._told_all = False
 
     def stored(self, messages: list[Message], own: str, *, one_log: bool) -> None:
-        """What the history file has: shown, as far as nothing is missing. `one_log`: a broker's, which has no holes."""
+        """Shows what the history file has, as far as nothing is missing. `one_log`: a broker's, without holes."""
         self._known = {(each.run, each.seq) for each in messages}
         self._runs = {each.run for each in messages}
         first = self._unbroken(messages) if one_log else 0
@@ -54,7 +54,7 @@ class OlderMessages:
             self._newest = messages[-1]
 
     def _unbroken(self, messages: list[Message]) -> int:
-        """From where on nothing is missing."""
+        """Returns the index from which on nothing is missing."""
         for index in range(len(messages) - 1, 0, -1):
             if not self._follows(messages[index]):
                 return index

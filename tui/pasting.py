@@ -1,4 +1,4 @@
-"""What becomes of a paste: into the input; or a question first, if it has many lines, or is more than one message."""
+"""Pastes: they go into the input, after a question if they have many lines or are more than one message."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Pasting:
             screen.composer.put(shown)
 
     def offer(self, text: str) -> None:
-        """What has been written is too long for one message, as a draft of what could not be sent may be."""
+        """Offers to send a written text in several messages, because it is too long for one."""
         parts = pieces(text)
 
         def send() -> None:
@@ -58,7 +58,7 @@ class Pasting:
         self._screen.modes.ask(question, send)
 
     def refuse(self, chars: int) -> None:
-        """More than can be kept."""
+        """Says that a paste is more than can be kept."""
         self._screen.modes.end()
         self._screen.say_hint(
             "passing", f"A paste of {chars:,} characters is not taken: {PASTE_CHARS:,} is the most at once", "bad"
@@ -84,7 +84,7 @@ class Pasting:
 
 
 def fits(text: str) -> bool:
-    """Whether one message holds it."""
+    """Returns whether one message holds the text."""
     return len(text) <= DRAFT_CHARS and len(text.encode("utf-8", "replace")) <= DRAFT_BYTES
 
 

@@ -30,6 +30,6 @@ def pieces(text: str) -> list[str]:
 
 
 def _reach(text: str, start: int) -> int:
-    """How far one message goes."""
+    """Returns the end of what one message holds."""
     piece = text[start : start + DRAFT_CHARS].encode("utf-8", "replace")
     return start + len(piece[:DRAFT_BYTES].decode("utf-8", "ignore"))

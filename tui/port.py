@@ -1,4 +1,4 @@
-"""What the screen needs of the rest: a room, the way to open one, and its settings."""
+"""The screen's port to the rest: requests for rooms, the function that opens them, and its settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OpenRoom: TypeAlias = Callable[[RoomRequest], AbstractAsyncContextManager[RoomVi
 
 @dataclass(frozen=True, slots=True)
 class ScreenSettings:
-    """What the command line knows and the screen does not: the environment is read there only."""
+    """The screen's settings, from the command line, which alone reads the environment."""
 
     theme: str = ""
     """dark, light, contrast or terminal; the one chosen last if empty."""

@@ -33,7 +33,7 @@ _FEW: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class RenderedLine:
-    """One row: characters `gutter` to `end` are the text's; `joined` goes on with the row above."""
+    """A row: characters `gutter` to `end` are the text's; `joined` goes on with the row above."""
 
     strip: Strip
     gutter: int = 0
@@ -56,7 +56,7 @@ class Renderer:
     def lines(
         self, entry: TimelineEntry, model: TimelineModel, width: int, find: re.Pattern[str] | None = None
     ) -> list[RenderedLine]:
-        """All rows of an entry, the day and the unread line before it included."""
+        """Returns all rows of an entry, with the day and the unread line before it."""
         if entry.hidden:
             return []
         unread = entry.serial == model.unread_from

@@ -18,6 +18,6 @@ def steady(before: float | None, now: float | None) -> float | None:
 
 
 def steadied(before: Iterable[Member], now: Iterable[Member]) -> tuple[Member, ...]:
-    """Who is here now, with the round trips to show."""
+    """Returns the members who are here now, with the round trips to show."""
     known = {(each.from_, each.nick): each.rtt_ms for each in before}
     return tuple(replace(each, rtt_ms=steady(known.get((each.from_, each.nick)), each.rtt_ms)) for each in now)

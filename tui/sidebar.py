@@ -21,7 +21,7 @@ from sandpiper.tui.themes import Styles
 
 @dataclass(frozen=True, slots=True)
 class SidebarRoom:
-    """One open room. `state` is good, warn or bad."""
+    """An open room as the sidebar shows it. `state` is good, warn or bad."""
 
     name: str
     state: str
@@ -76,14 +76,14 @@ class Sidebar(Widget, can_focus=False):
             self.refresh()
 
     def paint(self, styles: Styles) -> None:
-        """In another theme."""
+        """Shows it in another theme."""
         self.styles_of = styles
         self.refresh()
 
     # Rows --------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row."""
+        """Renders a row."""
         width = self.size.width
         spans = self._row(y, width - 2)
         return spans_strip([(" ", ""), *spans], width, self.styles_of, "side")

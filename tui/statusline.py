@@ -16,7 +16,7 @@ from sandpiper.tui.themes import Styles
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the line says: a state (`good`, `warn`, `bad`), its words, and what stands at the other end."""
+    """The status line's content: a state (`good`, `warn`, `bad`), its words, and the right end."""
 
     state: str = "warn"
     words: str = ""
@@ -27,7 +27,7 @@ _MARKS = {"good": "●", "warn": "◌", "bad": "○"}
 
 
 class StatusLine(Widget, can_focus=False):
-    """One row at the bottom."""
+    """The row at the bottom: what the connection is doing."""
 
     ALLOW_SELECT = False
 
@@ -43,7 +43,7 @@ class StatusLine(Widget, can_focus=False):
             self.refresh()
 
     def paint(self, styles: Styles) -> None:
-        """In another theme."""
+        """Shows it in another theme."""
         self.styles_of = styles
         self.refresh()
 
@@ -85,12 +85,12 @@ class Hint(Widget, can_focus=False):
             self.show("", [])
 
     def paint(self, styles: Styles) -> None:
-        """In another theme."""
+        """Shows it in another theme."""
         self.styles_of = styles
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One of its rows."""
+        """Renders a row."""
         row = self.rows[y] if y < len(self.rows) else []
         return spans_strip([(" ", ""), *row], self.size.width, self.styles_of, "raised")
 

@@ -1,4 +1,4 @@
-"""What stands around the timeline: the rooms beside it, and the right end of the last line."""
+"""The surroundings of the timeline: the rooms beside it, and the right end of the last line."""
 
 from __future__ import annotations
 

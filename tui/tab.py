@@ -1,4 +1,4 @@
-"""One open room: it is opened, listened to, sent into, and left."""
+"""A room on the screen: it is opened, listened to, sent into, and left."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BREATH: Final = 200
 
 
 class TabHost(Protocol):
-    """What a room asks of the screen."""
+    """The screen, as a tab needs it."""
 
     open_room: OpenRoom
     history: History | None
@@ -34,20 +34,20 @@ class TabHost(Protocol):
         """Seconds since 1970."""
 
     def join_line(self, code: str, password: bool) -> str:
-        """What others paste to come in."""
+        """Returns the command line by which others join."""
 
     def changed(self) -> None:
-        """There is something to show: a frame is wanted."""
+        """Asks for a frame, because there is something to show."""
 
     def heard(self, tab: Tab, entry: TimelineEntry) -> None:
-        """Somebody else has said something."""
+        """Marks the room as unread, or rings, because another person has said something."""
 
     def failed(self, tab: Tab, error: SandpiperError) -> None:
         """The room could not be opened, or has broken off."""
 
 
 class Tab(TabState):
-    """One room on the screen, from opening it to leaving it: what it tells, and what is sent into it."""
+    """A room on the screen, from opening it to leaving it."""
 
     def __init__(self, screen: TabHost, request: RoomRequest, notify: str) -> None:
         super().__init__(request, notify)

@@ -1,4 +1,4 @@
-"""What the events of a room mean for its timeline and its state."""
+"""Turns the events of a room into entries of its timeline, and into its state."""
 
 from __future__ import annotations
 

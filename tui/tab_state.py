@@ -1,4 +1,4 @@
-"""One room on the screen as it stands now: its name, messages and members, and what the status line says of it."""
+"""The state of a room on the screen: its name, messages and members, and what the status line says of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TabState:
 
     @property
     def unsent(self) -> list[str]:
-        """What nobody has yet."""
+        """The texts that nobody has received yet."""
         return [entry.text for entry in self.model.pending.values() if entry.mark == "…"]
 
     @property
@@ -56,17 +56,17 @@ class TabState:
 
     @property
     def entered(self) -> bool:
-        """Whether one has ever been in it."""
+        """Whether the room has ever been entered."""
         return bool(self._key)
 
     @property
     def nick(self) -> str:
-        """One's own."""
+        """The reader's own nick in this room."""
         return self.room.nick if self.room is not None else self.request.nick or ""
 
     @property
     def nicks(self) -> list[str]:
-        """Who may be meant, the likeliest first."""
+        """The nicks for completion, the likeliest first."""
         own = self.nick
         spoke = list(reversed(self._nicks))
         return [nick for nick in dict.fromkeys([*spoke, *(member.nick for member in self.members)]) if nick != own]
@@ -82,7 +82,7 @@ class TabState:
 
     @property
     def status(self) -> str:
-        """What the connection does, in words."""
+        """The state of the connection, in words."""
         room = self.room
         if self.state == "failed":
             return f"{self.words}. Enter tries again"

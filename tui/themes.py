@@ -192,7 +192,7 @@ class Styles:
         return style
 
     def nick(self, nick: str) -> Style:
-        """Of the nick's own colour."""
+        """Returns the style of the nick's own colour."""
         return self[f"nick {nick}"]
 
     def _make(self, key: str) -> Style:

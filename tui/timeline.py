@@ -31,15 +31,15 @@ _AIRY_ROWS: Final = 36
 
 
 class Timeline(Widget, can_focus=False):
-    """What has been said in the room that is looked at."""
+    """The widget that shows what has been said in the current room."""
 
     ALLOW_SELECT = True
 
     class Moved(Message):
-        """It was scrolled, or is at the end again."""
+        """The timeline was scrolled, or is at the end again."""
 
     class Reached(Message):
-        """One is at the first entry that there is, and looks for older ones."""
+        """The reader has scrolled up to the first entry, and wants older ones."""
 
     def __init__(self, renderer: Renderer, model: TimelineModel, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
@@ -83,13 +83,13 @@ class Timeline(Widget, can_focus=False):
         self.refresh()
 
     def freshen(self) -> None:
-        """The same if there is anything new."""
+        """Lays out again if there is anything new."""
         if self._shown != self.model.version:
             self.renew()
 
     @property
     def place(self) -> Place | None:
-        """Where its first row is; None while it follows the newest."""
+        """The place of its first row; None while it follows the newest."""
         return self._anchor
 
     @property
@@ -125,14 +125,14 @@ class Timeline(Widget, can_focus=False):
         self.move(count * max(1, self.size.height - 2))
 
     def oldest(self) -> None:
-        """To the first entry."""
+        """Scrolls to the first entry."""
         if self.following:
             self._seen = self.model.stop
         self._anchor = (self.model.first, 0)
         self._moved()
 
     def newest(self) -> None:
-        """To the last one, and follows from there."""
+        """Scrolls to the last entry, and follows from there."""
         self._anchor = self.chosen = None
         self._moved()
 
@@ -181,7 +181,7 @@ class Timeline(Widget, can_focus=False):
         return max(8, self.size.width - 1)
 
     def _layout(self) -> list[tuple[Place, RenderedLine] | None]:
-        """What each row of the widget shows; None for nothing."""
+        """Returns what each row of the widget shows; None for nothing."""
         if self._rows is not None:
             return self._rows
         self._entries.allow(SCREEN_PAINT_S, self._width)
@@ -221,7 +221,7 @@ class Timeline(Widget, can_focus=False):
     # Drawing -----------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row, with what is selected, and at its end a part of the scroll bar."""
+        """Renders a row, with what is selected, and at its end a part of the scroll bar."""
         rows = self._layout()
         width = self.size.width
         base = self._entries.renderer.style("")
@@ -243,7 +243,7 @@ class Timeline(Widget, can_focus=False):
         return Strip([*strip, self._bar(y)], width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """All rows, for the screen."""
+        """Renders all rows, for the screen."""
         self._painting = True
         try:
             return super().render_lines(crop)

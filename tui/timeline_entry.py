@@ -1,4 +1,4 @@
-"""One thing in a timeline: a message, a notice, or something that the screen itself says."""
+"""The entries of a timeline: messages, notices, and what the screen itself says."""
 
 from __future__ import annotations
 

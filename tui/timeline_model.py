@@ -1,4 +1,4 @@
-"""What one room has to show: entries made of its messages and notices, and of what the reader has under way."""
+"""The timeline of one room: entries made of its messages and notices, and of what the reader has under way."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ class TimelineModel(EntryList):
                 yield entry.message
 
     def has(self, message: Message) -> bool:
-        """Whether it is here."""
+        """Returns whether the message is among the entries."""
         name = message_key(message)
         return any(message_key(each) == name for each in self._messages())
 
     @property
     def begins(self) -> Message | None:
-        """Its oldest stored message; None without any."""
+        """The oldest stored message; None without any."""
         return next(self._messages(), None)
 
     def cut(self) -> None:
@@ -126,7 +126,7 @@ class TimelineModel(EntryList):
         self.keep_first(kept, self._stored_end)
 
     def stored(self, messages: Iterable[Message], own: str) -> None:
-        """What the history file had, before anything else is said; `own` is the reader's fingerprint."""
+        """Adds what the history file had, before anything else is said; `own` is the reader's fingerprint."""
         for message in messages:
             self._stored.add(message_key(message))
             self._spoken(message, own=bool(own) and message.from_ == own, old=True)
@@ -140,7 +140,7 @@ class TimelineModel(EntryList):
         return self.add(entry)
 
     def notice(self, notice: Notice) -> TimelineEntry:
-        """Somebody came or went, or took another nick: one entry for many."""
+        """Adds that people came or went, or took another nick: many are one entry."""
         if notice.event not in ("join", "leave") or notice.nick is None:
             return self.add(TimelineEntry("notice", float(notice.ts), notice.text))
         event = "here" if notice.event == "join" and notice.text == f"{notice.nick} is here" else notice.event
@@ -158,23 +158,23 @@ class TimelineModel(EntryList):
         return self.add(TimelineEntry("notice", float(notice.ts), people=((event, notice.nick),)))
 
     def say(self, kind: str, text: str, ts: float) -> TimelineEntry:
-        """A line of the screen's own: note, warn or bad."""
+        """Adds a line of the screen's own: note, warn or bad."""
         return self.add(TimelineEntry(kind, ts, text))
 
     def table(self, lines: list[list[Span]], ts: float) -> TimelineEntry:
-        """Several of them, laid out."""
+        """Adds several lines of the screen's own, laid out."""
         return self.add(TimelineEntry("table", ts, lines=tuple(lines)))
 
     # What is under way -------------------------------------------------------------------------------------
 
     def post(self, name: str, kind: str, text: str, ts: float) -> None:
-        """An own line is under way as `name`; it stands below all others until it has its place."""
+        """Adds an own line that is under way as `name`; it stands below all others until it has its place."""
         goes_on = self._grouping.goes_on(kind, ts, list(self.pending.values())[-1] if self.pending else None)
         self.pending[name] = TimelineEntry(kind, ts, text, self._nick, own=True, mark="…", head=not goes_on)
         self.version += 1
 
     def posted(self, local: str, name: str) -> None:
-        """What was under way as `local` is so as `name`."""
+        """Takes note that what was under way as `local` has the id `name`."""
         if name in self._early:
             self._early.discard(name)
             self.pending.pop(local, None)
@@ -183,7 +183,7 @@ class TimelineModel(EntryList):
         self.version += 1
 
     def delivered(self, name: str, seq: int) -> None:
-        """It is stored; without a `seq` it will not come back with its place, so this is it."""
+        """Marks a line as stored; without a `seq` it will not come back, so its place is here."""
         entry = self.pending.get(name) or self._unshared.pop(name, None)
         if entry is None:
             return
@@ -195,7 +195,7 @@ class TimelineModel(EntryList):
             self.add(entry)
 
     def failed(self, name: str, text: str) -> TimelineEntry | None:
-        """It was refused for good; what it was, if it was under way."""
+        """Marks a line as refused for good, and returns its entry, if it was under way."""
         entry = self.pending.pop(name, None)
         if entry is not None:
             entry.mark = f"✗ not sent: {text}"

@@ -41,7 +41,7 @@ _EITHER: Final = "An access code or a password"
 
 
 class Workspace(App[int]):
-    """See above. Whoever composes the widgets sets `timeline` and the others."""
+    """The screen's rooms and its frames. The subclass that composes the widgets sets `timeline` and the others."""
 
     timeline: Timeline
     composer: Composer
@@ -99,7 +99,7 @@ class Workspace(App[int]):
         self.go_to(tab)
 
     def add_tab(self, tab: Tab) -> None:
-        """One more room, at the end."""
+        """Adds a room at the end, and opens it."""
         self.tabs.append(tab)
         tab.start()
         self.changed()
@@ -143,7 +143,7 @@ class Workspace(App[int]):
         self.show_around()
 
     def looked_at(self, tab: Tab) -> None:
-        """Nothing in it is unread any more."""
+        """Marks all of the room as read."""
         tab.unread, tab.mentioned = 0, False
 
     def quit(self, status: int) -> None:
@@ -179,7 +179,7 @@ class Workspace(App[int]):
         self.show_around()
 
     def show_around(self) -> None:
-        """What stands around the timeline."""
+        """Shows what stands around the timeline."""
         tab = self.current
         self.side.show_rooms(sidebar_rooms(self.tabs, tab))
         own = tab.room.fingerprint if tab.room is not None else ""
@@ -199,7 +199,7 @@ class Workspace(App[int]):
             self.timeline.freshen()
 
     def tick(self) -> None:
-        """Now and then."""
+        """Asks from time to time who is there."""
         tab, now = self.current, asyncio.get_running_loop().time()
         if tab.state == "open" and now >= tab.members_due:
             tab.members_due = now + SCREEN_MEMBERS_S
@@ -225,14 +225,14 @@ class Workspace(App[int]):
         return count
 
     async def look_older(self, tab: Tab) -> None:
-        """The same for whoever has scrolled up to the first; says why, if there are none."""
+        """Fetches older messages for a reader who has scrolled up to the first; says why, if there are none."""
         if not tab.looking_back and not await self.load_older(tab) and tab is self.current and not self.modes:
             self.say_hint("passing", tab.older.why or "nothing older", "soft")
 
     # What the rooms tell -----------------------------------------------------------------------------------
 
     def heard(self, tab: Tab, entry: TimelineEntry) -> None:
-        """Somebody else has said something."""
+        """Marks the room as unread, or rings, because another person has said something."""
         looking = tab is self.current and self.app_focus
         if looking and self.timeline.following:
             return
@@ -267,7 +267,7 @@ class Workspace(App[int]):
         self.secret_prompt.ask(tab)
 
     def on_secret_input_submitted(self, given: SecretInput.Submitted) -> None:
-        """It has been typed."""
+        """Tries to enter the room with the secret that was typed."""
         tab = self.secret_prompt.end()
         if tab is None:
             return
@@ -278,12 +278,12 @@ class Workspace(App[int]):
             self._give_up(tab)
 
     def note(self, tab: Tab, text: str) -> None:
-        """A line of the screen's own in a room."""
+        """Shows a line of the screen's own in a room."""
         tab.model.say("note", text, self.now())
         self._look_at_end(tab)
 
     def table(self, tab: Tab, lines: list[list[Span]]) -> None:
-        """Several of them."""
+        """Shows several lines of the screen's own in a room."""
         entry = tab.model.table(lines, self.now())
         self._look_at_end(tab)
         if tab is self.current:
@@ -305,11 +305,11 @@ class Workspace(App[int]):
         self._look_at_end(tab)
 
     def join_line(self, code: str, password: bool) -> str:
-        """What others paste to come in."""
+        """Returns the command line by which others join."""
         return self.settings.join_line(code, password)
 
     def wear(self, name: str) -> None:
-        """Other colours, from now on and the next time."""
+        """Takes another theme, from now on and the next time."""
         self.palette = PALETTES[name]
         styles = Styles(self.palette)
         self.renderer = Renderer(styles, self.look_alikes)

@@ -1,4 +1,4 @@
-"""Where a line is to be broken so that it fits a width: pure, and linear in what it is given."""
+"""Breaks a line so that it fits a width, in time that is linear in its length."""
 
 from __future__ import annotations
 

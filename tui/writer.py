@@ -19,20 +19,20 @@ _PIECE_BYTES: Final = 4096
 
 
 class Words:
-    """What waits to be written, besides the picture: bells, the clipboard, modes. Past its bound more is forgotten."""
+    """The sequences that wait to be written besides the picture: bells, the clipboard, modes. They are bounded."""
 
     def __init__(self) -> None:
         self._words: list[str] = []
         self._size = 0
 
     def add(self, text: str) -> None:
-        """One more."""
+        """Adds a sequence, or forgets it past the bound."""
         if self._size + len(text) <= SCREEN_WORDS_CHARS:
             self._words.append(text)
             self._size += len(text)
 
     def take(self) -> str:
-        """All of them, which wait no more."""
+        """Returns all that waits, and forgets it."""
         text = "".join(self._words)
         self._words.clear()
         self._size = 0
@@ -40,7 +40,7 @@ class Words:
 
 
 class Writer:
-    """See above. `taken` is called by the thread, each time it has become idle."""
+    """Writes in a thread of its own, which calls `taken` each time it has become idle."""
 
     def __init__(self, fd: int, taken: Callable[[], None]) -> None:
         self._fd = fd
@@ -70,7 +70,7 @@ class Writer:
             return self._changed.wait_for(lambda: self.idle, patience_s)
 
     def drop(self) -> None:
-        """What has not been written by now never will be."""
+        """Drops what has not been written by now."""
         with self._changed:
             self._dropped = True
 

@@ -30,7 +30,7 @@ _HEADLESS_END_S: Final = 2 * QUIT_S + ENDING_S
 
 
 async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target | None = None) -> None:
-    """One room after another, or on a screen several at once, until one leaves. Raises SandpiperError.
+    """Holds a chat: one room after another, or on a screen several at once. Raises SandpiperError.
 
     `home` is the broker whose rooms can be named without it.
     """
@@ -85,9 +85,9 @@ async def visits(
     manner: Manner,
     writing: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
 ) -> None:
-    """One room after another, under the nick that one has by then. Raises SandpiperError.
+    """Visits one room after another, under the nick that was taken last. Raises SandpiperError.
 
-    In each of them one is `writing`, and between them one may be asked for something else.
+    `writing` is open inside each room; between rooms the terminal may ask for something else.
     """
     go = Go("")
     while go.room is not None:
@@ -129,21 +129,21 @@ class Pipe:
         self._out.write(f"{line}\n".encode("utf-8", "replace"))
 
     def status(self, line: str) -> None:
-        """On stderr."""
+        """Shows the line on stderr."""
         status(line)
 
     def sent(self, name: str, line: str) -> None:
-        """Nothing: what has been written cannot be taken back."""
+        """Does nothing: what has been written cannot be taken back."""
 
     def settled(self, name: str) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def paste(self, line: str) -> None:
         """A line of its own, on stderr."""
         say(f"    {line}\n")
 
     def clear(self) -> None:
-        """Nothing, for the same reason."""
+        """Does nothing, for the same reason."""
 
 
 class TypedLines:

@@ -22,7 +22,7 @@ _WORD: Final = re.compile(r"[a-z]+", re.IGNORECASE)
 
 
 def prompt_code(prompt: str, check: Callable[[str], object], output: Output | None = None) -> str:
-    """What is typed, once `check` raises no UsageError for it; then it is wiped from the screen. Raises EOFError."""
+    """Returns what is typed, once `check` accepts it; then it is wiped from the screen. Raises EOFError."""
     session: PromptSession[str] = PromptSession(
         prompt,
         completer=CodeWords(),

@@ -86,7 +86,7 @@ class Dialer:
     async def reach(
         self, aim: Aim, *, listen: bool = False, speak: bool = False, backlog: int = 0, after: int | None = None
     ) -> AsyncIterator[Room]:
-        """Either kind of room, of whose visitor nobody is told.
+        """Opens either kind of room without telling anybody of the visitor.
 
         At a broker a nick is taken only by who speaks, or was given one: others may be called as this one's login.
         """
@@ -102,7 +102,7 @@ class Dialer:
     async def visit(
         self, aim: Aim, *, nick: str, password: str | None = None, backlog: int = BACKLOG_SHOWN
     ) -> AsyncIterator[Room]:
-        """Either kind of room, to talk in it. The command line's password is of the room that it names, not of this."""
+        """Opens either kind of room, to talk in it. The command line's password is not meant for this one."""
         if isinstance(aim, Target):
             async with self.room(aim, nick=nick, backlog=backlog) as room:
                 yield room
@@ -112,7 +112,7 @@ class Dialer:
 
     @property
     def profile(self) -> Profile:
-        """Who the caller is. Raises SandpiperError."""
+        """The caller's profile. Raises SandpiperError."""
         if self._profile is None:
             self._profile = Profile.ephemeral() if self.network.ephemeral else Profile.at(self.caller.folder)
         return self._profile

@@ -95,7 +95,7 @@ class RoomOpener:
 
 
 class Overheard:
-    """A room whose events somebody else hears too; in all else it is that room."""
+    """A room that gives its events to a listener too; in all else it is that room."""
 
     def __init__(self, room: Room, hear: Callable[[Event], None]) -> None:
         self._room = room
@@ -128,7 +128,7 @@ async def overheard(room: Room, attach: DoorsWanted, tell: Callable[[str], None]
 
 
 def settings(manner: Manner) -> ScreenSettings:
-    """What the environment says of the terminal."""
+    """Returns the screen's settings, as environment and command line say."""
     from sandpiper.common.words import WORDS
 
     environ, looks = os.environ, manner.looks
@@ -157,7 +157,7 @@ def kept_history(dialer: Dialer, *, keep: bool) -> History | None:
 
 
 async def fullscreen(rooms: RoomOpener, manner: Manner) -> None:
-    """Until one leaves. Raises SandpiperError if no room could be entered, and Exit for what is no good end either."""
+    """Runs the screen. Raises SandpiperError if no room could be entered, and Exit for another bad end."""
     from sandpiper.tui import run
 
     history = kept_history(rooms.dialer, keep=manner.looks.history)

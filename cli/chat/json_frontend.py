@@ -1,4 +1,4 @@
-"""The frontend of programs: the documented JSON objects, one a line, in and out."""
+"""The front end for programs: the documented JSON objects, one a line, in and out."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ _type = msgspec.json.Decoder(_Type)
 
 
 class JsonFrontend:
-    """One program's objects, over all its rooms."""
+    """The front end for a program: JSON objects in and out, over all its rooms."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
         self._names: OrderedDict[str, str] = OrderedDict()  # the room's id of a publication -> the program's own
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
-        """One line of stdin; what is wrong with it is answered by an `error` object."""
+        """Carries out a line of stdin; an `error` object answers what is wrong with it."""
         own: str | None = None
         await self._out.ready()  # who reads no answers is asked for no more questions
         try:
@@ -108,7 +108,7 @@ class JsonFrontend:
             self._names.popitem(last=False)
 
     def ready(self, doors: AttachReady) -> None:
-        """Where tools come in."""
+        """Says where tools come in."""
         self._say(doors)
 
     def answer(self, message: msgspec.Struct) -> None:

@@ -22,7 +22,7 @@ from sandpiper.peer.view import RoomView
 
 @dataclass
 class LineChat:
-    """One command's chat; see chat.port.Chat. `go` and `question` are what the command leaves to do.
+    """The chat for one command; see chat.port.Chat. `go` and `question` are what the command leaves to do.
 
     `asks` is whether a person is there to answer a question.
     """

@@ -41,7 +41,7 @@ class LineRenderer:
             self.look_alikes.alike(nick)
 
     def event(self, event: Event) -> str | None:
-        """What to show of an event in the room; None for nothing."""
+        """Returns the line for an event in the room; None for nothing."""
         match event:
             case Received(message=message):
                 line = self._message(message)
@@ -62,15 +62,15 @@ class LineRenderer:
         return None
 
     def whispered(self, to: str, text: str, ts: float) -> str:
-        """What one has whispered oneself."""
+        """Returns the line for what the reader has whispered."""
         return f"{clock(ts)} you whisper to @{self.nick(to, verified=True)}: {self._text(text)}"
 
     def pending(self, nick: str, text: str, ts: float) -> str:
-        """An own line under way."""
+        """Returns the line for an own message that is under way."""
         return f"{clock(ts)} {printable(nick)}: {printable(text)} …"
 
     def member(self, member: Member) -> str:
-        """One line of `/who`: nick, fingerprint, path, round trip."""
+        """Returns a line of `sandpiper who`: nick, fingerprint, path, round trip."""
         who = self.nick(member.nick, verified=member.verified)
         rtt = "" if member.rtt_ms is None else f"{member.rtt_ms:.1f} ms"
         return f"{who}  {member.from_ or '-'}  {printable(member.path)}  {rtt}".rstrip()
@@ -83,7 +83,7 @@ class LineRenderer:
         return ("" if verified else "~") + name + mark
 
     def row(self, row: Row) -> str:
-        """One row of a table that a command answers with."""
+        """Returns the line for a row of a table that a command answers with."""
         return "".join(self._piece(text, style) for text, style in row)
 
     def _piece(self, text: str, style: str) -> str:
@@ -96,19 +96,19 @@ class LineRenderer:
         return f"\x1b[38;5;{_NICKS[colour(nick) % len(_NICKS)]}m{text}{_RESET}" if self._colours else text
 
     def dim(self, text: str) -> str:
-        """Of less weight."""
+        """Makes a text faint."""
         return f"{_DIM}{text.replace(_RESET, _RESET + _DIM)}{_RESET}" if self._colours else text
 
     def plain(self, text: str) -> str:
-        """Somebody's words, made harmless."""
+        """Makes another person's words harmless to a terminal."""
         return printable(text)
 
     def warning(self, text: str) -> str:
-        """What must not be overlooked."""
+        """Returns the line for a warning."""
         return f"{_BOLD_RED}!! {printable(text)}{_RESET}" if self._colours else f"!! {printable(text)}"
 
     def error(self, text: str) -> str:
-        """What did not go well."""
+        """Returns the line for an error."""
         return self._red(printable(text))
 
     def _message(self, message: Message) -> str:
@@ -125,7 +125,7 @@ class LineRenderer:
         return printable(text, newlines=True).replace("\n", _CONTINUED) if self._screen else printable(text)
 
     def _dated(self, ts: float, line: str) -> str:
-        """On a screen, a line of its own before the first message of another day."""
+        """On a screen, puts a line before the first message of another day."""
         if not self._screen:
             return line
         try:

@@ -1,6 +1,6 @@
 """A visit to a room: what is typed goes in, what happens comes out, until there is no more to type.
 
-Which words are typed and shown is the frontend's affair: text for people, or JSON lines.
+The front end decides how that is worded: as text for people, or as JSON lines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Where lines come from."""
+    """A source of lines."""
 
     async def read(self) -> bytes | TooLong | None:
         """The next line, a TooLong for one that was too long, None at the end. May be cancelled and called again."""
@@ -36,7 +36,7 @@ class Go:
 
 
 class Frontend(Protocol):
-    """How lines and events are worded."""
+    """A front end: it understands lines, and words events."""
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
         """Carries one line out. Raises SandpiperError; Refusals are its own to tell."""
@@ -50,7 +50,7 @@ class Frontend(Protocol):
 
 @dataclass
 class Visit:
-    """One room, from entering to leaving."""
+    """A visit to one room, from entering to leaving."""
 
     room: Room
     frontend: Frontend
@@ -62,7 +62,7 @@ class Visit:
     _failure: Failed | None = None
 
     async def run(self) -> Go:
-        """Until the lines end or one of them leaves. Raises SandpiperError when not everything could be stored."""
+        """Runs until the lines end or one of them leaves. Raises SandpiperError if not everything was stored."""
         watching = asyncio.create_task(self._watch())
         typing = asyncio.create_task(self._type())
         try:
@@ -102,7 +102,7 @@ class Visit:
         return go or Go()
 
     async def _finish(self) -> None:
-        """All that was sent is stored, and shown as it came back. Raises SandpiperError."""
+        """Waits until all that was sent is stored, and shown as it came back. Raises SandpiperError."""
         await stored(self.room)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._until_shown(), QUIT_S)
@@ -138,6 +138,6 @@ def refused(code: str, text: str) -> SandpiperError:
 
 
 def too_long(line: TooLong, most: str) -> Refusal:
-    """For a line over the limit `most`, by its number where that is known."""
+    """Makes the refusal for a line over the limit `most`, with its number where that is known."""
     name = f"line {line.line}" if line.line else "that line"
     return Refusal(Code.TOO_LARGE, f"{name} is too long: {most}")

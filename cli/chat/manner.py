@@ -1,4 +1,4 @@
-"""How a chat is held, as the command line says: on a screen or in lines, with which doors, how others are invited."""
+"""The manner of a chat, as the command line says: screen or lines, doors for tools, how others are invited."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Opener: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[Room]]
 
 
 class DoorsWanted(Enum):
-    """Where the doors for tools are to be: nowhere, in the file system, or on loopback."""
+    """The place of the doors for tools: nowhere, in the file system, or on loopback."""
 
     NO = "no"
     YES = "yes"
@@ -25,7 +25,7 @@ class DoorsWanted(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What the command line says of the screen: its theme, what rings, whether a history is kept."""
+    """The screen's options on the command line: its theme, what rings, whether a history is kept."""
 
     theme: str = ""
     notify: str = "mentions"
@@ -34,7 +34,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How others are invited. `line` makes the command that they paste of the code; `opened` is said before it.
+    """The way others are invited. `line` makes the command that they paste of the code; `opened` stands before it.
 
     The line asks for a password where there is one (`line(code, password)`), and so does the invite `link`. With `qr`
     the link's QR code is drawn as well.
@@ -48,7 +48,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a chat is held."""
+    """The manner in which a chat is held."""
 
     as_json: bool = False
     plain: bool = False
@@ -59,7 +59,7 @@ class Manner:
 
 
 def farewell_to(room: Room, share: Share | None) -> str:
-    """What becomes of a room between peers that one leaves: in the shell nothing of it would be left to see."""
+    """Says in the shell what becomes of a room between peers that is left: nothing else of it would be seen."""
     code = room.code or ""
     come_back = f"sandpiper join {code}" if share is None else share.line(code, room.password_needed)
     return farewell(code, room.alone, come_back)

@@ -8,7 +8,7 @@ from sandpiper.peer.status import PathInfo, Verification
 
 
 class Caution(msgspec.Struct, tag_field="type", tag="warning"):
-    """Something that a person should know of; `kind` is for programs (see peer.events.Warned)."""
+    """A warning for a person; `kind` is for programs (see peer.events.Warned)."""
 
     kind: str
     text: str
@@ -16,7 +16,7 @@ class Caution(msgspec.Struct, tag_field="type", tag="warning"):
 
 
 class JsonHeld(msgspec.Struct, tag_field="type", tag="held"):
-    """What was sent is turned away for now, and why; it is kept and sent again, until `resumed` (see peer.events)."""
+    """Tells that what was sent is turned away for now, and why; it is sent again, until `resumed`."""
 
     room: str
     code: str
@@ -25,7 +25,7 @@ class JsonHeld(msgspec.Struct, tag_field="type", tag="held"):
 
 
 class JsonResumed(msgspec.Struct, tag_field="type", tag="resumed"):
-    """What had been held up is being stored again."""
+    """Tells that what had been held up is being stored again."""
 
     room: str
     ts: int
@@ -93,7 +93,7 @@ class AskPaths(msgspec.Struct, tag_field="type", tag="paths"):
 
 
 class Paths(msgspec.Struct, tag_field="type", tag="paths"):
-    """How each member is reached."""
+    """The path to each member."""
 
     room: str
     paths: list[PathInfo]

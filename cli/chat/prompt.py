@@ -103,7 +103,7 @@ class Prompt:
         self.above(f"{line}\n")
 
     def status(self, line: str) -> None:
-        """On stderr."""
+        """Shows the line on stderr."""
         status(line)
 
     def paste(self, line: str) -> None:
@@ -111,18 +111,18 @@ class Prompt:
         sys.stderr.write(f"    {line}\n")
 
     def sent(self, name: str, line: str) -> None:
-        """Nothing: the line stands there as it was typed."""
+        """Does nothing: the line stands there as it was typed."""
 
     def settled(self, name: str) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def clear(self) -> None:
-        """An empty screen."""
+        """Clears the screen."""
         self._app.renderer.clear()
         self._app.invalidate()
 
     def above(self, text: str) -> None:
-        """Whole lines, above the one that is typed on."""
+        """Writes whole lines above the one that is typed on."""
         renderer = self._app.renderer
         if renderer.last_rendered_screen is not None:
             renderer.erase()
@@ -199,7 +199,7 @@ class Prompt:
 
 
 class _Into:
-    """What prompt_toolkit writes on."""
+    """The file that prompt_toolkit writes on."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -261,7 +261,7 @@ class _Recent(History):
 
 
 def _entered(text: str) -> list[bytes | TooLong]:
-    """One message; or several, where it does not fit one."""
+    """Parts a text into as many messages as it needs."""
     data = text.encode("utf-8", "surrogateescape")
     if len(data) <= TEXT_BYTES:
         return [data]
@@ -275,7 +275,7 @@ def _unmark() -> None:
 
 
 def _size() -> Size:
-    """Of the terminal, by its own word; 80 by 24 where it has none."""
+    """Returns the terminal's size, by its own word; 80 by 24 where it has none."""
     try:
         columns, lines = os.get_terminal_size(1)
     except OSError:

@@ -59,7 +59,7 @@ class Tee:
         self._frontend.ready(doors)
 
     async def close(self) -> None:
-        """What waits is still printed, unless nobody takes it."""
+        """Prints what waits, unless nobody takes it."""
         try:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._until_printed(), QUIT_S)

@@ -1,4 +1,4 @@
-"""The frontend of people: lines as they are, commands with a slash."""
+"""The front end for people: lines as they are, commands with a slash."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WHO_S: Final = 1.0
 
 
 class TextFrontend:
-    """One person's chat, over all its rooms. `nicks` collects who may be meant, for completion.
+    """The front end for a person: lines of text, over all rooms. `nicks` collects those who were heard of.
 
     `echoed` is whether a terminal shows what is typed.
     """
@@ -58,7 +58,7 @@ class TextFrontend:
         self._typed: dict[str, None] = {}  # the messages that stand on the terminal as they were typed, by their ids
 
     async def take(self, room: Room, line: bytes | TooLong) -> Go | None:
-        """One typed line: a message, `/command arguments`, or `//text` for a message that begins with a slash."""
+        """Carries out a typed line: a message, a command, or `//text` for a message that begins with a slash."""
         action, self._question = self._question, None
         try:
             if isinstance(line, TooLong):
@@ -152,7 +152,7 @@ class TextFrontend:
                     self.view.status(self.renderer.error(refusal.text))
 
     def ready(self, doors: AttachReady) -> None:
-        """Where tools come in."""
+        """Says where tools come in."""
         self.view.status(f"tools publish at {doors.plain_xsub} and subscribe at {doors.plain_xpub}, room {doors.room}")
         self.view.status(f"and speak JSON lines at {doors.lines}")
 

@@ -1,4 +1,4 @@
-"""Where the lines of a chat are shown: on a terminal that one types on, or in a pipe."""
+"""The place where the lines of a chat are shown: a terminal that is typed on, or a pipe."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ async def _serve(config: Config, *, as_json: bool) -> None:
 
 
 def ready_text(config: Config, ready: Ready, lan: str | None) -> str:
-    """How to join, for a person. `lan` is this machine's address for others, if it has one."""
+    """Tells a person how to join. `lan` is this machine's address for others, if it has one."""
     at = reached_at(config.host, ready.door.rpartition(":")[2], lan)
     lines = [f"sandpiper broker at {ready.door}, its log in {config.data}"]
     if is_loopback(config.host):

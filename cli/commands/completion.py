@@ -21,7 +21,7 @@ _BREAKS: Final = ":="
 
 
 class _Shell(ShellComplete):
-    """One shell's."""
+    """The completion script of a shell, and the answers to it."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """See click: the words before the cursor's, and that."""
@@ -37,7 +37,7 @@ class _Shell(ShellComplete):
 
 
 class Bash(_Shell):
-    """3.2 too, as macOS has it."""
+    """The script for bash, also for 3.2, as macOS has it."""
 
     name: ClassVar[str] = "bash"
     source_template: ClassVar[str] = r"""
@@ -67,7 +67,7 @@ complete -o nospace -F %(complete_func)s %(prog_name)s
 
 
 class Zsh(_Shell):
-    """In an fpath, or evaluated."""
+    """The script for zsh, in an fpath or evaluated."""
 
     name: ClassVar[str] = "zsh"
     source_template: ClassVar[str] = r"""#compdef %(prog_name)s
@@ -94,7 +94,7 @@ fi
 
 
 class Fish(_Shell):
-    """It leaves out the space after a hyphen by itself."""
+    """The script for fish, which leaves out the space after a hyphen by itself."""
 
     name: ClassVar[str] = "fish"
     source_template: ClassVar[str] = r"""
@@ -116,7 +116,7 @@ complete --no-files --command %(prog_name)s --arguments '(%(complete_func)s)'
 
 
 class PowerShell(_Shell):
-    """5.1 of Windows, and 7."""
+    """The script for PowerShell, 5.1 of Windows and 7."""
 
     name: ClassVar[str] = "powershell"
     source_template: ClassVar[str] = r"""
@@ -217,7 +217,7 @@ def addresses(incomplete: str) -> Iterator[CompletionItem[str]]:
 
 
 def targets(incomplete: str) -> Iterator[CompletionItem[str]]:
-    """Either."""
+    """Completes addresses and codes."""
     yield from addresses(incomplete)
     yield from codes(incomplete)
 

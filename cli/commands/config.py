@@ -28,7 +28,7 @@ _VALUE_COLUMNS: Final = 60
 
 
 class ConfigReport(msgspec.Struct, tag_field="type", tag="config", omit_defaults=True):
-    """What `config show` tells: the file, the settings, and keys of the file that mean nothing."""
+    """The answer of `config show`: the file, the settings, and keys of the file that mean nothing."""
 
     file: str
     settings: list[Setting]
@@ -129,7 +129,7 @@ def unset(context: click.Context, key: str) -> None:
 
 
 def _commands(context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
-    """All commands that have settings, each in the context that it would run in."""
+    """Yields the commands that have settings, each in the context that it would run in."""
     root = context.find_root()
     assert isinstance(root.command, click.Group)
     for name in root.command.list_commands(root):

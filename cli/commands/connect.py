@@ -64,7 +64,7 @@ def command(
 
 
 def chosen(target: str | None, host: str | None, port: int | None, room: str | None) -> Target:
-    """Where to, from TARGET or from --host, with --port and --room over what it says. Raises UsageError."""
+    """Returns the target, from TARGET or from --host, with --port and --room over it. Raises UsageError."""
     if target and host:
         raise UsageError("give TARGET or --host, not both")
     words = target or host

@@ -111,7 +111,7 @@ def announced_brokers(brokers: tuple[str, ...], access_code: str | None) -> tupl
 
 
 def ready_text(config: Config, ready: Ready, lan: str | None) -> str:
-    """How to use it, for a person. `lan` is this machine's address for others, if it has one."""
+    """Tells a person how to use it. `lan` is this machine's address for others, if it has one."""
     at = reached_at(config.host, ready.door.rpartition(":")[2], lan)
     where = "from this machine" if is_loopback(config.host) else "from anywhere near"
     lines = [

@@ -76,7 +76,7 @@ def command(
 
 @dataclass
 class Doctor:
-    """What it has found so far. `reachable` is about the target."""
+    """The examination: what it has found so far. `reachable` is about the target."""
 
     caller: Caller
     network: Network
@@ -87,7 +87,7 @@ class Doctor:
     _silent: set[str] = field(default_factory=set)
 
     def report(self, aim: Aim | None) -> Report:
-        """All of it."""
+        """Returns the whole report."""
         ok = all(each.state != "wrong" for each in self.findings)
         return Report(ok, None if aim is None else self.reachable, self.findings, self.paths)
 
@@ -239,7 +239,7 @@ class _Moved:
             self._event.set()
 
     async def wait(self, seconds: float) -> None:
-        """Until something happened, or so long: round trips come without an event."""
+        """Waits until something happened, or so long: round trips come without an event."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except asyncio.TimeoutError:
@@ -268,7 +268,7 @@ async def _places(nameplate: int, *, lan: bool) -> list[str]:
 
 
 def _looked(looked: LookupReport, nameplate: int, *, found: bool) -> Finding:
-    """What one service said; that one does not know the room is wrong only if no other one does."""
+    """Judges what a service said; it need not know the room, if another one does."""
     where = looked.address
     if looked.here:
         return Finding("target", "ok", f"{where} knows room {nameplate}: somebody is there")
@@ -287,7 +287,7 @@ def _looked(looked: LookupReport, nameplate: int, *, found: bool) -> Finding:
 
 
 def _failure(about: str, error: SandpiperError, command: str) -> Finding:
-    """An error's line says what to try, after its last semicolon."""
+    """Parts an error's line at its last semicolon: behind it stands what to try."""
     if isinstance(error, TrustError):
         return Finding(about, "wrong", str(error), "Do not connect before you know why; ask who runs it.")
     text, _, advice = str(error).rpartition("; ")

@@ -20,7 +20,7 @@ _PIPE: Final = "-"
 
 
 class Identity(msgspec.Struct, tag_field="type", tag="identity"):
-    """One's own identity: its fingerprint, which others see as `from`, the public key (hex) and the key's file."""
+    """The user's identity: its fingerprint, which others see as `from`, the public key (hex) and the key's file."""
 
     fingerprint: str
     key: str

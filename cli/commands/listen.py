@@ -82,7 +82,7 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to take of a room; `count` messages and `timeout_s` seconds, None for ever."""
+    """The part of a room to take: `count` messages and `timeout_s` seconds, None for ever."""
 
     filters: Filters
     count: int | None
@@ -125,7 +125,7 @@ class MessageConsumer(ABC):
         self.taken = 0
 
     async def run(self, room: Room) -> None:
-        """Until `count` stored messages have been taken, or the room ends. Raises SandpiperError."""
+        """Runs until `count` stored messages have been taken, or the room ends. Raises SandpiperError."""
         async for event in room:
             message = event.message if isinstance(event, Received) else event
             if not self._wanted.filters.passes(message):
@@ -138,10 +138,10 @@ class MessageConsumer(ABC):
 
     @abstractmethod
     async def take(self, room: Room, event: Event) -> None:
-        """What is done with one."""
+        """Takes a message."""
 
     def tell(self, event: Event) -> None:
-        """What a person has to know besides the messages, on stderr. Of the connection only why nothing comes, and
+        """Says on stderr what a person has to know besides the messages. Of the connection only why nothing comes, and
         then that it is there: once messages come, they say so themselves.
         """
         match event:
@@ -157,7 +157,7 @@ class MessageConsumer(ABC):
                 self.tell_path(event)
 
     def tell_path(self, event: Event) -> None:
-        """How messages travel, while it waits for that."""
+        """Says how messages travel, while it waits for that."""
         if isinstance(event, PathChanged):
             waited, self._waits = self._waits, event.path in _NO_PATH
             if waited or self._waits:

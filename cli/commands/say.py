@@ -127,7 +127,7 @@ async def _lines(long_lines: str, room: Room, kind: str, receipts: Receipts) -> 
 
 
 class Receipts:
-    """What has been sent, until it is stored. Acknowledgements are printed in the order of the messages."""
+    """The messages that wait to be stored. Acknowledgements are printed in the order of the messages."""
 
     def __init__(self, room: Room, out: Output | None) -> None:
         self._room = room
@@ -141,7 +141,7 @@ class Receipts:
             await self._out.ready()
 
     def add(self, pending: Pending) -> None:
-        """One more is under way; those that are decided are ticked off."""
+        """Adds a message that is under way, and ticks off those that are decided."""
         self._waiting.append(pending)
         self._tick_off()
 

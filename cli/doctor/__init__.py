@@ -1,1 +1,1 @@
-"""What `sandpiper doctor` checks, and how it tells what it found."""
+"""The checks of `sandpiper doctor`, and how it tells what it found."""

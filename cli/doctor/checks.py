@@ -1,4 +1,4 @@
-"""What `doctor` looks at on this machine: the clock, versions, settings, key files, ports, addresses, multicast."""
+"""The checks on this machine: clock, versions, settings, key files, ports, addresses, multicast."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  # tried, and closed again 
 
 
 def here(context: click.Context) -> Iterator[Finding]:
-    """What takes no network."""
+    """Runs the checks that take no network."""
     yield from versions()
     yield clock(time.time())
     yield from settings(context)
@@ -56,7 +56,7 @@ def versions() -> Iterator[Finding]:
 
 
 def clock(now: float) -> Finding:
-    """Whether it can be right."""
+    """Checks whether the clock can be right."""
     try:
         told = time.gmtime(now)
     except (OverflowError, OSError, ValueError):
@@ -68,7 +68,7 @@ def clock(now: float) -> Finding:
 
 
 def skew(seconds: float, where: str) -> Finding:
-    """How far another clock is from ours."""
+    """Judges how far another clock is from ours."""
     ahead = "behind" if seconds > 0 else "ahead of"
     text = f"this clock is {abs(seconds):.0f} s {ahead} that of {where}"
     return Finding(
@@ -147,7 +147,7 @@ def _pins(path: Path) -> Iterator[Finding]:
 
 
 def _mode(path: Path) -> int | None:
-    """Its permissions; None if it is not there. Windows has others, which say nothing here."""
+    """Returns a file's permissions; None if it is not there. Those of Windows say nothing here."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:

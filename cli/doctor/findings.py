@@ -1,4 +1,4 @@
-"""What `doctor` has found, and how that is told."""
+"""The findings of `doctor`, and how they are told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ State = Literal["ok", "note", "wrong"]
 
 
 class Finding(msgspec.Struct, omit_defaults=True):
-    """One thing looked at: as it should be, worth to know, or wrong. `advice` is one sentence, where there is any."""
+    """A finding: something is as it should be, worth to know, or wrong. `advice` is one sentence, or empty."""
 
     about: str
     state: State
@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, omit_defaults=True):
 
 
 class Report(msgspec.Struct, tag_field="type", tag="doctor", omit_defaults=True):
-    """All of it. `reachable` is null without a TARGET; `paths` are there with --join."""
+    """The whole report. `reachable` is null without a TARGET; `paths` are there with --join."""
 
     ok: bool
     reachable: bool | None
@@ -37,7 +37,7 @@ _STATES: Final = max(map(len, _COLOURS))
 
 
 def lines(report: Report, *, colours: bool = False) -> Iterator[str]:
-    """For a person: aligned, what is about one thing together, the advice below."""
+    """Returns the report's lines for a person: aligned, findings of one subject together, advice below."""
     wide = max((len(each.about) for each in report.findings), default=0)
     before = ""
     for each in report.findings:
@@ -55,7 +55,7 @@ def lines(report: Report, *, colours: bool = False) -> Iterator[str]:
 
 
 def paths(found: Sequence[PathInfo]) -> list[Finding]:
-    """How each member of a room is reached."""
+    """Tells how each member of a room is reached."""
     findings = []
     for each in found:
         rtt = "" if each.rtt_ms is None else f", {each.rtt_ms:.1f} ms"

@@ -1,4 +1,4 @@
-"""What several commands have in common: who calls, and the access code."""
+"""Options that several commands share: who calls, and the access code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who connects: nick, access code if one was given, and the folder of the profile.
+    """The person who connects: nick, access code if one was given, and the folder of the profile.
 
     `named`: the nick was given; `access_code_file` is where the code is from, FILE if not from a file.
     """
@@ -79,7 +79,7 @@ def resolve_access_code(context: click.Context) -> str | None:
 
 
 def checked_code(code: str) -> str:
-    """An access code without the spaces around it. Raises UsageError."""
+    """Returns an access code without the spaces around it. Raises UsageError."""
     code = code.strip()
     if not code:
         raise UsageError("the access code is empty")

@@ -1,4 +1,4 @@
-"""What each option of a command would be now, and why: asked of click itself, so that it is what the command gets."""
+"""The effective value of each option, and why: asked of click itself, so that it is what the command gets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ASKED: Final = "_wanted"  # `--password` itself: to be asked, which is no setti
 
 
 class Setting(msgspec.Struct, omit_defaults=True):
-    """One option of one command. `source` is flag, environment, file or default; `name` the variable or the file."""
+    """An option of a command. `source` is flag, environment, file or default; `name` the variable or the file."""
 
     command: str
     option: str
@@ -52,7 +52,7 @@ def effective(command: click.Command, context: click.Context, words: Sequence[st
 
 
 def options(command: click.Command) -> list[click.Option]:
-    """Those that have a setting."""
+    """Yields the options that have a setting."""
     return [
         each
         for each in command.params
@@ -61,7 +61,7 @@ def options(command: click.Command) -> list[click.Option]:
 
 
 def option_name(parameter: click.Option) -> str:
-    """As in config.toml."""
+    """Returns an option's name as in config.toml."""
     name = parameter.name or ""
     return next((flag for flag, other in FLAGS.items() if other == name), name).replace("_", "-")
 
@@ -105,7 +105,7 @@ def _variable(parameter: click.Option, context: click.Context) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON and TOML have it."""
+    """Returns a value as JSON and TOML have it."""
     if isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""How rooms between peers are found and reached: the options that all commands share that take a room code."""
+"""The options by which rooms between peers are found and reached, for all commands that take a room code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES: Final = ("discovery", "broker", "path", "no_lan", "local", "listen", "ad
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What the options say. `given` are those that stood on the command line itself."""
+    """The values of these options. `given` are those that stood on the command line itself."""
 
     discovery: tuple[str, ...] = ()
     broker: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Network:
             check_local(self.discovery, self.broker, self.listen)
 
     def wish(self) -> dict[str, Any]:
-        """For `peer.create` and `peer.join`."""
+        """Returns the options for `peer.create` and `peer.join`."""
         return {
             "discovery": self.discovery,
             "broker": self.broker,
@@ -53,7 +53,7 @@ class Network:
         }
 
     def found_by(self, discovery: Sequence[str], broker: Sequence[str]) -> Network:
-        """As an invite link says, but for what has been said here."""
+        """Takes what an invite link says, but for what was given here."""
         return replace(
             self,
             discovery=self.discovery or tuple(discovery),
@@ -61,7 +61,7 @@ class Network:
         )
 
     def words(self) -> list[str]:
-        """What the others have to say too, to meet this one."""
+        """Returns the options that the others need too, to meet this one."""
         words = [word for address in self.discovery for word in ("--discovery", address)]
         words += [word for address in self.broker for word in ("--broker", address)]
         return [*words, "--local"] if self.local else words
@@ -74,7 +74,7 @@ class Network:
 
 
 def join_line(network: Network, code: str, password: bool, access_code_file: str = "", *, template: str = "") -> str:
-    """What others paste to join. `template` (with `{code}`) is another command's form of it.
+    """Returns the command line by which others join. `template` (with `{code}`) is another form of it.
 
     A broker's access code is no more in it than a password: only where to have it.
     """
@@ -87,7 +87,7 @@ def join_line(network: Network, code: str, password: bool, access_code_file: str
 
 
 def invite_link(network: Network, code: str, password: bool) -> str:
-    """The same as an invite link."""
+    """Returns an invite link that says the same."""
     from sandpiper.common.codes import parse_code
     from sandpiper.common.invite import Invite
 
@@ -151,7 +151,7 @@ def _network(found: dict[str, Any], given: tuple[str, ...]) -> Network:
 
 
 def _split(value: str) -> list[str]:
-    """Several, as they stand in an environment variable: spaces or commas between."""
+    """Parts an environment variable's words, with spaces or commas between them."""
     return [word for word in re.split(r"[\s,]+", value) if word]
 
 

@@ -1,4 +1,4 @@
-"""What `create`, `join` and `peer` have in common: their options, and holding a chat in such a room."""
+"""The common part of `create`, `join` and `peer`: their options, and holding a chat in such a room."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Peering:
     qr: bool = False
 
     def dialer(self, caller: Caller) -> Dialer:
-        """What opens such rooms."""
+        """Returns what opens such rooms."""
         return Dialer(caller, self.network, password=self.password)
 
 
 def target_options(function: Decorated) -> Callable[..., Any]:
-    """For commands with a TARGET: passes `caller`, where it leads as `aim`, and how as `peering`."""
+    """Adds the options of commands with a TARGET; passes `caller`, the target as `aim`, and `peering`."""
 
     @click.argument("target")
     @caller_options
@@ -70,7 +70,7 @@ def target_options(function: Decorated) -> Callable[..., Any]:
 
 
 def chosen_target(context: click.Context, target: str, network: Network) -> tuple[Aim, Network, bool]:
-    """Where a TARGET leads, how, and whether a password is needed there: an invite link says it all.
+    """Returns where a TARGET leads, how, and whether a password is needed there: an invite link says it all.
 
     `@` is the room code that is given elsewhere. Raises UsageError.
     """

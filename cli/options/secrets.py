@@ -50,13 +50,13 @@ class GivenSecret:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One kind of them. `name` is click's parameter and the settings' key, the file's is `name`_file."""
+    """A kind of secret. `name` is click's parameter and the settings' key, the file's is `name`_file."""
 
     noun: str
     name: str
 
     def given(self, context: click.Context) -> GivenSecret | None:
-        """What flags, environment and settings give, the nearest of them; None for none. Raises UsageError."""
+        """Returns the secret that flags, environment or settings give, in this order; or None. Raises UsageError."""
         found = [*self._said(context), *self._filed(context)]
         if [source for source, _ in found].count(ParameterSource.COMMANDLINE) > 1:
             raise UsageError(f"give --{_dashed(self.name)}-file or {self._flag(context)}, not both")
@@ -68,7 +68,7 @@ class Secret:
         return GivenSecret(text, typed=source is ParameterSource.COMMANDLINE)
 
     def first_line(self, path: Path) -> str:
-        """What a file says, in its first line. Raises UsageError."""
+        """Returns the first line of a file. Raises UsageError."""
         what = f"the {self.noun} file {path}" if str(path) != STDIN else f"the {self.noun} from stdin"
         try:
             return decoded(_read_stdin() if str(path) == STDIN else _read(path)).rstrip("\r\n")
@@ -208,7 +208,7 @@ def checked_passphrase(passphrase: str, *, again: bool) -> str:
 
 
 def terminal() -> bool:
-    """Whether there is somebody to ask."""
+    """Returns whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 

@@ -29,7 +29,7 @@ _BOTH: Final = ("broker", "discovery")
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where data and settings are: one folder if SANDPIPER_HOME names it, else the platform's two."""
+    """The folders of data and settings: one folder if SANDPIPER_HOME names it, else the platform's two."""
 
     data: Path
     config: Path
@@ -44,7 +44,7 @@ def folders() -> Folders:
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:
-    """What config.toml says; nothing if there is none. Raises UsageError."""
+    """Returns what config.toml says; nothing if there is none. Raises UsageError."""
     path = folder / CONFIG
     try:
         text = decoded(path.read_bytes())
