@@ -89,7 +89,7 @@ class ChatApp(Lifecycle):
     def __init__(
         self, open_room: OpenRoom, first: RoomRequest, settings: ScreenSettings, history: History | None
     ) -> None:
-        keyboard.teach()
+        keyboard.install_keys()
         super().__init__(open_room, first, settings, history, driver_class=_driver())
         self.title = "sandpiper"
         self.pasting = Pasting(self)
@@ -181,7 +181,7 @@ class ChatApp(Lifecycle):
         """Tab."""
         if not self.modes:
             rooms = [tab.name for tab in self.tabs]
-            self.popup.turn(step, Candidates(COMMANDS, self.current.nicks, rooms, self.settings.words))
+            self.popup.step(step, Candidates(COMMANDS, self.current.nicks, rooms, self.settings.words))
 
     def pasted(self, event: events.Paste) -> None:
         """A paste, however long."""
@@ -232,7 +232,7 @@ class ChatApp(Lifecycle):
     def on_timeline_reached(self, reached: Timeline.Reached) -> None:
         """Older messages are wanted."""
         if not self.modes or self.modes.mode == "find":
-            self.later(self.current, self.look_older(self.current))
+            self.later(self.current, self.fetch_older(self.current))
 
     def on_sidebar_room_chosen(self, chosen: Sidebar.RoomChosen) -> None:
         """A click on a room."""
@@ -246,7 +246,7 @@ class ChatApp(Lifecycle):
 
     def on_app_focus(self, event: events.AppFocus) -> None:
         """The terminal is looked at again."""
-        self.looked_at(self.current)
+        self.mark_read(self.current)
         self.changed()
 
     def on_click(self, event: events.Click) -> None:

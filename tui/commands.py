@@ -55,7 +55,7 @@ async def _theme(screen: Workspace, tab: Tab, rest: str) -> None:
         raise Refusal(Code.INVALID, f"one of {', '.join(names)}")
     if screen.settings.no_color and rest != "terminal":
         raise Refusal(Code.INVALID, "NO_COLOR is set; unset it to choose a theme")
-    screen.wear(rest or names[(names.index(screen.palette.name) + 1) % len(names)])
+    screen.set_theme(rest or names[(names.index(screen.palette.name) + 1) % len(names)])
 
 
 HANDLERS: Final[dict[str, Handler]] = {

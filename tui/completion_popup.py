@@ -25,7 +25,7 @@ class CompletionPopup:
     def __bool__(self) -> bool:
         return bool(self._offers)
 
-    def turn(self, step: int, known: Candidates) -> None:
+    def step(self, step: int, known: Candidates) -> None:
         """Tab (1) or Shift+Tab (-1)."""
         if not self._offers:
             first_line = self._composer.cursor_location[0] == 0

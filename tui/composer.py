@@ -254,14 +254,14 @@ class Composer(TextArea):
         self._put(clean(text))
         self.focus()
 
-    def take_over(self, text: str) -> None:
+    def set_text(self, text: str) -> None:
         """Has this text now, the cursor at its end."""
         self.load_text(clean(text))
         self.move_cursor(self.document.end)
 
     def _recall(self, text: str | None) -> None:
         if text is not None:
-            self.take_over(text)
+            self.set_text(text)
 
     @property
     def before(self) -> str:

@@ -27,7 +27,7 @@ class AltKey:
     value: str
 
 
-def teach() -> None:
+def install_keys() -> None:
     """Teaches Textual Alt: without, Alt+Enter would be Enter, and send, and Alt+Z twice would type `^z`."""
     table = known.ANSI_SEQUENCES_KEYS
     for sequence, key in _SENT.items():

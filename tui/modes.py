@@ -74,12 +74,12 @@ class Modes:
         screen = self._screen
         screen.hint.hide()
         if mode in ("find", "recall"):
-            screen.composer.take_over(self.put_aside)
-            screen.timeline.look_for(None)
+            screen.composer.set_text(self.put_aside)
+            screen.timeline.highlight(None)
         screen.timeline.chosen = None
         if mode == "read":
             screen.timeline.show(screen.current.model, self._place)
-        screen.timeline.renew()
+        screen.timeline.lay_out_again()
 
     def _begin(self, mode: str) -> None:
         self.end()
@@ -103,7 +103,7 @@ class Modes:
         elif self.mode == "recall":
             found = self._screen.sent.search(text, self._recalls) if text else None
             self.end()
-            self._screen.composer.take_over(self.put_aside if found is None else found)
+            self._screen.composer.set_text(self.put_aside if found is None else found)
         elif self.mode == "choose":
             self._copy()
         elif self.mode == "read":
@@ -166,7 +166,7 @@ class Modes:
         """Searches the room; one goes on typing, up and down go from one place to the next."""
         self._begin("find")
         self._found = None
-        self._screen.composer.take_over(words)
+        self._screen.composer.set_text(words)
         self._say_how()
         if words:
             self._find(words)
@@ -177,7 +177,7 @@ class Modes:
     def _find(self, words: str) -> None:
         pattern = _pattern(words)
         self._found = None
-        self._screen.timeline.look_for(pattern)
+        self._screen.timeline.highlight(pattern)
         if pattern is not None:
             self.find_next(-1)
 
@@ -248,7 +248,7 @@ class Modes:
         else:
             self._begin("recall")
             self._recalls = 0
-            self._screen.composer.take_over("")
+            self._screen.composer.set_text("")
         self._show_recalled()
 
     def _show_recalled(self) -> None:

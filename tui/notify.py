@@ -14,7 +14,7 @@ _SEVENS: Final = ("foot", "rxvt")  # OSC 777, title and body
 _COLUMNS: Final = 120
 
 
-def rings(level: str, *, mentioned: bool) -> bool:
+def is_notified(level: str, *, mentioned: bool) -> bool:
     """Whether a room at this level rings for what came."""
     return level == "all" or (level == "mentions" and mentioned)
 
@@ -35,14 +35,14 @@ def desktop(term: str, program: str, title: str, body: str, *, multiplexer: bool
     return None
 
 
-class Bells:
+class Notifier:
     """Rings for rooms, each of them only now and then."""
 
     def __init__(self, settings: ScreenSettings) -> None:
         self._settings = settings
         self._rang: dict[str, float] = {}
 
-    def ring(self, room: str, nick: str, text: str, now: float) -> str | None:
+    def sequences(self, room: str, nick: str, text: str, now: float) -> str | None:
         """Returns what to write to the terminal; None while the room has just rung."""
         if now - self._rang.get(room, -NOTIFY_EVERY_S) < NOTIFY_EVERY_S:
             return None

@@ -64,28 +64,28 @@ class Timeline(Widget, can_focus=False):
         self._entries.show(model, self._entries.renderer)
         self._anchor, self.chosen = anchor, None
         self.screen.clear_selection()
-        self.renew()
+        self.lay_out_again()
 
     def paint(self, renderer: Renderer) -> None:
         """Shows it in another theme."""
         self._entries.show(self.model, renderer)
-        self.renew()
+        self.lay_out_again()
 
-    def look_for(self, pattern: re.Pattern[str] | None) -> None:
+    def highlight(self, pattern: re.Pattern[str] | None) -> None:
         """Marks what the pattern finds, or nothing."""
         self._entries.find = pattern
-        self.renew()
+        self.lay_out_again()
 
-    def renew(self) -> None:
+    def lay_out_again(self) -> None:
         """Lays out again what is in sight."""
         self._rows = None
         self._shown = self.model.version
         self.refresh()
 
-    def freshen(self) -> None:
+    def refresh_if_changed(self) -> None:
         """Lays out again if there is anything new."""
         if self._shown != self.model.version:
-            self.renew()
+            self.lay_out_again()
 
     @property
     def place(self) -> Place | None:
@@ -152,7 +152,7 @@ class Timeline(Widget, can_focus=False):
             self._rows = None
         rows = self._layout()
         if any(each is not None and each[0][0] == serial for each in rows[1:]):
-            self.renew()
+            self.lay_out_again()
             return
         if self.following:
             self._seen = self.model.stop
@@ -161,7 +161,7 @@ class Timeline(Widget, can_focus=False):
         self._moved()
 
     def _moved(self) -> None:
-        self.renew()
+        self.lay_out_again()
         self.post_message(self.Moved())
 
     # Searching ---------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Timeline(Widget, can_focus=False):
 
     def _continue(self) -> None:
         self._repaint = False
-        self.renew()
+        self.lay_out_again()
 
     # Drawing -----------------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ class Timeline(Widget, can_focus=False):
     def on_resize(self, event: Resize) -> None:
         """Rows of another width."""
         self.screen.clear_selection()
-        self.renew()
+        self.lay_out_again()
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         """The wheel."""

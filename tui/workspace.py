@@ -22,7 +22,7 @@ from sandpiper.tui.composer import Composer, SecretInput, SentLines
 from sandpiper.tui.history import History
 from sandpiper.tui.jobs import Jobs
 from sandpiper.tui.modes import Modes
-from sandpiper.tui.notify import Bells, rings
+from sandpiper.tui.notify import Notifier, is_notified
 from sandpiper.tui.port import OpenRoom, RoomRequest, ScreenSettings
 from sandpiper.tui.renderer import Renderer
 from sandpiper.tui.round_trips import steadied
@@ -74,7 +74,7 @@ class Workspace(App[int]):
         self._frame_due: asyncio.Handle | None = None
         self._framed_at = 0.0
         self._jobs = Jobs()
-        self._bells = Bells(settings)
+        self._notifier = Notifier(settings)
         self._fault_said = ""
 
     def _recalled(self, name: str) -> Any:
@@ -135,14 +135,14 @@ class Workspace(App[int]):
         old.draft, old.anchor = self.composer.text, self.timeline.place
         old.model.unread_from = None
         self.current, self.mention_at = tab, None
-        self.looked_at(tab)
+        self.mark_read(tab)
         self.timeline.show(tab.model, tab.anchor)
-        self.composer.take_over(tab.draft)
+        self.composer.set_text(tab.draft)
         self.sent.rest()
         tab.members_due = 0.0
         self.show_around()
 
-    def looked_at(self, tab: Tab) -> None:
+    def mark_read(self, tab: Tab) -> None:
         """Marks all of the room as read."""
         tab.unread, tab.mentioned = 0, False
 
@@ -173,9 +173,9 @@ class Workspace(App[int]):
         if not self.is_attached or not hasattr(self, "line"):
             return
         if self.current.draft and self.current.state == "open" and not self.composer.text and not self.modes:
-            self.composer.take_over(self.current.draft)
+            self.composer.set_text(self.current.draft)
             self.current.draft = ""
-        self.timeline.freshen()
+        self.timeline.refresh_if_changed()
         self.show_around()
 
     def show_around(self) -> None:
@@ -196,7 +196,7 @@ class Workspace(App[int]):
             missed, self.history.missed = self.history.missed, 0
             without = f", without {counted(missed, 'message')} that came meanwhile" if missed else ""
             tab.model.say("bad" if fault else "note", fault or f"this history is kept again{without}", self.now())
-            self.timeline.freshen()
+            self.timeline.refresh_if_changed()
 
     def tick(self) -> None:
         """Asks from time to time who is there."""
@@ -224,7 +224,7 @@ class Workspace(App[int]):
         self.changed()
         return count
 
-    async def look_older(self, tab: Tab) -> None:
+    async def fetch_older(self, tab: Tab) -> None:
         """Fetches older messages for a reader who has scrolled up to the first; says why, if there are none."""
         if not tab.looking_back and not await self.load_older(tab) and tab is self.current and not self.modes:
             self.say_hint("passing", tab.older.why or "nothing older", "soft")
@@ -242,8 +242,8 @@ class Workspace(App[int]):
         if tab.model.unread_from is None:
             tab.model.unread_from = entry.serial
             entry.version += 1
-        if not looking and rings(tab.notify, mentioned=entry.mentioned):
-            sequences = self._bells.ring(tab.name, entry.nick, entry.text, self.now())
+        if not looking and is_notified(tab.notify, mentioned=entry.mentioned):
+            sequences = self._notifier.sequences(tab.name, entry.nick, entry.text, self.now())
             if sequences and self._driver is not None and not self.is_headless:
                 self._driver.write(sequences)
 
@@ -280,16 +280,16 @@ class Workspace(App[int]):
     def note(self, tab: Tab, text: str) -> None:
         """Shows a line of the screen's own in a room."""
         tab.model.say("note", text, self.now())
-        self._look_at_end(tab)
+        self._scroll_to_end(tab)
 
     def table(self, tab: Tab, lines: list[list[Span]]) -> None:
         """Shows several lines of the screen's own in a room."""
         entry = tab.model.table(lines, self.now())
-        self._look_at_end(tab)
+        self._scroll_to_end(tab)
         if tab is self.current:
             self.timeline.begin_with(entry.serial)
 
-    def _look_at_end(self, tab: Tab) -> None:
+    def _scroll_to_end(self, tab: Tab) -> None:
         if tab is self.current:
             self.timeline.newest()
         self.changed()
@@ -302,13 +302,13 @@ class Workspace(App[int]):
 
     def _complain(self, tab: Tab, text: str) -> None:
         tab.model.say("bad", text, self.now())
-        self._look_at_end(tab)
+        self._scroll_to_end(tab)
 
     def join_line(self, code: str, password: bool) -> str:
         """Returns the command line by which others join."""
         return self.settings.join_line(code, password)
 
-    def wear(self, name: str) -> None:
+    def set_theme(self, name: str) -> None:
         """Takes another theme, from now on and the next time."""
         self.palette = PALETTES[name]
         styles = Styles(self.palette)

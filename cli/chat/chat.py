@@ -11,10 +11,10 @@ from typing import Final
 
 from sandpiper.chat.commands import is_command
 from sandpiper.chat.wording import farewell
+from sandpiper.cli.chat.chat_options import ChatOptions, DoorsWanted, Opener, farewell_to
 from sandpiper.cli.chat.dial import Dialer
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Frontend, Go, Source, Visit
-from sandpiper.cli.chat.manner import DoorsWanted, Manner, Opener, farewell_to
 from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.cli.chat.view import View
 from sandpiper.cli.stdio import Input, Output, output, say, status
@@ -29,52 +29,52 @@ _HEADLESS_END_S: Final = 2 * QUIT_S + ENDING_S
 """What has been said is stored before, and shown."""
 
 
-async def chat(open_room: Opener, dialer: Dialer, manner: Manner, home: Target | None = None) -> None:
+async def chat(open_room: Opener, dialer: Dialer, options: ChatOptions, home: Target | None = None) -> None:
     """Holds a chat: one room after another, or on a screen several at once. Raises SandpiperError.
 
     `home` is the broker whose rooms can be named without it.
     """
     nick = dialer.caller.nick
-    if manner.as_json or manner.headless:
-        await _lines(open_room, nick, manner)
-    elif interactive() and not manner.plain:
+    if options.as_json or options.headless:
+        await _lines(open_room, nick, options)
+    elif interactive() and not options.plain:
         from sandpiper.cli.chat.fullscreen import RoomOpener, fullscreen  # Textual takes 200 ms
 
-        await fullscreen(RoomOpener(dialer, open_room, home, manner), manner)
+        await fullscreen(RoomOpener(dialer, open_room, home, options), options)
     else:
-        await _lines(open_room, nick, manner)
+        await _lines(open_room, nick, options)
 
 
-async def _lines(open_room: Opener, nick: str, manner: Manner) -> None:
-    async with output(lasting=manner.headless) as out:
-        if interactive() and sys.platform != "win32" and not (manner.as_json or manner.headless):
+async def _lines(open_room: Opener, nick: str, options: ChatOptions) -> None:
+    async with output(lasting=options.headless) as out:
+        if interactive() and sys.platform != "win32" and not (options.as_json or options.headless):
             from sandpiper.cli.chat.prompt import Prompt  # prompt_toolkit takes 100 ms
 
             prompt = Prompt(out)
-            await visits(open_room, nick, _text(prompt, manner), prompt, manner, prompt.open)
+            await visits(open_room, nick, _text(prompt, options), prompt, options, prompt.open)
             return
-        frontend = _frontend(out, manner)
-        if not manner.headless:
-            source = Input(LineReader(INPUT_LINE_BYTES)) if manner.as_json else TypedLines()
-            await visits(open_room, nick, frontend, source, manner)
+        frontend = _frontend(out, options)
+        if not options.headless:
+            source = Input(LineReader(INPUT_LINE_BYTES)) if options.as_json else TypedLines()
+            await visits(open_room, nick, frontend, source, options)
             return
         from sandpiper.cli.services import stopping_on_signals
 
         stop = asyncio.Event()
         with stopping_on_signals(stop, _HEADLESS_END_S):
-            await visits(open_room, nick, frontend, Signals(stop), manner)
+            await visits(open_room, nick, frontend, Signals(stop), options)
 
 
-def _frontend(out: Output, manner: Manner) -> Frontend:
-    if manner.as_json:
+def _frontend(out: Output, options: ChatOptions) -> Frontend:
+    if options.as_json:
         from sandpiper.cli.chat.json_frontend import JsonFrontend
 
         return JsonFrontend(out)
-    return _text(Pipe(out), manner)
+    return _text(Pipe(out), options)
 
 
-def _text(view: View, manner: Manner) -> TextFrontend:
-    return TextFrontend(view, LineRenderer(colours=coloured()), share=manner.share, echoed=echoed())
+def _text(view: View, options: ChatOptions) -> TextFrontend:
+    return TextFrontend(view, LineRenderer(colours=coloured()), share=options.share, echoed=echoed())
 
 
 async def visits(
@@ -82,7 +82,7 @@ async def visits(
     nick: str,
     frontend: Frontend,
     source: Source,
-    manner: Manner,
+    options: ChatOptions,
     writing: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
 ) -> None:
     """Visits one room after another, under the nick that was taken last. Raises SandpiperError.
@@ -91,25 +91,25 @@ async def visits(
     """
     go = Go("")
     while go.room is not None:
-        async with open_room(go.room, nick) as room, _attached(room, frontend, manner) as heard, writing():
+        async with open_room(go.room, nick) as room, _attached(room, frontend, options) as heard, writing():
             go = await Visit(room, heard, source).run()
             nick = room.nick
-            if go.room is None and room.code is not None and not manner.headless:
-                if not manner.as_json:
-                    status(farewell_to(room, manner.share))
+            if go.room is None and room.code is not None and not options.headless:
+                if not options.as_json:
+                    status(farewell_to(room, options.share))
                 elif room.alone:  # to a program no code is quoted
                     status(farewell("the room", True, ""))
 
 
 @contextlib.asynccontextmanager
-async def _attached(room: Room, frontend: Frontend, manner: Manner) -> AsyncIterator[Frontend]:
-    if manner.attach is DoorsWanted.NO:
+async def _attached(room: Room, frontend: Frontend, options: ChatOptions) -> AsyncIterator[Frontend]:
+    if options.attach is DoorsWanted.NO:
         yield frontend
         return
     from sandpiper.cli.chat.tee import Tee
     from sandpiper.peer.attach.doors import attached
 
-    async with attached(room, tcp=manner.attach is DoorsWanted.TCP) as doors:
+    async with attached(room, tcp=options.attach is DoorsWanted.TCP) as doors:
         tee = Tee(room, doors.desk, frontend, lambda: frontend.ready(doors.ready))
         try:
             yield tee

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from click.exceptions import Exit
 
+from sandpiper.cli.chat.chat_options import ChatOptions, DoorsWanted, Opener, farewell_to
 from sandpiper.cli.chat.dial import Aim, Dialer
-from sandpiper.cli.chat.manner import DoorsWanted, Manner, Opener, farewell_to
 from sandpiper.cli.qr import qr_lines
 from sandpiper.cli.stdio import status
 from sandpiper.common.codes import is_code_like
@@ -36,7 +36,7 @@ class RoomOpener:
     dialer: Dialer
     first: Opener
     home: Target | None
-    manner: Manner
+    options: ChatOptions
     farewells: dict[str, str] = field(default_factory=dict)
     """What is said of rooms between peers that have been left, by their codes."""
 
@@ -62,7 +62,7 @@ class RoomOpener:
             async with (
                 self.first("", nick) as room,
                 self._until_left(room),
-                overheard(room, self.manner.attach, request.progress) as heard,
+                overheard(room, self.options.attach, request.progress) as heard,
             ):
                 yield heard
         else:
@@ -76,7 +76,7 @@ class RoomOpener:
             yield
         finally:
             if (code := room.code) is not None:
-                self.farewells[code] = farewell_to(room, self.manner.share)
+                self.farewells[code] = farewell_to(room, self.options.share)
 
     def _aim(self, text: str) -> Aim:
         """A target as on the command line; a mere word is a room at the broker one is at. Raises SandpiperError."""
@@ -127,16 +127,16 @@ async def overheard(room: Room, attach: DoorsWanted, tell: Callable[[str], None]
         yield Overheard(room, doors.desk.hear)
 
 
-def settings(manner: Manner) -> ScreenSettings:
+def settings(options: ChatOptions) -> ScreenSettings:
     """Returns the screen's settings, as environment and command line say."""
     from sandpiper.common.words import WORDS
 
-    environ, looks = os.environ, manner.looks
-    share = manner.share
+    environ, screen = os.environ, options.screen
+    share = options.share
     made = ScreenSettings(
-        theme=looks.theme,
+        theme=screen.theme,
         no_color=bool(environ.get("NO_COLOR")),
-        notify=looks.notify,
+        notify=screen.notify,
         term=environ.get("TERM", ""),
         term_program=environ.get("TERM_PROGRAM", ""),
         multiplexer=bool(environ.get("TMUX") or environ.get("STY")),
@@ -156,12 +156,12 @@ def kept_history(dialer: Dialer, *, keep: bool) -> History | None:
     return History(folder)
 
 
-async def fullscreen(rooms: RoomOpener, manner: Manner) -> None:
+async def fullscreen(rooms: RoomOpener, options: ChatOptions) -> None:
     """Runs the screen. Raises SandpiperError if no room could be entered, and Exit for another bad end."""
     from sandpiper.tui import run
 
-    history = kept_history(rooms.dialer, keep=manner.looks.history)
-    code = await run(rooms.open, RoomRequest(""), settings=settings(manner), history=history)
+    history = kept_history(rooms.dialer, keep=options.screen.history)
+    code = await run(rooms.open, RoomRequest(""), settings=settings(options), history=history)
     for words in rooms.farewells.values():
         status(words)
     if code:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sandpiper.chat.ignored import Ignored
 from sandpiper.chat.port import Action
 from sandpiper.chat.table import Row
+from sandpiper.cli.chat.chat_options import Invitation
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go
-from sandpiper.cli.chat.manner import Share
 from sandpiper.cli.chat.view import View
 from sandpiper.cli.terminal import columns
 from sandpiper.common.errors import Code, Refusal
@@ -33,7 +33,7 @@ class LineChat:
     ignored: Ignored
     nicks: set[str]
     sends: Callable[[str, str], Awaitable[None]]
-    share: Share | None = None
+    share: Invitation | None = None
     asks: bool = False
     go: Go | None = None
     question: Action | None = None

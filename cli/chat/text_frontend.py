@@ -12,10 +12,10 @@ from sandpiper.chat.commands import is_command, obey
 from sandpiper.chat.ignored import Ignored
 from sandpiper.chat.port import Action
 from sandpiper.chat.wording import GOES_ON, held_up
+from sandpiper.cli.chat.chat_options import Invitation
 from sandpiper.cli.chat.line_chat import LineChat
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, too_long
-from sandpiper.cli.chat.manner import Share
 from sandpiper.cli.chat.view import View
 from sandpiper.common.errors import Refusal, SandpiperError, UsageError
 from sandpiper.common.legacy import RoomCreated
@@ -45,7 +45,7 @@ class TextFrontend:
         renderer: LineRenderer,
         nicks: set[str] | None = None,
         *,
-        share: Share | None = None,
+        share: Invitation | None = None,
         echoed: bool = False,
     ) -> None:
         self.view = view

@@ -8,8 +8,8 @@ from dataclasses import replace
 import click
 
 from sandpiper.cli.chat.chat import chat
+from sandpiper.cli.chat.chat_options import ChatOptions
 from sandpiper.cli.chat.dial import Dialer
-from sandpiper.cli.chat.manner import Manner
 from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller, caller_options
 from sandpiper.cli.options.peer import manner_options
@@ -44,7 +44,7 @@ def command(
     room: str | None,
     one_port: bool,
     backlog: int,
-    manner: Manner,
+    options: ChatOptions,
 ) -> None:
     """Chat in a room of the broker TARGET, HOST[:PORT][/ROOM] or a link to one. /help lists what one can do.
 
@@ -60,7 +60,7 @@ def command(
     def open_room(room: str, nick: str) -> AbstractAsyncContextManager[Room]:
         return dialer.room(replace(aim, room=room or aim.room), nick=nick, one_port=one_port, backlog=backlog)
 
-    run(chat(open_room, dialer, manner, aim))
+    run(chat(open_room, dialer, options, aim))
 
 
 def chosen(target: str | None, host: str | None, port: int | None, room: str | None) -> Target:

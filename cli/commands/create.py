@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sandpiper.cli.chat.manner import Manner
+from sandpiper.cli.chat.chat_options import ChatOptions
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import Peering, hold, join_line_option, manner_options, peer_options, statute_options
 
@@ -14,7 +14,7 @@ from sandpiper.cli.options.peer import Peering, hold, join_line_option, manner_o
 @manner_options
 @join_line_option
 @peer_options
-def command(caller: Caller, peering: Peering, manner: Manner) -> None:
+def command(caller: Caller, peering: Peering, options: ChatOptions) -> None:
     """Open a room between peers and chat in it. Prints its code, and the line by which others join.
 
     /help lists what one can do there. No server is needed on one machine or one LAN. In a pipe each line of stdin is a
@@ -24,4 +24,4 @@ def command(caller: Caller, peering: Peering, manner: Manner) -> None:
     sandpiper create
     sandpiper create --password --discovery chat.example.org:8000
     """  # noqa: D301  # click means the character
-    hold(caller, peering, manner, None)
+    hold(caller, peering, options, None)

@@ -92,13 +92,13 @@ class Doctor:
         return Report(ok, None if aim is None else self.reachable, self.findings, self.paths)
 
     async def examine(self, aim: Aim | None, *, join: bool) -> None:
-        """Looks at what takes the network; everything at once, told in order."""
-        looks = [checks.network(self.network), self._services("discovery"), self._services("broker")]
+        """Checks what takes the network: everything at once, told in order."""
+        probes = [checks.network(self.network), self._services("discovery"), self._services("broker")]
         if isinstance(aim, Target):
-            looks.append(self._broker(aim))
+            probes.append(self._broker(aim))
         elif aim is not None:
-            looks.append(self._code(aim))
-        for found in await asyncio.gather(*looks):
+            probes.append(self._code(aim))
+        for found in await asyncio.gather(*probes):
             self.findings += found
         if join and aim is not None and not isinstance(aim, Target):
             self.findings += await self._join(aim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sandpiper.cli.chat.manner import Manner
+from sandpiper.cli.chat.chat_options import ChatOptions
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import Peering, backlog_option, hold, manner_options, peer_options
 from sandpiper.cli.options.secrets import code_options
@@ -16,7 +16,7 @@ from sandpiper.cli.options.secrets import code_options
 @backlog_option
 @manner_options
 @peer_options
-def command(caller: Caller, peering: Peering, manner: Manner) -> None:
+def command(caller: Caller, peering: Peering, options: ChatOptions) -> None:
     """Join the room CODE, such as pine-ocean-42, or an invite link. /help lists what one can do there.
 
     Without CODE it comes from SANDPIPER_CODE, from a file, or is asked for. A room that is not there is not made.
@@ -25,4 +25,4 @@ def command(caller: Caller, peering: Peering, manner: Manner) -> None:
     sandpiper join pine-ocean-42
     sandpiper join --code-file code.txt --json
     """  # noqa: D301  # click means the character
-    hold(caller, peering, manner, peering.code)
+    hold(caller, peering, options, peering.code)

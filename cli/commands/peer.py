@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from sandpiper.cli.chat.manner import DoorsWanted, Manner
+from sandpiper.cli.chat.chat_options import ChatOptions, DoorsWanted
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import (
     Peering,
@@ -31,7 +31,9 @@ from sandpiper.cli.options.secrets import code_options
 @manner_options
 @join_line_option
 @peer_options
-def command(caller: Caller, peering: Peering, manner: Manner, headless: bool, attach: bool, attach_tcp: bool) -> None:
+def command(
+    caller: Caller, peering: Peering, options: ChatOptions, headless: bool, attach: bool, attach_tcp: bool
+) -> None:
     """Join the room --room CODE, or open it when nobody is there, and say so.
 
     Of several who do that at once one opens it and the others join. With --attach tools on this machine come in as
@@ -42,4 +44,4 @@ def command(caller: Caller, peering: Peering, manner: Manner, headless: bool, at
     sandpiper peer --room pine-ocean-42 --attach --headless --json
     """  # noqa: D301  # click means the character
     doors = DoorsWanted.TCP if attach_tcp else DoorsWanted.YES if attach else DoorsWanted.NO
-    hold(caller, peering, replace(manner, headless=headless, attach=doors), peering.code, open_if_missing=True)
+    hold(caller, peering, replace(options, headless=headless, attach=doors), peering.code, open_if_missing=True)

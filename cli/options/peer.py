@@ -12,8 +12,8 @@ import click
 from click.core import ParameterSource
 
 from sandpiper.cli.chat.chat import chat
+from sandpiper.cli.chat.chat_options import ChatOptions, Invitation, ScreenOptions
 from sandpiper.cli.chat.dial import Aim, Dialer
-from sandpiper.cli.chat.manner import Looks, Manner, Share
 from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller, caller_options
 from sandpiper.cli.options.network import Network, invite_link, join_line, network_options
@@ -150,7 +150,7 @@ def backlog_option(function: Decorated) -> Decorated:
 
 
 def manner_options(function: Decorated) -> Callable[..., Any]:
-    """Adds how a chat is held: --json, --plain, and the screen's looks; passes them as a `manner`."""
+    """Adds how a chat is held: --json, --plain, and the screen's looks; passes them as `options`."""
 
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdin and stdout.")
     @click.option("--plain", is_flag=True, help="Line by line, without a screen, as in a pipe or for a screen reader.")
@@ -159,8 +159,8 @@ def manner_options(function: Decorated) -> Callable[..., Any]:
     @click.option("--no-history", is_flag=True, help="Keep nothing of what the screen shows.")
     @functools.wraps(function)
     def wrapped(*, as_json: bool, plain: bool, theme: str | None, notify: str, no_history: bool, **rest: Any) -> Any:
-        looks = Looks(theme or "", notify, not no_history)
-        return function(manner=Manner(as_json=as_json, plain=plain, looks=looks), **rest)
+        screen = ScreenOptions(theme or "", notify, not no_history)
+        return function(options=ChatOptions(as_json=as_json, plain=plain, screen=screen), **rest)
 
     return wrapped
 
@@ -173,7 +173,7 @@ def join_line_option(function: Decorated) -> Decorated:
 
 
 def hold(
-    caller: Caller, peering: Peering, manner: Manner, code: RoomCode | None, *, open_if_missing: bool = False
+    caller: Caller, peering: Peering, options: ChatOptions, code: RoomCode | None, *, open_if_missing: bool = False
 ) -> None:
     """Chats in that room, or without a code in a new one. Raises SandpiperError."""
     dialer = peering.dialer(caller)
@@ -188,10 +188,10 @@ def hold(
         return dialer.peers(parse_code(other), nick=nick, password=None)
 
     share = _share(peering, caller, open_if_missing=open_if_missing)
-    run(chat(open_room, dialer, replace(manner, share=share)))
+    run(chat(open_room, dialer, replace(options, share=share)))
 
 
-def _share(peering: Peering, caller: Caller, *, open_if_missing: bool) -> Share:
+def _share(peering: Peering, caller: Caller, *, open_if_missing: bool) -> Invitation:
     file = caller.access_code_file if caller.access_code is not None and peering.network.broker else ""
 
     def line(code: str, password: bool) -> str:
@@ -204,4 +204,4 @@ def _share(peering: Peering, caller: Caller, *, open_if_missing: bool) -> Share:
     def link(code: str, password: bool) -> str:
         return invite_link(peering.network, code, password)
 
-    return Share(line, link, opened, qr=peering.qr)
+    return Invitation(line, link, opened, qr=peering.qr)

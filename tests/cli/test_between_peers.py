@@ -12,11 +12,11 @@ from typing import Any
 import click
 import pytest
 
+from sandpiper.cli.chat.chat_options import Invitation
 from sandpiper.cli.chat.dial import Dialer
 from sandpiper.cli.chat.json_frontend import JsonFrontend
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go, Visit
-from sandpiper.cli.chat.manner import Share
 from sandpiper.cli.chat.tee import Tee
 from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.cli.options.common import Caller
@@ -327,7 +327,9 @@ def test_what_goes_wrong_in_printing_is_not_kept_quiet() -> None:
 
 def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandpiper.cli.chat.line_chat.columns", lambda: 10)
-    share = Share(lambda code, password: f"join {code}", lambda code, password: f"sandpiper://join#{code}", qr=True)
+    share = Invitation(
+        lambda code, password: f"join {code}", lambda code, password: f"sandpiper://join#{code}", qr=True
+    )
     view = Shown()
 
     async def run() -> Go:
@@ -341,7 +343,7 @@ def test_a_terminal_too_narrow_for_a_qr_code_ends_nothing(monkeypatch: pytest.Mo
 
 
 def test_the_line_for_others_asks_for_a_password_where_there_is_one() -> None:
-    share = Share(lambda code, password: f"join {code} {password}", lambda code, password: f"link {password}")
+    share = Invitation(lambda code, password: f"join {code} {password}", lambda code, password: f"link {password}")
     view = Shown()
 
     async def run() -> Go:

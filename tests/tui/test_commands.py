@@ -322,7 +322,7 @@ def test_search() -> None:
         assert stage.app.composer.text == "a draft"
         await stage.press("escape")
         await stage.shows("line 199")
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.enters("/search nothing like it")
         await stage.shows("nothing found")
 
@@ -403,7 +403,7 @@ def test_clear_deletes_nothing(tmp_path: Path) -> None:
         await stage.types("news")
         await stage.settle()
         assert "hay" not in stage.text
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.types("needle")
         await stage.shows("▎a needle", "some hay", "new news")
         assert stage.text.count("4 March 2025") == 1

@@ -78,7 +78,7 @@ def test_what_is_pasted_is_sent_exactly_and_so_is_what_is_brought_back() -> None
 
 
 def test_what_is_typed_is_sent_exactly() -> None:
-    keyboard.teach()
+    keyboard.install_keys()
 
     async def scene(stage: Stage) -> None:
         texts = [text for text in TEXTS if "\t" not in text]
@@ -100,7 +100,7 @@ def test_a_control_is_no_text(key: str, character: str) -> None:
 
 def test_what_is_painted_of_it_neither_turns_nor_hides_the_writing() -> None:
     async def scene(stage: Stage) -> None:
-        stage.app.composer.take_over("pay \u202eeb ot\u2028x")
+        stage.app.composer.set_text("pay \u202eeb ot\u2028x")
         await stage.shows("pay \ufffdeb ot\u2424x")
         assert stage.app.composer.text == "pay \u202eeb ot\u2028x"
         assert stage.app.composer.cursor_screen_offset.x - stage.app.composer.region.x == len("pay _eb ot_x")

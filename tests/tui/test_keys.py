@@ -52,7 +52,7 @@ def test_a_new_line(key: str) -> None:
     ],
 )
 def test_what_terminals_send_for_a_key(sent: str, key: str) -> None:
-    keyboard.teach()
+    keyboard.install_keys()
     parser = XTermParser()
     events = [*parser.feed(sent), *parser.tick(), *parser.feed("")]
     assert key in [event.key for event in events if isinstance(event, Key)]
@@ -60,7 +60,7 @@ def test_what_terminals_send_for_a_key(sent: str, key: str) -> None:
 
 @pytest.mark.parametrize("char", [*map(chr, set(range(0x20, 0x7F)) - set(b"[O")), "é", "ß", "Я", "я", "λ"])
 def test_alt_with_a_character_types_nothing(char: str) -> None:
-    keyboard.teach()
+    keyboard.install_keys()
     parser = XTermParser()
     keys = [event for event in parser.feed(f"\x1b{char}\x1b{char}") if isinstance(event, Key)]
     assert len(keys) == 2  # at once, so that a fast second one does not break the first in two
@@ -149,7 +149,7 @@ def test_reverse_search() -> None:
         await stage.shows("Sent before: deploy alpha")
         await stage.press("enter")
         assert stage.app.composer.text == "deploy alpha"
-        stage.app.composer.take_over("draft")
+        stage.app.composer.set_text("draft")
         await stage.press("ctrl+r")
         await stage.types("zzz")
         await stage.shows("nothing like that")
@@ -170,7 +170,7 @@ def test_tab_completes_commands_nicks_and_code_words() -> None:
         await stage.types("bea")
         await stage.press("tab")
         assert stage.app.composer.text == "/verify Beatrix "
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.types("be")
         await stage.press("tab")
         first = stage.app.composer.text
@@ -181,11 +181,11 @@ def test_tab_completes_commands_nicks_and_code_words() -> None:
         assert stage.app.composer.text == first
         await stage.press("escape")
         assert stage.app.composer.text == "be"
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.types("/join pine-oc")
         await stage.press("tab")
         assert stage.app.composer.text == "/join pine-ocean-"
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.types("/n")
         await stage.press("tab")
         await stage.shows("/nick NAME", "take another nick", "/notify")
@@ -205,7 +205,7 @@ def test_a_paste_of_many_lines_asks_first() -> None:
         await stage.shows("Paste 12 lines")
         await stage.press("enter")
         assert stage.app.composer.text == text
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         stage.app.composer.post_message(Paste("two\r\nlines\x1b[2J\u202e"))
         await stage.until(lambda: stage.app.composer.text == "two\nlines␛[2J\u202e")
 
@@ -377,19 +377,19 @@ def test_what_is_cut_goes_by_lines_and_not_by_rows_and_comes_back() -> None:
     async def scene(stage: Stage) -> None:
         composer = stage.app.composer
         long = "word " * 60
-        composer.take_over(f"first\n{long}")
+        composer.set_text(f"first\n{long}")
         await stage.press("ctrl+u")
         assert composer.text == "first\n"
         await stage.types("/who")
         await stage.press("ctrl+y")
         assert composer.text == f"first\n/who{long}"
-        composer.take_over(f"one two three {long}\nlast")
+        composer.set_text(f"one two three {long}\nlast")
         composer.move_cursor((0, 4))
         await stage.press("ctrl+k")
         assert composer.text == "one \nlast"
         await stage.press("ctrl+k", "ctrl+k", "ctrl+y")  # the line's end too, and all of it as one
         assert composer.text == f"one two three {long}\nlast"
-        composer.take_over("one two three")
+        composer.set_text("one two three")
         await stage.press("ctrl+w", "ctrl+w", "home", "ctrl+y")
         assert composer.text == "two threeone "
         await stage.press("home", "alt+d", "end", "ctrl+y")
@@ -438,15 +438,15 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
 
 def test_the_edges_of_the_input() -> None:
     async def scene(stage: Stage) -> None:
-        stage.app.composer.take_over("x" * 16_000)
+        stage.app.composer.set_text("x" * 16_000)
         await stage.types("y")
         assert len(stage.app.composer.text) == 16_000
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.press("enter")
         await stage.types(" ")
         await stage.press("enter")
         assert stage.room.seq == 0
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.types("one two")
         await stage.press("ctrl+w")
         assert stage.app.composer.text == "one "

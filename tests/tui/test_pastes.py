@@ -39,7 +39,7 @@ def test_what_is_too_long_in_octets_is_offered_in_pieces_too() -> None:
         stage.app.composer.post_message(Paste(text))
         await stage.shows("1 line, 15,000 characters", "More than one message holds")
         await stage.press("escape")
-        stage.app.composer.take_over(text)
+        stage.app.composer.set_text(text)
         await stage.press("enter")
         await stage.shows("More than one message holds")
         await stage.press("escape")
@@ -90,7 +90,7 @@ def test_a_second_paste_is_added_to_the_one_that_is_asked_about() -> None:
         await stage.shows("Paste 11 lines")
         await stage.press("enter")
         assert stage.app.composer.text == first + second
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         stage.app.composer.post_message(Paste(first))
         stage.app.composer.post_message(Paste("z" * 20_000))
         await stage.shows("in 2 messages?")

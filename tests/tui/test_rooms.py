@@ -10,7 +10,7 @@ from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rej
 from sandpiper.common.messages import Lost, Trimmed, Whisper
 from sandpiper.peer.events import Delivered, Entered, Failed, Held, PathChanged, Resumed
 from sandpiper.tui.history import History
-from sandpiper.tui.notify import Bells
+from sandpiper.tui.notify import Notifier
 from sandpiper.tui.port import RoomRequest, ScreenSettings
 from tests.tui.fake import START, FakeRoom, House, key
 from tests.tui.stage import Stage, play
@@ -64,7 +64,7 @@ def test_who_has_typed_something_keeps_the_screen_and_tries_again_with_enter() -
         await stage.press("enter")
         await stage.shows("Enter on an empty line tries again")
         assert stage.app.composer.text == "hello?"
-        stage.app.composer.take_over("")
+        stage.app.composer.set_text("")
         await stage.press("enter")
         await stage.shows("in lobby as anna")
 
@@ -327,14 +327,14 @@ def test_unread_counts_the_unread_line_and_mentions() -> None:
 def test_who_rings_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(stage: Stage) -> None:
         rang: list[str | None] = []
-        bells = Bells(ScreenSettings())
+        notifier = Notifier(ScreenSettings())
 
         def ring(room: str, nick: str, text: str, now: float) -> str | None:
-            if said := bells.ring(room, nick, text, now):
+            if said := notifier.sequences(room, nick, text, now):
                 rang.append(said)
             return said
 
-        monkeypatch.setattr(stage.app._bells, "ring", ring)
+        monkeypatch.setattr(stage.app._notifier, "sequences", ring)
         stage.app.open(RoomRequest("localhost:5000/ops"))
         await stage.shows("in ops as anna")
         lobby = stage.app.tabs[0]

@@ -111,7 +111,7 @@ def test_what_is_entered_is_what_is_held(kind: str) -> None:
 
 @each_kind
 def test_what_is_typed_is_what_is_held(kind: str) -> None:
-    keyboard.teach()
+    keyboard.install_keys()
     whole = "".join(texts(kind))
     events = [event for event in XTermParser().feed(whole) if isinstance(event, Key)]
     assert "".join(keyboard.text_of(event) or "" for event in events) == whole

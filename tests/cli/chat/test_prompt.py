@@ -23,7 +23,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from click.exceptions import Exit
 from sandpiper.cli.chat.chat import chat
-from sandpiper.cli.chat.manner import Manner
+from sandpiper.cli.chat.chat_options import ChatOptions
 from sandpiper.cli.loop import run
 from sandpiper.cli.stdio import status
 from sandpiper.peer.events import Received
@@ -52,7 +52,7 @@ async def open_room(name, nick):
     yield room
 
 try:
-    run(chat(open_room, SimpleNamespace(caller=SimpleNamespace(nick="anna")), Manner(plain=True)))
+    run(chat(open_room, SimpleNamespace(caller=SimpleNamespace(nick="anna")), ChatOptions(plain=True)))
 except Exit as error:
     sys.exit(error.exit_code)
 """

@@ -24,7 +24,7 @@ class DoorsWanted(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class ScreenOptions:
     """The screen's options on the command line: its theme, what rings, whether a history is kept."""
 
     theme: str = ""
@@ -33,7 +33,7 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Invitation:
     """The way others are invited. `line` makes the command that they paste of the code; `opened` stands before it.
 
     The line asks for a password where there is one (`line(code, password)`), and so does the invite `link`. With `qr`
@@ -47,18 +47,18 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ChatOptions:
     """The manner in which a chat is held."""
 
     as_json: bool = False
     plain: bool = False
     headless: bool = False
     attach: DoorsWanted = DoorsWanted.NO
-    share: Share | None = None
-    looks: Looks = Looks()
+    share: Invitation | None = None
+    screen: ScreenOptions = ScreenOptions()
 
 
-def farewell_to(room: Room, share: Share | None) -> str:
+def farewell_to(room: Room, share: Invitation | None) -> str:
     """Says in the shell what becomes of a room between peers that is left: nothing else of it would be seen."""
     code = room.code or ""
     come_back = f"sandpiper join {code}" if share is None else share.line(code, room.password_needed)
