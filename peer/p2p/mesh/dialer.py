@@ -113,7 +113,7 @@ class PeerDialer:
         """Seeks the peer, which has fallen silent, or dials it as usual again."""
         self._sought = on
         if on:
-            self._judge()
+            self._give_up_if_deserted()
         else:
             self.retry_paused()
 
@@ -248,9 +248,9 @@ class PeerDialer:
         if self.connection is None and self.error != self._said:
             self._said = self.error
             self._turned()
-        self._judge()
+        self._give_up_if_deserted()
 
-    def _judge(self) -> None:
+    def _give_up_if_deserted(self) -> None:
         """Gives a peer up that is sought, and has ended."""
         if not self._sought or self._given_up or self.connection is not None or not self._addresses:
             return

@@ -124,7 +124,7 @@ class Past:
 
     def _lacks(self, strand: Strand) -> bool:
         """Whether somebody is to be asked for what comes next."""
-        if not strand.next or strand.over or strand.clock is not None or strand.look():
+        if not strand.next or strand.over or strand.clock is not None or strand.find_next():
             return False
         strand.over = not self._sources(strand)
         return not strand.over
@@ -132,7 +132,7 @@ class Past:
     def _tell(self, strand: Strand) -> None:
         envelope, seq, key = strand.current, strand.next, strand.key
         assert envelope is not None
-        strand.told()
+        strand.go_on()
         if self._until is not None:
             self._until = None if self._until == (strand.session, seq) else self._until
         elif self._below is None or key < self._below:

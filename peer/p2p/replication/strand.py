@@ -47,8 +47,8 @@ class Strand:
             return self._given[-1]
         return self._track.log.upto(self.next) if self.next >= self._track.log.start else None
 
-    def look(self) -> bool:
-        """Whether the next entry is here; passes over what was lost."""
+    def find_next(self) -> bool:
+        """Finds the next entry, passing over what was lost; whether it is here."""
         current = self.current
         if current is None:
             return False
@@ -56,8 +56,8 @@ class Strand:
         self.clock = current.clock + self.next - current.first
         return True
 
-    def told(self) -> None:
-        """The next entry has been told: it goes on with the one before."""
+    def go_on(self) -> None:
+        """Goes on with the entry before: the next one has been told."""
         current = self.current
         assert current is not None
         self.next -= 1
@@ -66,7 +66,7 @@ class Strand:
             if self._given:
                 self._given.pop()
                 self.bytes -= len(current.raw)
-        self.look()
+        self.find_next()
 
     def forget(self) -> None:
         """Gives up what others gave and is not begun: it can be asked for again."""
@@ -95,7 +95,7 @@ class Strand:
             return False, None
         self.bytes = sum(len(each.raw) for each in self._given)
         self._span, self.tries = min(self._span * 4, OLDER_MESSAGES), 0
-        return self.look(), None
+        return self.find_next(), None
 
     def _chained(self, upto: list[Envelope]) -> list[Envelope]:
         """The last of these envelopes, as many as the session has signed and follow one another."""

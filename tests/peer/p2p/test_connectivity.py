@@ -34,20 +34,20 @@ def peer(state: PeerState = PeerState.PRESENT, **changes: Any) -> Peer:
 
 def holds_until(*peers: Peer) -> float:
     present = {bytes([number]): each for number, each in enumerate(peers)}
-    ways: Any = SimpleNamespace(links=dict)
-    outlook = Connectivity(ways)
-    outlook.changed(present, NOW)
-    return outlook.holds_until(present, NOW)
+    transport: Any = SimpleNamespace(links=dict)
+    connectivity = Connectivity(transport)
+    connectivity.changed(present, NOW)
+    return connectivity.holds_until(present, NOW)
 
 
 def test_a_service_that_is_given_up_is_not_kept() -> None:
-    ways: Any = SimpleNamespace(links=dict)
+    transport: Any = SimpleNamespace(links=dict)
     service: Any = Mock(up=True)
-    outlook = Connectivity(ways)
-    outlook.lease(service, {b"one"})
-    assert outlook.present() == {b"one"}
-    outlook.lease(service, set())
-    assert outlook.leased == {}
+    connectivity = Connectivity(transport)
+    connectivity.lease(service, {b"one"})
+    assert connectivity.present() == {b"one"}
+    connectivity.lease(service, set())
+    assert connectivity.leased == {}
 
 
 def test_alone_it_is_true_until_somebody_comes() -> None:
@@ -79,8 +79,8 @@ def test_whoever_is_not_reached_directly_may_be_so_at_any_time(way: Way) -> None
 
 def summary(*peers: Peer) -> tuple[str, str]:
     present = {bytes([number]): each for number, each in enumerate(peers)}
-    ways: Any = SimpleNamespace(links=dict)
-    return Connectivity(ways).summary(present, NOW)
+    transport: Any = SimpleNamespace(links=dict)
+    return Connectivity(transport).summary(present, NOW)
 
 
 def test_in_a_room_of_two_nobody_is_reached_through_others() -> None:
