@@ -41,7 +41,7 @@ class PlainBus(BusPair):
         """Publishes to all who subscribe. A tool that does not read loses what is beyond XPUB_HWM, and delays none."""
         self._send(frames)
         for reader in self._readers[1:]:
-            reader.look()
+            reader.poll()
 
     def hold(self, on: bool) -> None:
         """Makes what tools publish wait, or lets it come; what goes beyond KEPT_BYTES is lost (`dropped`)."""

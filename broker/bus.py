@@ -99,7 +99,7 @@ class Pair(BusPair):
             self._send(fanout.batches)
         if self._singles.wants(fanout.room):
             self._send(fanout.singles)
-        self._readers[1].look()
+        self._readers[1].poll()
 
     def catch_up(self) -> None:
         """Reads a batch now: libzmq takes of each connection in turn, so that of up to 500 a message comes out."""

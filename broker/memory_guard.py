@@ -46,7 +46,7 @@ class _Known:
     taken_at: float
 
 
-class Guard:
+class MemoryGuard:
     """To look every GUARD_S while anything moves at the bus. `ports` are the bus's own."""
 
     def __init__(self, pairs: list[Pair], ports: set[int]) -> None:
@@ -60,14 +60,14 @@ class Guard:
         self._known: dict[tuple[int, object], _Known] = {}
         self.cut = 0
 
-    def look(self) -> int:
+    def check(self) -> int:
         """How many connections were shut. Without a descriptor for asking the system nobody is, until there is one."""
         try:
-            return self._look()
+            return self._check()
         except OSError:
             return 0
 
-    def _look(self) -> int:
+    def _check(self) -> int:
         # What the connections themselves take is no news: to look through a crowd for each 8 MiB of itself holds
         # everybody up, a tenth of a second for 5,000.
         size = resident() - GUARD_CONNECTION_BYTES * sum(pair.connections for pair in self._pairs)

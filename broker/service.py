@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import zmq
@@ -27,10 +26,11 @@ from sandpiper.broker.bus import Pair
 from sandpiper.broker.control import DOMAIN as CONTROL_DOMAIN
 from sandpiper.broker.control import Control
 from sandpiper.broker.core import Broker, Rules
+from sandpiper.broker.housekeeping import Housekeeping
 from sandpiper.broker.ingress import Ingress
 from sandpiper.broker.line_port import LinePort
 from sandpiper.broker.log import StoreError
-from sandpiper.broker.memory_guard import Guard
+from sandpiper.broker.memory_guard import MemoryGuard
 from sandpiper.broker.outputs import Output, ToBus, ToGuest, ToTools
 from sandpiper.broker.ports import Ports, pick
 from sandpiper.broker.request_handlers import RequestHandlers
@@ -52,24 +52,22 @@ from sandpiper.common.io.zap import Zap
 from sandpiper.common.limits import (
     BROKER_DESCRIPTORS,
     GUARD_S,
-    PUBLISHERS_KEPT_S,
-    RETAIN_CHUNK,
-    TICK_REST_S,
-    TICK_S,
     VERSION,
 )
 from sandpiper.common.messages import Welcome
 from sandpiper.common.rooms import LOBBY
 
+if TYPE_CHECKING:
+    from sandpiper.common.io.metrics import MetricsServer
+
 log = logging.getLogger("sandpiper.broker")
-_PRUNE_S = 3600.0
 _DAY_S = 86400.0
 _PLAIN = "127.0.0.1"  # whoever speaks plainly is on this machine
 _GOODBYE = "the broker is shutting down"
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class BrokerConfig:
     """What the operator chose. `port` 0 picks a free block; `access_code` None asks for none."""
 
     host: str
@@ -86,7 +84,7 @@ class Config:
     server: str = "sandpiper"
 
 
-class Ready(msgspec.Struct, tag_field="type", tag="ready"):
+class BrokerReady(msgspec.Struct, tag_field="type", tag="ready"):
     """The broker's doors and its key (Z85); a closed door is None."""
 
     door: str
@@ -97,9 +95,9 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     key: str
 
 
-async def serve(config: Config, *, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+async def serve(config: BrokerConfig, *, ready: Callable[[BrokerReady], None], stop: asyncio.Event) -> None:
     """Runs a broker until `stop` is set. Raises SandpiperError when it cannot start."""
-    service = Service(config)
+    service = BrokerService(config)
     try:
         await service.open()
         ready(service.ready())
@@ -108,10 +106,10 @@ async def serve(config: Config, *, ready: Callable[[Ready], None], stop: asyncio
         await service.close()
 
 
-class Service:
+class BrokerService:
     """One running broker."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
         raise_file_limit()
@@ -124,13 +122,14 @@ class Service:
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
             now = time.monotonic()
-            self._wall = WallClock(time.time(), now, self._store.clock())
+            clock = WallClock(time.time(), now, self._store.clock())
             rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
             self.core = Broker(self._store, rules, now, time.time())
             self._ingress = Ingress(self.core)
             self.admission = Admission(
                 self._store, self.keys.public, config.access_code, secrets.token_bytes(32), os.urandom
             )
+            self._housekeeping = Housekeeping(self.core, self.admission, self._store, clock, self._pump)
             self._open_sockets(undo)
             undo.pop_all()
         self._pairs = [pair for pair in (self._curve, self._plain) if pair is not None]
@@ -149,12 +148,10 @@ class Service:
         self._hosts = Hosts(config.host, (), ())
         self._ports = Ports(config.port)
         self._scheduled = False
-        self._trimming = False
         self._beat = now
-        self._tasks: list[asyncio.Task[None]] = []
-        self._guard: Guard | None = None
+        self._guard: MemoryGuard | None = None
         self._arrivals: ActivityWatch | None = None
-        self._metrics: object | None = None
+        self._metrics: MetricsServer | None = None
         self._keys_by_user: dict[str, bytes] = {}
 
     def _open_sockets(self, undo: ExitStack) -> None:
@@ -191,8 +188,8 @@ class Service:
         if config.port == 0:
             self._ports = pick(hosts.door, random.randrange)
         ports = self._ports
-        self._guard = Guard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
-        self._arrivals = ActivityWatch(self._loop, GUARD_S, self._look)
+        self._guard = MemoryGuard(self._pairs, {ports.xsub, ports.xpub, ports.plain_xsub, ports.plain_xpub})
+        self._arrivals = ActivityWatch(self._loop, GUARD_S, self._check_memory)
         try:
             await self._door.open(hosts.door, ports.door)
             self._curve.bind(hosts.bus, ports.xsub, ports.xpub)
@@ -201,11 +198,7 @@ class Service:
             self._open_metrics()
         except (OSError, zmq.ZMQError) as error:
             raise SandpiperError(self._cannot_listen(error)) from error
-        prune_pauses = chain([0.0], repeat(_PRUNE_S))
-        self._tasks = [
-            self._loop.create_task(self._every(self._pause, self._tick)),
-            self._loop.create_task(self._every(partial(next, prune_pauses), self._prune)),
-        ]
+        self._housekeeping.start(self._loop)
         log.info("listening on %s, run %s", self.ready().door, self._store.run)
 
     def _cannot_listen(self, error: Exception) -> str:
@@ -233,14 +226,13 @@ class Service:
         try:
             await self._shut()
             with suppress(StoreError):  # a disk that is full is no reason for an end that fails
-                self._store.keep_clock(self._wall.record(time.monotonic()))
+                self._housekeeping.keep_clock(time.monotonic())
         finally:
             self._store.close()
         log.info("stopped")
 
     async def _shut(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        self._housekeeping.stop()
         for session in list(self.core.sessions.values()):
             self._control.tell(session, Closing(text=_GOODBYE))
         self._pump()
@@ -256,12 +248,12 @@ class Service:
         self._inner.close()
         await terminated(self._context.term)
         if self._metrics is not None:
-            self._metrics.close()  # type: ignore[attr-defined]
+            self._metrics.close()
 
-    def ready(self) -> Ready:
+    def ready(self) -> BrokerReady:
         """Where its doors are."""
         hosts, ports, plain = self._hosts, self._ports, self._config.plain
-        return Ready(
+        return BrokerReady(
             door=hosts.at(ports.door),
             xsub=f"tcp://{hosts.at(ports.xsub)}",
             xpub=f"tcp://{hosts.at(ports.xpub)}",
@@ -324,7 +316,7 @@ class Service:
             for pair in self._pairs:
                 pair.publish(output.fanout)
             if self._arrivals is not None:
-                self._arrivals.stir()
+                self._arrivals.touch()
         elif isinstance(output, ToTools):
             if self._plain is not None:
                 self._plain.publish(output.fanout)
@@ -333,71 +325,20 @@ class Service:
         else:
             self._control.tell(output.session, output.message)
 
-    # Housekeeping ------------------------------------------------------------------------------------------
-
-    async def _every(self, pause: Callable[[], float], work: Callable[[], None]) -> None:
-        """Does `work` again and again. What is in its way is logged once, until it has been done again."""
-        said = ""
-        while True:
-            await asyncio.sleep(pause())
-            try:
-                work()
-                said = ""
-            except StoreError as error:
-                if said != (said := str(error)):
-                    log.error("%s", error)
-            except Exception as error:  # a mistake of ours, or no memory: the rest must be looked after all the same
-                if said != (said := repr(error)):
-                    log.exception("housekeeping failed")
+    # What is measured --------------------------------------------------------------------------------------
 
     @property
     def _trouble(self) -> str | None:
         outage = self.core.sequencer.outage
         return outage.reason if outage.on else None
 
-    def _tick(self) -> None:
-        now, wall = time.monotonic(), time.time()
-        self.core.tick(now, wall)
-        self.admission.tick(now)
-        self._pump()
-        news, self.core.sequencer.outage.news = self.core.sequencer.outage.news, []
-        for words in news:
-            log.warning("%s", words)
-        rules = self.core.rules
-        jump = self._wall.look(wall, now)
-        if jump:
-            log.warning(
-                "the clock was set by %+.0f s; until it has stayed for a while nothing is removed for its age", jump
-            )
-        age_s = rules.retain_s if self._wall.trusted(now, rules.retain_s) else float("inf")
-        self._trimming = False
-        self._trimming = self._store.retain(wall, rules.retain_messages, age_s, RETAIN_CHUNK) > 0
-        self._store.rest(now)
-
-    def _pause(self) -> float:
-        """Until the next tick."""
-        due = self.core.get_timer()
-        if self._trimming:
-            return TICK_S
-        return TICK_REST_S if due is None else min(max(due - time.monotonic(), TICK_S), TICK_REST_S)
-
-    def _look(self) -> float | None:
+    def _check_memory(self) -> float | None:
         if self._guard is None:
             return None
-        cut = self._guard.look()
+        cut = self._guard.check()
         if cut:
             log.warning("cut %d connections that sent without end", cut)
         return self._guard.get_timer()
-
-    def _prune(self) -> None:
-        now, wall = time.monotonic(), time.time()
-        self._store.touch(self.core.sessions, wall)
-        self._store.keep_clock(self._wall.record(now))
-        if not self._wall.trusted(now, PUBLISHERS_KEPT_S):
-            return
-        gone = self._store.prune(wall)
-        self.admission.expire(gone)
-        self.core.forget_publishers(gone)
 
     def _sample(self) -> dict[str, tuple[str, float]]:
         core, sequencer = self.core, self.core.sequencer

@@ -20,7 +20,7 @@ class WallClock:
         if before is not None and -CLOCK_JUMP_S < wall - before.seen < CLOCK_GAP_S:
             self._steady_since -= max(wall - before.since, 0.0)
 
-    def look(self, wall: float, now: float) -> float:
+    def observe(self, wall: float, now: float) -> float:
         """To be called often: by how much the clock has been set since the last time; 0.0 if it has not."""
         jump, self._offset = wall - now - self._offset, wall - now
         if abs(jump) < CLOCK_JUMP_S:

@@ -8,7 +8,7 @@ from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.tasks import to_its_end
 
 if TYPE_CHECKING:
-    from sandpiper.discovery.service import Service
+    from sandpiper.discovery.service import DiscoveryService
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104  # told apart, and listened on only where the peer asks for it
 
@@ -29,7 +29,7 @@ async def embed(host: str, port: int) -> EmbeddedService:
 class EmbeddedService:
     """A service that runs in this process, at `port`."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: DiscoveryService) -> None:
         self.port = service.port
         self._service = service
 
@@ -39,9 +39,12 @@ class EmbeddedService:
 
 
 async def _open(host: str, port: int, *, ipv6: bool) -> EmbeddedService:
-    from sandpiper.discovery.service import Config, Service  # only who gets as far as this needs all of it
+    from sandpiper.discovery.service import (  # only who gets as far as this needs all of it
+        DiscoveryConfig,
+        DiscoveryService,
+    )
 
-    service = Service(Config(host, port, ipv6=ipv6))
+    service = DiscoveryService(DiscoveryConfig(host, port, ipv6=ipv6))
     try:
         await service.open()
     except BaseException as error:

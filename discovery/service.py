@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from zmq.utils import z85
@@ -52,13 +53,16 @@ from sandpiper.discovery.core import RendezvousCore
 from sandpiper.discovery.legacy_rooms import LegacyRooms
 from sandpiper.discovery.line_client import LegacyLineClient
 
+if TYPE_CHECKING:
+    from sandpiper.common.io.metrics import MetricsServer
+
 log = logging.getLogger("sandpiper.discovery")
 _DOMAIN = "rendezvous"
 _GOODBYE = "the discovery service is shutting down"
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class DiscoveryConfig:
     """What the operator chose. `port` 0 picks a free one; without `data` the key is made anew, for this time only.
 
     Without `ipv6` every address is every one of IPv4.
@@ -73,7 +77,7 @@ class Config:
     ipv6: bool = True
 
 
-class Ready(msgspec.Struct, tag_field="type", tag="ready"):
+class DiscoveryReady(msgspec.Struct, tag_field="type", tag="ready"):
     """The door; where ZeroMQ clients connect, which is the door too; and the key (Z85)."""
 
     door: str
@@ -81,9 +85,9 @@ class Ready(msgspec.Struct, tag_field="type", tag="ready"):
     key: str
 
 
-async def serve(config: Config, *, ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+async def serve(config: DiscoveryConfig, *, ready: Callable[[DiscoveryReady], None], stop: asyncio.Event) -> None:
     """Runs a service until `stop` is set. Raises SandpiperError when it cannot start."""
-    service = Service(config)
+    service = DiscoveryService(config)
     try:
         await service.open()
         ready(service.ready())
@@ -92,10 +96,10 @@ async def serve(config: Config, *, ready: Callable[[Ready], None], stop: asyncio
         await service.close()
 
 
-class Service:
+class DiscoveryService:
     """One running service, on the loop that makes it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DiscoveryConfig) -> None:
         self._config = config
         self._loop = asyncio.get_running_loop()
         raise_file_limit()
@@ -144,7 +148,7 @@ class Service:
         self._hosts = Hosts(config.host, (), ())
         self._cut = 0
         self._ticking: asyncio.Task[None] | None = None
-        self._metrics: object | None = None
+        self._metrics: MetricsServer | None = None
 
     # Opening and closing -----------------------------------------------------------------------------------
 
@@ -195,13 +199,13 @@ class Service:
         self._inner.close()
         await terminated(self._context.term)
         if self._metrics is not None:
-            self._metrics.close()  # type: ignore[attr-defined]
+            self._metrics.close()
         log.info("stopped")
 
-    def ready(self) -> Ready:
+    def ready(self) -> DiscoveryReady:
         """Where it is."""
         door = self._hosts.at(self.port)
-        return Ready(door, f"tcp://{door}", z85.encode(self.keys.public).decode())
+        return DiscoveryReady(door, f"tcp://{door}", z85.encode(self.keys.public).decode())
 
     @property
     def port(self) -> int:

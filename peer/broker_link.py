@@ -106,7 +106,7 @@ class BrokerLink:
             send = self._pub.send
             for frame in frames:
                 send(frame, zmq.NOBLOCK)
-            self._pub_drain.look()
+            self._pub_drain.poll()
 
     def losing(self, path: str, now: float) -> bool:
         """Whether what we send by this path gets lost, or that cannot be known. To be called every now and then."""

@@ -56,7 +56,7 @@ class DealerClient:
                 self._socket.send(request, zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._drain.look()
+            self._drain.poll()
 
     def close(self, linger_ms: int = 0) -> None:
         """Closes the connection; what is queued gets `linger_ms` to leave."""

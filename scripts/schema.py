@@ -27,7 +27,7 @@ PRINTED: list[type[msgspec.Struct]] = [
     objects.JsonHeld, objects.JsonResumed,
     objects.Caution, objects.CodeNow, objects.TheCode, objects.Verified, objects.JsonDone, objects.Paths,
     legacy.RoomCreated, legacy.PeerJoined, legacy.PeerLeft,
-    AttachReady, broker.Ready, discovery.Ready, findings.Report, config.ConfigReport, identity.Identity,
+    AttachReady, broker.BrokerReady, discovery.DiscoveryReady, findings.Report, config.ConfigReport, identity.Identity,
 ]  # fmt: skip
 """What commands print with --json."""
 

@@ -39,6 +39,7 @@ SHELLS: Final = {
     "broker/access.py",
     "broker/bus.py",
     "broker/control.py",
+    "broker/housekeeping.py",
     "broker/memory_guard.py",
     "broker/ports.py",
     "broker/service.py",

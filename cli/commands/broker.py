@@ -25,7 +25,7 @@ from sandpiper.common.limits import BYTES_PER_S, MESSAGES_PER_S, RETAIN_MESSAGES
 from sandpiper.common.target import PORT, is_loopback
 
 if TYPE_CHECKING:
-    from sandpiper.broker.service import Config, Ready
+    from sandpiper.broker.service import BrokerConfig, BrokerReady
 
 _MIB: Final = 1024 * 1024
 _DAY_S: Final = 86400.0
@@ -88,10 +88,10 @@ def command(
     _check_access(host, code, open_=open_)
     messages_per_s, bytes_per_s = parse_rate(rate)
     with data_folder(data, port, name="broker", default_port=PORT) as folder:
-        from sandpiper.broker.service import Config
+        from sandpiper.broker.service import BrokerConfig
         from sandpiper.cli.logs import logging_to
 
-        config = Config(
+        config = BrokerConfig(
             host=host,
             port=port,
             data=folder,
@@ -117,7 +117,7 @@ def _check_access(host: str, code: str | None, *, open_: bool) -> None:
         )
 
 
-async def _serve(config: Config, *, as_json: bool) -> None:
+async def _serve(config: BrokerConfig, *, as_json: bool) -> None:
     from sandpiper.broker.service import serve
 
     stop = asyncio.Event()
@@ -129,7 +129,7 @@ async def _serve(config: Config, *, as_json: bool) -> None:
         )
 
 
-def ready_text(config: Config, ready: Ready, lan: str | None) -> str:
+def ready_text(config: BrokerConfig, ready: BrokerReady, lan: str | None) -> str:
     """Tells a person how to join. `lan` is this machine's address for others, if it has one."""
     at = reached_at(config.host, ready.door.rpartition(":")[2], lan)
     lines = [f"sandpiper broker at {ready.door}, its log in {config.data}"]

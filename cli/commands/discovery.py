@@ -26,7 +26,7 @@ from sandpiper.common.target import DISCOVERY_PORT, is_loopback, parse_host
 
 if TYPE_CHECKING:
     from sandpiper.common.rendezvous import BrokerAt
-    from sandpiper.discovery.service import Config, Ready
+    from sandpiper.discovery.service import DiscoveryConfig, DiscoveryReady
 
 
 @click.command("discovery")
@@ -78,14 +78,14 @@ def command(
         raise UsageError("a discovery service asks for no access code; one is for the brokers that --broker names")
     with data_folder(data, port, name="discovery", default_port=DISCOVERY_PORT) as folder:
         from sandpiper.cli.logs import logging_to
-        from sandpiper.discovery.service import Config
+        from sandpiper.discovery.service import DiscoveryConfig
 
-        config = Config(host=host, port=port, data=folder, brokers=announced, metrics_port=metrics_port)
+        config = DiscoveryConfig(host=host, port=port, data=folder, brokers=announced, metrics_port=metrics_port)
         with logging_to(Path(log_file) if log_file else folder / "discovery.log", log_level, stderr=not as_json):
             run(_serve(config, as_json=as_json), lasting=True)
 
 
-async def _serve(config: Config, *, as_json: bool) -> None:
+async def _serve(config: DiscoveryConfig, *, as_json: bool) -> None:
     from sandpiper.discovery.service import serve
 
     stop = asyncio.Event()
@@ -110,7 +110,7 @@ def announced_brokers(brokers: tuple[str, ...], access_code: str | None) -> tupl
     )
 
 
-def ready_text(config: Config, ready: Ready, lan: str | None) -> str:
+def ready_text(config: DiscoveryConfig, ready: DiscoveryReady, lan: str | None) -> str:
     """Tells a person how to use it. `lan` is this machine's address for others, if it has one."""
     at = reached_at(config.host, ready.door.rpartition(":")[2], lan)
     where = "from this machine" if is_loopback(config.host) else "from anywhere near"

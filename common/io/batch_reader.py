@@ -63,9 +63,9 @@ class BatchReader:
         with explained("a socket cannot be read"):
             self._fd = int(socket.getsockopt(zmq.FD))
             loop.add_reader(self._fd, self._run)
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """To be called after each send: looks for what may have come in meanwhile."""
         if not self._scheduled and not self._closed:
             self._scheduled = True
@@ -75,7 +75,7 @@ class BatchReader:
         """Stops handing over for now, or goes on. For a reader that keeps."""
         self._held = on
         if not on:
-            self.look()
+            self.poll()
 
     def close(self) -> None:
         """Reads no more. The socket stays its owner's."""
@@ -106,7 +106,7 @@ class BatchReader:
                 self._receive(batch)
         finally:
             if waits or (self._kept and not self._held):
-                self.look()  # whatever it raised: the descriptor would not be reported again
+                self.poll()  # whatever it raised: the descriptor would not be reported again
 
     def _put_by(self, batch: list[list[zmq.Frame]]) -> None:
         for message in batch:

@@ -49,7 +49,7 @@ class ActivityWatch:
         with suppress(OSError):  # it has gone already, or its number is a file's now
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
 
-    def stir(self) -> None:
+    def touch(self) -> None:
         """Says that something moves, as if it had come in."""
         self._stirred = True
         if self._next is None and not self._closed:

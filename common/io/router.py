@@ -127,7 +127,7 @@ class Router:
             self.unsent += 1
             return False
         finally:
-            self._reader.look()
+            self._reader.poll()
         if splice is not None:
             splice.owes(len(frame))
         return True

@@ -62,4 +62,4 @@ class Zap:
             self.refused += not admitted
             status = (b"200", b"OK", key.hex().encode()) if admitted else (self._refusal, b"not enrolled", b"")
             self._socket.send_multipart([route, b"", version, number, *status, b""])
-        self._reader.look()
+        self._reader.poll()

@@ -27,23 +27,23 @@ class Crowd:
 def test_a_crowd_is_not_looked_through_for_the_memory_that_it_takes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     size, looks = 0, 0
 
-    def look(self: memory_guard.Guard) -> int:
+    def look(self: memory_guard.MemoryGuard) -> int:
         nonlocal looks
         looks += 1
         return 0
 
     monkeypatch.setattr(memory_guard, "resident", lambda: size)
-    monkeypatch.setattr(memory_guard.Guard, "_compare", look)
-    monkeypatch.setattr(memory_guard.Guard, "_rebind", look)
+    monkeypatch.setattr(memory_guard.MemoryGuard, "_compare", look)
+    monkeypatch.setattr(memory_guard.MemoryGuard, "_rebind", look)
     crowd: Any = Crowd()
-    watching = memory_guard.Guard([crowd], set())
+    watching = memory_guard.MemoryGuard([crowd], set())
     for crowd.connections in range(0, 5001, 50):
         size = crowd.connections * GUARD_CONNECTION_BYTES
-        watching.look()
+        watching.check()
     assert looks == 0
     size += GUARD_MARGIN_BYTES + 1
-    watching.look()
+    watching.check()
     assert looks == 1
     size += GUARD_STEP_BYTES
-    watching.look()
+    watching.check()
     assert looks == 2

@@ -10,7 +10,7 @@ import pytest
 from sandpiper.broker import bus
 from sandpiper.broker import memory_guard as guards
 from sandpiper.broker.bus import Surfaced
-from sandpiper.broker.memory_guard import Guard
+from sandpiper.broker.memory_guard import MemoryGuard
 from sandpiper.common.limits import GUARD_BEHIND_BYTES, GUARD_MARGIN_BYTES, GUARD_MESSAGE_BYTES, GUARD_STEP_BYTES
 
 FD = 7
@@ -45,7 +45,7 @@ class World:
         monkeypatch.setattr(guards, "shut", self.shut)
         monkeypatch.setattr(sys, "platform", "linux")
         self.pair = Pair()
-        self.guard = Guard([cast(bus.Pair, self.pair)], {1})
+        self.guard = MemoryGuard([cast(bus.Pair, self.pair)], {1})
         self.size = GUARD_MARGIN_BYTES + 1
 
     def shut(self, fd: int) -> bool:
@@ -56,7 +56,7 @@ class World:
         self.received = received
         self.size += GUARD_STEP_BYTES
         self.pair.surfaced[FD] = Surfaced(messages, octets)
-        self.guard.look()
+        self.guard.check()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandpiper.broker.records import Batch, LogBlock
-from sandpiper.broker.service import Service
+from sandpiper.broker.service import BrokerService
 from sandpiper.broker.store.store import Store
 from tests.sockets.running import DEADLINE_S
 from tests.sockets.test_descriptors import config
@@ -23,8 +23,8 @@ SEVERAL = 3
 
 
 @asynccontextmanager
-async def serving(data: Path) -> AsyncIterator[Service]:
-    broker = Service(config(data))
+async def serving(data: Path) -> AsyncIterator[BrokerService]:
+    broker = BrokerService(config(data))
     try:
         await broker.open()
         yield broker

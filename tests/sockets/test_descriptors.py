@@ -21,7 +21,7 @@ import zmq
 
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.broker import memory_guard, service
-from sandpiper.broker.service import Config, Service
+from sandpiper.broker.service import BrokerConfig, BrokerService
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io import descriptors, inner_endpoint
 from sandpiper.common.io.connections import borrowed, ends_of, peer_of, port_of, shut, traffic
@@ -107,8 +107,8 @@ def warnings(broker: RunningBroker) -> list[str]:
 # Nothing is left open -----------------------------------------------------------------------------------------
 
 
-def config(data: Path) -> Config:
-    return Config(
+def config(data: Path) -> BrokerConfig:
+    return BrokerConfig(
         host="127.0.0.1",
         port=0,
         data=data,
@@ -124,9 +124,9 @@ def config(data: Path) -> Config:
 
 
 @asynccontextmanager
-async def serving(data: Path) -> AsyncIterator[Service]:
+async def serving(data: Path) -> AsyncIterator[BrokerService]:
     """A broker in this process."""
-    broker = Service(config(data))
+    broker = BrokerService(config(data))
     try:
         await broker.open()
         yield broker
@@ -151,10 +151,10 @@ def test_a_broker_that_has_grown_looks_around_without_leaving_descriptors_open(
                 await reader.readline()
             looker = broker._guard
             assert looker is not None
-            looker.look()
+            looker.check()
             before = open_files()
             for _ in range(50):
-                looker.look()
+                looker.check()
             assert open_files() == before
             assert looker.cut == 0
             for _, writer in clients:

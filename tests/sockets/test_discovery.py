@@ -27,7 +27,7 @@ from sandpiper.common.errors import Code, Refusal, SandpiperError, TrustError, U
 from sandpiper.common.io.sockets import CurveKeys, calling, context
 from sandpiper.common.limits import CARD_BYTES, LETTER_BYTES, VERSION
 from sandpiper.common.rendezvous import BrokerAt, PeerCard, sign_lease
-from sandpiper.discovery.service import Config, Service
+from sandpiper.discovery.service import DiscoveryConfig, DiscoveryService
 from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.profile import Profile
 from tests.sockets.attack import CURVE_GREETING, MIB, RawCurve, Wire, modest, until
@@ -643,7 +643,7 @@ def test_one_that_takes_nothing_for_long_is_cut(monkeypatch: pytest.MonkeyPatch)
         return deaf
 
     async def run() -> None:
-        service = Service(Config("127.0.0.1", 0))
+        service = DiscoveryService(DiscoveryConfig("127.0.0.1", 0))
         await service.open()
         own = CurveKeys.make()
         try:

@@ -78,7 +78,7 @@ class Echo:
             self.addresses.append(made.address)
             with suppress(zmq.ZMQError):
                 self._router.send_multipart([route.bytes, body.bytes])
-        self._drain.look()
+        self._drain.poll()
 
     def close(self) -> None:
         self._drain.close()

@@ -12,15 +12,13 @@ from pathlib import Path
 import pytest
 import zmq
 
-from sandpiper.broker.service import Config as BrokerConfig
-from sandpiper.broker.service import Service as Broker
+from sandpiper.broker.service import BrokerConfig, BrokerService
 from sandpiper.common.io.connection_events import ActivityWatch
 from sandpiper.common.io.descriptor_guard import DescriptorGuard
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.io.metrics import MetricsServer
 from sandpiper.common.io.sockets import CurveKeys, context
-from sandpiper.discovery.service import Config as DiscoveryConfig
-from sandpiper.discovery.service import Service as Discovery
+from sandpiper.discovery.service import DiscoveryConfig, DiscoveryService
 from sandpiper.peer import Room, create
 from sandpiper.peer.p2p.engine import P2PEngine
 from sandpiper.peer.p2p.mesh.mesh import Mesh, MeshCallbacks
@@ -44,9 +42,9 @@ def test_a_broker_without_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             loop.run_until_complete(broker.close())
 
 
-async def _broker(folder: Path) -> Broker:
+async def _broker(folder: Path) -> BrokerService:
     rates = {"messages_per_s": 1000.0, "bytes_per_s": 1e6, "retain_messages": 1000, "retain_s": 1e6}
-    broker = Broker(
+    broker = BrokerService(
         BrokerConfig(
             "127.0.0.1",
             0,
@@ -71,8 +69,8 @@ def test_a_discovery_service_without_clients(monkeypatch: pytest.MonkeyPatch) ->
             loop.run_until_complete(service.close())
 
 
-async def _discovery() -> Discovery:
-    service = Discovery(DiscoveryConfig("127.0.0.1", 0))
+async def _discovery() -> DiscoveryService:
+    service = DiscoveryService(DiscoveryConfig("127.0.0.1", 0))
     await service.open()
     return service
 
@@ -95,7 +93,7 @@ def test_a_mesh_in_which_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_member_alone_wakes_for_its_beacons(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two of the goal's ten are for its own beacons and what else is looked at then; the others are for another's."""
 
-    async def settle() -> tuple[Discovery, Room]:
+    async def settle() -> tuple[DiscoveryService, Room]:
         service = await _discovery()
         at = f"127.0.0.1:{service.port}"
         room = await create(nick="ada", discovery=at, local=True, profile=Profile.ephemeral()).__aenter__()
@@ -189,11 +187,11 @@ def test_it_looks_by_the_clock_only_while_something_moves(
         assert looks.count == 1  # at once; then not again before the time
         assert wakes(loop, selector, 100_000.0) < 5 / 100_000
         assert 2 <= looks.count <= 3
-        arrivals.stir()
+        arrivals.touch()
         assert 3 <= looks.count <= 4
         looks.again = loop.time() + 50_000
         wakes(loop, selector, 10_000.0)
-        arrivals.stir()
+        arrivals.touch()
         before = looks.count
         wakes(loop, selector, 100_000.0)
         assert looks.count == before + 1

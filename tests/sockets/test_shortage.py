@@ -15,7 +15,7 @@ import pytest
 import zmq
 
 from sandpiper.bridge.plain_bus import PlainBus
-from sandpiper.broker.service import Service
+from sandpiper.broker.service import BrokerService
 from sandpiper.common.errors import SandpiperError, SocketError
 from sandpiper.common.io import inner_endpoint
 from sandpiper.common.io.descriptors import Descriptors
@@ -186,7 +186,7 @@ def test_what_could_not_be_made_leaves_nothing(shortage: Shortage, make: Maker, 
 
 
 async def a_broker(folder: Path, discovery: str) -> None:
-    broker = Service(config(folder / "data"))
+    broker = BrokerService(config(folder / "data"))
     await broker.close()
 
 

@@ -124,7 +124,7 @@ class Connection:
         """Sends a frame; it is dropped if the other end is too far behind."""
         if not self._closed:
             self._socket.send(frame, zmq.NOBLOCK)
-            self._drain.look()
+            self._drain.poll()
 
     def subscribe_to(self, topics: set[bytes]) -> None:
         """Subscribes a SUB socket to these topics alone. The new ones come before the old ones go."""
@@ -133,7 +133,7 @@ class Connection:
         for topic in self._topics - topics:
             self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
         self._topics = set(topics)
-        self._drain.look()
+        self._drain.poll()
 
     def hold(self, on: bool) -> None:
         """Stops reading, or goes on; what comes in beyond KEPT_BYTES meanwhile is repaired later."""
@@ -181,7 +181,7 @@ class Connection:
             self._failure = _OTHERS
         elif event & _LOST and not self.over:
             self.over = True
-            self._drain.look()  # what came in before the end, a goodbye perhaps
+            self._drain.poll()  # what came in before the end, a goodbye perhaps
             self._loop.call_soon(self._lost)
 
     def _settle(self, outcome: str) -> None:

@@ -96,12 +96,12 @@ class Listeners:
         for topic in self._topics - topics:
             self._sub.setsockopt(zmq.UNSUBSCRIBE, topic)
         self._topics = set(topics)
-        self._sub_drain.look()
+        self._sub_drain.poll()
 
     def send(self, frame: bytes) -> None:
         """Sends a frame to all who subscribe to it; those who are too far behind lose it."""
         self._pub.send(frame, zmq.NOBLOCK)
-        self._pub_drain.look()
+        self._pub_drain.poll()
 
     def wanted(self, topic: bytes) -> int:
         """How many connections subscribe to this topic."""

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.broker.service import Config, Ready
+from sandpiper.broker.service import BrokerConfig, BrokerReady
 from sandpiper.cli.commands.broker import parse_rate, ready_text
 from sandpiper.common.errors import UsageError
 
-READY = Ready("0.0.0.0:5000", "x", "y", None, None, "k")
+READY = BrokerReady("0.0.0.0:5000", "x", "y", None, None, "k")
 
 
-def config(host: str, code: str | None = None) -> Config:
-    return Config(host, 5000, Path("d"), code, True, False, 1, 1, 1, 1, None)
+def config(host: str, code: str | None = None) -> BrokerConfig:
+    return BrokerConfig(host, 5000, Path("d"), code, True, False, 1, 1, 1, 1, None)
 
 
 def test_rates() -> None:

@@ -8,18 +8,18 @@ from sandpiper.cli.commands.discovery import announced_brokers, ready_text
 from sandpiper.cli.main import main
 from sandpiper.common.errors import UsageError
 from sandpiper.common.rendezvous import BrokerAt
-from sandpiper.discovery.service import Config, Ready
+from sandpiper.discovery.service import DiscoveryConfig, DiscoveryReady
 
-READY = Ready("0.0.0.0:8000", "tcp://0.0.0.0:8000", "k" * 40)
+READY = DiscoveryReady("0.0.0.0:8000", "tcp://0.0.0.0:8000", "k" * 40)
 
 
 def test_the_ready_text_says_what_to_type_and_keeps_the_code() -> None:
-    config = Config("0.0.0.0", 8000, Path("d"), announced_brokers(("relay:5001",), "s3cret"))
+    config = DiscoveryConfig("0.0.0.0", 8000, Path("d"), announced_brokers(("relay:5001",), "s3cret"))
     text = ready_text(config, READY, "192.168.1.7")
     assert "sandpiper create --discovery 192.168.1.7:8000" in text
     assert "told of the broker relay:5001" in text
     assert "s3cret" not in text
-    text = ready_text(Config("127.0.0.1", 8000, Path("d")), READY, None)
+    text = ready_text(DiscoveryConfig("127.0.0.1", 8000, Path("d")), READY, None)
     assert "from this machine:  sandpiper create --discovery 127.0.0.1:8000" in text
 
 

@@ -39,7 +39,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 async def emptied(drain: BatchReader, times: int = 1) -> None:
     """Until the drain has found nothing more in libzmq's queue."""
     before = drain.empties
-    drain.look()
+    drain.poll()
     while drain.empties < before + times:  # noqa: ASYNC110  # it has no event of its own
         await asyncio.sleep(0)
 
