@@ -49,7 +49,7 @@ class Housekeeping:
 
     def keep_clock(self, now: float) -> None:
         """Stores what the next broker is to know of the clock. Raises StoreError."""
-        self._store.keep_clock(self._clock.record(now))
+        self._store.clock.keep(self._clock.record(now))
 
     async def _every(self, pause: Callable[[], float], work: Callable[[], None]) -> None:
         """Does `work` again and again. What is in its way is logged once, until it has been done again."""

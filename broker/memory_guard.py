@@ -33,9 +33,11 @@ from sandpiper.common.limits import (
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a connection had received, and what had surfaced of it, when that last moved; and likewise what its other
-    end had taken, at which time. `behind` are the octets that it had received, less those that had surfaced, when they
-    were fewest; `most_behind` is how many more that may be, as its messages are.
+    """The last that is known of a connection: what it had received, and what had surfaced of it, when that last moved;
+    and likewise what its other end had taken, at which time.
+
+    `behind` are the octets that it had received, less those that had surfaced, when they were fewest; `most_behind` is
+    how many more that may be, as its messages are.
     """
 
     received: int
@@ -47,7 +49,10 @@ class _Known:
 
 
 class MemoryGuard:
-    """To look every GUARD_S while anything moves at the bus. `ports` are the bus's own."""
+    """Cuts connections of the bus that fill the memory.
+
+    To be asked every GUARD_S while anything moves. `ports` are the bus's own.
+    """
 
     def __init__(self, pairs: list[Pair], ports: set[int]) -> None:
         self._pairs = pairs
@@ -61,7 +66,10 @@ class MemoryGuard:
         self.cut = 0
 
     def check(self) -> int:
-        """How many connections were shut. Without a descriptor for asking the system nobody is, until there is one."""
+        """Shuts the connections that only take.
+
+        Returns how many. Without a descriptor for asking the system nobody is, until there is one.
+        """
         try:
             return self._check()
         except OSError:
@@ -133,7 +141,7 @@ class MemoryGuard:
 
 
 def _most_behind(before: Surfaced, now: Surfaced) -> int:
-    """So many octets of messages of the size that has just come out may wait."""
+    """How many octets may wait, if messages are of the size that has just come out."""
     octets, messages = now.octets - before.octets, now.messages - before.messages
     return GUARD_BEHIND_BYTES * octets // (octets + messages * GUARD_MESSAGE_BYTES)
 

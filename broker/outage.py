@@ -15,7 +15,10 @@ _NO_MEMORY = "it has no memory left"
 
 
 class Outage:
-    """A broker's; `on` while it lasts. `outside` is why, for everybody but the operator, whom `reason` tells more."""
+    """An outage of a broker's log; `on` while it lasts.
+
+    `outside` is why, for everybody but the operator, whom `reason` tells more.
+    """
 
     def __init__(self) -> None:
         self.on = False
@@ -32,7 +35,7 @@ class Outage:
         self._began_at = self._failed_at = 0.0
 
     def failed(self, error: Exception, count: int, now: float) -> None:
-        """A commit of `count` publications did not come about."""
+        """Notes that a commit of `count` publications failed."""
         if isinstance(error, StoreError):
             self.reason, self.outside = str(error), error.outside
         elif isinstance(error, MemoryError):
@@ -46,25 +49,25 @@ class Outage:
         self._failed_at = now
 
     def unreadable(self, error: StoreError) -> str:
-        """What was asked for could not be read; what to tell who asked."""
+        """Notes that a read failed. Returns what to tell who asked."""
         if str(error) != self._unread:
             self._unread = str(error)
             self.news.append(f"what was asked for cannot be read: {error}")
         return f"the broker's log cannot be used now: {error.outside}"
 
     def tool(self, room: str) -> bool:
-        """A tool published in vain; whether the tools of that room are to be told."""
+        """Notes that a tool published in vain. Returns whether the tools of that room are to be told."""
         if room in self.rooms or len(self.rooms) >= ROOMS:
             return False
         self.rooms.add(room)
         return True
 
     def guest(self, session: ClientSession, room: str) -> None:
-        """A JSON-lines client published in vain."""
+        """Notes that a JSON-lines client published in vain."""
         self.guests.setdefault(session, set()).add(room)
 
     def depart(self, session: ClientSession) -> None:
-        """The session is gone."""
+        """Forgets a session that has gone."""
         self.guests.pop(session, None)
 
     def get_timer(self) -> float | None:

@@ -68,7 +68,10 @@ _GOODBYE = "the broker is shutting down"
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    """What the operator chose. `port` 0 picks a free block; `access_code` None asks for none."""
+    """Settings of a broker, as its operator chose them.
+
+    `port` 0 picks a free block; `access_code` None asks for none.
+    """
 
     host: str
     port: int
@@ -107,7 +110,7 @@ async def serve(config: BrokerConfig, *, ready: Callable[[BrokerReady], None], s
 
 
 class BrokerService:
-    """One running broker."""
+    """A running broker."""
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
@@ -122,7 +125,7 @@ class BrokerService:
             if not same_code(config.data, config.access_code):
                 self._store.prune(time.time(), enrolled_s=-_DAY_S)
             now = time.monotonic()
-            clock = WallClock(time.time(), now, self._store.clock())
+            clock = WallClock(time.time(), now, self._store.clock.read())
             rules = Rules(config.messages_per_s, config.bytes_per_s, config.retain_messages, config.retain_s)
             self.core = Broker(self._store, rules, now, time.time())
             self._ingress = Ingress(self.core)

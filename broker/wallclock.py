@@ -12,7 +12,10 @@ from sandpiper.common.limits import CLOCK_GAP_S, CLOCK_JUMP_S, CLOCK_TRUST_S
 
 
 class WallClock:
-    """All times in seconds: `wall` since 1970, `now` monotonic. `before` is what the broker before this one kept."""
+    """A wall clock, and whether to believe it.
+
+    All times in seconds: `wall` since 1970, `now` monotonic. `before` is what the broker before this one kept.
+    """
 
     def __init__(self, wall: float, now: float, before: ClockRecord | None = None) -> None:
         self._offset = wall - now
@@ -33,5 +36,5 @@ class WallClock:
         return now - self._steady_since >= min(CLOCK_TRUST_S, age_s)
 
     def record(self, now: float) -> ClockRecord:
-        """What to keep for the broker that comes next."""
+        """The record to keep for the broker that comes next."""
         return ClockRecord(self._steady_since + self._offset, now + self._offset)

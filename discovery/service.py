@@ -63,7 +63,9 @@ _GOODBYE = "the discovery service is shutting down"
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryConfig:
-    """What the operator chose. `port` 0 picks a free one; without `data` the key is made anew, for this time only.
+    """Settings of a discovery service, as its operator chose them.
+
+    `port` 0 picks a free one; without `data` the key is made anew, for this time only.
 
     Without `ipv6` every address is every one of IPv4.
     """
@@ -97,7 +99,7 @@ async def serve(config: DiscoveryConfig, *, ready: Callable[[DiscoveryReady], No
 
 
 class DiscoveryService:
-    """One running service, on the loop that makes it."""
+    """A running discovery service, on the loop that makes it."""
 
     def __init__(self, config: DiscoveryConfig) -> None:
         self._config = config

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from sandpiper.broker.store.checkpoints import Checkpoints
 from sandpiper.broker.store.errors import from_sqlite
@@ -40,6 +41,12 @@ class Database:
         if self._checkpoints is not None:
             self._checkpoints.grown()
             self._quiet_since = None
+
+    def row(self, query: str) -> tuple[Any, ...] | None:
+        """The first row that a query finds, None if it finds none."""
+        with self.errors():
+            found: tuple[Any, ...] | None = self._connection.execute(query).fetchone()
+        return found
 
     def change(self, statement: str, *values: object) -> None:
         """Runs one statement in a transaction of its own."""

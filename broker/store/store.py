@@ -12,9 +12,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sandpiper.broker.records import Batch, ClockRecord, Loaded, LogPage, NickRecord, RoomRecord
+from sandpiper.broker.records import Batch, Loaded, LogPage, NickRecord, RoomRecord
 from sandpiper.broker.store import logs, runs, schema
 from sandpiper.broker.store.checkpoints import Checkpoints
+from sandpiper.broker.store.clock_table import ClockTable
 from sandpiper.broker.store.data_dir import DataDir
 from sandpiper.broker.store.database import Database
 from sandpiper.broker.store.errors import corrupt, from_sqlite, full, is_full
@@ -44,12 +45,12 @@ class Store:
         meta: runs.Opening,
         spare_run: str,
     ) -> None:
-        """Takes over an opened database."""
         self._db = db
         self._folder = folder
         self._checkpoints = checkpoints
         self._path = folder.path if folder is not None else Path(":memory:")
         self._database = Database(db, checkpoints, self._path)
+        self.clock = ClockTable(self._database)
         self._meta = meta
         self._spare_run = spare_run
         self._retention = Retention()
@@ -151,17 +152,6 @@ class Store:
             raise full(self._path, "no space")
         with self._database.transaction():
             runs.write(self._db, self._meta)
-
-    def clock(self) -> ClockRecord | None:
-        """How the wall clock was last seen."""
-        with self._database.errors():
-            found = self._db.execute("SELECT since, seen FROM clock").fetchone()
-        return None if found is None else ClockRecord(*found)
-
-    def keep_clock(self, clock: ClockRecord) -> None:
-        """How it is seen now, for whoever opens the store next."""
-        statement = "INSERT OR REPLACE INTO clock (one, since, seen) VALUES (1, ?, ?)"
-        self._database.change(statement, clock.since, clock.seen)
 
     # Logs --------------------------------------------------------------------------------------------------
 
@@ -320,8 +310,7 @@ class Store:
 
     def free_nick(self, room: str, folded: str) -> None:
         """Gives the nick up."""
-        row = self._rooms.get(room)
-        if row is not None:
+        if (row := self._rooms.get(room)) is not None:
             self._database.change("DELETE FROM nicks WHERE room = ? AND folded = ?", row.id, folded)
 
     # Inside ------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ _OVER: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
 class Pacer:
-    """One for all sockets that share libzmq's threads. It is told what their monitors say of EVENTS."""
+    """The pacer of all sockets that share libzmq's threads. It is told what their monitors say of EVENTS."""
 
     EVENTS: Final = (
         zmq.EVENT_LISTENING | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | _OVER if sys.platform == "linux" else 0
@@ -63,7 +63,7 @@ class Pacer:
         self._set_timer()
 
     def close(self) -> None:
-        """Nobody begins any more."""
+        """Lets nobody begin any more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -106,12 +106,12 @@ class Hasty:
         loop.add_reader(self._epoll.fileno(), self._look)
 
     def add(self, fd: int) -> None:
-        """One that waits. When it is closed, the system forgets it here too."""
+        """Adds a connection that waits. When it is closed, the system forgets it here too."""
         with suppress(OSError):  # it has gone already, or its number is a file's now
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLET)
 
     def forget(self, fd: int) -> None:
-        """It may send as much as it likes now."""
+        """Lets the connection send as much as it likes."""
         with suppress(OSError):
             self._epoll.unregister(fd)
 

@@ -98,11 +98,11 @@ def test_keys_are_kept_until_they_age(store: Store) -> None:
 
 def test_how_the_clock_was_seen_is_there_for_whoever_opens_next(tmp_path: Path) -> None:
     with contextlib.closing(open_store(tmp_path)) as store:
-        assert store.clock() is None
-        store.keep_clock(ClockRecord(1e9, 2e9))
-        store.keep_clock(ClockRecord(1e9, 3e9))
+        assert store.clock.read() is None
+        store.clock.keep(ClockRecord(1e9, 2e9))
+        store.clock.keep(ClockRecord(1e9, 3e9))
     with contextlib.closing(open_store(tmp_path)) as store:
-        assert store.clock() == ClockRecord(1e9, 3e9)
+        assert store.clock.read() == ClockRecord(1e9, 3e9)
 
 
 def test_a_database_from_before_the_clock_was_kept_opens(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_database_from_before_the_clock_was_kept_opens(tmp_path: Path) -> None
         db.execute("DROP TABLE clock")
         db.commit()
     with contextlib.closing(open_store(tmp_path)) as store:
-        assert store.clock() is None
+        assert store.clock.read() is None
         assert store.load().enrolled == {KEY: IDENTITY}, "nothing goes for its age by being opened"
 
 
