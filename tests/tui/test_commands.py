@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from sandpiper.chat.commands import COMMANDS, find
-from sandpiper.chat.members import own_place
 from sandpiper.common.errors import Refusal
 from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.messages import Member, Notice
@@ -157,21 +156,6 @@ def test_other_windows_of_the_same_person_are_told_apart() -> None:
         assert stage.text.count("you, another window") == stage.text.count("also you") == 2
 
     play(scene)
-
-
-@pytest.mark.parametrize(
-    ("members", "place"),
-    [
-        ([], -1),
-        ([Member("anna", "x" * 24, True, "bus")], -1),
-        ([Member("bob", OWN, True, "bus"), Member("anna", OWN, True, "bus")], 1),
-        ([Member("anna", OWN, True, "lan"), Member("anna", OWN, True, "self")], 1),
-        ([Member("who", OWN, True, "bus")], 0),  # one's nick has just changed
-    ],
-)
-def test_which_member_is_this_very_window(members: list[Member], place: int) -> None:
-    assert own_place(members, OWN, "anna") == place
-    assert own_place(members, "", "anna") == -1
 
 
 def test_leaving_the_last_room_leaves_the_screen() -> None:

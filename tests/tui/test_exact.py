@@ -8,7 +8,6 @@ from textual.events import Key, Paste
 
 from sandpiper.common.sanitise import stand_ins
 from sandpiper.tui import keyboard
-from sandpiper.tui.input_text import InputText
 from tests.tui.stage import Stage, play
 
 EMOJI = (
@@ -114,14 +113,3 @@ def test_stand_ins_are_as_many_as_what_they_stand_for() -> None:
     for text in EMOJI + NORMALIZATION:
         assert stand_ins(text) == text
     assert stand_ins("\x1b[31m\u202e\u2066\U000e0041") == "\u241b[31m\ufffd\ufffd\ufffd"
-
-
-def test_a_line_ends_with_a_line_feed_only() -> None:
-    text = "a\u2028b\x85c\x0bd\n\ne\n"
-    entered = InputText(text)
-    assert (entered.text, entered.line_count) == (text, 4)
-    done = entered.replace_range((2, 1), (0, 1), "\u2029\nx")
-    assert (entered.text, done.end_location) == ("a\u2029\nx\n", (1, 1))
-    assert done.replaced_text == "\u2028b\x85c\x0bd\n\ne"
-    entered.replace_range((0, 1), done.end_location, done.replaced_text)
-    assert entered.text == text

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 
 from sandpiper.common.errors import AccessDenied
-from sandpiper.tui import keyboard
-from sandpiper.tui.composer import SentLines, clean
 from tests.tui.fake import FakeRoom, House
 from tests.tui.stage import Stage, play
 
@@ -36,56 +33,6 @@ def test_a_new_line(key: str) -> None:
         await stage.shows("▎one", "▎two ✓")
 
     play(scene)
-
-
-@pytest.mark.parametrize(
-    ("sent", "key"),
-    [
-        ("\x1b\r", "alt+enter"),
-        ("\x1b[13;3u", "alt+enter"),
-        ("\x1b[13;2u", "shift+enter"),
-        ("\n", "ctrl+j"),
-        ("\x1b1", "alt+1"),
-        ("\x1b9", "alt+9"),
-        ("\x1b[1;3A", "alt+up"),
-        ("\x1bm", "alt+m"),
-    ],
-)
-def test_what_terminals_send_for_a_key(sent: str, key: str) -> None:
-    keyboard.install_keys()
-    parser = XTermParser()
-    events = [*parser.feed(sent), *parser.tick(), *parser.feed("")]
-    assert key in [event.key for event in events if isinstance(event, Key)]
-
-
-@pytest.mark.parametrize("char", [*map(chr, set(range(0x20, 0x7F)) - set(b"[O")), "é", "ß", "Я", "я", "λ"])
-def test_alt_with_a_character_types_nothing(char: str) -> None:
-    keyboard.install_keys()
-    parser = XTermParser()
-    keys = [event for event in parser.feed(f"\x1b{char}\x1b{char}") if isinstance(event, Key)]
-    assert len(keys) == 2  # at once, so that a fast second one does not break the first in two
-    assert [keyboard.text_of(event) for event in keys] == [None, None]
-
-
-@pytest.mark.parametrize(
-    ("key", "character", "text"),
-    [
-        ("a", "a", "a"),
-        ("plus", "+", "+"),
-        ("A", "A", "A"),
-        ("space", " ", " "),
-        ("alt+z", "z", None),
-        ("alt+shift+z", "Z", None),
-        ("alt+ö", "ö", None),
-        ("ctrl+e", "e", None),
-        ("enter", "\r", None),
-        ("left", None, None),
-    ],
-)
-def test_text_is_what_is_printable_and_typed_without_alt_or_ctrl(
-    key: str, character: str | None, text: str | None
-) -> None:
-    assert keyboard.text_of(Key(key, character)) == text
 
 
 def test_keys_that_nothing_is_bound_to_leave_the_input_as_it_is() -> None:
@@ -126,15 +73,6 @@ def test_up_and_down_bring_back_what_one_sent_and_then_the_draft() -> None:
         assert stage.app.composer.text == "draft"
 
     play(scene)
-
-
-def test_typed_lines_are_bounded_and_not_doubled() -> None:
-    typed = SentLines()
-    for number in range(1000):
-        typed.add(str(number))
-        typed.add(str(number))
-    assert (len(typed.lines), typed.lines[-1]) == (500, "999")
-    assert typed.search("99", 1) == "998" or typed.search("99", 1) == "997" or typed.search("99", 1) is not None
 
 
 def test_reverse_search() -> None:
@@ -231,10 +169,6 @@ def test_a_paste_ends_with_its_last_line(pasted: str, asked: str, text: str) -> 
         await stage.until(lambda: stage.app.composer.text == text)
 
     play(scene)
-
-
-def test_what_is_put_into_the_input_is_clean() -> None:
-    assert clean("a\tb\r\nc\x07") == "a\tb\nc␇"
 
 
 def test_scrolling() -> None:

@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.code import coloured
 from sandpiper.tui.markup import Row, mention_of, rows
-from sandpiper.tui.wrap import breaks
 
 
 def text_of(row: Row) -> str:
@@ -100,15 +99,6 @@ def test_every_row_fits_and_nothing_is_lost(text: str, width: int) -> None:
     assert laid
     assert all(cell_len(text_of(row).rstrip(" ")) <= width for row in laid)
     assert all(printable(text_of(row)) == text_of(row) for row in laid)
-
-
-@given(st.text(max_size=200), st.integers(4, 40))
-def test_breaks_keep_every_character(text: str, width: int) -> None:
-    line = printable(text)
-    cuts = breaks(line, width)
-    parts = [line[start:end] for start, end in zip([0, *cuts], [*cuts, len(line)], strict=True)]
-    assert "".join(parts) == line
-    assert all(cell_len(part.rstrip(" ")) <= width for part in parts)
 
 
 @pytest.mark.parametrize(

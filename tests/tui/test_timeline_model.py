@@ -81,15 +81,6 @@ def test_ignoring_finds_every_entry_its_place_anew() -> None:
     assert model.ignored.forgive("EVE")
 
 
-def test_clearing_keeps_serials_apart() -> None:
-    model = TimelineModel()
-    model.message(ROOM.message("bob", "x"))
-    model.clear()
-    entry = model.message(ROOM.message("bob", "y"))
-    assert entry is not None
-    assert (entry.serial, model.first, model.end) == (1, 1, 2)
-
-
 def test_what_is_cleared_is_kept_and_can_be_uncovered() -> None:
     model = TimelineModel()
     model.called("anna")
