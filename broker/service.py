@@ -46,6 +46,7 @@ from sandpiper.common.io.front_door import FrontDoor
 from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.os_errors import reason
+from sandpiper.common.io.service import run_service
 from sandpiper.common.io.sockets import context
 from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
@@ -100,13 +101,7 @@ class BrokerReady(msgspec.Struct, tag_field="type", tag="ready"):
 
 async def serve(config: BrokerConfig, *, ready: Callable[[BrokerReady], None], stop: asyncio.Event) -> None:
     """Runs a broker until `stop` is set. Raises SandpiperError when it cannot start."""
-    service = BrokerService(config)
-    try:
-        await service.open()
-        ready(service.ready())
-        await stop.wait()
-    finally:
-        await service.close()
+    await run_service(BrokerService(config), ready, stop)
 
 
 class BrokerService:

@@ -27,6 +27,7 @@ from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.keyfile import curve_keys
 from sandpiper.common.io.os_errors import reason
 from sandpiper.common.io.router import Router
+from sandpiper.common.io.service import run_service
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import terminated
 from sandpiper.common.io.zap import Zap
@@ -89,13 +90,7 @@ class DiscoveryReady(msgspec.Struct, tag_field="type", tag="ready"):
 
 async def serve(config: DiscoveryConfig, *, ready: Callable[[DiscoveryReady], None], stop: asyncio.Event) -> None:
     """Runs a service until `stop` is set. Raises SandpiperError when it cannot start."""
-    service = DiscoveryService(config)
-    try:
-        await service.open()
-        ready(service.ready())
-        await stop.wait()
-    finally:
-        await service.close()
+    await run_service(DiscoveryService(config), ready, stop)
 
 
 class DiscoveryService:
