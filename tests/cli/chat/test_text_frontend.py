@@ -206,7 +206,7 @@ def test_help_has_a_line_for_each_command() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "kicked", "posted"),
-    [(b"y", True, []), (b"YES", True, []), (b"hello", False, ["hello"]), (b"", False, [])],
+    [(b"y", True, []), (b"YES", True, []), (b"No", False, []), (b"hello", False, ["hello"]), (b"", False, [])],
 )
 def test_a_person_is_asked_before_another_is_removed(answer: bytes, kicked: bool, posted: list[str]) -> None:
     room = ScriptedRoom(code="pine-ocean-42")
