@@ -12,7 +12,7 @@ import msgspec
 
 
 class Draft(msgspec.Struct, tag_field="type", kw_only=True, omit_defaults=True):
-    """What every publication may carry besides its content.
+    """The fields that every publication may carry besides its content.
 
     `id` is the publisher's own name for it, and `n` its number in this session and room, from 1. Whoever numbers is
     answered by number, and gets order and resending (docs/protocol.md, "Publishing").
@@ -45,7 +45,7 @@ DRAFTS: Final[dict[str, type[Draft]]] = {"msg": MsgDraft, "me": MeDraft, "data":
 
 
 class Passing(msgspec.Struct, tag_field="type", rename={"from_": "from"}, omit_defaults=True):
-    """What is told once and stored nowhere."""
+    """A message that is told once and stored nowhere."""
 
 
 class Msg(msgspec.Struct, tag_field="type", tag="msg", rename={"from_": "from"}, gc=False):
@@ -111,7 +111,7 @@ class NickSet(Passing, tag="nick"):
 
 
 class Error(Passing, tag="error"):
-    """What was refused. `code` is one of `errors.Code`; `id` names the publication it answers."""
+    """A refusal. `code` is one of `errors.Code`; `id` names the publication it answers."""
 
     text: str
     ts: int
@@ -134,7 +134,7 @@ class Whisper(msgspec.Struct, tag_field="type", tag="whisper", rename={"from_": 
 
 
 class Member(msgspec.Struct, rename={"from_": "from"}):
-    """One session present in a room. `path` is how it comes: bus, one-port or line."""
+    """A session that is present in a room. `path` is how it comes: bus, one-port or line."""
 
     nick: str
     from_: str | None
@@ -174,7 +174,7 @@ class Ack(msgspec.Struct, tag_field="type", tag="ack"):
 
 
 class Members(msgspec.Struct, tag_field="type", tag="members"):
-    """Who is present now."""
+    """The members who are present now."""
 
     room: str
     members: list[Member]
@@ -187,7 +187,7 @@ class Rooms(msgspec.Struct, tag_field="type", tag="rooms"):
 
 
 class RoomInfo(msgspec.Struct):
-    """One room in a listing."""
+    """A room in a listing."""
 
     room: str
     members: int
