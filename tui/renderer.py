@@ -46,7 +46,7 @@ class Renderer:
 
     def __init__(self, styles: Styles, look_alikes: LookAlikes) -> None:
         self.styles = styles
-        self._faces = look_alikes
+        self._look_alikes = look_alikes
         self._mixed: dict[tuple[str, str], Style] = {}
         self.airy = False
         """Whether there is room for an empty row above each sender's name."""
@@ -135,7 +135,7 @@ class Renderer:
         elif entry.kind == "whispered":
             to = getattr(entry.message, "to", "")
             row = [("you whisper to @", "accent"), (clip(printable(to), max(4, room - 17)), f"nick {to}")]
-        alike = "" if entry.own else self._faces.alike(entry.nick)
+        alike = "" if entry.own else self._look_alikes.alike(entry.nick)
         if alike:
             row.append((f"  ! looks like {clip(printable(alike), 20)}", "alarm"))
         return row

@@ -53,7 +53,7 @@ class Sidebar(Widget, can_focus=False):
     def __init__(self, styles: Styles, look_alikes: LookAlikes, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
         self.styles_of = styles
-        self._faces = look_alikes
+        self._look_alikes = look_alikes
         self._rooms: tuple[SidebarRoom, ...] = ()
         self._members: tuple[Member, ...] = ()
         self._own = ""
@@ -134,7 +134,7 @@ class Sidebar(Widget, can_focus=False):
         )
         side = ("you" if index == self._place else "also you") if own else f"{path_words(member.path, short=True)}{rtt}"
         side = clip(printable(side), 12)
-        alike = self._faces.alike(member.nick) if not own else ""
+        alike = self._look_alikes.alike(member.nick) if not own else ""
         mark: Span = ("! ", "alarm") if alike else ("● ", "faint" if member.path in ("none", "offline") else "good")
         tail: Span = (" ✓", "good") if member.verified else ("", "")
         head: Span = ("", "") if member.verified else ("~", "soft")
