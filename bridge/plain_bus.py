@@ -43,10 +43,10 @@ class PlainBus(BusPair):
         for reader in self._readers[1:]:
             reader.poll()
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Makes what tools publish wait, or lets it come; what goes beyond KEPT_BYTES is lost (`dropped`)."""
         for reader in self._readers[:1]:
-            reader.hold(on)
+            reader.pause(on)
 
     @property
     def dropped(self) -> int:

@@ -85,7 +85,7 @@ class Repair(Generic[T]):
             self.frontier.head = head
         self.noticed(now)
 
-    def hurry(self, now: float) -> None:
+    def fetch_now(self, now: float) -> None:
         """A known hole, such as history: no use in waiting."""
         if self.frontier.gap:
             self._ask(now)

@@ -100,10 +100,10 @@ class BrokerConnection:
             raise Refusal(Code(reply.code), reply.text, retry_ms=reply.retry_ms)
         return reply
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Makes the bus wait for the reader, or lets it come again."""
         if self._link is not None:
-            self._link.hold(on)
+            self._link.pause(on)
 
     # Connecting --------------------------------------------------------------------------------------------
 

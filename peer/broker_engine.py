@@ -121,9 +121,9 @@ class BrokerEngine:
         self._session.flush(now)
         self._connection.pump()
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """See Engine."""
-        self._connection.hold(on)
+        self._connection.pause(on)
 
     # Requests ----------------------------------------------------------------------------------------------
 

@@ -91,10 +91,10 @@ class BrokerLink:
                 socket.close()
         self._sub = self._pub = self._sub_drain = self._pub_drain = None
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Makes the bus wait while the reader is behind. What goes beyond KEPT_BYTES is repaired later."""
         if self._sub_drain is not None:
-            self._sub_drain.hold(on)
+            self._sub_drain.pause(on)
 
     def send_control(self, request: bytes) -> None:
         """Sends one control frame. A frame that a full queue refuses is lost: the session asks again."""

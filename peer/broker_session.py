@@ -163,7 +163,7 @@ class BrokerSession(ControlSession):
             self.events.append(Entered(reply.room, reply.nick, again))
             if self.options.listen:
                 self._repair.reaches(reply.head, self._heard_at)
-                self._repair.hurry(self._heard_at)
+                self._repair.fetch_now(self._heard_at)
                 self._fetch()
 
     def _refused(self, reply: control.Refused) -> None:

@@ -63,5 +63,5 @@ class Engine(RoomRequests, Protocol):
     def flush(self, now: float) -> None:
         """Sends what has been posted and may go."""
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Makes what comes in wait for the reader, or lets it come again."""

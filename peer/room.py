@@ -293,7 +293,7 @@ class Room(RoomView):
             waiting.append(event)
         engine.events.clear()
         if len(waiting) >= EVENTS_WAITING:
-            engine.hold(True)
+            engine.pause(True)
         self._wake.set()
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -314,5 +314,5 @@ class Room(RoomView):
             finally:
                 self._reading = False
         if len(self._events) == EVENTS_WAITING // 2:
-            self._publisher.engine.hold(False)
+            self._publisher.engine.pause(False)
         return self._events.popleft()

@@ -71,7 +71,7 @@ class BatchReader:
             self._scheduled = True
             self._loop.call_soon(self._run)
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Stops handing over for now, or goes on. For a reader that keeps."""
         self._held = on
         if not on:

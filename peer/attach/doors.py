@@ -150,14 +150,14 @@ class Doors:
         self._turn()
         self._tell_what_was_missed()
         if self._room.full:
-            self._bus.hold(True)
+            self._bus.pause(True)
             self._look = self._loop.call_later(FULL_PAUSE_S, self._look_again)
 
     def _look_again(self) -> None:
         if self._room.full:
             self._look = self._loop.call_later(FULL_PAUSE_S, self._look_again)
         else:
-            self._bus.hold(False)
+            self._bus.pause(False)
             self._tell_what_was_missed()
 
     def _tell_what_was_missed(self) -> None:

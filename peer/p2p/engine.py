@@ -152,9 +152,9 @@ class P2PEngine:
         self.member.flush(now)
         self.runner.pump()
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """See Engine."""
-        self.runner.hold(on)
+        self.runner.pause(on)
 
     async def claim(self, nick: str) -> None:
         """See Engine."""

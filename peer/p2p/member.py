@@ -240,9 +240,9 @@ class Member:
         """PeerWhispers to a person; how it ends is among the outputs, under `name`. Raises Refusal."""
         self.whispers.send(to, text, name, now)
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Lets what is heard wait for the reader, or no more. The logs go on."""
-        self.display.hold(on)
+        self.display.pause(on)
 
     def kick(self, nick: str) -> None:
         """Removes a person from the room. Raises Refusal."""

@@ -263,10 +263,10 @@ class MemberRunner:
         self.pump()
         await waiting
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Lets what is heard wait for the reader, or no more."""
         if self.member is not None and not self.closed:
-            self.member.hold(on)
+            self.member.pause(on)
             if not on:
                 self._loop.call_soon(self.pump)
 

@@ -116,12 +116,12 @@ def test_what_is_too_large_or_in_pieces_comes_to_nobody_and_the_next_does(way: s
 def test_held_back_is_not_lost(tmp_path: Path) -> None:
     async def run() -> None:
         async with doors("tcp", tmp_path) as made:
-            made.bus.hold(True)
+            made.bus.pause(True)
             for number in range(10):
                 await made.speak.send(b"pine-ocean-42/msg\0%d" % number)
             assert not await made.hear.poll(50)
             assert made.came == []
-            made.bus.hold(False)
+            made.bus.pause(False)
             await made.until(10)
             assert len(made.came) == 10
 

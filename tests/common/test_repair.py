@@ -24,7 +24,7 @@ def test_without_a_hole_nothing_is_asked() -> None:
     repair: Repair[int] = Repair(Frontier(0))
     repair.frontier.push(1, 1)
     repair.noticed(0.0)
-    repair.hurry(0.0)
+    repair.fetch_now(0.0)
     repair.reaches(1, 0.0)
     repair.handle_timer(99.0)
     assert (repair.state, repair.fetch, repair.get_timer()) == (RepairState.CURRENT, None, None)
@@ -68,7 +68,7 @@ def test_it_is_asked_again_and_more_rarely_until_somebody_answers() -> None:
 def test_page_by_page() -> None:
     repair: Repair[int] = Repair(Frontier(0))
     repair.reaches(5, 0.0)
-    repair.hurry(0.0)
+    repair.fetch_now(0.0)
     assert repair.fetch == Fetch(0)
     assert repair.page(0, 1, 5, entries(1, 2), 0.1).items == [1, 2]
     assert repair.fetch == Fetch(2)
@@ -83,7 +83,7 @@ def test_what_nobody_has_is_counted_as_lost() -> None:
     repair.handle_timer(1.0)
     assert repair.page(0, 1, 9, entries(2, 5, 6, 7, 8), 1.0) == Repaired([2, 5, 6, 7, 8, 9], lost=3)
     repair.reaches(12, 2.0)
-    repair.hurry(2.0)
+    repair.fetch_now(2.0)
     assert repair.page(9, 1, 12, [], 2.0) == Repaired([], lost=3)
     assert repair.state is RepairState.CURRENT
 
@@ -97,7 +97,7 @@ def test_retention_is_no_loss() -> None:
 def test_a_log_that_was_trimmed_whole() -> None:
     repair: Repair[int] = Repair(Frontier(2))
     repair.reaches(5, 0.0)
-    repair.hurry(0.0)
+    repair.fetch_now(0.0)
     assert repair.page(2, 6, 5, [], 0.0) == Repaired([], trimmed_to=6)
     assert repair.state is RepairState.CURRENT
 
@@ -122,7 +122,7 @@ def test_a_hole_filled_while_asking_rests_when_the_timer_rings() -> None:
 def test_a_head_that_the_log_does_not_have_is_not_asked_for_without_pause() -> None:
     repair: Repair[int] = Repair(Frontier(3))
     repair.reaches(4, 0.0)
-    repair.hurry(0.0)
+    repair.fetch_now(0.0)
     repair.fetch = None
     assert repair.page(3, 1, 3, [], 0.1) == Repaired([])
     assert repair.fetch is None
@@ -136,7 +136,7 @@ def test_a_head_that_the_log_does_not_have_is_not_asked_for_without_pause() -> N
 def test_a_second_answer_does_not_double_the_questions() -> None:
     repair: Repair[int] = Repair(Frontier(0))
     repair.reaches(9, 0.0)
-    repair.hurry(0.0)
+    repair.fetch_now(0.0)
     repair.handle_timer(FETCH_TIMEOUT_S)
     repair.page(0, 1, 9, entries(1, 2), 3.0)
     assert repair.fetch == Fetch(2)

@@ -32,7 +32,7 @@ class Reading:
         self.reader = PageReader("lobby", self.given.append, self.events)
         self.repair: Repair[Message] = Repair(Frontier(0))
         self.repair.reaches(head, 0.0)
-        self.repair.hurry(0.0)
+        self.repair.fetch_now(0.0)
 
     def read(self, after: int, page: control.Page) -> list[int]:
         """The seqs that were given out."""

@@ -44,7 +44,7 @@ class Quiet:
     def flush(self, now: float) -> None:
         pass
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         pass
 
     async def members(self) -> list[object]:

@@ -135,9 +135,9 @@ class Connection:
         self._topics = set(topics)
         self._drain.poll()
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Stops reading, or goes on; what comes in beyond KEPT_BYTES meanwhile is repaired later."""
-        self._drain.hold(on)
+        self._drain.pause(on)
 
     @property
     def flow(self) -> Flow:

@@ -107,10 +107,10 @@ class Listeners:
         """How many connections subscribe to this topic."""
         return self._wanted[topic]
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Stops reading, or goes on; what comes in beyond KEPT_BYTES meanwhile is repaired later."""
         self._held = on
-        self._sub_drain.hold(on)
+        self._sub_drain.pause(on)
 
     def flows(self) -> Iterator[Flow]:
         """The counters of each connection that is read from, for the flood guard."""

@@ -231,16 +231,16 @@ class Mesh:
                 if dialer is not None:
                     dialer.retry_now(gone)
 
-    def hold(self, key: bytes | None, on: bool) -> None:
+    def pause(self, key: bytes | None, on: bool) -> None:
         """Stops reading, or goes on, from one peer or (None) all, the second port too."""
         for each, peer in self._peers.items():
             if key is None or each == key:
                 peer.held = on
                 if peer.incoming.connection is not None:
-                    peer.incoming.connection.hold(on)
+                    peer.incoming.connection.pause(on)
         if key is None:
             self._held = on
-            self._listeners.hold(on)
+            self._listeners.pause(on)
 
     def links(self) -> dict[bytes, Link]:
         """How each peer is connected at the moment."""
@@ -282,7 +282,7 @@ class Mesh:
         connection = peer.incoming.connection
         if connection is not None:
             connection.subscribe_to(self._topics)  # they may have changed while it was being made
-            connection.hold(peer.held)
+            connection.pause(peer.held)
         self._callbacks.state(key, connection is not None, peer.incoming.error)
 
     def _outgoing_changed(self, key: bytes) -> None:

@@ -35,7 +35,7 @@ class Display:
         self._backlog_until = now + BACKLOG_S
         self._replica.fetcher.fetch_now(now)
 
-    def hold(self, on: bool) -> None:
+    def pause(self, on: bool) -> None:
         """Stops showing, or goes on. The logs go on."""
         self._context.held = on
         if not on:

@@ -74,7 +74,7 @@ class Fetcher:
                 # Only as far as somebody could be asked for it; a false claim costs its maker a few requests.
                 track.repair.reaches(min(stand.seq, track.limit), now)
                 if not track.asked and source not in track.lacking and track.repair.state is RepairState.FETCHING:
-                    track.repair.hurry(now)  # nobody could be asked until now
+                    track.repair.fetch_now(now)  # nobody could be asked until now
                     self.fetch(name, track, now)
                 self.watch(name, track)
 
@@ -158,7 +158,7 @@ class Fetcher:
         for name, track in list(self._holed.items()):
             if track.asked == source and track.repair.frontier.gap and not track.stopped:
                 track.asked = b""
-                track.repair.hurry(now)
+                track.repair.fetch_now(now)
                 self.fetch(name, track, now)
                 self.watch(name, track)
 
@@ -166,7 +166,7 @@ class Fetcher:
         """Fills known holes, such as history, without waiting for what is under way."""
         for name, track in list(self._holed.items()):
             if track.repair.frontier.gap and not track.stopped and not track.asked:
-                track.repair.hurry(now)
+                track.repair.fetch_now(now)
                 self.fetch(name, track, now)
                 self.watch(name, track)
 

@@ -267,7 +267,7 @@ class Replica:
                 if frontier.seq == before:
                     nothing = not page.envelopes and page.head <= after
                     self.fetcher.failed(name, track, source, self._offered(page, after), unclaim=nothing)
-                track.repair.hurry(now)
+                track.repair.fetch_now(now)
                 self.fetcher.fetch(name, track, now)
             self.fetcher.watch(name, track)
         return self.ready()

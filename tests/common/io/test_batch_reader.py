@@ -52,7 +52,7 @@ def test_held_back_it_reads_on_keeps_so_much_and_drops_the_rest() -> None:
             into.bind("inproc://drained")
             out.connect("inproc://drained")
             drain = BatchReader(asyncio.get_running_loop(), into, reader.receive, parts=1, most=10, keep=KEEP_BYTES)
-            drain.hold(True)
+            drain.pause(True)
             for number in range(1000):
                 out.send(b"%d" % number + bytes(1000))
             await emptied(drain)
@@ -60,7 +60,7 @@ def test_held_back_it_reads_on_keeps_so_much_and_drops_the_rest() -> None:
             assert drain.messages == 1000
             kept = 1000 - drain.dropped
             assert KEEP_BYTES / 2000 < kept < KEEP_BYTES / 1000
-            drain.hold(False)
+            drain.pause(False)
             await reader.until(kept)
             out.send(b"next")
             await reader.until(kept + 1)

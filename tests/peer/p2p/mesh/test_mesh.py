@@ -325,17 +325,17 @@ async def test_a_dropped_peer_is_heard_no_more() -> None:
 async def test_held_packets_wait() -> None:
     async with party("alice", "bob", "carol") as (alice, bob, carol):
         await acquainted(alice, bob, carol)
-        bob.mesh.hold(alice.key, True)
+        bob.mesh.pause(alice.key, True)
         alice.say(b"later")
         carol.say(b"now")
         await bob.until(lambda: bob.of(carol) == [b"now"])
         assert bob.of(alice) == []
-        bob.mesh.hold(alice.key, False)
+        bob.mesh.pause(alice.key, False)
         await bob.until(lambda: bob.of(alice) == [b"later"])
-        bob.mesh.hold(None, True)
+        bob.mesh.pause(None, True)
         carol.say(b"and then")
         await carol.until(lambda: carol.of(alice) == [b"later"])
-        bob.mesh.hold(None, False)
+        bob.mesh.pause(None, False)
         await bob.until(lambda: bob.of(carol) == [b"now", b"and then"])
 
 

@@ -41,14 +41,14 @@ def test_a_whisper_that_a_relay_says_again_much_later_is_not_shown_again() -> No
 def test_a_flood_of_whispers_costs_its_maker_only() -> None:
     town, _, bob, mallory = three()
     ring = mallory.member.keyring
-    bob.member.hold(True)
+    bob.member.pause(True)
     begun = time.process_time()
     for number in range(20_000):
         bob.member.receive(ring.to_one(bob.keys.session, Hush(str(number), "m", "bob", "x", 0)), Way.MESH, town.now)
         bob.member.context.packets.clear()
     assert len(bob.member.context.events) <= 1000
     huge = Hush("big", "m", "bob", "x" * 150_000, 0)
-    bob.member.hold(False)
+    bob.member.pause(False)
     bob.member.receive(ring.to_one(bob.keys.session, huge), Way.MESH, town.now)
     assert all(len(event.text) < 100 for event in bob.member.context.events if isinstance(event, Whisper))
     assert time.process_time() - begun < 10

@@ -11,7 +11,7 @@ def test_a_paused_reader_of_a_newcomer_leaves_no_clock_that_spins() -> None:
     alice = town.found("alice")
     town.post(alice, "one")
     bob = town.join("bob")
-    bob.member.hold(True)
+    bob.member.pause(True)
     assert rests(bob, town.now + 100)
 
 

@@ -53,11 +53,11 @@ def test_what_is_said_to_be_had_is_the_end_of_an_envelope() -> None:
 def test_a_reader_that_never_comes_back_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandpiper.peer.p2p.replication.message_log.UNSHOWN_BYTES", 20_000)
     town, alice, bob, _ = three()
-    bob.member.hold(True)
+    bob.member.pause(True)
     for _ in range(10):
         town.post(alice, "x" * 5000)
         town.settle(0.1)
-    bob.member.hold(False)
+    bob.member.pause(False)
     town.collect(bob)
     lost = [event.count for event in bob.events if isinstance(event, Lost)]
     assert sum(lost) + len(bob.texts) == 10
