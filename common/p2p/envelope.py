@@ -61,6 +61,11 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
         """The seq of the last entry."""
         return self.first + self.count - 1
 
+    @property
+    def latest(self) -> int:
+        """The Lamport time of the last entry."""
+        return self.clock + self.count - 1
+
 
 def sign(
     key: SigningKey, session: bytes, room: bytes, run: bytes, stream: int, first: int, count: int, clock: int,

@@ -62,7 +62,6 @@ class DeedLog:
         self.arrived: dict[bytes, None] = {}
         self.cheats: set[bytes] = set()
         self._proofs: Counter[bytes] = Counter()
-        self._deed_clock = 0
 
     def take(self, shout: Shout, now: float) -> None:
         """Takes envelopes that were pushed, one after the other: a deed may say whose the next one is."""
@@ -139,7 +138,6 @@ class DeedLog:
         """Puts one's own deed into one's log, sends it to the others, and enters it in the ledger."""
         context, keyring = self._context, self._context.keyring
         log = self._replica.log(context.session, DEEDS)
-        self._deed_clock += 1
         made = envelope.sign(
             keyring.keys.signing,
             context.session,
@@ -148,7 +146,7 @@ class DeedLog:
             DEEDS,
             log.head + 1,
             1,
-            self._deed_clock,
+            self._replica.clock + 1,
             log.hash,
             membership.encode_all([deed]),
         )

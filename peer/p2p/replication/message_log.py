@@ -10,7 +10,6 @@ from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import publisher
 from sandpiper.common.limits import (
     CLOCK_AHEAD_S,
-    CLOCK_HEARD_MOST,
     ENVELOPE_ENTRIES,
     SPEAKERS_KNOWN,
     UNSHOWN_BYTES,
@@ -43,7 +42,6 @@ class MessageLog:
         now: float,
     ) -> None:
         self.run = run
-        self.clock = 0
         self.last = 0
         self.stored = 0
         self.progressed_at = now
@@ -107,11 +105,10 @@ class MessageLog:
             TALK,
             log.head + 1,
             len(bodies),
-            self.clock + 1,
+            self._replica.clock + 1,
             log.hash,
             batch.pack(bodies),
         )
-        self.clock += len(bodies)
         self._replica.write(envelope)
         self._unshown.append(envelope)
         self._unshown_bytes += len(envelope.raw)
@@ -135,7 +132,6 @@ class MessageLog:
 
     def heard(self, envelope: Envelope) -> None:
         """Takes the next envelope of a log, to be shown."""
-        self.clock = max(self.clock, min(envelope.clock + envelope.count - 1, CLOCK_HEARD_MOST))
         self._unshown.append(envelope)
         self._unshown_bytes += len(envelope.raw)
         while self._unshown_bytes > UNSHOWN_BYTES and len(self._unshown) > 1:  # a reader that never comes back

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import (
+    CLOCK_HEARD_MOST,
     DEEDS_MOST,
     HANDOVER_BYTES,
     HELD_BYTES,
@@ -44,6 +45,8 @@ class Accepted:
 class Replica:
     """Holds the logs of all sessions, and writes those of `me`.
 
+    `clock` is the Lamport time of the latest entry that is known, of talk and deeds alike: a member that takes no talk
+    of before learns from the deed that admitted it how late it is in the room.
     `proofs` of cheats and what `ready` gives are to be taken after each call; what returns something gives that too,
     so that nothing overtakes what came before it.
     """
@@ -51,6 +54,7 @@ class Replica:
     def __init__(self, me: bytes, room: bytes) -> None:
         self.room = room
         self.tracks: dict[Name, Track] = {}
+        self.clock = 0
         self.proofs: list[tuple[Envelope, Envelope]] = []
         self.digest = Digest(self.tracks)
         self.fetcher = Fetcher(me, self.tracks, self._give_up)
@@ -142,6 +146,7 @@ class Replica:
     def write(self, envelope: Envelope) -> None:
         """Enters the member's own next envelope."""
         track = self.tracks[envelope.session, envelope.stream]
+        self.clock = max(self.clock, envelope.latest)
         track.append(envelope, self._moment)
         self.digest.moved((envelope.session, envelope.stream))
         track.repair.frontier.advance(envelope.first, envelope.last)
@@ -223,6 +228,7 @@ class Replica:
             if envelope.stream == DEEDS:
                 self.fork(envelope.session, last.first)
             return
+        self.clock = max(self.clock, min(envelope.latest, CLOCK_HEARD_MOST))
         track.append(envelope, self._moment)
         self.digest.moved((envelope.session, envelope.stream))
         track.lacking.clear()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sandpiper.common import batch
+from sandpiper.common.limits import CLOCK_HEARD_MOST
 from sandpiper.common.messages import Lost, MsgDraft
-from sandpiper.common.p2p.envelope import TALK, sign
+from sandpiper.common.p2p import membership
+from sandpiper.common.p2p.envelope import DEEDS, TALK, sign
+from sandpiper.common.p2p.membership import Miss
 from sandpiper.common.p2p.packets import Frontier, Have
 from sandpiper.peer.p2p.replication import entries
 from sandpiper.peer.p2p.state.peer import Way
@@ -22,6 +25,49 @@ def test_nobody_can_wind_the_clock_so_far_that_others_are_refused() -> None:
         (1 << 62) - 1, bytes(32), body,
     )  # fmt: skip
     shout(town, mallory, made)
+    still_works(town, alice, bob)
+
+
+@pytest.mark.parametrize("sponsor", ["alice", "carol"])
+def test_who_took_no_history_speaks_after_all_that_was_said_before(sponsor: str) -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(3)
+    said = [str(number) for number in range(6)]
+    for number, text in enumerate(said):
+        town.post((alice, bob)[number % 2], text)
+        town.settle(0.1)
+    carol = town.join("carol", backlog=0)
+    town.settle(3)
+    dave = town.join("dave", backlog=0, at=[alice if sponsor == "alice" else carol])
+    town.settle(3)
+    town.post(dave, "new")
+    town.settle(1)
+    late, short = town.join("late"), town.join("short", backlog=2)
+    town.settle(5)
+    assert late.texts == [*said, "new"]
+    assert short.texts == [said[-1], "new"]
+
+
+@pytest.mark.parametrize("stream", [TALK, DEEDS])
+def test_a_clock_far_ahead_leaves_room_for_everybody(stream: int) -> None:
+    town, alice, bob, mallory = three()
+    body = batch.pack([entries.encode(MsgDraft(text="x"), "m", 0)])
+    if stream == DEEDS:
+        body = membership.encode_all([Miss(1)])
+    log = mallory.member.replica.log(mallory.keys.session, stream)
+    made = sign(
+        mallory.keys.signing, mallory.keys.session, mallory.member.keyring.room, mallory.member.context.run, stream,
+        log.head + 1, 1, (1 << 62) - 1, log.hash, body,
+    )  # fmt: skip
+    shout(town, mallory, made)
+    assert alice.member.replica.clock == bob.member.replica.clock == CLOCK_HEARD_MOST
+    carol = town.join("carol", backlog=0, at=[alice])
+    town.settle(3)
+    town.post(carol, "hi")
+    town.settle(2)
+    assert alice.texts[-1] == bob.texts[-1] == "hi"
+    assert CLOCK_HEARD_MOST < carol.member.replica.clock < CLOCK_HEARD_MOST + 10
     still_works(town, alice, bob)
 
 
