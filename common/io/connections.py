@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import zmq
 
+_MAPPED = "::ffff:"
 _TCP_INFO = 11
 _SIOCOUTQ = 0x5411
 _SIOCINQ = 0x541B
@@ -72,14 +73,23 @@ def borrowed(fd: int) -> Iterator[socket.socket]:
 
 
 def ends_of(fd: int) -> tuple[object, object]:
-    """The addresses of this end and the other one, both None if that is no connection, or one that has gone."""
+    """The addresses of this end and the other one, both None if that is no connection, or one that has gone.
+
+    A socket for both families spells IPv4 as IPv6 (`::ffff:127.0.0.1`); here it is spelled as the other end does.
+    """
     try:
         with borrowed(fd) as connection:
             if connection.type == socket.SOCK_STREAM:  # others, such as netlink's, have addresses of their own kind
-                return connection.getsockname(), connection.getpeername()
+                return _unmapped(connection.getsockname()), _unmapped(connection.getpeername())
     except OSError:
         pass
     return None, None
+
+
+def _unmapped(address: object) -> object:
+    if isinstance(address, tuple) and str(address[0]).startswith(_MAPPED):
+        return address[0][len(_MAPPED) :], address[1]
+    return address
 
 
 def peer_of(fd: int) -> object:

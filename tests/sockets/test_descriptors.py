@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import pytest
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from sandpiper.bridge.plain_bus import PlainBus
 from sandpiper.broker import memory_guard, service
@@ -30,6 +31,7 @@ from sandpiper.common.io.inner_endpoint import InnerEndpoint
 from sandpiper.common.io.metrics import MetricsServer
 from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import context
+from sandpiper.common.io.sockets import serving as serving_socket
 from sandpiper.common.limits import METRICS_REQUESTS
 from sandpiper.peer.attach import doors
 from tests.peer.p2p.nodes import Node
@@ -342,6 +344,29 @@ def test_with_few_the_inner_door_is_none_at_which_libzmq_ends_the_process(monkey
     made = InnerEndpoint()
     assert made.endpoint.startswith("tcp://127.0.0.1:")
     made.close()
+
+
+def test_the_inner_port_knows_which_splice_stands_behind_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for both families, at which an IPv4 address reads as one of IPv6; every member was cut off after 10 s."""
+    monkeypatch.setattr(inner_endpoint, "file_limit", lambda: 1024)
+
+    async def run() -> None:
+        made, ctx = InnerEndpoint(), context()
+        router = serving_socket(ctx, zmq.ROUTER, None, "")
+        accepted = router.get_monitor_socket(zmq.EVENT_ACCEPTED)
+        try:
+            router.bind(made.endpoint)
+            transport, name = await made.connect(asyncio.Protocol)
+            assert accepted.poll(20_000)
+            assert made.name_of(recv_monitor_message(accepted)["value"]) == name
+            transport.close()
+        finally:
+            router.disable_monitor()
+            router.close()
+            ctx.destroy(0)
+            made.close()
+
+    asyncio.run(run())
 
 
 def test_the_inner_door_takes_nobody_in_once_descriptors_are_to_be_spared(monkeypatch: pytest.MonkeyPatch) -> None:
