@@ -39,18 +39,20 @@ def is_command(text: str) -> bool:
 
 def commands_of(*, has_screen: bool) -> list[Command]:
     """Returns the commands that there are on the full screen, or in lines."""
-    return [command for command in COMMANDS if has_screen or command.handler is not None]
+    if has_screen:
+        return list(COMMANDS)
+    return [_JOIN_IN_LINES if each.name == "join" else each for each in COMMANDS if each.handler is not None]
 
 
 def find(word: str, *, has_screen: bool) -> Command:
     """Returns the command of that name. Raises Refusal, which names the nearest."""
     word = word.lower()
     there = commands_of(has_screen=has_screen)
-    for command in COMMANDS:
+    for command in there:
         if command.name == word:
-            if command in there:
-                return command
-            raise Refusal(Code.INVALID, f"/{word} is a command of the full screen; without --plain there is one")
+            return command
+    if any(command.name == word for command in COMMANDS):
+        raise Refusal(Code.INVALID, f"/{word} is a command of the full screen; without --plain there is one")
     raise Refusal(Code.INVALID, unknown_command(word, [command.name for command in there]))
 
 
@@ -101,3 +103,4 @@ COMMANDS: Final = (
     Command("theme", "[dark|light|contrast|terminal]", "other colours"),
     Command("quit", "", "leave all rooms, once all is delivered", rooms.quit_all),
 )
+_JOIN_IN_LINES: Final = Command("join", "[ROOM|CODE]", "to a room of this broker; between peers, by code", rooms.join)

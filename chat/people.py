@@ -40,7 +40,7 @@ async def nick(chat: Chat, rest: str) -> None:
     room = chat.room
     if not rest:
         raise Refusal(Code.INVALID, f"you are {room.nick}; /nick NAME takes another")
-    await room.claim(valid_nick(rest))
+    await room.claim(valid_nick(whole_nick(rest)))
     await chat.note(f"you are {room.nick} now")
 
 

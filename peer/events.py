@@ -7,7 +7,7 @@ one has sent.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -74,6 +74,10 @@ class PathChanged(msgspec.Struct, frozen=True, gc=False):
 
     path: str
     text: str
+
+
+WRITING_WAITS: Final = "; what you write waits for them"
+"""The end of a PathChanged's text that only concerns those who write."""
 
 
 class Warned(msgspec.Struct, frozen=True, gc=False):

@@ -125,7 +125,8 @@ class Timeline(Widget, can_focus=False):
         self.move(count * max(1, self.size.height - 2))
 
     def oldest(self) -> None:
-        """Scrolls to the first entry."""
+        """Scrolls to the first entry, above which older ones are wanted."""
+        self.post_message(self.Reached())
         if self.following:
             self._seen = self.model.stop
         self._anchor = (self.model.first, 0)

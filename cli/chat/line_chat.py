@@ -115,6 +115,9 @@ class LineChat:
         """Leaves for another room at the same broker, or between peers for another code. Raises Refusal, UsageError."""
         from sandpiper.common.codes import is_code_like, parse_code
 
+        if not text:
+            what = "a room here" if self.room.code is None else "a CODE such as pine-ocean-42"
+            raise Refusal(Code.INVALID, f"where to? {what}")
         if self.room.code is not None:
             name = str(parse_code(text))
         elif is_code_like(text):  # what is nearly a secret is not told to a broker
@@ -123,9 +126,18 @@ class LineChat:
                 "that reads like a room code: `sandpiper join` takes it; a room here that is called so is /join /ROOM",
             )
         else:
-            name = room_name(text[1:] if text[:1] in ("/", "#") else text)
+            name = self._room_here(text[1:] if text[:1] in ("/", "#") else text)
         if name != self.room.name:
             self.go = Go(name)
+
+    def _room_here(self, text: str) -> str:
+        try:
+            return room_name(text)
+        except Refusal as refusal:
+            if any(mark in text for mark in ":/["):
+                elsewhere = "`sandpiper connect` takes HOST[:PORT][/ROOM], and `sandpiper join` an invite link"
+                raise Refusal(refusal.code, f"/join takes a room of this broker here; {elsewhere}") from None
+            raise
 
     def leave(self, *, everything: bool = False) -> None:
         """Leaves: there is only one room."""

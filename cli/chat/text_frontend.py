@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sandpiper.peer.attach.doors import AttachReady
 
 _YES: Final = frozenset(("y", "yes"))
-_NO: Final = frozenset(("n", "no"))
+_NO: Final = frozenset(("n", "no", ""))
 _WHO_S: Final = 1.0
 """What is said waits so long for who is there: they are to be known before an impostor of theirs speaks."""
 
@@ -69,9 +69,9 @@ class TextFrontend:
                 await self._within_reason("that", action())
                 return None
             if action is not None:
-                self.view.status("not done")
-                if text.strip().lower() in _NO:
-                    return None  # anything else is more than an answer
+                self.view.status("not done" if text.strip().lower() in _NO else "not done; what you typed is not sent")
+                if not is_command(text):  # an answer is for nobody else to read
+                    return None
             if is_command(text):
                 return await self._command(room, text)
             if text.strip():

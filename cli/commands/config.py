@@ -35,8 +35,9 @@ class ConfigReport(msgspec.Struct, tag_field="type", tag="config", omit_defaults
     unknown: list[str] = []
 
 
-@click.group("config")
-def command() -> None:
+@click.group("config", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Your settings, in config.toml. A flag is nearer than SANDPIPER_* in the environment, and that than the file.
 
     KEY is an option without its dashes: `nick` for all commands, `listen.backlog` for one.
@@ -46,6 +47,8 @@ def command() -> None:
     sandpiper config set join.discovery chat.example.org:8000
     sandpiper config show
     """  # noqa: D301  # click means the character
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @command.command("path")

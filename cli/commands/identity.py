@@ -27,8 +27,9 @@ class Identity(msgspec.Struct, tag_field="type", tag="identity"):
     file: str
 
 
-@click.group("id")
-def command() -> None:
+@click.group("id", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Your identity: the key by which others know you, and a nick is yours.
 
     \b
@@ -36,6 +37,8 @@ def command() -> None:
     sandpiper id export sandpiper-id.txt          on the old machine
     sandpiper id import sandpiper-id.txt          on the new one
     """  # noqa: D301  # click means the character
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @command.command("show")

@@ -31,7 +31,17 @@ from sandpiper.common.messages import Lost, Notice, Trimmed
 from sandpiper.common.sanitise import printable
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
-from sandpiper.peer.events import CodeChanged, Entered, Event, Held, PathChanged, Received, Resumed, Warned
+from sandpiper.peer.events import (
+    WRITING_WAITS,
+    CodeChanged,
+    Entered,
+    Event,
+    Held,
+    PathChanged,
+    Received,
+    Resumed,
+    Warned,
+)
 
 _NO_PATH: Final = frozenset(("offline", "none", "connecting", "alone"))
 
@@ -161,7 +171,7 @@ class MessageConsumer(ABC):
         if isinstance(event, PathChanged):
             waited, self._waits = self._waits, event.path in _NO_PATH
             if waited or self._waits:
-                status(printable(event.text))
+                status(printable(event.text.removesuffix(WRITING_WAITS)))  # a listener writes nothing
 
 
 class Runner(MessageConsumer):

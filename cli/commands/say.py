@@ -114,7 +114,7 @@ async def _lines(long_lines: str, room: Room, kind: str, receipts: Receipts) -> 
                 break
             if left_out <= LONG_LINES_NAMED:
                 status(f"line {line.line} is left out: it has more than {TEXT_BYTES:,} bytes")
-        elif line.text:
+        elif line.text.strip():
             try:
                 receipts.add(await room.post(line.text, kind=kind))
             except Refusal as refusal:

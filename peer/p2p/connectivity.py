@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeAlias
 
-from sandpiper.peer.events import PathChanged
+from sandpiper.peer.events import WRITING_WAITS, PathChanged
 from sandpiper.peer.p2p.state.link import FITFUL, Link
 from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
 from sandpiper.peer.status import PathInfo
@@ -60,7 +60,7 @@ class Connectivity:
             return "connecting", f"{fitful[0]} is not reached: {FITFUL}" if fitful else "reaching the others"
         if not paths:
             if any(peer.state is PeerState.EXPECTED for peer in peers.values()):
-                return "connecting", "looking for a way to the others; what you write waits for them"
+                return "connecting", "looking for a way to the others" + WRITING_WAITS
             trouble = self.trouble(peers, now)
             return ("none", trouble) if trouble else ("alone", "nobody else is here")
         words = [text for path, text in _WORDS.items() if path in paths]

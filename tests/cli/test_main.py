@@ -122,6 +122,15 @@ def test_no_words_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "sandpiper connect localhost" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("group", ["id", "config"])
+def test_a_group_without_a_command_shows_its_help(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([group]) == 0
+    alone = capsys.readouterr()
+    assert main([group, "--help"]) == 0
+    assert capsys.readouterr().out == alone.out
+    assert not alone.err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
 @pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(("words", "status"), [("--version", 0), ("config show", 0), ("nope", 2), ("join", 2)])

@@ -24,6 +24,21 @@ def _told(room: FakeRoom, count: int = 300, shown: int = 50) -> None:
         room.happens(Received(message, backlog=True))
 
 
+def test_ctrl_home_brings_older_messages_above_the_first() -> None:
+    room = FakeRoom()
+
+    async def scene(stage: Stage) -> None:
+        _told(room)
+        await stage.shows("number 300.")
+        await stage.press("ctrl+home")
+        await stage.shows("number 251.")
+        await stage.settle()
+        assert room.pages == 1
+        assert next(entry.text for entry in stage.app.current.model if entry.message is not None) == "number 201."
+
+    play(scene, room)
+
+
 def test_pgup_at_the_top_brings_older_messages() -> None:
     room = FakeRoom()
 

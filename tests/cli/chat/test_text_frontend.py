@@ -119,6 +119,8 @@ def test_lines_are_sent_and_shown_when_they_come_back_before_it_ends() -> None:
         (b"/msg eve psst", "nobody here is called eve"),
         (b"/msg eve", "/msg NICK TEXT"),
         (b"/join a b", "invalid room name"),
+        (b"/join", "where to? a room here"),
+        (b"/join nas:5000/ops", "`sandpiper connect` takes HOST[:PORT][/ROOM]"),
         (TooLong(), "too long"),
     ],
 )
@@ -205,16 +207,35 @@ def test_help_has_a_line_for_each_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kicked", "posted"),
-    [(b"y", True, []), (b"YES", True, []), (b"No", False, []), (b"hello", False, ["hello"]), (b"", False, [])],
+    ("answer", "kicked", "said"),
+    [
+        (b"y", True, ""),
+        (b"YES", True, ""),
+        (b"No", False, "not done"),
+        (b"", False, "not done"),
+        (b"hello", False, "not done; what you typed is not sent"),
+        (b"//no", False, "not done; what you typed is not sent"),
+    ],
 )
-def test_a_person_is_asked_before_another_is_removed(answer: bytes, kicked: bool, posted: list[str]) -> None:
+def test_a_person_is_asked_before_another_is_removed(answer: bytes, kicked: bool, said: str) -> None:
     room = ScriptedRoom(code="pine-ocean-42")
     _, view = visit(room, b'/kick "two words"', answer, b"y", echoed=True)
     assert view.lines[0] == "-- Remove two words for good, and give the room another code? y: yes. Anything else: no"
     assert room.asked == ([("kick", "two words")] if kicked else [])
-    assert ("not done" in view.beside) is not kicked
-    assert [text for _, text in room.posted] == [*posted, "y"]  # nothing that is typed is lost
+    assert [line for line in view.beside if line.startswith("not done")] == ([said] if said else [])
+    assert [text for _, text in room.posted] == ["y"]  # the answer itself never is
+
+
+def test_a_command_is_obeyed_where_an_answer_was_asked_for() -> None:
+    room = ScriptedRoom(code="pine-ocean-42")
+    assert visit(room, b"/kick bob", b"/quit", b"y", echoed=True)[0] == Go()
+    assert (room.asked, room.posted) == ([], [])
+
+
+def test_a_nick_is_taken_out_of_its_quotes() -> None:
+    room = ScriptedRoom()
+    visit(room, b'/nick "carol the great"')
+    assert room.nick == "carol the great"
 
 
 def test_a_line_that_is_too_long_is_no_answer() -> None:

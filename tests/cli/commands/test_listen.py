@@ -7,7 +7,7 @@ import pytest
 from sandpiper.cli.commands.listen import MessageConsumer, Printer, Selection
 from sandpiper.cli.filters import Filters
 from sandpiper.cli.stdio import output
-from sandpiper.peer.events import Event, PathChanged, Received
+from sandpiper.peer.events import WRITING_WAITS, Event, PathChanged, Received
 from tests.cli.scripted import ScriptedRoom, msg
 
 BUS = PathChanged("bus", "straight from the broker")
@@ -20,6 +20,7 @@ BUS = PathChanged("bus", "straight from the broker")
         ([BUS], []),
         ([Received(msg("one")), BUS, PathChanged("one-port", "by the one port")], []),
         ([PathChanged("connecting", "reaching"), PathChanged("direct", "connected"), BUS], ["reaching", "connected"]),
+        ([PathChanged("connecting", "looking" + WRITING_WAITS)], ["looking"]),
         ([BUS, PathChanged("offline", "gone"), PathChanged("offline", "full"), BUS, BUS], ["gone", "full", BUS.text]),
     ],
 )
