@@ -182,7 +182,8 @@ def test_scrolling() -> None:
         await stage.shows("1 new below: Ctrl+End")
         assert "something new" not in stage.text
         await stage.press("ctrl+home")
-        await stage.shows("line 0.", "Tuesday 4 March 2025")
+        await stage.shows("line 0.", "Tuesday 4 March 2025", "nothing older")
+        await stage.press("escape")  # that there is nothing older has been read
         await stage.press("shift+down")
         await stage.press("pagedown")
         await stage.hides("line 0.")
