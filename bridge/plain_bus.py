@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
 from sandpiper.common.io.bus_pair import SUBSCRIBE, BusPair
 from sandpiper.common.io.descriptors import Descriptors
 from sandpiper.common.limits import KEPT_BYTES
+
+_LOOPBACK: Final = "127.0.0.1"
+_MAPPED: Final = f"[::ffff:{_LOOPBACK}]"
 
 
 class PlainBus(BusPair):
@@ -64,4 +67,5 @@ class PlainBus(BusPair):
 
 
 def _endpoint(socket: zmq.Socket[bytes]) -> str:
-    return bytes(socket.getsockopt(zmq.LAST_ENDPOINT)).rstrip(b"\0").decode()
+    # A socket for both families spells IPv4 as IPv6, which not every tool understands.
+    return bytes(socket.getsockopt(zmq.LAST_ENDPOINT)).rstrip(b"\0").decode().replace(_MAPPED, _LOOPBACK)
