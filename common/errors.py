@@ -72,9 +72,16 @@ class SocketError(Unreachable):
 
 
 class AccessDenied(SandpiperError):
-    """Error: a wrong code, password or access code."""
+    """Error: a wrong code, password or access code.
+
+    `asks_for` is the secret that would let one in: "access code" or "password"; empty where none that is typed would.
+    """
 
     exit_code = 4
+
+    def __init__(self, text: str, *, asks_for: str = "access code") -> None:
+        super().__init__(text)
+        self.asks_for = asks_for
 
 
 class PasswordNeeded(AccessDenied):
@@ -82,7 +89,8 @@ class PasswordNeeded(AccessDenied):
 
     def __init__(self) -> None:
         super().__init__(
-            "this room has a password; use --password-file or SANDPIPER_PASSWORD, or --password at a terminal"
+            "this room has a password; use --password-file or SANDPIPER_PASSWORD, or --password at a terminal",
+            asks_for="password",
         )
 
 

@@ -76,7 +76,7 @@ def unlock(text: str, passphrase: str) -> SigningKey:
     try:
         seed = SecretBox(_key(passphrase, data[12 : 12 + SALT_BYTES], cost)).decrypt(data[12 + SALT_BYTES :])
     except CryptoError:
-        raise AccessDenied("the passphrase is wrong, or the exported identity is damaged") from None
+        raise AccessDenied("the passphrase is wrong, or the exported identity is damaged", asks_for="") from None
     identity = SigningKey(seed)
     if fingerprint(bytes(identity.verify_key)) != name:
         raise SandpiperError("the exported identity says another name than its key has: somebody has changed it")

@@ -68,14 +68,14 @@ class Enrolling:
 
 def failure(reply: control.Refused) -> SandpiperError:
     """Makes the error that tells a person of a refusal."""
-    error = {
+    errors: dict[str, Callable[[str], SandpiperError]] = {
         Code.ACCESS.value: AccessDenied,
         Code.RATE.value: Rejected,
         Code.STORE.value: Rejected,
         Code.TOO_MANY.value: Rejected,
         Code.NICK_TAKEN.value: Rejected,
-    }.get(reply.code, SandpiperError)
-    return error(_advice(reply))
+    }
+    return errors.get(reply.code, SandpiperError)(_advice(reply))
 
 
 def _advice(reply: control.Refused) -> str:

@@ -183,7 +183,8 @@ async def greet_broker(
     if access_code is not None and not met.welcome.access and new and not target.fingerprint:
         raise AccessDenied(
             f"an access code was given, but {address} asks for none and is not known yet: it may be somebody else. "
-            f"Leave the code out, or connect to {address}#{fingerprint(met.key)}, if that is right"
+            f"Leave the code out, or connect to {address}#{fingerprint(met.key)}, if that is right",
+            asks_for="",
         )
     if met.welcome.access and access_code is None:
         raise AccessDenied(

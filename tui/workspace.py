@@ -14,7 +14,7 @@ from textual.content import Content
 from sandpiper.chat.look_alikes import LookAlikes
 from sandpiper.chat.table import Span
 from sandpiper.chat.wording import counted
-from sandpiper.common.errors import AccessDenied, PasswordNeeded, SandpiperError, Unreachable
+from sandpiper.common.errors import AccessDenied, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.completion_popup import CompletionPopup
@@ -37,7 +37,7 @@ from sandpiper.tui.timeline_entry import TimelineEntry
 from sandpiper.tui.wrap import breaks
 
 _TAKEN_AT_ONCE: Final = 50
-_EITHER: Final = "An access code or a password"
+_SECRETS: Final = {"access code": "The broker's access code", "password": "The room's password"}
 
 
 class Workspace(App[int]):
@@ -249,8 +249,8 @@ class Workspace(App[int]):
 
     def failed(self, tab: Tab, error: SandpiperError) -> None:
         """The room could not be opened, or has broken off."""
-        if isinstance(error, AccessDenied):
-            self._ask_secret(tab, "The room's password" if isinstance(error, PasswordNeeded) else _EITHER)
+        if isinstance(error, AccessDenied) and error.asks_for in _SECRETS:
+            self._ask_secret(tab, _SECRETS[error.asks_for])
         else:
             self._give_up(tab)
 

@@ -73,14 +73,14 @@ def enter_room(
     try:
         epoch = Epoch(welcome.epoch)
     except Refusal:
-        raise AccessDenied(_FALSE) from None
+        raise AccessDenied(_FALSE, asks_for="") from None
     replica = Replica(keys.session, welcome.room)
     ledger = Ledger(founder, found)
     replica.open(founder)
     starts = {head.session: head for head in welcome.heads if head.stream == TALK}
     cheats = _grow(roots, replica, ledger, welcome.room, now)
     if keys.session not in ledger.state.members or ledger.state.epoch != epoch.id:
-        raise AccessDenied(_FALSE)
+        raise AccessDenied(_FALSE, asks_for="")
     replica.open(keys.session)
     for session, head in starts.items():
         if session in ledger.known:
@@ -110,7 +110,7 @@ def _founding(roots: list[Envelope], room: bytes) -> tuple[bytes, Found]:
             continue
         if isinstance(first, Found) and first.keys.session == each.session and first.keys.holds(room):
             return each.session, first
-    raise AccessDenied(_FALSE)
+    raise AccessDenied(_FALSE, asks_for="")
 
 
 def _grow(roots: list[Envelope], replica: Replica, ledger: Ledger, room: bytes, now: float) -> list[Cheat]:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from sandpiper.common.errors import AccessDenied, Code, NoSuchRoom, Refusal, Rejected, SandpiperError, Unreachable
+from sandpiper.common.errors import (
+    AccessDenied,
+    Code,
+    NoSuchRoom,
+    PasswordNeeded,
+    Refusal,
+    Rejected,
+    SandpiperError,
+    Unreachable,
+)
 from sandpiper.common.messages import Lost, Trimmed, Whisper
 from sandpiper.peer.events import Delivered, Entered, Failed, Held, PathChanged, Resumed
 from sandpiper.tui.history import History
@@ -167,6 +176,51 @@ def test_a_secret_is_asked_for_hidden_and_kept_nowhere(tmp_path: Path) -> None:
     history = History(tmp_path)
     assert "sesame" not in str(history.recall("typed"))
     history.close()
+
+
+def test_a_wrong_password_is_asked_for_again_as_the_rooms_password() -> None:
+    denied = [PasswordNeeded(), AccessDenied("wrong code or password", asks_for="password")]
+    house = House(FakeRoom(), errors=denied)
+
+    async def scene(stage: Stage) -> None:
+        await stage.shows("The room's password goes here")
+        await stage.enters("open says me")
+        await stage.shows("wrong code or password", "The room's password goes here")
+        await stage.enters("open sesame")
+        await stage.shows("in lobby as anna")
+
+    play(scene, house=house, wait=False)
+
+
+def test_a_broker_is_asked_with_an_access_code_not_with_a_password() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.shows("The broker's access code goes here")
+        await stage.enters("sesame")
+        await stage.shows("in lobby as anna")
+
+    play(scene, house=House(FakeRoom(), errors=[AccessDenied("the broker asks for an access code")]), wait=False)
+
+
+def test_a_wrong_code_of_a_room_without_a_password_asks_for_nothing_and_ends_as_the_command_does() -> None:
+    error = AccessDenied("wrong code or password; ask for the code again", asks_for="")
+
+    async def scene(stage: Stage) -> None:
+        await stage.until(lambda: stage.app.ended or stage.app.secret_prompt.tab is not None)
+
+    app = play(scene, house=House(errors=[error]), wait=False)
+    assert app.secret_prompt.tab is None
+    assert (app.exit_status, app.failure) == (4, error)
+
+
+def test_a_wrong_code_beside_other_rooms_is_said_where_one_looks() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.house.errors.append(AccessDenied("wrong code or password; ask for the code again", asks_for=""))
+        stage.app.open(RoomRequest("pine-ocean-42"))
+        await stage.shows("✗ wrong code or password; ask for the code again")
+        assert stage.app.secret_prompt.tab is None
+        assert not stage.app.leaving
+
+    play(scene)
 
 
 @pytest.mark.parametrize("key", ["escape", "enter"])

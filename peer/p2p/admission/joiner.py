@@ -69,6 +69,7 @@ class Joiner:
         self._secret = shared_secret(words, password)
         self._has_password = password is not None
         self._password_needed = False
+        self._locked = False  # whether a room that was tried has a password
         self._apply = apply
         self._entropy = entropy
         self._until = now + JOIN_PATIENCE_S
@@ -175,6 +176,7 @@ class Joiner:
         if letter.password and not self._has_password:
             self._password_needed = True
             return self._leave(now)
+        self._locked |= letter.password
         self._room = letter.room
         self._attempt = Attempt(
             joiner=True,
@@ -266,7 +268,8 @@ class Joiner:
 
     def _denied(self) -> AccessDenied:
         return AccessDenied(
-            "wrong code or password, or somebody in between; ask for the code again: it changes after wrong guesses"
+            "wrong code or password, or somebody in between; ask for the code again: it changes after wrong guesses",
+            asks_for="password" if self._locked else "",
         )
 
     def _fail(self, error: SandpiperError) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sandpiper.common.codes import RoomCode
 from sandpiper.common.errors import AccessDenied, PasswordNeeded, Refusal, SandpiperError
 from sandpiper.common.limits import (
     ATTEMPT_S,
@@ -83,10 +84,20 @@ def test_a_generation_that_cannot_be_stops_no_joiner(generation: int) -> None:
 def test_a_password_is_needed_where_there_is_one() -> None:
     town = Town()
     alice = town.found("alice", password="open sesame")
-    with pytest.raises(AccessDenied, match="wrong code or password"):
+    with pytest.raises(AccessDenied, match="wrong code or password") as denied:
         town.join("eve", password="open says me")
+    assert denied.value.asks_for == "password"
     assert alice.warned == ["guess"]
     town.join("bob", password="open sesame")
+
+
+@pytest.mark.parametrize("password", [None, "needless"])
+def test_where_there_is_no_password_a_wrong_code_asks_for_none(password: str | None) -> None:
+    town = Town()
+    town.found("alice")
+    with pytest.raises(AccessDenied, match="ask for the code again") as denied:
+        town.join("eve", RoomCode(("pine", "river"), CODE.nameplate), password=password)
+    assert denied.value.asks_for == ""
 
 
 def test_a_password_that_is_forgotten_is_no_guess() -> None:
