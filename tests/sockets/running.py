@@ -111,6 +111,10 @@ class Lines:
         self._file.close()
         self._socket.close()
 
+    def wait_for(self, seconds: float) -> None:
+        """From now on `hear` fails after so many seconds only: for what costs a busy machine long."""
+        self._socket.settimeout(seconds)
+
     def raw(self, data: bytes) -> None:
         self._socket.sendall(data)
 

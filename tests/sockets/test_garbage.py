@@ -504,6 +504,7 @@ def test_a_broker_that_has_grown_still_takes_many_small_messages(own: RunningBro
         bus.connect(own.ready["xsub"])
         bus.recv()
         heard: list[str] = []
+        watcher.wait_for(80.0)
 
         def follow() -> None:
             while "end" not in heard:
@@ -513,7 +514,7 @@ def test_a_broker_that_has_grown_still_takes_many_small_messages(own: RunningBro
         watch.start()
         for n in range(1, count + 1):
             bus.send(b"small/msg\0" + packed(text="end" if n == count else "x"))
-        watch.join(30.0)
+        watch.join(80.0)
         assert not watch.is_alive(), "the last message did not come"
         others.round_trip()
 
