@@ -67,6 +67,8 @@ DESERTED: Final = 2
 """So many times in a row nothing listened at any of its addresses: who was there has ended, and is sought no more."""
 CARDS_AWAY: Final = 256
 """Members that are not here, but whose card is kept, to dial back at once when they come. Others say theirs again."""
+NAMESAKES_TOLD: Final = 1024
+"""Pairs of persons, each with the name they share, of which a rename does not warn again; of older ones it does."""
 SPEAKERS_KNOWN: Final = 1024
 """Sessions whose last numbers of each kind are kept, for `prev`. One that is silent while so many speak begins anew."""
 ADMITS_MOST: Final = 2000

@@ -44,6 +44,7 @@ class CardBook:
         was, context.settings.nick = context.settings.nick, valid_nick(nick)
         self.change(nick=nick)
         context.notice(f"{was} is now {nick}", "nick", nick, context.keyring.fingerprint, was)
+        self._presence.namesakes.renamed_self()
 
     def sign(self) -> Signed:
         """The member's own card as it is now, for a lease or an application."""
@@ -64,6 +65,7 @@ class CardBook:
         if was is not None and was.nick != card.nick and peer.announced:
             text = f"{was.nick} is now {card.nick}"
             self._context.notice(text, "nick", card.nick, peer.fingerprint, was.nick)
+            self._presence.namesakes.renamed(peer)
         self._presence.announce(peer)
 
     def read(self, signed: Signed) -> bool:

@@ -11,6 +11,7 @@ from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.presence.away import Away, AwayMember
+from sandpiper.peer.p2p.presence.namesakes import Namesakes
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
@@ -43,6 +44,7 @@ class Presence:
         self._retired = retired
         self.peers: dict[bytes, Peer] = {}
         self.away = Away()
+        self.namesakes = Namesakes(context, self.peers)
         self.leased: set[bytes] = set()
         self._shorts: dict[bytes, bytes] = {}
         self._curves: dict[bytes, list[bytes]] = {}  # a cheat may name another's
@@ -220,6 +222,7 @@ class Presence:
             self._context.commands.append(Reach(peer.keys.session))
         if peer.announced and was is PeerState.GONE:
             self._tell(peer, "join", "is back")
+            self.namesakes.renamed(peer)  # it may be called otherwise than when it went
         self.announce(peer)
 
     def announce(self, peer: Peer) -> None:
@@ -229,19 +232,7 @@ class Presence:
         peer.announced = True
         # Who was there before us has not come in because we have.
         self._tell(peer, "join", "joined" if peer.known_at > self._context.entered_at else "is here")
-        same = [
-            other
-            for other in self.peers.values()
-            if other.here and other.nick == peer.nick and other.fingerprint != peer.fingerprint
-        ]
-        # Of two nobody here knows who was first: to a newcomer those who were there are as new.
-        if peer.nick == self._context.settings.nick and peer.fingerprint != self._context.keyring.fingerprint:
-            text = f"you and another person are called {peer.nick}; the other has the key {peer.fingerprint}"
-            self._context.warn("key", f"{text}: /verify tells more")
-        elif same:
-            keys = " and ".join(sorted({peer.fingerprint, same[0].fingerprint}))
-            text = f"two persons are called {peer.nick}, with the keys {keys}: /verify tells more"
-            self._context.warn("key", text)
+        self.namesakes.joined(peer)
 
     def leaves(self, peer: Peer, how: str) -> None:
         """Takes that a peer has left, for this reason."""
