@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.common.limits import EVASIVE_S, GONE_S
+from sandpiper.common.limits import EVASIVE_S, GONE_S, SOUGHT_S
 from sandpiper.common.messages import Notice
 from sandpiper.common.p2p.membership import Admit
 from sandpiper.peer.events import Warned
@@ -80,6 +80,19 @@ def test_who_takes_anothers_name_while_it_is_gone_is_warned_of_when_it_is_back()
     town.cut.clear()
     town.settle(20)
     assert [len(key_warnings(each)) for each in (alice, bob)] == [1, 1]
+
+
+def test_a_name_that_became_known_while_its_bearer_was_away_is_warned_of_when_it_is_back() -> None:
+    town, alice, _, mallory = three()
+    town.cut = {frozenset(("alice", "mallory")), frozenset(("bob", "mallory"))}
+    town.settle(GONE_S + EVASIVE_S + SOUGHT_S)
+    assert mallory.keys.session not in alice.member.peers
+    mallory.member.rename("alice")
+    assert alice.member.cards.read(mallory.member.cards.sign()), "as from a discovery service"
+    assert key_warnings(alice) == []
+    town.cut.clear()
+    town.settle(60)
+    assert len(key_warnings(alice)) == 1
 
 
 def test_two_windows_of_one_person_may_bear_one_name() -> None:
