@@ -140,10 +140,8 @@ async def kick(chat: Chat, rest: str) -> None:
         await room.kick(nick)
         await chat.note(f"{nick} is removed; the room has new keys and another code")
 
-    if room.code is None:
-        await remove()  # a broker's room refuses, and says why: there is nothing to ask before that
-    else:
-        await chat.ask(f"Remove {nick} for good, and give the room another code?", remove)
+    await room.kick(nick, dry_run=True)  # what is refused is not asked for
+    await chat.ask(f"Remove {nick} for good, and give the room another code?", remove)
 
 
 async def owner(chat: Chat, rest: str) -> None:

@@ -106,5 +106,9 @@ class Rejected(SandpiperError):
     exit_code = 6
 
 
+class Removed(Rejected):
+    """Error: an owner has removed this person from the room, for good."""
+
+
 class TrustError(SandpiperError):
     """Error: a key that was pinned has changed."""

@@ -16,6 +16,7 @@ from sandpiper.common.errors import (
     PasswordNeeded,
     Refusal,
     Rejected,
+    Removed,
     RoomClosed,
     SandpiperError,
     SocketError,
@@ -55,9 +56,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied", "Code", "CodeChanged", "Data", "Delivered", "Entered", "Event", "Failed", "Held", "Lost", "Me",
     "Member", "Message", "Msg", "NoSuchRoom", "Notice", "PasswordNeeded", "PathChanged", "PathInfo", "PeerJoined",
-    "PeerLeft", "Pending", "Profile", "Received", "Refusal", "Rejected", "Resumed", "Room", "RoomClosed", "RoomCreated",
-    "RoomInfo", "RoomStatus", "RoomView", "SandpiperError", "SocketError", "Trimmed", "TrustError", "Unreachable",
-    "UsageError", "Verification", "Warned", "Whisper", "connect", "create", "join",
+    "PeerLeft", "Pending", "Profile", "Received", "Refusal", "Rejected", "Removed", "Resumed", "Room", "RoomClosed",
+    "RoomCreated", "RoomInfo", "RoomStatus", "RoomView", "SandpiperError", "SocketError", "Trimmed", "TrustError",
+    "Unreachable", "UsageError", "Verification", "Warned", "Whisper", "connect", "create", "join",
 ]  # fmt: skip
 
 _LAZY: Final = {

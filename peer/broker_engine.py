@@ -185,7 +185,7 @@ class BrokerEngine:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which vouches for the nicks; /who shows the fingerprints")
 
-    async def kick(self, nick: str) -> None:
+    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
 

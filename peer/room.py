@@ -244,9 +244,9 @@ class Room(RoomView):
         """Returns the words to compare out loud with each person of that nick. Raises Refusal."""
         return await self._asked(self._live.verify(nick))
 
-    async def kick(self, nick: str) -> None:
-        """Removes a person, and gives the room new keys and another code. Raises Refusal."""
-        await self._asked(self._live.kick(nick))
+    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
+        """Removes a person, with new keys and another code; `dry_run` only asks if it can. Raises Refusal."""
+        await self._asked(self._live.kick(nick, dry_run=dry_run))
 
     async def name_owner(self, nick: str) -> None:
         """Makes another person an owner, who may remove people too. Raises Refusal."""

@@ -28,8 +28,8 @@ class RoomRequests(Protocol):
     async def verify(self, nick: str) -> list[Verification]:
         """The words to compare out loud with each person of that nick."""
 
-    async def kick(self, nick: str) -> None:
-        """Removes a person for good, and gives the room new keys and another code."""
+    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
+        """Removes a person for good, with new keys and another code; `dry_run` only asks if it can."""
 
     async def name_owner(self, nick: str) -> None:
         """Makes another person an owner, who may remove people too."""

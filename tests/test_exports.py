@@ -68,6 +68,7 @@ def test_every_error_has_its_documented_exit_code() -> None:
         "NoSuchRoom": 5,
         "PasswordNeeded": 4,
         "Rejected": 6,
+        "Removed": 6,
         "RoomClosed": 1,
         "SocketError": 1,
         "TrustError": 1,

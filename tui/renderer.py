@@ -28,6 +28,13 @@ WIDE: Final = 56
 """Columns from which the time has a gutter of its own."""
 BAR: Final = "▎"
 _FEW: Final = 6
+_CAME_AND_WENT: Final = (
+    ("here", "is here", "are here"),
+    ("join", "joined", "joined"),
+    ("back", "came back", "came back"),
+    ("leave", "left", "left"),
+    ("removed", "was removed", "were removed"),
+)
 """Names of those who came or went in one line."""
 
 
@@ -177,9 +184,9 @@ class Renderer:
     @staticmethod
     def _crowd(entry: TimelineEntry) -> str:
         parts = []
-        for event, words in (("here", ""), ("join", "joined"), ("back", "came back"), ("leave", "left")):
+        for event, one, many in _CAME_AND_WENT:
             names = [nick for what, nick in entry.people if what == event]
-            words = words or ("is here" if len(names) == 1 else "are here")
+            words = one if len(names) == 1 else many
             if names:
                 more = f" and {len(names) - _FEW} others" if len(names) > _FEW else ""
                 parts.append(f"{', '.join(names[:_FEW])}{more} {words}")

@@ -16,6 +16,7 @@ from sandpiper.tui.timeline_entry import MessageKey, TimelineEntry, message_entr
 
 _GROUPED: Final = 40
 """Comings and goings in one entry."""
+_SAID_OTHERWISE: Final = {"is here": "here", "was removed": "removed"}
 _EARLY: Final = 1000
 _UNSHARED: Final = 10_000
 """Own messages that nobody else has yet, and whose mark changes when somebody does."""
@@ -143,7 +144,7 @@ class TimelineModel(EntryList):
         """Adds that people came or went, or took another nick: many are one entry."""
         if notice.event not in ("join", "leave") or notice.nick is None:
             return self.add(TimelineEntry("notice", float(notice.ts), notice.text))
-        event = "here" if notice.event == "join" and notice.text == f"{notice.nick} is here" else notice.event
+        event = _SAID_OTHERWISE.get(notice.text.removeprefix(f"{notice.nick} "), notice.event)
         last = self._entries[-1] if self.end > self.first else None
         if last is not None and last.people and len(last.people) < _GROUPED and day(last.ts) == day(notice.ts):
             pair = ("leave" if notice.event == "join" else "join", notice.nick)

@@ -14,7 +14,7 @@ from textual.content import Content
 from sandpiper.chat.look_alikes import LookAlikes
 from sandpiper.chat.table import Span
 from sandpiper.chat.wording import counted
-from sandpiper.common.errors import AccessDenied, SandpiperError, Unreachable
+from sandpiper.common.errors import AccessDenied, Removed, SandpiperError, Unreachable
 from sandpiper.common.limits import QUIT_S, SCREEN_FRAME_S, SCREEN_INTAKE_S, SCREEN_MEMBERS_S
 from sandpiper.common.sanitise import printable
 from sandpiper.tui.completion_popup import CompletionPopup
@@ -188,6 +188,8 @@ class Workspace(App[int]):
         right = right_end(self.tabs, tab, self.timeline.below, beside=self.side.display)
         self.line.show(Status(tab.health, self.leaving or tab.status, right))
         placeholder = f"Write to {tab.name}" + (f" as {tab.nick}" if tab.nick else "")
+        if isinstance(tab.error, Removed):
+            placeholder = f"You were removed from {tab.name}"
         content = Content(printable(placeholder))
         if self.composer.placeholder != content:
             self.composer.placeholder = content

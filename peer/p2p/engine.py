@@ -165,9 +165,9 @@ class P2PEngine:
         """See Engine."""
         await self.runner.whisper(to, text)
 
-    async def kick(self, nick: str) -> None:
+    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         """See Engine."""
-        self.member.kick(nick)
+        self.member.kick(nick, dry_run=dry_run)
         self.runner.pump()
 
     async def name_owner(self, nick: str) -> None:

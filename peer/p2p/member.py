@@ -244,9 +244,9 @@ class Member:
         """Lets what is heard wait for the reader, or no more. The logs go on."""
         self.display.pause(on)
 
-    def kick(self, nick: str) -> None:
-        """Removes a person from the room. Raises Refusal."""
-        self.governance.kick(nick)
+    def kick(self, nick: str, *, dry_run: bool = False) -> None:
+        """Removes a person from the room; `dry_run` only asks if it can. Raises Refusal."""
+        self.governance.kick(nick, dry_run=dry_run)
 
     def name_owner(self, nick: str) -> None:
         """Makes a person an owner too. Raises Refusal."""

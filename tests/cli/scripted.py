@@ -64,9 +64,12 @@ class ScriptedRoom:
         self._between_peers()
         return [Verification(nick, "b" * 24, "pine ocean river")]
 
-    async def kick(self, nick: str) -> None:
+    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         self._between_peers()
-        self.asked.append(("kick", nick))
+        if nick == "nobody":
+            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
+        if not dry_run:
+            self.asked.append(("kick", nick))
 
     async def name_owner(self, nick: str) -> None:
         self._between_peers()

@@ -149,10 +149,13 @@ class FakeRoom:
             raise Refusal(Code.INVALID, "that is for rooms between peers")
         return [Verification(nick, key(nick), "amber canoe velvet tulip orbit")]
 
-    async def kick(self, nick: str) -> None:
+    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         if self.code is None:
             raise Refusal(Code.INVALID, "who runs it says who may come in")
-        self.asked.append(("kick", nick))
+        if nick == "nobody":
+            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
+        if not dry_run:
+            self.asked.append(("kick", nick))
 
     async def older(self, before: int | Message | None) -> list[Message]:
         self.pages += 1

@@ -274,6 +274,8 @@ def test_kick_asks_first() -> None:
         assert stage.room.asked == [("kick", "bob")]
         await stage.enters("/kick")
         await stage.shows("whom?")
+        await stage.enters("/kick nobody")
+        await stage.shows("nobody else here is called nobody")
 
     play(scene, FakeRoom(code="pine-ocean-42"))
 
@@ -525,10 +527,11 @@ def test_who_was_there_before_is_here_and_of_oneself_nothing_is_said() -> None:
     async def scene(stage: Stage) -> None:
         for nick, how in (("bob", "is here"), ("cleo", "is here"), ("dan", "joined")):
             stage.room.happens(Notice(f"{nick} {how}", START, "lobby", "join", nick, None, key(nick)))
+        stage.room.happens(Notice("eve was removed", START, "lobby", "leave", "eve", None, key("eve")))
         stage.room.happens(Notice("anna left", START, "lobby", "leave", "anna", None, OWN))
         stage.room.happens(Notice("anna joined", START, "lobby", "join", "anna", None, OWN))
         stage.room.says("bob", "hello")
-        await stage.shows("bob, cleo are here · dan joined", "hello")
+        await stage.shows("bob, cleo are here · dan joined · eve was removed", "hello")
         assert "anna left" not in stage.text
         assert "anna joined" not in stage.text
 

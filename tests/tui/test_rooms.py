@@ -13,6 +13,7 @@ from sandpiper.common.errors import (
     PasswordNeeded,
     Refusal,
     Rejected,
+    Removed,
     SandpiperError,
     Unreachable,
 )
@@ -330,7 +331,8 @@ def test_delivered_without_a_place() -> None:
 
 def test_a_room_that_ends_says_why() -> None:
     async def scene(stage: Stage) -> None:
-        stage.room.breaks(Rejected("you were removed from the room; ask to be let in again"))
+        stage.room.breaks(Removed("you were removed from the room; ask to be let in again"))
+        await stage.shows("You were removed from lobby")
         await stage.shows("✗ you were removed from the room", "Enter tries again")
         await stage.press("enter")
         await stage.until(lambda: len(stage.house.requests) == 2)

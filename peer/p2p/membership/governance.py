@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 
 from sandpiper.common.codes import RoomCode, derive_words, phrase
-from sandpiper.common.errors import Code, Refusal, Rejected
+from sandpiper.common.errors import Code, Refusal, Removed
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import FINGERPRINT_LEAST, GUESSES
 from sandpiper.common.nicks import fold
@@ -128,8 +128,10 @@ class Governance:
         state = self._ledger.state
         if (state.epoch, state.generation) != self._code_of:
             self._change_code()
-            why = "after too many wrong guesses" if isinstance(deed, Miss) else f"by {self._names.nick_of(writer)}"
-            context.warn("code", f"the room has another code now, {why}: {context.code}")
+            if isinstance(deed, Miss):
+                context.warn("code", f"the room has another code now, after too many wrong guesses: {context.code}")
+            elif writer != context.session:  # who changed it has the CodeChanged
+                context.warn("code", f"the room has another code now, by {self._names.nick_of(writer)}: {context.code}")
 
     def receive_key(self, key: bytes) -> None:
         """Takes the key of a new epoch, which another member has given. Raises Refusal."""
@@ -157,7 +159,7 @@ class Governance:
             replica.open(session)  # whom it had let in, and what it had said, still count
             replica.end(session, talk, deeds)
         if context.session in state.gone:
-            context.broken = context.broken or Rejected(_REMOVED)
+            context.broken = context.broken or Removed(_REMOVED)
 
     def _since(self, history: str) -> int | None:
         """The moment since which a newcomer may read; None for all."""
@@ -172,8 +174,8 @@ class Governance:
 
     # Persons -----------------------------------------------------------------------------------------------
 
-    def kick(self, nick: str) -> None:
-        """Removes a person, by nick or by the fingerprint's beginning. Raises Refusal."""
+    def kick(self, nick: str, *, dry_run: bool = False) -> None:
+        """Removes a person, by nick or the fingerprint's beginning; `dry_run` only asks if it can. Raises Refusal."""
         if not self._ledger.is_owner(self._context.session):
             raise Refusal(
                 Code.INVALID, "only the room's owners may remove somebody: who created it, and whom they named"
@@ -181,7 +183,8 @@ class Governance:
         person = self.person(nick)
         if person == self._ledger.founding.keys.identity:
             raise Refusal(Code.INVALID, "who created the room cannot be removed from it")
-        self._rekeying.remove({person})
+        if not dry_run:
+            self._rekeying.remove({person})
 
     def name_owner(self, nick: str) -> None:
         """Makes a person an owner too. Raises Refusal."""
@@ -210,9 +213,12 @@ class Governance:
         return len(nick) >= FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
 
     def verify(self, nick: str) -> list[Verification]:
-        """The words to compare with each person so called. Raises Refusal."""
+        """The words to compare with each other person so called. Raises Refusal."""
         keyring, peers = self._context.keyring, self._presence.peers
-        found = [peer for peer in peers.values() if self._is_named(peer.keys.session, peer.keys, nick)]
+        named = [peer for peer in peers.values() if self._is_named(peer.keys.session, peer.keys, nick)]
+        found = [peer for peer in named if peer.fingerprint != keyring.fingerprint]
+        if not found and (named or fold(self._context.settings.nick) == fold(nick)):
+            raise Refusal(Code.INVALID, f"{nick} is you" + (", in another window of yours" if named else ""))
         if not found:
             raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
         mine = bytes(keyring.keys.identity.verify_key) + self._context.session

@@ -226,6 +226,12 @@ def test_a_person_is_asked_before_another_is_removed(answer: bytes, kicked: bool
     assert [text for _, text in room.posted] == ["y"]  # the answer itself never is
 
 
+def test_what_is_refused_is_not_asked_for() -> None:
+    _, view = visit(ScriptedRoom(code="pine-ocean-42"), b"/kick nobody", echoed=True)
+    assert view.beside[-1] == "nobody else here is called nobody"
+    assert view.lines == []
+
+
 def test_a_command_is_obeyed_where_an_answer_was_asked_for() -> None:
     room = ScriptedRoom(code="pine-ocean-42")
     assert visit(room, b"/kick bob", b"/quit", b"y", echoed=True)[0] == Go()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from nacl.signing import SigningKey
 
-from sandpiper.common.errors import Rejected
+from sandpiper.common.errors import Refusal, Rejected
 from sandpiper.common.p2p.envelope import DEEDS, TALK
 from sandpiper.common.p2p.membership import Admit, Rekey
+from sandpiper.peer.events import CodeChanged, Warned
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from tests.peer.p2p.hostile import still_works, three
 from tests.peer.p2p.simnet import CODE, Citizen, Town
@@ -117,7 +118,13 @@ def test_only_owners_remove() -> None:
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     town.settle(3)
     with pytest.raises(Exception, match="owners"):
-        bob.member.governance.kick("carol")
+        bob.member.governance.kick("carol", dry_run=True)
+    with pytest.raises(Refusal, match="nobody else here"):
+        alice.member.governance.kick("dave", dry_run=True)
+    alice.member.governance.kick("carol", dry_run=True)
+    town.collect(alice)
+    town.settle(2)
+    assert carol.member.broken is None
     alice.member.governance.name_owner("bob")
     town.collect(alice)
     town.settle(2)
@@ -136,3 +143,26 @@ def test_verify_shows_both_the_same_words() -> None:
     (other,) = bob.member.governance.verify("alice")
     assert one.phrase == other.phrase
     assert len(one.phrase.split()) == 6
+
+
+def test_who_changes_the_code_is_told_of_it_once() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(2)
+    alice.member.governance.rotate()
+    town.collect(alice)
+    town.settle(2)
+    by_alice, by_bob = (
+        [type(each) for each in citizen.events if isinstance(each, (CodeChanged, Warned))] for citizen in (alice, bob)
+    )
+    assert by_alice == [CodeChanged]
+    assert by_bob == [CodeChanged, Warned]
+
+
+def test_one_s_own_window_is_not_another_person() -> None:
+    town = Town()
+    alice = town.found("alice")
+    town.join("alice", identity=alice.keys.identity)
+    town.settle(2)
+    with pytest.raises(Refusal, match="alice is you, in another window of yours"):
+        alice.member.governance.verify("alice")
