@@ -18,7 +18,7 @@ from sandpiper.cli.options.network import Network, network_options
 from sandpiper.cli.options.peer import Peering, chosen_target
 from sandpiper.cli.options.secrets import code_options, password_options, resolve_password
 from sandpiper.cli.terminal import coloured
-from sandpiper.common.errors import Code, Refusal, SandpiperError, TrustError, Unreachable, UsageError
+from sandpiper.common.errors import Code, NoSuchRoom, Refusal, SandpiperError, TrustError, Unreachable, UsageError
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import CLOCK_SKEW_S, PROBE_PATHS_S
 from sandpiper.common.lines import encode_line
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sandpiper.common.codes import RoomCode
     from sandpiper.peer.hello import ServiceKind
     from sandpiper.peer.probe import LookupReport, ReadOnlyProfile
-
-_UNREACHABLE = 3
 
 
 @click.command("doctor")
@@ -49,7 +47,8 @@ def command(
     """Say why it connects, or does not: this machine, its network, the services, and TARGET if there is one.
 
     TARGET is HOST[:PORT][/ROOM], a room code or an invite link. Nothing is changed, no key is trusted, and no guess at
-    a code is spent, but for --join. Exit code 0: nothing is wrong; 1: something is; 3: TARGET cannot be reached.
+    a code is spent, but for --join. Exit code 0: nothing is wrong; 1: something is; 3: TARGET cannot be reached;
+    4: a wrong code, password or access code; 5: nobody is in the room.
 
     \b
     sandpiper doctor
@@ -71,25 +70,30 @@ def command(
         click.echo(encode_line(report).decode(), nl=False)
     else:
         click.echo("\n".join(findings.lines(report, colours=coloured())))
-    context.exit(_UNREACHABLE if report.reachable is False else 0 if report.ok else 1)
+    context.exit(doctor.failed or (0 if report.ok else 1))
 
 
 @dataclass
 class Doctor:
-    """The examination: what it has found so far. `reachable` is about the target."""
+    """The examination: what it has found so far. `failed` is the target's exit code, if it cannot be entered."""
 
     caller: Caller
     network: Network
     password: str | None = field(default=None, repr=False)
     findings: list[Finding] = field(default_factory=list)
     paths: list[PathInfo] | None = None
-    reachable: bool = True
+    failed: int = 0
     _silent: set[str] = field(default_factory=set)
 
     def report(self, aim: Aim | None) -> Report:
         """Returns the whole report."""
         ok = all(each.state != "wrong" for each in self.findings)
         return Report(ok, None if aim is None else self.reachable, self.findings, self.paths)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether somebody answers at the target."""
+        return self.failed not in (Unreachable.exit_code, NoSuchRoom.exit_code)
 
     async def examine(self, aim: Aim | None, *, join: bool) -> None:
         """Checks what takes the network: everything at once, told in order."""
@@ -153,16 +157,14 @@ class Doctor:
 
         findings = await self._service("target", target, BROKER)
         if any(each.state == "wrong" for each in findings):
-            self.reachable = target.address not in self._silent
+            self.failed = Unreachable.exit_code if target.address in self._silent else 0
             return findings
         room = connect(target, access_code=self.caller.access_code, member=False, profile=self._onlooker())
         try:
             async with room:
                 seen = await probe.entered(room)
-        except Unreachable as error:
-            self.reachable = False
-            return [*findings, _failure("target", error, BROKER.command)]
         except SandpiperError as error:
+            self.failed = error.exit_code
             return [*findings, _failure("target", error, BROKER.command)]
         except Refusal as refusal:
             return [*findings, Finding("target", "wrong", refusal.text, "Ask who runs the broker.")]
@@ -184,13 +186,15 @@ class Doctor:
             places = await _places(code.nameplate, lan=self.network.lan and not self.network.local)
         if not places:
             text = f"no meeting point on this machine or its network, so nobody is found in room {code.nameplate}"
-            self.reachable = False
+            self.failed = NoSuchRoom.exit_code
             return [Finding("target", "wrong", text, "Use the same --discovery as the others, or the same network.")]
         looked = await asyncio.gather(
             *(probe.lookup(place, code.nameplate, self._onlooker(), pin=bool(named)) for place in places)
         )
-        self.reachable = any(each.here for each in looked)
-        found = self.reachable
+        found = any(each.here for each in looked)
+        if not found:
+            nobody = all(each.code is Code.NO_ROOM for each in looked)
+            self.failed = NoSuchRoom.exit_code if nobody else Unreachable.exit_code
         return [_looked(each, code.nameplate, found=found) for each in looked]
 
     async def _join(self, code: RoomCode) -> list[Finding]:
@@ -201,10 +205,8 @@ class Doctor:
             async with dialer.reach(code) as room:
                 self.paths = await _settled(room)
                 return findings.paths(self.paths)
-        except Unreachable as error:
-            self.reachable = False
-            return [_failure("paths", error, "")]
         except SandpiperError as error:
+            self.failed = error.exit_code
             return [_failure("paths", error, "")]
         except Refusal as refusal:
             return [Finding("paths", "wrong", refusal.text)]

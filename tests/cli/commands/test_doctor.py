@@ -10,11 +10,15 @@ import click
 import pytest
 
 from sandpiper.cli.app import app
+from sandpiper.cli.commands.doctor import Doctor
 from sandpiper.cli.doctor import checks
 from sandpiper.cli.doctor.findings import Finding, Report, lines, paths
 from sandpiper.cli.main import main
 from sandpiper.cli.options import settings
+from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.network import Network
+from sandpiper.common.codes import parse_code
+from sandpiper.common.errors import Code
 from sandpiper.common.io.files import write_private
 from sandpiper.common.sanitise import printable
 from sandpiper.peer import probe
@@ -201,3 +205,26 @@ def test_a_door_that_cannot_be_opened() -> None:
         assert checks._no_door(Network(listen=f"127.0.0.1:{port - 1}")) != "" or port == 1
     assert probe.may_listen(["192.0.2.77"]) == "no address to listen on"
     assert checks._no_door(Network()) == ""
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([probe.LookupReport("a", code=Code.NO_ROOM)], 5),
+        ([probe.LookupReport("a", code=Code.NOT_YET)], 3),
+        ([probe.LookupReport("a", code=Code.NO_ROOM), probe.LookupReport("b", unreachable=True)], 3),
+        ([probe.LookupReport("a", code=Code.NO_ROOM), probe.LookupReport("b", here=True)], 0),
+    ],
+)
+def test_a_room_that_nobody_is_in_is_no_such_room(
+    answers: list[probe.LookupReport], code: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = list(answers)
+
+    async def lookup(*words: Any, **options: Any) -> probe.LookupReport:
+        return left.pop(0)
+
+    monkeypatch.setattr(probe, "lookup", lookup)
+    doctor = Doctor(Caller("anna", None, home), Network(discovery=tuple(each.address for each in answers)))
+    asyncio.run(doctor._code(parse_code("pine-ocean-42")))
+    assert doctor.failed == code
