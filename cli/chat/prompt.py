@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import ExitStack
 from typing import Final, TextIO, cast
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import History
@@ -49,7 +49,7 @@ class Prompt:
         self._ended = False
         self._arrived = asyncio.Event()
         self._held = ExitStack()  # what is entered has to wait: the terminal is not read
-        self._away = ExitStack()  # the terminal is as it was, for whoever has it meanwhile
+        self._suspended = False  # by Ctrl-Z: whoever stopped it so draws the line again
         self._buffer = Buffer(
             multiline=False, accept_handler=self._accept, history=_Recent(), enable_history_search=True
         )
@@ -80,7 +80,6 @@ class Prompt:
         finally:
             loop.remove_signal_handler(signal.SIGCONT)
             self._held.close()
-            self._away.close()
             if self._buffer.text:  # it was not sent, and may be copied
                 self.above(f"{_PROMPT}{printable(self._buffer.text)}\n")
                 self._buffer.reset()
@@ -187,13 +186,15 @@ class Prompt:
 
     async def _suspend(self) -> None:
         """The whole job stops, as the terminal itself would have it."""
-        self._app.renderer.erase()
-        await self._out.drain()
-        self._away.enter_context(self._app.input.cooked_mode())
-        os.killpg(0, signal.SIGTSTP)
+        async with in_terminal():  # draws nothing meanwhile, and the line anew at the end
+            await self._out.drain()
+            self._suspended = True
+            os.killpg(0, signal.SIGTSTP)
 
     def _continued(self) -> None:
-        self._away.close()
+        if self._suspended:
+            self._suspended = False
+            return
         self._app.renderer.reset()
         self._app.invalidate()
 

@@ -197,3 +197,12 @@ def test_a_terminal_that_can_do_nothing_gets_lines_as_they_come() -> None:
         assert b"\x1b" not in window.seen
     finally:
         window.close()
+
+
+def test_after_ctrl_z_the_line_stands_there_once(chat: Chat) -> None:
+    chat.types(b"half a line")
+    chat.until_rows(ENTERED, "> half a line")
+    chat.types(b"\x1a")  # which stops nothing here: without a shell above nobody could wake it
+    chat.types(b"!\r")
+    assert chat.posted() == "half a line!"
+    chat.until_rows(ENTERED, "> half a line!", ">")
