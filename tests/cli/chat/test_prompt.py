@@ -57,15 +57,34 @@ except Exit as error:
     sys.exit(error.exit_code)
 """
 
+SHELL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+job = os.fork()
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+if not job:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
+while os.WIFSTOPPED(os.waitpid(job, os.WUNTRACED)[1]):
+    os.tcsetpgrp(0, os.getpgrp())
+    print("stopped", flush=True)
+    os.tcsetpgrp(0, job)
+    os.killpg(job, signal.SIGCONT)
+"""
+"""Runs a program as a shell does its foreground job, and wakes it as soon as it has stopped."""
+
 
 class Chat(Window):
     """A window with a chat in it; `hears` is what bob says, `posted` what goes into the room."""
 
-    def __init__(self, term: str = "xterm-256color") -> None:
+    def __init__(self, term: str = "xterm-256color", *, shell: bool = False) -> None:
         out, self._bob = os.pipe()
         self._posted, posted = os.pipe()
         self._lines = b""
-        super().__init__("-c", SCRIPT, str(out), str(posted), lines=12, fds=(out, posted), TERM=term)
+        command = ["-c", *[SHELL] * shell, SCRIPT, str(out), str(posted)]
+        super().__init__(*command, lines=12, fds=(out, posted), TERM=term)
         os.close(out)
         os.close(posted)
 
@@ -199,10 +218,16 @@ def test_a_terminal_that_can_do_nothing_gets_lines_as_they_come() -> None:
         window.close()
 
 
-def test_after_ctrl_z_the_line_stands_there_once(chat: Chat) -> None:
-    chat.types(b"half a line")
-    chat.until_rows(ENTERED, "> half a line")
-    chat.types(b"\x1a")  # which stops nothing here: without a shell above nobody could wake it
-    chat.types(b"!\r")
-    assert chat.posted() == "half a line!"
-    chat.until_rows(ENTERED, "> half a line!", ">")
+def test_after_ctrl_z_the_line_stands_there_once() -> None:
+    window = Chat(shell=True)
+    try:
+        window.until_rows(ENTERED, ">")
+        window.types(b"half a line")
+        window.until_rows(ENTERED, "> half a line")
+        window.types(b"\x1a")
+        window.until_rows(ENTERED, "stopped", "> half a line")
+        window.types(b"!\r")
+        assert window.posted() == "half a line!"
+        window.until_rows(ENTERED, "stopped", "> half a line!", ">")
+    finally:
+        window.close()
