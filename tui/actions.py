@@ -51,8 +51,9 @@ class Actions(Workspace):
 
     def action_suspend_process(self) -> None:
         """Ctrl+Z: the whole job stops, as the terminal itself would have it."""
-        if in_front():
+        if in_front() and self._driver is not None:
             self._suspend_signal()
+            self._driver.suspend_application_mode()  # before the shell hears of it, and writes its prompt there
             stop_job()
         else:
             super().action_suspend_process()

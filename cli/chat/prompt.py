@@ -30,6 +30,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from sandpiper.chat.commands import is_command
 from sandpiper.cli.stdio import Output, status
 from sandpiper.common.io.exit_deadline import before_the_end
+from sandpiper.common.io.process_group import stop_job
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import DRAFT_CHARS, TEXT_BYTES, TYPED_AHEAD, TYPED_LINES
 from sandpiper.common.lines import TooLong
@@ -189,7 +190,7 @@ class Prompt:
         async with in_terminal():  # draws nothing meanwhile, and the line anew at the end
             await self._out.drain()
             self._suspended = True
-            os.killpg(0, signal.SIGTSTP)
+            stop_job()
 
     def _continued(self) -> None:
         if self._suspended:

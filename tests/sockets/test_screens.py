@@ -109,6 +109,7 @@ def test_what_waits_for_a_screen_stops_with_it(terminal: Terminal, tmp_path: Pat
     terminal.types("shell", f"sh {wrapper}")
     terminal.shows("shell", r"Write to \S+ as alice")
     terminal("send-keys", "-t", "shell", "C-z")
+    terminal.shows("shell", r"Stopped")  # what the shell says must not be on the screen that is gone
     terminal.types("shell", "echo prompt number $((40 + 2))")
     terminal.shows("shell", r"prompt number 42")
     terminal.types("shell", "fg")
