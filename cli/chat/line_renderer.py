@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -23,17 +22,14 @@ _RED: Final = "\x1b[31m"
 _BOLD_RED: Final = "\x1b[1;31m"
 # Of the 256 colours twelve that can be read on black and on white.
 _NICKS: Final = (160, 166, 136, 70, 35, 37, 32, 63, 99, 134, 168, 102)
-_CONTINUED: Final = "\n      | "
 
 
 class LineRenderer:
-    """Lines for one reader. `screen`: with a mark for what is delivered, dates, and texts over several lines."""
+    """Lines for one reader. Each event is one line, so that nothing in a text can pose as another message."""
 
-    def __init__(self, *, colours: bool = False, screen: bool = False) -> None:
+    def __init__(self, *, colours: bool = False) -> None:
         self._colours = colours
-        self._screen = screen
         self.look_alikes = LookAlikes()
-        self._day: tuple[int, ...] = ()
 
     def know(self, nicks: Iterable[str]) -> None:
         """These are here, so that who comes with a similar one is marked and not they."""
@@ -45,14 +41,12 @@ class LineRenderer:
         match event:
             case Received(message=message):
                 line = self._message(message)
-                if self._screen and event.own:
-                    line += self.dim(" ✓")
-                return self._dated(message.ts, self.dim(line) if event.backlog else line)
+                return self.dim(line) if event.backlog else line
             case Notice():
-                return self._dated(event.ts, self.dim(f"{clock(event.ts)} -- {printable(event.text)}"))
+                return self.dim(f"{clock(event.ts)} -- {printable(event.text)}")
             case Whisper():
                 who = self.nick(event.nick, verified=event.verified)
-                return f"{clock(event.ts)} @{who} whispers to you: {self._text(event.text)}"  # in no nick is an @
+                return f"{clock(event.ts)} @{who} whispers to you: {printable(event.text)}"  # in no nick is an @
             case Lost():
                 return self._red(f"-- {counted(event.count, 'message')} lost: nobody has them any more")
             case Warned():
@@ -63,7 +57,7 @@ class LineRenderer:
 
     def whispered(self, to: str, text: str, ts: float) -> str:
         """Returns the line for what the reader has whispered."""
-        return f"{clock(ts)} you whisper to @{self.nick(to, verified=True)}: {self._text(text)}"
+        return f"{clock(ts)} you whisper to @{self.nick(to, verified=True)}: {printable(text)}"
 
     def pending(self, nick: str, text: str, ts: float) -> str:
         """Returns the line for an own message that is under way."""
@@ -117,24 +111,8 @@ class LineRenderer:
             value = encode_line(message.value).decode().rstrip("\n")
             return f"{clock(message.ts)} {who}: [data] {clip(printable(value), DATA_COLUMNS)}"
         if isinstance(message, Me):
-            return f"{clock(message.ts)} * {who} {self._text(message.text)}"
-        return f"{clock(message.ts)} {who}: {self._text(message.text)}"
-
-    def _text(self, text: str) -> str:
-        # The bar keeps a second line from looking like another message.
-        return printable(text, newlines=True).replace("\n", _CONTINUED) if self._screen else printable(text)
-
-    def _dated(self, ts: float, line: str) -> str:
-        """On a screen, puts a line before the first message of another day."""
-        if not self._screen:
-            return line
-        try:
-            then = time.localtime(ts)
-        except (OverflowError, ValueError, OSError):
-            return line
-        day = then[:3]
-        known, self._day = self._day or time.localtime()[:3], day
-        return line if day == known else f"{self.dim(time.strftime('-- %A %d %B %Y', then))}\n{line}"
+            return f"{clock(message.ts)} * {who} {printable(message.text)}"
+        return f"{clock(message.ts)} {who}: {printable(message.text)}"
 
     def _red(self, text: str) -> str:
         return f"{_RED}{text}{_RESET}" if self._colours else text
