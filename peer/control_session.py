@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from sandpiper.common import control
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.limits import PING_S, SILENT_S
@@ -9,7 +11,7 @@ from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.enrolling import Answered, Enrolling
 
 
-class ControlSession:
+class ControlSession(ABC):
     """A session at a broker's control port, whatever it is for.
 
     Take `requests` after each call; `broken` says that the session cannot go on. A subclass says what follows when the
@@ -30,15 +32,17 @@ class ControlSession:
         self._forgotten = False
 
     @property
+    @abstractmethod
     def online(self) -> bool:
         """Whether there is a connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _admitted(self, reply: control.Enrolled) -> None:
-        raise NotImplementedError
+        """Takes that the broker admits this session."""
 
+    @abstractmethod
     def _refused(self, reply: control.Refused) -> None:
-        raise NotImplementedError
+        """Takes that the broker refuses this session."""
 
     def _give_up(self, error: SandpiperError) -> None:
         self.broken = error

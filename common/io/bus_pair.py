@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from typing import Any, Final
@@ -21,7 +22,7 @@ SUBSCRIBE: Final = 1
 _GOODBYE_MS: Final = 500
 
 
-class BusPair:
+class BusPair(ABC):
     """An XSUB and an XPUB, with CURVE or plain. A subclass takes what comes in: `_published` and `_subscribed`.
 
     `came` gets each connection's descriptor; `keep` is for the XSUB, as for a BatchReader. Raises SocketError.
@@ -69,11 +70,13 @@ class BusPair:
         for guard in self._guards:
             guard.bound()
 
+    @abstractmethod
     def _published(self, received: list[list[zmq.Frame]]) -> None:
-        raise NotImplementedError
+        """Takes what publishers have sent."""
 
+    @abstractmethod
     def _subscribed(self, received: list[list[zmq.Frame]]) -> None:
-        raise NotImplementedError
+        """Takes subscriptions, and what ends them."""
 
     def _admits(self, part: zmq.Frame) -> bool:
         """Counts a subscription; one that is too many for its connection ends the connection."""
