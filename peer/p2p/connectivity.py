@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeAlias
 
 from sandpiper.peer.events import WRITING_WAITS, PathChanged
 from sandpiper.peer.p2p.state.link import FITFUL, Link
-from sandpiper.peer.p2p.state.peer import NEVER, Peer, PeerState
+from sandpiper.peer.p2p.state.peer import Peer, PeerState
 from sandpiper.peer.status import PathInfo
 
 Peers: TypeAlias = Mapping[bytes, Peer]
@@ -90,12 +90,12 @@ class Connectivity:
         return set().union(*(sessions for point, sessions in self.leased.items() if point.up))
 
     def unreached(self, peers: Peers) -> list[Peer]:
-        """Members that a discovery service knows to be there, and of whom we have never heard a word."""
+        """Members that a discovery service knows to be there, and that we do not hear, yet or any more."""
         leased = self.present()
         return [
             peer
             for session, peer in peers.items()
-            if session in leased and peer.state in (PeerState.EXPECTED, PeerState.GONE) and peer.heard_at == NEVER
+            if session in leased and peer.state in (PeerState.EXPECTED, PeerState.GONE)
         ]
 
     def trouble(self, peers: Peers, now: float) -> str:

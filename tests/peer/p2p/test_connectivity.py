@@ -50,6 +50,15 @@ def test_a_service_that_is_given_up_is_not_kept() -> None:
     assert connectivity.leased == {}
 
 
+def test_whoever_has_a_lease_and_is_not_heard_any_more_is_not_reached() -> None:
+    """A relay has died: the other is there, and what was said to it is not gone."""
+    connectivity = Connectivity(SimpleNamespace(links=dict))
+    silent, here = peer(PeerState.GONE, heard={Way.RELAY: NOW - 20}), peer(PeerState.PRESENT, heard={Way.RELAY: NOW})
+    peers = {b"silent": silent, b"here": here, b"left": peer(PeerState.GONE)}
+    connectivity.lease(Mock(up=True), {b"silent", b"here"})
+    assert connectivity.unreached(peers) == [silent]
+
+
 def test_alone_it_is_true_until_somebody_comes() -> None:
     assert holds_until() == math.inf
     assert holds_until(peer(PeerState.LEFT), peer(PeerState.GONE)) == math.inf
