@@ -30,7 +30,9 @@ from sandpiper.peer.p2p.packet_receiver import PacketReceiver
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.gossip import Gossip
 from sandpiper.peer.p2p.presence.names import Names
+from sandpiper.peer.p2p.presence.persons import Persons
 from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.presence.verification import Verifier
 from sandpiper.peer.p2p.presence.whispers import PeerWhispers
 from sandpiper.peer.p2p.replication.display import Display
 from sandpiper.peer.p2p.replication.ledger import Ledger
@@ -67,6 +69,8 @@ class Member:
         )
         presence = self.presence
         names = self.names = Names(context, ledger, presence.peers, presence.away)
+        persons = Persons(context, ledger, presence.peers, names)
+        self.verifier = Verifier(context, ledger, persons)
         self.message_log = MessageLog(context.keyring, replica, context.run, context.events, names.called, context.now)
         self.cards = CardBook(context, presence)
         self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
@@ -83,7 +87,7 @@ class Member:
         )
         write = self.deed_log.write
         self.rekeying = Rekeying(context, ledger, replica, presence, write, self.gossip.send_soon)
-        self.governance = Governance(context, ledger, replica, presence, names, self.rekeying, write, password)
+        self.governance = Governance(context, ledger, replica, presence, names, persons, self.rekeying, write, password)
         self.gatekeeper = Gatekeeper(context, ledger, replica, presence, self.cards, self.governance, write)
         self.past = Past(context, ledger, replica, self.message_log, presence, names)
         self.display = Display(context, replica, self.message_log, names.fingerprint_of)
@@ -258,7 +262,7 @@ class Member:
 
     def verify(self, nick: str) -> list[Verification]:
         """The words to compare with each person so called. Raises Refusal."""
-        return self.governance.verify(nick)
+        return self.verifier.words(nick)
 
     def rename(self, nick: str) -> None:
         """Changes the member's nick. Raises Refusal."""

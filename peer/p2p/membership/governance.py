@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from sandpiper.common.codes import RoomCode, derive_words, phrase
+from sandpiper.common.codes import RoomCode, derive_words
 from sandpiper.common.errors import Code, Refusal, Removed
-from sandpiper.common.keys import fingerprint
-from sandpiper.common.limits import FINGERPRINT_LEAST, GUESSES
-from sandpiper.common.nicks import fold
+from sandpiper.common.limits import GUESSES
 from sandpiper.common.p2p.admission import Application
 from sandpiper.common.p2p.envelope import TALK
-from sandpiper.common.p2p.membership import AnyDeed, Keys, Miss, Own, Rekey, Rotate
-from sandpiper.common.p2p.sealing import derive, digest
+from sandpiper.common.p2p.membership import AnyDeed, Miss, Own, Rekey, Rotate
+from sandpiper.common.p2p.sealing import derive
 from sandpiper.peer.events import CodeChanged
 from sandpiper.peer.p2p.admission.sponsor import CodeState
 from sandpiper.peer.p2p.membership.rekeying import Rekeying
 from sandpiper.peer.p2p.presence.names import Names
+from sandpiper.peer.p2p.presence.persons import Persons
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
-from sandpiper.peer.status import Verification
 
 _PASSWORD_WORDS = 3
 # What a person reads last of the room, so they end with what is left to do.
@@ -49,6 +47,7 @@ class Governance:
         replica: Replica,
         presence: Presence,
         names: Names,
+        persons: Persons,
         rekeying: Rekeying,
         write: Callable[[AnyDeed], None],
         password: str | None,
@@ -58,6 +57,7 @@ class Governance:
         self._replica = replica
         self._presence = presence
         self._names = names
+        self._persons = persons
         self._rekeying = rekeying
         self._write = write
         self.password = password
@@ -180,7 +180,7 @@ class Governance:
             raise Refusal(
                 Code.INVALID, "only the room's owners may remove somebody: who created it, and whom they named"
             )
-        person = self.person(nick)
+        person = self._persons.member(nick)
         if person == self._ledger.founding.keys.identity:
             raise Refusal(Code.INVALID, "who created the room cannot be removed from it")
         if not dry_run:
@@ -190,43 +190,4 @@ class Governance:
         """Makes a person an owner too. Raises Refusal."""
         if not self._ledger.is_owner(self._context.session):
             raise Refusal(Code.INVALID, "only an owner names others")
-        self._write(Own(self.person(nick)))
-
-    def person(self, nick: str) -> bytes:
-        """The identity of the one person so called, or whose fingerprint begins so. Raises Refusal."""
-        found = {
-            keys.identity
-            for session, keys in self._ledger.state.members.items()
-            if session != self._context.session and self._is_named(session, keys, nick)
-        }
-        found.discard(bytes(self._context.keyring.keys.identity.verify_key))
-        if not found:
-            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
-        if len(found) > 1:
-            names = ", ".join(sorted(fingerprint(each) for each in found))
-            raise Refusal(Code.INVALID, f"several persons are called {nick}: say which by the fingerprint: {names}")
-        return found.pop()
-
-    def _is_named(self, session: bytes, keys: Keys, nick: str) -> bool:
-        if fold(self._names.nick_of(session)) == fold(nick):
-            return True
-        return len(nick) >= FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
-
-    def verify(self, nick: str) -> list[Verification]:
-        """The words to compare with each other person so called. Raises Refusal."""
-        keyring, peers = self._context.keyring, self._presence.peers
-        named = [peer for peer in peers.values() if self._is_named(peer.keys.session, peer.keys, nick)]
-        found = [peer for peer in named if peer.fingerprint != keyring.fingerprint]
-        if not found and (named or fold(self._context.settings.nick) == fold(nick)):
-            raise Refusal(Code.INVALID, f"{nick} is you" + (", in another window of yours" if named else ""))
-        if not found:
-            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
-        mine = bytes(keyring.keys.identity.verify_key) + self._context.session
-        return [
-            Verification(peer.nick, peer.fingerprint, " ".join(phrase(self._compared(mine, peer.keys))))
-            for peer in found
-        ]
-
-    def _compared(self, mine: bytes, keys: Keys) -> bytes:
-        pair = sorted((mine, keys.identity + keys.session))
-        return digest(b"verify", self._context.keyring.room, self._ledger.founder, *pair)
+        self._write(Own(self._persons.member(nick)))

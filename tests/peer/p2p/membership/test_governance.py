@@ -135,16 +135,6 @@ def test_only_owners_remove() -> None:
     assert alice.member.broken is None
 
 
-def test_verify_shows_both_the_same_words() -> None:
-    town = Town()
-    alice, bob = town.found("alice"), town.join("bob")
-    town.settle(2)
-    (one,) = alice.member.governance.verify("bob")
-    (other,) = bob.member.governance.verify("alice")
-    assert one.phrase == other.phrase
-    assert len(one.phrase.split()) == 6
-
-
 def test_who_changes_the_code_is_told_of_it_once() -> None:
     town = Town()
     alice, bob = town.found("alice"), town.join("bob")
@@ -157,12 +147,3 @@ def test_who_changes_the_code_is_told_of_it_once() -> None:
     )
     assert by_alice == [CodeChanged]
     assert by_bob == [CodeChanged, Warned]
-
-
-def test_one_s_own_window_is_not_another_person() -> None:
-    town = Town()
-    alice = town.found("alice")
-    town.join("alice", identity=alice.keys.identity)
-    town.settle(2)
-    with pytest.raises(Refusal, match="alice is you, in another window of yours"):
-        alice.member.governance.verify("alice")
