@@ -59,7 +59,7 @@ class Member:
         self.keyring: Keyring = context.keyring
         self.ledger = ledger
         self.replica = replica
-        self.presence = Presence(
+        presence = self.presence = Presence(
             context,
             ledger,
             replica,
@@ -67,7 +67,6 @@ class Member:
             hurry=lambda now: self.gossip.send_beacon_soon(now),
             retired=lambda session: self.whispers.forget(session),
         )
-        presence = self.presence
         names = self.names = Names(context, ledger, presence.peers, presence.away)
         persons = Persons(context, ledger, presence.peers, names)
         self.verifier = Verifier(context, ledger, persons)
