@@ -34,8 +34,13 @@ LOST_ALONE_S: Final = 60.0
 one has never heard, while nobody that is heard has it."""
 LOST_LOOK_S: Final = 2.0
 """How often that is looked at; a stop of the process counts for no more than this."""
-FINGERPRINT_LEAST: Final = 6
-"""So much of a fingerprint says which person is meant."""
+FINGERPRINT_LEAST: Final = 12
+"""So much of a fingerprint says which person is meant: 60 bits, so that nobody finds a key that begins as a name is
+spelt, or as another's key."""
+NOTICES_S: Final = 7.5
+NOTICES_BURST: Final = 8
+"""What one member has others told of itself, that it has come, gone or is called otherwise: so many at once, then one
+in so many seconds. What is over that is told later, as it stands then; until then it goes by the name it had."""
 WHISPERS_HELD: Final = 1000
 """Whispers that wait for a reader who has stopped; more are not confirmed."""
 WHISPERS_KNOWN: Final = 4096

@@ -31,7 +31,6 @@ class Arrivals:
     def came(self, room: str, peer: Peer) -> None:
         """Tells that a peer is here, now or in a moment."""
         self._tell_late(room, peer)
-        self._recognise(peer)
         if self._transport.address(peer.keys.curve) is None and peer.path(time.monotonic()) != "relay":
             self._late[peer] = self._loop.call_later(RELAY_AFTER_S, self._joined, room, peer)
         else:
@@ -64,7 +63,8 @@ class Arrivals:
         at = PeerAt(peer.nick, address, peer.card.pub if peer.card is not None and address else None)
         self._tell(PeerJoined(room, at))
 
-    def _recognise(self, peer: Peer) -> None:
+    def recognise(self, peer: Peer) -> None:
+        """Warns if a peer, announced or not, bears the nick of a person who had another key."""
         other = self._people.other(peer.nick, peer.fingerprint)
         if other is not None:
             text = (

@@ -91,7 +91,7 @@ class P2PEngine:
 
     async def members(self) -> list[Member]:
         """See Engine: oneself first."""
-        status, peers, moved = self.member.status, self.member.peers, self.moved
+        status, peers, names, moved = self.member.status, self.member.peers, self.member.names, self.moved
         until = status.entered_at + _EXPECT_S
         while any(peer.state is PeerState.EXPECTED for peer in peers.values()) and time.monotonic() < until:
             moved.clear()
@@ -100,7 +100,13 @@ class P2PEngine:
         now = time.monotonic()
         me = [] if status.quiet else [Member(status.nick, status.fingerprint, True, "self")]
         return me + [
-            Member(peer.nick, peer.fingerprint, True, peer.path(now), milliseconds(peer.rtt_s))
+            Member(
+                peer.nick,
+                peer.fingerprint,
+                names.owns(peer.fingerprint, peer.nick),
+                peer.path(now),
+                milliseconds(peer.rtt_s),
+            )
             for peer in peers.values()
             if peer.here and not peer.quiet
         ]

@@ -67,13 +67,13 @@ class Member:
             hurry=lambda now: self.gossip.send_beacon_soon(now),
             retired=lambda session: self.whispers.forget(session),
         )
-        names = self.names = Names(context, ledger, presence.peers, presence.away)
+        names = self.names = Names(context, ledger, presence.peers, presence.away, presence.bearers)
         persons = Persons(context, ledger, presence.peers, names)
         self.verifier = Verifier(context, ledger, persons)
         self.message_log = MessageLog(context.keyring, replica, context.run, context.events, names.called, context.now)
         self.cards = CardBook(context, presence)
         self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
-        self.whispers = PeerWhispers(context, presence.peers)
+        self.whispers = PeerWhispers(context, presence.peers, persons, names)
         self.reunion = Reunion(context, ledger, replica, presence)
         self.deed_log = DeedLog(
             context,

@@ -31,7 +31,7 @@ from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.p2p.rendezvous.services import DiscoveryServices
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from sandpiper.peer.p2p.state.options import PeerOptions
-from sandpiper.peer.p2p.state.outputs import Came, Command, Drop, NewCard, NewEpoch, Reach
+from sandpiper.peer.p2p.state.outputs import Came, Command, Drop, Named, NewCard, NewEpoch, Reach
 from sandpiper.peer.p2p.state.peer import Way
 from sandpiper.peer.p2p.transport import Transport, TransportCallbacks
 from sandpiper.peer.p2p.whisper_answers import WhisperAnswers
@@ -248,6 +248,8 @@ class MemberRunner:
             case Came(peer, here):
                 tell = self._arrivals.came if here else self._arrivals.left
                 tell(member.status.room_name, peer)
+            case Named(peer):
+                self._arrivals.recognise(peer)
             case NewCard():
                 self.services.connections.update(member.lease()[1])
             case NewEpoch(cut):

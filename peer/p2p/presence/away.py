@@ -6,9 +6,10 @@ Whoever was admitted is a member until it is removed, and most will never come a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sandpiper.common.limits import CARDS_AWAY
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.limits import CARDS_AWAY, NOTICES_BURST, NOTICES_S
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card, Signed
 
@@ -28,6 +29,7 @@ class AwayMember:
     announced: bool = False
     left: bool = False
     told_until: float = float("-inf")
+    notices: Bucket = field(default_factory=lambda: Bucket(1 / NOTICES_S, NOTICES_BURST))
 
 
 class Away:
@@ -42,6 +44,9 @@ class Away:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __iter__(self) -> Iterator[AwayMember]:
+        return iter(self._rows.values())
 
     def get(self, session: bytes) -> AwayMember | None:
         """The row of a session, if it is away."""

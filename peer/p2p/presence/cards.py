@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import msgspec
 
-from sandpiper.common.errors import Refusal
+from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import CARD_BYTES
 from sandpiper.common.nicks import nick as valid_nick
@@ -14,9 +15,10 @@ from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card, Carded, Signed
 from sandpiper.peer.p2p.presence.away import AwayMember
+from sandpiper.peer.p2p.presence.bearers import imitates
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.state.context import Context
-from sandpiper.peer.p2p.state.outputs import NewCard, Reach
+from sandpiper.peer.p2p.state.outputs import Named, NewCard, Reach
 from sandpiper.peer.p2p.state.peer import Peer
 
 
@@ -41,9 +43,13 @@ class CardBook:
     def rename(self, nick: str) -> None:
         """Gives the member another nick. Raises Refusal."""
         context = self._context
-        was, context.settings.nick = context.settings.nick, valid_nick(nick)
+        valid_nick(nick)
+        if imitates(nick, context.keyring.fingerprint, self._presence.fingerprints()):
+            raise Refusal(Code.INVALID, "invalid nick: it looks like somebody's key")
+        was, context.settings.nick = context.settings.nick, nick
         self.change(nick=nick)
         context.notice(f"{was} is now {nick}", "nick", nick, context.keyring.fingerprint, was)
+        self._presence.bearers.bears(context.session, context.keyring.fingerprint, nick, context.now)
         self._presence.namesakes.renamed_self()
 
     def sign(self) -> Signed:
@@ -57,16 +63,35 @@ class CardBook:
         """Takes a member's card, which has been verified to be its own."""
         if not _is_newer(card, signed, peer):
             return
-        card = _harmless(card, peer.keys)
-        was, peer.card, peer.carded = peer.card, card, signed
+        card = self._harmless(card, peer.keys)
+        was, peer.renaming = peer.card, card.nick
+        peer.card, peer.carded = msgspec.structs.replace(card, nick=was.nick if was is not None else card.nick), signed
         if was is None or (was.hosts, was.pub, was.sub) != (card.hosts, card.pub, card.sub):
             peer.deserted = False
             self._context.commands.append(Reach(card.session))
-        if was is not None and was.nick != card.nick and peer.announced:
-            text = f"{was.nick} is now {card.nick}"
-            self._context.notice(text, "nick", card.nick, peer.fingerprint, was.nick)
-            self._presence.namesakes.renamed(peer)
+        self._rename(peer)
         self._presence.announce(peer)
+
+    def take_names(self) -> None:
+        """Takes the nicks of those who had taken too many, one after another."""
+        for peer in self._presence.peers.values():
+            if peer.renaming:
+                self._rename(peer)
+
+    def _rename(self, peer: Peer) -> None:
+        """Lets a peer be called what its last card says, unless it is too early to tell of yet another nick."""
+        assert peer.card is not None
+        context, was, nick = self._context, peer.nick, peer.renaming
+        if was != nick and peer.notices.take(1, context.now):
+            return
+        peer.card, peer.renaming = msgspec.structs.replace(peer.card, nick=nick), ""
+        first = peer.known_at <= context.entered_at and not self._presence.bearers.knows(peer.keys.session)
+        since = context.entered_at if first else context.now
+        if self._presence.bearers.bears(peer.keys.session, peer.fingerprint, nick, since):
+            context.commands.append(Named(peer))
+        if was != nick and peer.announced:
+            context.notice(f"{was} is now {nick}", "nick", nick, peer.fingerprint, was)
+            self._presence.namesakes.renamed(peer)
 
     def read(self, signed: Signed) -> bool:
         """Takes a card from a lease, or from another member than its own; returns whether it is its session's."""
@@ -78,10 +103,22 @@ class CardBook:
         known = presence.peers.get(signed.session) or presence.away.get(signed.session)
         if known is not None and isinstance(own, Carded) and _is_newer(own.card, signed, known):
             if isinstance(known, AwayMember):
-                presence.away.keep_card(known, _harmless(own.card, known.keys), signed)
+                card = self._harmless(own.card, known.keys)
+                presence.away.keep_card(known, card, signed)
+                presence.bearers.bears(signed.session, fingerprint(known.keys.identity), card.nick, self._context.now)
             else:
                 self.take(known, own.card, signed)
         return isinstance(own, Carded)
+
+    def _harmless(self, card: Card, keys: Keys) -> Card:
+        """The card with a nick that may be shown."""
+        person = fingerprint(keys.identity)
+        others = chain((self._context.keyring.fingerprint,), self._presence.fingerprints())
+        try:
+            valid_nick(card.nick)
+        except Refusal:
+            return msgspec.structs.replace(card, nick=person[:8])
+        return msgspec.structs.replace(card, nick=person[:8]) if imitates(card.nick, person, others) else card
 
     def read_lease(self, blob: bytes) -> bytes:
         """Takes a card as it lies at a discovery service; returns whose it is, empty for nobody's."""
@@ -98,12 +135,3 @@ def _is_newer(card: Card, signed: Signed, known: Peer | AwayMember) -> bool:
     """Whether it is the session's own card, and newer than the one that we have."""
     own = card.session == known.keys.session and len(signed.body) <= CARD_BYTES
     return own and (known.card is None or card.version > known.card.version)
-
-
-def _harmless(card: Card, keys: Keys) -> Card:
-    """The card with a nick that may be shown."""
-    try:
-        valid_nick(card.nick)
-    except Refusal:
-        return msgspec.structs.replace(card, nick=fingerprint(keys.identity)[:8])
-    return card

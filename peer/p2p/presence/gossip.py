@@ -71,6 +71,7 @@ class Gossip:
         if now >= self._beacon_at:
             self._beacon_at = now + BEACON_S
             self._presence.age(now)
+            self._cards.take_names()
             self._send(self._context.keyring.signed(self.make_beacon(now)))
 
     def send_soon(self, now: float) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import fingerprint
-from sandpiper.common.nicks import fold
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.presence.away import Away
+from sandpiper.peer.p2p.presence.bearers import Bearers
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.peer import Peer
@@ -18,11 +18,14 @@ from sandpiper.peer.p2p.state.peer import Peer
 class Names:
     """Finds the nicks and fingerprints of sessions, by the cards of those who are here or away."""
 
-    def __init__(self, context: Context, ledger: Ledger, peers: Mapping[bytes, Peer], away: Away) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, peers: Mapping[bytes, Peer], away: Away, bearers: Bearers
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._peers = peers
         self._away = away
+        self._bearers = bearers
 
     def nick_of(self, session: bytes) -> str:
         """The nick of a session."""
@@ -46,15 +49,14 @@ class Names:
 
     def called(self, session: bytes, nick: str) -> tuple[str, bool]:
         """The nick to show for a session that signs as `nick`, and whether that is not another person's."""
-        known = self.nick_of(session)
-        if nick == known:
-            return nick, True
-        try:
-            valid_nick(nick)
-        except Refusal:
-            return known, True
-        context, person, folded = self._context, self.fingerprint_of(session), fold(nick)
-        if folded == fold(context.settings.nick) and person != context.keyring.fingerprint:
-            return nick, False
-        others = (peer for peer in self._peers.values() if peer.card is not None and peer.fingerprint != person)
-        return nick, all(fold(peer.nick) != folded for peer in others)
+        person, known = self.fingerprint_of(session), self.nick_of(session)
+        if nick != known:
+            try:
+                valid_nick(nick)
+            except Refusal:
+                nick = known
+        return nick, self._bearers.owns(person, nick)
+
+    def owns(self, person: str, nick: str) -> bool:
+        """Whether a nick is that person's, and not another's."""
+        return self._bearers.owns(person, nick)

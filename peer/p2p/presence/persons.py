@@ -1,14 +1,15 @@
-"""Persons: who is meant by a nick, or by the beginning of a fingerprint."""
+"""Persons: who is meant by a nick, or by a fingerprint or its beginning. Whoever is named by a key is meant, whatever
+others are called.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import FINGERPRINT_LEAST
 from sandpiper.common.nicks import fold
-from sandpiper.common.p2p.membership import Keys
 from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.state.context import Context
@@ -16,7 +17,7 @@ from sandpiper.peer.p2p.state.peer import Peer
 
 
 class Persons:
-    """Finds the persons whom a user names: among the members, or among `peers`, who are here or may be."""
+    """Finds the one person whom a user names: among the members, or among `peers`, who are here or may be."""
 
     def __init__(self, context: Context, ledger: Ledger, peers: Mapping[bytes, Peer], names: Names) -> None:
         self._context = context
@@ -24,33 +25,47 @@ class Persons:
         self._peers = peers
         self._names = names
 
-    def member(self, nick: str) -> bytes:
-        """The identity of the one member so called, or whose fingerprint begins so. Raises Refusal."""
-        found = {
-            keys.identity
-            for session, keys in self._ledger.state.members.items()
-            if session != self._context.session and self._is_named(session, keys, nick)
-        }
-        found.discard(bytes(self._context.keyring.keys.identity.verify_key))
+    def member(self, named: str) -> bytes:
+        """The identity of the other member who is named, here or not. Raises Refusal."""
+        members = self._ledger.state.members.items()
+        identities = {fingerprint(keys.identity): keys.identity for _, keys in members}
+        found = persons_named(
+            named, [(self._names.nick_of(session), fingerprint(keys.identity)) for session, keys in members]
+        )
+        found.discard(self._context.keyring.fingerprint)
         if not found:
-            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
-        if len(found) > 1:
-            names = ", ".join(sorted(fingerprint(each) for each in found))
-            raise Refusal(Code.INVALID, f"several persons are called {nick}: say which by the fingerprint: {names}")
-        return found.pop()
+            raise Refusal(Code.NOT_HERE, f"nobody else here is called {named}")
+        return identities[_the_one(named, found)]
 
-    def here(self, nick: str) -> list[Peer]:
-        """The other persons here who are so called, or whose fingerprint begins so. Raises Refusal."""
-        context = self._context
-        named = [peer for peer in self._peers.values() if self._is_named(peer.keys.session, peer.keys, nick)]
-        found = [peer for peer in named if peer.fingerprint != context.keyring.fingerprint]
-        if not found and (named or fold(context.settings.nick) == fold(nick)):
-            raise Refusal(Code.INVALID, f"{nick} is you" + (", in another window of yours" if named else ""))
+    def here(self, named: str) -> list[Peer]:
+        """The sessions of the other person here who is named. Raises Refusal."""
+        peers, own = [peer for peer in self._peers.values() if peer.here], self._context.keyring.fingerprint
+        found = persons_named(named, [(peer.nick, peer.fingerprint) for peer in peers])
+        window = own in found
+        found.discard(own)
+        if not found and (window or fold(self._context.settings.nick) == fold(named)):
+            raise Refusal(Code.INVALID, f"{named} is you" + (", in another window of yours" if window else ""))
         if not found:
-            raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
-        return found
+            raise Refusal(Code.NOT_HERE, f"{named} is not here")
+        person = _the_one(named, found)
+        if fold(named) != person[: len(named)] and not self._names.owns(person, named):
+            text = f"who is called {named} here is not who bore that nick first: say whom by the fingerprint: {person}"
+            raise Refusal(Code.INVALID, text)
+        return [peer for peer in peers if peer.fingerprint == person]
 
-    def _is_named(self, session: bytes, keys: Keys, nick: str) -> bool:
-        if fold(self._names.nick_of(session)) == fold(nick):
-            return True
-        return len(nick) >= FINGERPRINT_LEAST and fingerprint(keys.identity).startswith(nick.lower())
+
+def persons_named(named: str, persons: Collection[tuple[str, str]]) -> set[str]:
+    """The fingerprints of those who are named, of all these nicks and fingerprints."""
+    beginning, folded = named.lower(), fold(named)
+    if len(beginning) >= FINGERPRINT_LEAST:
+        found = {person for _, person in persons if person.startswith(beginning)}
+        if found:
+            return found
+    return {person for nick, person in persons if fold(nick) == folded}
+
+
+def _the_one(named: str, persons: set[str]) -> str:
+    if len(persons) > 1:
+        keys = ", ".join(sorted(persons))
+        raise Refusal(Code.INVALID, f"several persons are called {named}: say which by the fingerprint: {keys}")
+    return persons.copy().pop()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import islice
 
 from sandpiper.common.errors import Refusal
+from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import HEARSAY_SOUGHT, SOUGHT, SOUGHT_S
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.presence.away import Away, AwayMember
+from sandpiper.peer.p2p.presence.bearers import Bearers
 from sandpiper.peer.p2p.presence.namesakes import Namesakes
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -45,6 +47,8 @@ class Presence:
         self.peers: dict[bytes, Peer] = {}
         self.away = Away()
         self.namesakes = Namesakes(context, self.peers)
+        self.bearers = Bearers()
+        self.bearers.bears(context.session, context.keyring.fingerprint, context.settings.nick, NEVER)
         self.leased: set[bytes] = set()
         self._shorts: dict[bytes, bytes] = {}
         self._curves: dict[bytes, list[bytes]] = {}  # a cheat may name another's
@@ -79,10 +83,18 @@ class Presence:
             return
         self.away.remove(session)
         self._shorts.pop(short(session), None)
+        self.bearers.forget(session)
         sharing = self._curves[row.keys.curve]
         sharing.remove(session)
         if not sharing:
             del self._curves[row.keys.curve]
+
+    def fingerprints(self) -> Iterator[str]:
+        """The fingerprints of all other members, here or not."""
+        for peer in self.peers.values():
+            yield peer.fingerprint
+        for row in self.away:
+            yield fingerprint(row.keys.identity)
 
     def parted(self, members: Container[bytes]) -> list[bytes]:
         """The sessions that we still count as members, though they are none of these."""
@@ -95,7 +107,7 @@ class Presence:
             context.keyring.meet(row.keys)
         except Refusal:
             return None
-        peer = Peer(row.keys, context.now, state=state, card=row.card, carded=row.carded)
+        peer = Peer(row.keys, context.now, state=state, card=row.card, carded=row.carded, notices=row.notices)
         peer.said, peer.announced, peer.gone_at = row.said, row.announced, context.now
         self.away.remove(session)
         self.peers[session] = peer
@@ -109,7 +121,11 @@ class Presence:
         del self.peers[session]
         nick = peer.card.nick if peer.card is not None else ""
         told_until = context.now + SOUGHT_S if peer.told else NEVER
-        self.away.add(AwayMember(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until))
+        self.away.add(
+            AwayMember(
+                peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until, peer.notices
+            )
+        )
         context.keyring.part(session)
         self._retired(session)
         self._replica.fetcher.forget(session, context.now)
@@ -220,14 +236,20 @@ class Presence:
         if was is PeerState.GONE:
             peer.deserted = False
             self._context.commands.append(Reach(peer.keys.session))
-        if peer.announced and was is PeerState.GONE:
-            self._tell(peer, "join", "is back")
-            self.namesakes.renamed(peer)  # it may be called otherwise than when it went
         self.announce(peer)
 
     def announce(self, peer: Peer) -> None:
-        """Tells the user that a peer is here, once that and its name are known."""
-        if peer.announced or peer.quiet or not peer.here:
+        """Tells the user that a peer is here, once that and its name are known; for one that comes and goes, later."""
+        if peer.shown or peer.card is None or not peer.here:
+            return
+        if peer.quiet:  # nobody is told of it, but of whom it is mistaken for
+            self.namesakes.renamed(peer)
+            return
+        if peer.notices.take(2, self._context.now):  # what it takes to tell that it is gone, too
+            return
+        if peer.announced:
+            self._tell(peer, "join", "is back")
+            self.namesakes.renamed(peer)  # it may be called otherwise than when it went
             return
         peer.announced = True
         # Who was there before us has not come in because we have.
@@ -236,15 +258,16 @@ class Presence:
 
     def leaves(self, peer: Peer, how: str) -> None:
         """Takes that a peer has left, for this reason."""
-        was, peer.state = peer.state, PeerState.LEFT
-        if peer.announced and was is not PeerState.GONE:
+        peer.state = PeerState.LEFT
+        if peer.shown:
             self._tell(peer, "leave", how)
         peer.announced = False
         self._retire(peer, left=True)
 
     def _tell(self, peer: Peer, event: str, how: str) -> None:
         self._context.notice(f"{peer.nick} {how}", event, peer.nick, peer.fingerprint)
-        self._context.commands.append(Came(peer, event == "join"))
+        peer.shown = event == "join"
+        self._context.commands.append(Came(peer, peer.shown))
 
     def age(self, now: float) -> None:
         """Changes the state of those who have been silent, and gives up those who were sought for long."""
@@ -254,6 +277,7 @@ class Presence:
                 peer.state = state
                 if state is PeerState.GONE:
                     self._fall_silent(peer, now)
+            self.announce(peer)
         sought = sorted((peer for peer in self.peers.values() if peer.state is PeerState.GONE), key=_least_sure)
         held = len(sought) - SOUGHT
         for index, peer in enumerate(sought):
@@ -267,7 +291,7 @@ class Presence:
         peer.deserted = peer.heard_at == NEVER and peer.card is None
         self._replica.fetcher.forget(peer.keys.session, now)
         self._context.commands.append(Reach(peer.keys.session))
-        if peer.announced:
+        if peer.shown:
             self._tell(peer, "leave", "is gone: no sign of life")
 
     @property

@@ -9,7 +9,6 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
     BODY_BYTES,
     CLOCK_AHEAD_S,
-    FINGERPRINT_LEAST,
     ID_CHARS,
     WHISPER_AGAIN_S,
     WHISPER_S,
@@ -17,8 +16,9 @@ from sandpiper.common.limits import (
     WHISPERS_KNOWN,
 )
 from sandpiper.common.messages import Whisper
-from sandpiper.common.nicks import fold
 from sandpiper.common.p2p import packets
+from sandpiper.peer.p2p.presence.names import Names
+from sandpiper.peer.p2p.presence.persons import Persons
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.peer import Peer, PeerState
 
@@ -36,9 +36,11 @@ class _UnconfirmedWhisper:
 class PeerWhispers:
     """Sends a member's whispers and receives the others'. `peers` are the members that are here, or may be."""
 
-    def __init__(self, context: Context, peers: Mapping[bytes, Peer]) -> None:
+    def __init__(self, context: Context, peers: Mapping[bytes, Peer], persons: Persons, names: Names) -> None:
         self._context = context
         self._peers = peers
+        self._persons = persons
+        self._names = names
         self._waiting: dict[str, _UnconfirmedWhisper] = {}
         self._told: dict[bytes, dict[str, None]] = {}
         self._held = 0
@@ -72,9 +74,8 @@ class PeerWhispers:
                 del told[next(iter(told))]
             wall = int(context.wall())
             ts = hush.ts if 0 <= hush.ts <= wall + CLOCK_AHEAD_S else wall
-            context.events.append(
-                Whisper(peer.nick, hush.to, hush.text, ts, context.room_name, hush.id, peer.fingerprint, True)
-            )
+            person, owned = peer.fingerprint, self._names.owns(peer.fingerprint, peer.nick)
+            context.events.append(Whisper(peer.nick, hush.to, hush.text, ts, context.room_name, hush.id, person, owned))
         context.send_to(peer, packets.Heard(hush.id))
 
     def forget(self, session: bytes) -> None:
@@ -87,17 +88,8 @@ class PeerWhispers:
             self._context.answer(heard.id)
 
     def send(self, to: str, text: str, name: str, now: float) -> None:
-        """PeerWhispers to the person called `to`, or whose fingerprint begins so. Raises Refusal."""
-        here = [peer for peer in self._peers.values() if peer.here]
-        found = [peer for peer in here if fold(peer.nick) == fold(to)]
-        if not found and len(to) >= FINGERPRINT_LEAST:
-            found = [peer for peer in here if peer.fingerprint.startswith(to.lower())]
-        if not found:
-            raise Refusal(Code.NOT_HERE, f"{to} is not here")
-        persons = {peer.fingerprint for peer in found}
-        if len(persons) > 1:
-            names = ", ".join(sorted(persons))
-            raise Refusal(Code.INVALID, f"several persons are called {to}: say which by the fingerprint: {names}")
+        """Whispers to the person called `to`, or whose fingerprint begins so. Raises Refusal."""
+        found = self._persons.here(to)
         hush = packets.Hush(name, self._context.settings.nick, to, text, int(self._context.wall()))
         self._waiting[name] = _UnconfirmedWhisper(found, hush, now + WHISPER_S, now + WHISPER_AGAIN_S)
         self._send(self._waiting[name])

@@ -31,6 +31,13 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """This member has a nick that it had not before, announced or not."""
+
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Connect to this session: it is in the room, or its card has changed."""
 
@@ -57,7 +64,7 @@ class NewCard:
     """The member's own card has changed, so the lease must be renewed with it."""
 
 
-Command: TypeAlias = Reach | Drop | Came | NewEpoch | NewCard
+Command: TypeAlias = Reach | Drop | Came | Named | NewEpoch | NewCard
 
 Answer: TypeAlias = "tuple[str, Refusal | None]"
 """How a whisper of ours has ended: its name, and why it did not arrive."""

@@ -17,7 +17,17 @@ from functools import lru_cache
 
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.keys import fingerprint
-from sandpiper.common.limits import DIRECT_S, EVASIVE_S, EXPECTED_S, GONE_S, PAGES_BURST, PAGES_BYTES_S, RELAY_AFTER_S
+from sandpiper.common.limits import (
+    DIRECT_S,
+    EVASIVE_S,
+    EXPECTED_S,
+    GONE_S,
+    NOTICES_BURST,
+    NOTICES_S,
+    PAGES_BURST,
+    PAGES_BYTES_S,
+    RELAY_AFTER_S,
+)
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card, Signed
 from sandpiper.common.p2p.sealing import short
@@ -81,6 +91,13 @@ class Peer:
     introduced_at: float = NEVER
     """When it was last told where others are."""
     announced: bool = False
+    """Whether the user was told of it since it came in."""
+    shown: bool = False
+    """Whether the user was told last that it is here."""
+    renaming: str = ""
+    """The nick that it has taken, while it is too early to tell of another one."""
+    notices: Bucket = field(default_factory=lambda: Bucket(1 / NOTICES_S, NOTICES_BURST))
+    """What it may still have others told of itself."""
     proven: bool = True
     """Whether what we hear of it is of now: what a stranger may have recorded is no sign of life."""
     told: bool = False

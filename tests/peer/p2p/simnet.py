@@ -118,6 +118,7 @@ class Town:
         password: str | None = None,
         identity: SigningKey | None = None,
         at: list[Citizen] | None = None,
+        quiet: bool = False,
     ) -> tuple[Joiner, SessionKeys]:
         keys = self._keys(identity)
 
@@ -125,7 +126,7 @@ class Town:
             from sandpiper.common.p2p import packets
             from sandpiper.common.p2p.packets import Card, Carded, Signed
 
-            body = packets.encode(Carded(0, Card(keys.session, 0, name)))
+            body = packets.encode(Carded(0, Card(keys.session, 0, name, quiet=quiet)))
             signature = keys.signing.sign(packets.own_text(room, body)).signature
             return Application(keys.vouched(room), Signed(keys.session, body, signature))
 
@@ -184,8 +185,9 @@ class Town:
         *,
         backlog: int | None = None,
         at: list[Citizen] | None = None,
+        quiet: bool = False,
     ) -> Citizen:
-        joiner, keys = self.joiner(name, code, password, identity, at)
+        joiner, keys = self.joiner(name, code, password, identity, at, quiet)
         self.attempt(joiner)
         if joiner.error is not None:
             raise joiner.error
@@ -195,7 +197,7 @@ class Town:
             joiner.welcome,
             code,
             password,
-            MemberSettings(name),
+            MemberSettings(name, quiet),
             backlog=backlog,
             now=self.now,
             wall=self.wall,

@@ -1,0 +1,67 @@
+"""Bearers: which person bears which nick, and who bore it first, as far as this member has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sandpiper.common.limits import FINGERPRINT_LEAST
+from sandpiper.common.nicks import fold, skeleton
+
+
+class Bearers:
+    """Keeps the nick of each session, whether it is here or away, and since when the session bears it.
+
+    A nick belongs to the person who bore it first. Of two who bear it since the same moment it belongs to neither: to
+    a newcomer those who were there are all new.
+    """
+
+    def __init__(self) -> None:
+        self._folded: dict[bytes, str] = {}  # session -> its nick, folded
+        self._since: dict[str, dict[bytes, tuple[str, float]]] = {}  # folded nick -> session -> person, since when
+
+    def bears(self, session: bytes, person: str, nick: str, since: float) -> bool:
+        """Takes that a session bears a nick from now on; returns whether that is news."""
+        folded = fold(nick)
+        if self._folded.get(session) == folded:
+            return False
+        self.forget(session)
+        self._folded[session] = folded
+        self._since.setdefault(folded, {})[session] = (person, since)
+        return True
+
+    def knows(self, session: bytes) -> bool:
+        """Whether a session has borne a nick."""
+        return session in self._folded
+
+    def forget(self, session: bytes) -> None:
+        """Forgets a session that is no member any more."""
+        folded = self._folded.pop(session, None)
+        if folded is not None:
+            del self._since[folded][session]
+            if not self._since[folded]:
+                del self._since[folded]
+
+    def owns(self, person: str, nick: str) -> bool:
+        """Whether a nick is a person's: nobody else bore it before or as early."""
+        mine, others = float("inf"), float("inf")
+        for each, since in self._since.get(fold(nick), {}).values():
+            if each == person:
+                mine = min(mine, since)
+            else:
+                others = min(others, since)
+        return mine < others or others == float("inf")
+
+
+def imitates(nick: str, person: str, fingerprints: Iterable[str]) -> bool:
+    """Whether a nick of `person` looks like the fingerprint, or its beginning, of another of these persons."""
+    if len(nick) < FINGERPRINT_LEAST:
+        return False
+    looks = skeleton(nick), skeleton(fold(nick))
+    if any(look.startswith(_look(person)) for look in looks):
+        return False
+    return any(look.startswith(_look(each)) for each in fingerprints for look in looks)
+
+
+def _look(fingerprint: str) -> str:
+    """What the beginning of a fingerprint looks like. Character by character, for there may be thousands."""
+    return "".join(map(skeleton, fingerprint[:FINGERPRINT_LEAST]))
