@@ -1,7 +1,15 @@
 """Shows which files a chat message crosses, by tracing every call: `python scripts/message_path.py broker` or `peers`.
 
-Going out: from the typed line until a ZeroMQ socket is given something. Coming in: from the loop's wake-up for a socket
-until the line is shown. The other end, and the broker, are processes of their own.
+Counted is each file of ours in which any function is called, however small, on behalf of one message in a room at
+rest, where others were exchanged before:
+
+- going out, from the typed line until a ZeroMQ socket is given something;
+- coming in, all of two turns of the event loop: the one in which the message's bytes come out of a socket, timers that
+  are set after it included, and the one in which its line is shown, up to that.
+
+Not counted is what happens in other turns; and, below NOT_ITS_WAY, what a member sends because it has received
+something: the acknowledgement. Of some messages the one with the fewest calls counts, for what is due now and then
+(beacons, a look at the paths) falls together with others. The other end, and the broker, are processes of their own.
 """
 
 # ruff: noqa: S603, T201, ASYNC220  (a script: it prints, and starts programs)
@@ -15,11 +23,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from asyncio import Handle
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.text_frontend import TextFrontend
@@ -30,17 +40,34 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 MARKER: Final = "MARKER hello"
 PORT: Final = 25_000
 DEADLINE_S: Final = 60.0
+MESSAGES: Final = 6
+NOT_ITS_WAY: Final = {("peer/p2p/state/context.py", "send_to"), ("peer/p2p/transport.py", "send")}
+"""What a member calls to send something because a message has come in."""
+
+Call: TypeAlias = "tuple[str, str]"
+"""A function's file and name."""
 
 
 class Trace:
-    """The calls of our own functions while it is on, in parts: each begins where the loop looks at a socket.
+    """The calls of our own functions while it is on, one list for each turn of the loop: for each callback it runs.
 
-    `stop` says at which call it ends.
+    `wanted` says at which call a turn turns out to be the message's (all are, without), `stop` at which call the trace
+    ends. Below the calls `left_out` nothing is counted.
     """
 
-    def __init__(self, stop: Callable[[FrameType], bool]) -> None:
-        self.parts: list[list[tuple[str, str]]] = [[]]
+    def __init__(
+        self,
+        stop: Callable[[FrameType], bool],
+        wanted: Callable[[FrameType], bool] | None = None,
+        left_out: Collection[Call] = (),
+    ) -> None:
+        self.calls: list[Call] = []
+        self._turn: list[Call] = []
+        self._is_wanted = wanted is None
         self._stop = stop
+        self._wanted = wanted or (lambda frame: False)
+        self._left_out = left_out
+        self._inside: FrameType | None = None
 
     def __enter__(self) -> Trace:
         sys.setprofile(self._profile)
@@ -50,23 +77,43 @@ class Trace:
         sys.setprofile(None)
 
     def _profile(self, frame: FrameType, event: str, _: Any) -> None:
-        if event != "call":
+        if event == "return" and frame is self._inside:
+            self._inside = None
+        if event != "call" or self._inside is not None:
             return
+        if frame.f_code is Handle._run.__code__:
+            self._end_turn()
+        self._is_wanted = self._is_wanted or self._wanted(frame)
         if self._stop(frame):
             sys.setprofile(None)
+            self._is_wanted = True
+            self._end_turn()
             return
-        file = os.path.realpath(frame.f_code.co_filename)
-        if file.startswith(str(ROOT)) and not {".venv", "scripts"} & set(Path(file).parts) and "<" not in file:
-            call = os.path.relpath(file, ROOT), frame.f_code.co_name
-            if call == ("common/io/batch_reader.py", "_run"):
-                self.parts.append([])
-            self.parts[-1].append(call)
+        call = source_of(frame)
+        if call in self._left_out:
+            self._inside = frame
+        elif call is not None:
+            self._turn.append(call)
 
-    @property
-    def calls(self) -> list[tuple[str, str]]:
-        """The part that did most, for that one brought the message; and the last, which showed it."""
-        longest = max(self.parts, key=len)
-        return longest if longest is self.parts[-1] else longest + self.parts[-1]
+    def _end_turn(self) -> None:
+        if self._is_wanted:
+            self.calls += self._turn
+        self._turn, self._is_wanted = [], False
+
+
+@cache
+def relative(filename: str) -> str | None:
+    """The path of a source file of ours; None for all else."""
+    path = Path(os.path.realpath(filename))
+    if "<" in filename or not path.is_relative_to(ROOT) or {".venv", "scripts"} & set(path.parts):
+        return None
+    return path.relative_to(ROOT).as_posix()
+
+
+def source_of(frame: FrameType) -> Call | None:
+    """The file and the name of a function of ours that is being called."""
+    file = relative(frame.f_code.co_filename)
+    return None if file is None else (file, frame.f_code.co_name)
 
 
 class Shown:
@@ -105,8 +152,17 @@ def is_show(frame: FrameType) -> bool:
     return frame.f_code is Shown.show.__code__ and MARKER in frame.f_locals["line"]
 
 
-def report(what: str, calls: list[tuple[str, str]]) -> None:
+def is_handed_over(frame: FrameType) -> bool:
+    """Whether the engine hands the marked message to the room."""
+    if frame.f_code is not Room._collect.__code__:
+        return False
+    events = frame.f_locals["self"]._publisher.engine.events
+    return any(isinstance(event, Received) and MARKER in str(event.message) for event in events)
+
+
+def report(what: str, traces: list[Trace]) -> None:
     """Prints the files in the order in which they were entered, and their number."""
+    calls = min((trace.calls for trace in traces), key=len)
     files = list(dict.fromkeys(file for file, _ in calls))
     changes = sum(first[0] != second[0] for first, second in itertools.pairwise(calls))
     print(f"{what}: {len(calls)} calls, {len(files)} files, {changes} changes of file")
@@ -115,22 +171,30 @@ def report(what: str, calls: list[tuple[str, str]]) -> None:
 
 
 async def walk(room: Room, other: Callable[[str], subprocess.Popen[str]]) -> None:
-    """Traces one line out, then one line in."""
+    """Traces lines out, then lines in."""
     view = Shown()
     text = TextFrontend(view, LineRenderer())
     process = other(room.code or "")
+    assert process.stdin is not None
     try:
         await asyncio.wait_for(_joined(room), DEADLINE_S)
-        with Trace(is_send) as out:
-            await text.take(room, MARKER.encode())
-        report("from the typed line to the socket", out.calls)
         hearing = asyncio.ensure_future(_hear(room, text))
-        assert process.stdin is not None
-        with Trace(is_show) as came:
-            process.stdin.write(json.dumps({"type": "msg", "text": MARKER}) + "\n")
-            process.stdin.flush()
-            await asyncio.wait_for(view.marked.wait(), DEADLINE_S)
-        report("from the socket to the shown line", came.calls)
+        out, came = [], []
+        for _ in range(MESSAGES):
+            await text.take(room, b"before")
+            await room.flush()
+            with Trace(is_send) as trace:
+                await text.take(room, MARKER.encode())
+            out.append(trace)
+            await room.flush()
+            view.marked.clear()
+            with Trace(is_show, is_handed_over, NOT_ITS_WAY) as trace:
+                process.stdin.write(json.dumps({"type": "msg", "text": MARKER}) + "\n")
+                process.stdin.flush()
+                await asyncio.wait_for(view.marked.wait(), DEADLINE_S)
+            came.append(trace)
+        report("from the typed line to the socket", out[1:])
+        report("from the socket to the shown line", came[1:])
         hearing.cancel()
         with suppress(asyncio.CancelledError):
             await hearing
