@@ -29,6 +29,7 @@ class _Typed(msgspec.Struct):
     type: str
 
 
+_encoder: Final = msgspec.msgpack.Encoder()
 _typed: Final = msgspec.msgpack.Decoder(_Typed)
 _drafts: Final = msgspec.msgpack.Decoder(list[MsgDraft | MeDraft | DataDraft])
 _said: Final = msgspec.msgpack.Decoder(list[Msg | Me | Data | Notice])
@@ -86,7 +87,7 @@ def portions(bodies: Iterable[bytes], most: int = BATCH_MESSAGES) -> list[list[b
 def encode_body(message: msgspec.Struct) -> bytes:
     """Encodes one map. Raises Refusal for a `data` value that msgpack cannot say."""
     try:
-        return codec.encode(message)
+        return _encoder.encode(message)
     except (OverflowError, UnicodeEncodeError, TypeError, RecursionError) as error:
         raise Refusal(Code.INVALID, f"cannot be sent: {complaint(error)}") from None
 

@@ -17,6 +17,8 @@ from sandpiper.common.limits import CLUSTER_CHARS, TEXT_BYTES
 from sandpiper.common.lines import TooLong
 
 CONTINUED: Final = "\u2026"
+MOST_BYTES: Final = 4
+"""No character takes more than that, so that a text so much shorter than the limit is not measured."""
 _MARK_BYTES: Final = len(CONTINUED.encode())
 _JOINER: Final = "\u200d"
 _VIRAMA: Final = 9
@@ -98,7 +100,7 @@ class PieceReader:
 
     def _fits(self) -> bool:
         room = self._limit - (_MARK_BYTES if self._continued else 0)
-        return len(self._held) * 4 <= room or _size(self._held.removesuffix("\r")) <= room
+        return len(self._held) * MOST_BYTES <= room or _size(self._held.removesuffix("\r")) <= room
 
     def _cut(self) -> Piece:
         begin = CONTINUED if self._continued else ""

@@ -17,6 +17,7 @@ from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import terminated, to_its_end
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import BUS_S
+from sandpiper.common.messages import Draft
 from sandpiper.common.target import Target
 from sandpiper.peer.broker_link import BrokerLink, LinkCallbacks
 from sandpiper.peer.broker_session import BrokerSession, SessionState
@@ -99,6 +100,37 @@ class BrokerConnection:
         if isinstance(reply, control.Refused):
             raise Refusal(Code(reply.code), reply.text, retry_ms=reply.retry_ms)
         return reply
+
+    # Publishing: see Outlet --------------------------------------------------------------------------------
+
+    @property
+    def broken(self) -> SandpiperError | None:
+        """See Outlet."""
+        return self._session.broken
+
+    @property
+    def full(self) -> bool:
+        """See Outlet."""
+        return self._session.outbox.full
+
+    @property
+    def empty(self) -> bool:
+        """See Outlet."""
+        return self._session.outbox.empty
+
+    @property
+    def progressed_at(self) -> float:
+        """See Outlet."""
+        return self._session.outbox.progressed_at
+
+    def post(self, draft: Draft, now: float) -> str:
+        """See Outlet."""
+        return self._session.post(draft, now)
+
+    def flush(self, now: float) -> None:
+        """See Outlet."""
+        self._session.flush(now)
+        self.pump()
 
     def pause(self, on: bool) -> None:
         """Makes the bus wait for the reader, or lets it come again."""
@@ -234,7 +266,9 @@ class BrokerConnection:
             if session.broken is not None and self._started:
                 self._lost(str(session.broken))
         self._turned()
-        self._timer.set(session.get_timer())
+        due = session.get_timer()
+        if due < self._timer.at:
+            self._timer.set(due)
         self.moved.set()
 
     def _publish(self, link: BrokerLink, frames: list[bytes]) -> None:

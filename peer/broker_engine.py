@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from sandpiper.common import batch, control
-from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import OLDER_MESSAGES
 from sandpiper.common.messages import Draft, Member, Message, RoomInfo
@@ -17,7 +15,6 @@ from sandpiper.common.target import Target
 from sandpiper.peer.broker_connection import BrokerConnection
 from sandpiper.peer.broker_session import BrokerSession, JoinOptions, SessionState
 from sandpiper.peer.credentials import Credentials
-from sandpiper.peer.events import Event
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.status import PathInfo, RoomStatus, Verification
 
@@ -43,9 +40,11 @@ class BrokerEngine:
         self._keys = CurveKeys.make()
         credentials = Credentials(profile.signing_key, self._keys.public, access_code, os.urandom)
         self._session = BrokerSession(options, credentials)
-        self._connection = BrokerConnection(
+        self._connection = self.outlet = BrokerConnection(
             self._session, credentials, self._keys, target, profile, one_port=one_port, turned=turned
         )
+        self.moved = self._connection.moved
+        self.events = self._session.events
 
     # Life --------------------------------------------------------------------------------------------------
 
@@ -56,21 +55,6 @@ class BrokerEngine:
     async def close(self) -> None:
         """See Engine."""
         await self._connection.close()
-
-    @property
-    def moved(self) -> asyncio.Event:
-        """See Engine."""
-        return self._connection.moved
-
-    @property
-    def events(self) -> deque[Event]:
-        """See Engine."""
-        return self._session.events
-
-    @property
-    def broken(self) -> SandpiperError | None:
-        """See Engine."""
-        return self._session.broken
 
     @property
     def status(self) -> RoomStatus:
@@ -91,35 +75,9 @@ class BrokerEngine:
             held=session.holdup.text,
         )
 
-    # Publishing --------------------------------------------------------------------------------------------
-
-    @property
-    def full(self) -> bool:
-        """See Engine."""
-        return self._session.outbox.full
-
-    @property
-    def empty(self) -> bool:
-        """See Engine."""
-        return self._session.outbox.empty
-
-    @property
-    def progressed_at(self) -> float:
-        """See Engine."""
-        return self._session.outbox.progressed_at
-
-    def post(self, draft: Draft, now: float) -> str:
-        """See Engine."""
-        return self._session.post(draft, now)
-
     def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which has doors of its own for programs")
-
-    def flush(self, now: float) -> None:
-        """See Engine."""
-        self._session.flush(now)
-        self._connection.pump()
 
     def pause(self, on: bool) -> None:
         """See Engine."""

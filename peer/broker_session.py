@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from typing import Any
 
 from sandpiper.common import batch, control, frame
@@ -24,7 +25,7 @@ from sandpiper.common.frontier import Frontier
 from sandpiper.common.limits import BODY_BYTES, BURST_S, PAGE_ENTRIES, PING_S
 from sandpiper.common.messages import DataDraft, Draft, Message, Notice
 from sandpiper.common.outbox import Outbox
-from sandpiper.common.repair import Repair
+from sandpiper.common.repair import Repair, RepairState
 from sandpiper.peer.broker_path import BrokerPath
 from sandpiper.peer.control_session import ControlSession
 from sandpiper.peer.credentials import Credentials
@@ -88,11 +89,13 @@ class BrokerSession(ControlSession):
         self._renamed = 0
         self._pinged_at = 0.0
         self._pages = PageReader(options.room, self._give_out, self.events)
+        self._due: float | None = None  # not known
 
     # Connection --------------------------------------------------------------------------------------------
 
     def connected(self, now: float) -> None:
         """Begins to enrol: the control port can be reached."""
+        self._due = None
         self.state = SessionState.ENROLLING
         self._enrol(now)
 
@@ -103,7 +106,7 @@ class BrokerSession(ControlSession):
 
     def disconnected(self, text: str) -> None:
         """Fails the unanswered requests, for the connection has gone; all else waits for the next one."""
-        self.state = SessionState.OFFLINE
+        self.state, self._due = SessionState.OFFLINE, None
         self.outbox.shut()
         self.requests.clear()
         self.frames.clear()
@@ -217,7 +220,9 @@ class BrokerSession(ControlSession):
             else:
                 for held in frontier.push(message.seq, message):
                     self._give_out(held)
-        repair.noticed(now)
+        if frontier.head > frontier.seq or repair.state is not RepairState.CURRENT:
+            repair.noticed(now)
+            self._due = None
 
     def _give_out(self, message: Message) -> None:
         mine = message.from_ == self.fingerprint and message.id.startswith(self._credentials.publisher)
@@ -287,12 +292,14 @@ class BrokerSession(ControlSession):
 
     def post(self, draft: Draft, now: float) -> str:
         """Queues a publication, and returns its id. Raises Refusal: TOO_LARGE, INVALID."""
+        self._due = None
         number = draft.n = self.outbox.next_number
         self.outbox.add(_encoded(draft), now)
         return self.id(number)
 
     def flush(self, now: float) -> None:
         """Sends what may go; to be called after posting."""
+        self._due = None
         if self.state is SessionState.INSIDE:
             bodies = self.outbox.take(now)
             if bodies:
@@ -300,14 +307,14 @@ class BrokerSession(ControlSession):
 
     # Time --------------------------------------------------------------------------------------------------
 
-    def get_timer(self) -> float | None:
-        """When `handle_timer` is to be called."""
-        if self.state is SessionState.OFFLINE:
-            return None
-        timers: list[float | None] = [self._ping_at]
-        if self.state is SessionState.INSIDE:  # until then nothing can be sent, so nothing is due
-            timers += [self.outbox.get_timer(), self._repair.get_timer() if self._repair else None]
-        return min(timer for timer in timers if timer is not None)
+    def get_timer(self) -> float:
+        """When `handle_timer` is to be called; infinite for never. A message in its turn moves nothing."""
+        if self._due is None:
+            timers: list[float | None] = [self._ping_at if self.online else inf]
+            if self.state is SessionState.INSIDE:  # until then nothing can be sent, so nothing is due
+                timers += [self.outbox.get_timer(), self._repair.get_timer() if self._repair else None]
+            self._due = min(timer for timer in timers if timer is not None)
+        return self._due
 
     def handle_timer(self, now: float) -> None:
         """Pings, repairs and resends, as far as it is due."""

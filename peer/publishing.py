@@ -60,6 +60,7 @@ class Publisher:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.outlet = engine.outlet
         self._pending: dict[str, Pending] = {}
         self._posted = 0
         self._unsent = False
@@ -68,18 +69,18 @@ class Publisher:
     @property
     def full(self) -> bool:
         """Whether the next publication is to wait: see `until_room`."""
-        return self._posted >= _POSTED_MOST or self.engine.full
+        return self._posted >= _POSTED_MOST or self.outlet.full
 
     async def until_room(self) -> None:
         """Gives the loop its turn, and returns when the window has room. Raises SandpiperError."""
         await asyncio.sleep(0)
-        while self.engine.full:
+        while self.outlet.full:
             await self._motion()
 
     def post(self, draft: Draft) -> Pending:
         """Posts it at once. Raises Refusal, SandpiperError."""
         self._check()
-        return self._await_storing(self.engine.post(draft, time.monotonic()))
+        return self._await_storing(self.outlet.post(draft, time.monotonic()))
 
     def post_as_tool(self, draft: Draft, nick: str) -> Pending:
         """Posts it at once, under a nick that no key owns. Raises Refusal, SandpiperError."""
@@ -108,7 +109,7 @@ class Publisher:
 
     def _send(self) -> None:
         if not self._closed:
-            self.engine.flush(time.monotonic())
+            self.outlet.flush(time.monotonic())
 
     def settle(self, event: Delivered | Failed) -> None:
         """Tells whoever awaits the publication what became of it."""
@@ -135,10 +136,10 @@ class Publisher:
 
         After QUIT_S without any progress raises Unreachable, or Rejected if the broker turns messages away.
         """
-        engine = self.engine
-        while not (engine.empty or engine.status.alone):
+        engine, outlet = self.engine, self.outlet
+        while not (outlet.empty or engine.status.alone):
             self._check()
-            left = engine.progressed_at + QUIT_S - time.monotonic()
+            left = outlet.progressed_at + QUIT_S - time.monotonic()
             if left <= 0:
                 raise _overdue(engine.status)
             with contextlib.suppress(asyncio.TimeoutError):
@@ -152,8 +153,9 @@ class Publisher:
     def _check(self) -> None:
         if self._closed:
             raise RoomClosed("the room is closed")
-        if self.engine.broken is not None:
-            raise self.engine.broken
+        broken = self.outlet.broken
+        if broken is not None:
+            raise broken
 
 
 def _overdue(status: RoomStatus) -> SandpiperError:

@@ -98,29 +98,29 @@ class LazyTimer:
     """A timer that fires at the earliest of the times that it was set to, and calls `due` with the time of then.
 
     It is not moved to a later time. Where it fires too early, nothing is due and it is set anew, which is cheaper than
-    to move it each time.
+    to move it each time. `at` is when it fires, infinite for never.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, due: Callable[[float], None]) -> None:
         self._loop = loop
         self._due = due
         self._timer: asyncio.TimerHandle | None = None
-        self._at = float("inf")
+        self.at = float("inf")
 
     def set(self, at: float | None) -> None:
         """Fires at `at` (monotonic seconds) at the latest; None is never."""
-        if at is None or at >= self._at:
+        if at is None or at >= self.at:
             return
         self.cancel()
-        self._at = at
+        self.at = at
         self._timer = self._loop.call_later(max(at - time.monotonic(), 0.0), self._fire)
 
     def cancel(self) -> None:
         """Does not fire, until it is set again."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._at = None, float("inf")
+        self._timer, self.at = None, float("inf")
 
     def _fire(self) -> None:
-        self._timer, self._at = None, float("inf")
+        self._timer, self.at = None, float("inf")
         self._due(time.monotonic())

@@ -18,10 +18,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from sandpiper.common.errors import Refusal, RoomClosed, UsageError
 from sandpiper.common.io.tasks import to_its_end
-from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING
+from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, TEXT_BYTES
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, Message, MsgDraft, RoomInfo
 from sandpiper.common.nicks import chosen as valid_nick
-from sandpiper.common.pieces import check_text
+from sandpiper.common.pieces import MOST_BYTES, check_text
 from sandpiper.common.target import FORM, Target
 from sandpiper.peer.broker_engine import BrokerEngine
 from sandpiper.peer.broker_session import JoinOptions
@@ -178,7 +178,8 @@ class Room(RoomView):
 
         A text has at most TEXT_BYTES, 57,000, as UTF-8: TOO_LARGE.
         """
-        check_text(text)
+        if len(text) * MOST_BYTES > TEXT_BYTES:
+            check_text(text)
         publisher = self._publisher
         if publisher.full:
             await publisher.until_room()
@@ -204,7 +205,7 @@ class Room(RoomView):
     @property
     def full(self) -> bool:
         """Whether the next message should wait until some of those that were posted are stored."""
-        return self._publisher.engine.full
+        return self._publisher.outlet.full
 
     async def flush(self) -> None:
         """Returns when all that was posted is stored, or nobody is there to store it (see `alone`).
@@ -278,9 +279,9 @@ class Room(RoomView):
     def _collect(self) -> None:
         """Takes the engine's events; the engine calls it."""
         publisher, waiting = self._publisher, self._events
-        engine = publisher.engine
-        if engine.broken is not None:
-            publisher.abandon(engine.broken)
+        engine, broken = publisher.engine, publisher.outlet.broken
+        if broken is not None:
+            publisher.abandon(broken)
             self._wake.set()
         if not engine.events:
             return
@@ -303,7 +304,7 @@ class Room(RoomView):
         while not self._events:
             if self._closing is not None:
                 raise StopAsyncIteration
-            if (broken := self._publisher.engine.broken) is not None:
+            if (broken := self._publisher.outlet.broken) is not None:
                 raise broken
             if self._reading:
                 raise UsageError("a room has one reader at a time, and one waits for the next event already")

@@ -9,7 +9,7 @@ from sandpiper.chat.look_alikes import LookAlikes
 from sandpiper.chat.table import Row
 from sandpiper.chat.timestamps import clock
 from sandpiper.chat.wording import counted
-from sandpiper.common.limits import DATA_COLUMNS
+from sandpiper.common.limits import DATA_COLUMNS, NAMES_SEEN
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Data, Lost, Me, Member, Message, Notice, Trimmed, Whisper
 from sandpiper.common.nicks import colour
@@ -30,6 +30,9 @@ class LineRenderer:
     def __init__(self, *, colours: bool = False) -> None:
         self._colours = colours
         self.look_alikes = LookAlikes()
+        self._nicks: dict[str, str] = {}  # each as it is shown, with its mark
+        self._minute = -1.0
+        self._clock = ""
 
     def know(self, nicks: Iterable[str]) -> None:
         """These are here, so that who comes with a similar one is marked and not they."""
@@ -71,10 +74,15 @@ class LineRenderer:
 
     def nick(self, nick: str, *, verified: bool) -> str:
         """A nick: `~` for one that no key owns, and what it looks like if that is another's."""
-        name = self._coloured(nick, printable(nick))
-        alike = self.look_alikes.alike(nick)
-        mark = self._red(f" [looks like {printable(alike)}]") if alike else ""
-        return ("" if verified else "~") + name + mark
+        shown = self._nicks.get(nick)
+        if shown is None:
+            alike = self.look_alikes.alike(nick)
+            mark = self._red(f" [looks like {printable(alike)}]") if alike else ""
+            shown = self._coloured(nick, printable(nick)) + mark
+            if len(self._nicks) >= NAMES_SEEN:
+                self._nicks.clear()
+            self._nicks[nick] = shown
+        return shown if verified else "~" + shown
 
     def row(self, row: Row) -> str:
         """Returns the line for a row of a table that a command answers with."""
@@ -109,10 +117,16 @@ class LineRenderer:
         who = self.nick(message.nick, verified=message.verified)
         if isinstance(message, Data):
             value = encode_line(message.value).decode().rstrip("\n")
-            return f"{clock(message.ts)} {who}: [data] {clip(printable(value), DATA_COLUMNS)}"
+            return f"{self._time(message.ts)} {who}: [data] {clip(printable(value), DATA_COLUMNS)}"
         if isinstance(message, Me):
-            return f"{clock(message.ts)} * {who} {printable(message.text)}"
-        return f"{clock(message.ts)} {who}: {printable(message.text)}"
+            return f"{self._time(message.ts)} * {who} {printable(message.text)}"
+        return f"{self._time(message.ts)} {who}: {printable(message.text)}"
+
+    def _time(self, ts: float) -> str:
+        """The time of day, worked out once a minute: most messages are of now."""
+        if ts // 60 != self._minute:
+            self._minute, self._clock = ts // 60, clock(ts)
+        return self._clock
 
     def _red(self, text: str) -> str:
         return f"{_RED}{text}{_RESET}" if self._colours else text

@@ -72,10 +72,13 @@ class TextFrontend:
                 self.view.status("not done" if text.strip().lower() in _NO else "not done; what you typed is not sent")
                 if not is_command(text):  # an answer is for nobody else to read
                     return None
-            if is_command(text):
+            if not text.startswith("/"):
+                if text.strip():
+                    await self.post(room, text)
+            elif is_command(text):
                 return await self._command(room, text)
-            if text.strip():
-                await self.post(room, text[1:] if text.startswith("//") else text)
+            else:
+                await self.post(room, text[1:])
         except Refusal as refusal:
             self.view.status(self.renderer.error(refusal.text))
         except UsageError as error:
@@ -93,7 +96,7 @@ class TextFrontend:
 
     async def hear(self, room: Room, event: Event) -> None:
         """Shows one event."""
-        if self._hides(event):
+        if self.ignored.people and self._hides(event):
             return
         match event:
             case Received():

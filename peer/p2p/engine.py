@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from sandpiper.common.errors import Code, Refusal, SandpiperError
 from sandpiper.common.io.tasks import to_its_end
 from sandpiper.common.messages import Draft, Member, Message, RoomInfo
-from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.connectivity import milliseconds
 from sandpiper.peer.p2p.member import Member as P2PMember
 from sandpiper.peer.p2p.runner import MemberRunner
@@ -30,6 +28,8 @@ class P2PEngine:
 
     def __init__(self, options: PeerOptions, profile: Profile, turned: Callable[[], None]) -> None:
         self.runner = MemberRunner(options, profile, turned)
+        self.moved = self.runner.moved
+        self.events = self.runner.events
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:
@@ -54,14 +54,9 @@ class P2PEngine:
     # What it tells: see Engine -----------------------------------------------------------------------------
 
     @property
-    def events(self) -> deque[Event]:
+    def outlet(self) -> P2PEngine:
         """See Engine."""
-        return self.runner.events
-
-    @property
-    def moved(self) -> asyncio.Event:
-        """See Engine."""
-        return self.runner.moved
+        return self
 
     @property
     def broken(self) -> SandpiperError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, TypeVar
 
 import pytest
@@ -122,7 +123,7 @@ def hand() -> Hand:
 def test_enrol_join_inside() -> None:
     hand = Hand(JoinOptions("lobby", "alice", after=3, backlog=9, member=False))
     session = hand.session
-    assert (hand.state(), session.get_timer()) == (SessionState.OFFLINE, None)
+    assert (hand.state(), session.get_timer()) == (SessionState.OFFLINE, inf)
     session.connected(hand.now)
     enrol = hand.asked(control.Enrol)
     assert hand.state() is SessionState.ENROLLING
@@ -223,6 +224,7 @@ def test_own_and_backlog_are_told_apart() -> None:
 
 
 def test_a_hole_is_asked_for_after_a_moment(hand: Hand) -> None:
+    assert hand.session.get_timer() == hand.now + PING_S, "known from now on, until something brings it forward"
     hand.bus(msg(2))
     assert hand.seqs() == []
     assert hand.session.get_timer() == hand.now + REORDER_S

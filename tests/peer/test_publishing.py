@@ -22,6 +22,7 @@ class Counting:
     """An engine that counts flushes, and stores nothing."""
 
     def __init__(self) -> None:
+        self.outlet = self
         self.posted = self.flushes = 0
         self.full = False
         self.empty = True

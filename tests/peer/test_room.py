@@ -24,6 +24,7 @@ class Quiet:
     empty = True
 
     def __init__(self) -> None:
+        self.outlet = self
         self.status: RoomStatus | None = None
         self.events: deque[object] = deque()
         self.moved = asyncio.Event()

@@ -4,6 +4,7 @@ import pytest
 
 from sandpiper.chat.timestamps import clock
 from sandpiper.cli.chat.line_renderer import LineRenderer
+from sandpiper.common.limits import NAMES_SEEN
 from sandpiper.common.messages import Data, Lost, Me, Msg, Notice, Trimmed
 from sandpiper.peer.events import Received
 
@@ -45,6 +46,22 @@ def test_a_look_alike_is_marked_and_the_first_is_not() -> None:
     renderer.know(["alice"])
     assert "alice: x" in (renderer.event(received("x", nick="alice")) or "")
     assert "\u0430lice [looks like alice]: x" in (renderer.event(received("x", nick="\u0430lice")) or "")
+
+
+def test_each_line_has_the_time_of_its_own_and_the_nick_as_it_was_signed() -> None:
+    renderer = LineRenderer()
+    for at in (AT, AT + 1, AT + 60, AT + 86_400, AT):
+        for verified, mark in ((True, ""), (False, "~")):
+            said = Msg("bob", "hi", at, "lobby", 1, 0, "r", "i", "f", verified)
+            assert renderer.event(Received(said)) == f"{clock(at)} {mark}bob: hi"
+
+
+def test_however_many_speak_the_table_of_their_nicks_has_a_bound() -> None:
+    renderer = LineRenderer()
+    renderer.know(["alice"])
+    for number in range(2 * NAMES_SEEN):
+        renderer.nick(f"u{number}", verified=True)
+        assert len(renderer._nicks) <= NAMES_SEEN
 
 
 def test_a_nick_has_its_colour_only_where_asked() -> None:
