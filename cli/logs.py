@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sandpiper.cli.stdio import say, status
+from sandpiper.cli.log_lines import LogFormatter, Stderr
+from sandpiper.cli.stdio import status
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.files import private_folder
 from sandpiper.common.limits import LOG_BYTES, LOG_FILES
@@ -47,14 +48,6 @@ class LogFile(logging.handlers.RotatingFileHandler):
             super().close()
 
 
-class Stderr(logging.Handler):
-    """Writes the log on stderr; a terminal that takes nothing does not hold the service up."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """See logging."""
-        say(f"{self.format(record)}\n")
-
-
 @contextmanager
 def logging_to(file: Path, level: str, *, stderr: bool) -> Iterator[None]:
     """Sends what `sandpiper.*` logs to `file`, and to stderr too where asked. Raises SandpiperError."""
@@ -70,7 +63,7 @@ def logging_to(file: Path, level: str, *, stderr: bool) -> Iterator[None]:
         handlers.append(Stderr())
     logger = logging.getLogger("sandpiper")
     logger.setLevel(level.upper())
-    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    form = LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in handlers:
         handler.setFormatter(form)
         logger.addHandler(handler)

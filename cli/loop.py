@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from click.exceptions import Exit
 
+from sandpiper.cli.log_lines import catch_the_rest
 from sandpiper.cli.terminal import put_right
 from sandpiper.cli.unread import UNREAD
 from sandpiper.common.errors import SandpiperError
@@ -45,6 +46,7 @@ def _run(main: Coroutine[Any, Any, Result], told: list[int]) -> Result:
         main = _wakeful(main)
         if sys.version_info < (3, 12):
             asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+    catch_the_rest()
     forget = before_the_end(put_right())
     try:
         if sys.version_info >= (3, 12):

@@ -89,10 +89,19 @@ def _run(arguments: Sequence[str]) -> int:
         if isinstance(error, RuntimeError) and "start new thread" in str(error):
             return _fail("no more threads can be started: raise the limits (ulimit -v, ulimit -u)", 1)
         if os.environ.get("SANDPIPER_DEBUG"):
-            raise
+            _show_traceback()
+            return 1
         return _fail(
             f"a fault of its own: {type(error).__name__}: {error}; SANDPIPER_DEBUG=1 shows where, for a report", 1
         )
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    from sandpiper.cli.styled import shown
+
+    sys.stderr.write(shown(traceback.format_exc()))
 
 
 def _starved(error: Exception) -> bool:
@@ -142,11 +151,11 @@ def _usage(error: object) -> str:
 
 
 def _fail(text: str, code: int) -> int:
-    from sandpiper.common.sanitise import printable
+    from sandpiper.cli.styled import one_line
 
     try:
         # An error may quote what came from elsewhere.
-        sys.stderr.write(f"sandpiper: {printable(' '.join(text.split()))}\n")
+        sys.stderr.write(one_line("sandpiper: ", " ".join(text.split())) + "\n")
         sys.stderr.flush()
     except OSError:  # nobody reads it; what has happened is the code's to say
         forget(sys.stderr)

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sandpiper.cli.options.settings import folders
+from sandpiper.cli.printing import show_lines, show_object
 from sandpiper.cli.unread import forget
 from sandpiper.common.errors import SandpiperError
 from sandpiper.common.host_port import joined
@@ -64,11 +65,11 @@ def stopping_on_signals(stop: asyncio.Event, seconds: float = ENDING_SERVICE_S) 
 
 def say_ready(ready: Any, text: str, *, as_json: bool) -> None:
     """The one thing that a service prints: its ready object, or the text for a person."""
-    from sandpiper.common.lines import encode_line
-
     try:
-        sys.stdout.write(encode_line(ready).decode() if as_json else text)
-        sys.stdout.flush()
+        if as_json:
+            show_object(ready)
+        else:
+            show_lines(*text.splitlines())
     except (BrokenPipeError, ConnectionResetError):  # a service goes on, whoever reads its first line
         forget(sys.stdout)
 

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from queue import SimpleQueue
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
+from sandpiper.cli.styled import one_line, shown
 from sandpiper.common.limits import OUTPUT_BYTES, STATUS_BYTES, STATUS_S
 
 _READ_BYTES: Final = 64 * 1024
@@ -116,8 +117,12 @@ class Output:
         """Bytes that have been taken and not written."""
         return self._unwritten
 
+    def show(self, text: str) -> None:
+        """Takes a line for a person to read."""
+        self.write(f"{one_line(text)}\n".encode("utf-8", "replace"))
+
     def write(self, data: bytes) -> None:
-        """Takes `data`, which goes out when the loop next turns."""
+        """Takes `data`, which goes out when the loop next turns, as it is."""
         if self.error is not None and self._lasting:
             return
         if not self._pieces:
@@ -245,7 +250,8 @@ _spoken = Spoken()
 
 
 def say(text: str) -> None:
-    """Text on stderr, beside an event loop: a terminal or a pipe that takes nothing holds nobody up."""
+    """Writes a line, or several, on stderr beside an event loop: a terminal that takes nothing holds nobody up."""
+    text = f"{shown(text)}\n"
     stream = sys.stderr
     if stream is sys.__stderr__ and stream is not None:
         _spoken.say(text.encode(stream.encoding, stream.errors or "replace"))
@@ -257,7 +263,7 @@ def say(text: str) -> None:
 
 def status(text: str) -> None:
     """Writes a line on stderr, for a person."""
-    say(f"sandpiper: {text}\n")
+    say(one_line("sandpiper: ", text))
 
 
 def _tells_when_unread(fd: int) -> bool:

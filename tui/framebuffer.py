@@ -15,6 +15,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
+from sandpiper.common.sanitise import stand_ins
 from sandpiper.tui.cells import BLANK, SIMPLE, CellRow, CellWriter, Ink, is_doubtful
 
 _GAP: Final = 6
@@ -83,6 +84,8 @@ class Framebuffer:
         for text, style, control in segments:
             if control or not text:
                 continue
+            if not text.isprintable():  # the border to the terminal: what is put here is only shown
+                text = stand_ins(text).replace("\t", " ")
             ink, blank = self._ink(style)
             if text.isascii():
                 texts += text
@@ -137,7 +140,7 @@ class Framebuffer:
             if style.bgcolor is not None:
                 back = ";".join(style.bgcolor.downgrade(system).get_ansi_codes(foreground=False))
             marks = frozenset(code for name, code in _CODES if getattr(style, name))
-        link = f"id={style.link_id};{style.link}" if style.link else ""
+        link = f"id={style.link_id};{style.link}" if style.link and style.link.isprintable() else ""
         ink = Ink(front, back, marks, link)
         return ink, ink if link or not marks <= SIMPLE else Ink(None, back, None)
 

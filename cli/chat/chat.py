@@ -18,6 +18,7 @@ from sandpiper.cli.chat.loop import Frontend, Go, Source, Visit
 from sandpiper.cli.chat.text_frontend import TextFrontend
 from sandpiper.cli.chat.view import View
 from sandpiper.cli.stdio import Input, Output, output, say, status
+from sandpiper.cli.styled import one_line
 from sandpiper.cli.terminal import coloured, echoed, interactive
 from sandpiper.common.limits import ENDING_S, INPUT_LINE_BYTES, QUIT_S
 from sandpiper.common.lines import LineReader, TooLong
@@ -126,7 +127,7 @@ class Pipe:
     async def show(self, line: str) -> None:
         """A line of the room, on stdout."""
         await self._out.ready()
-        self._out.write(f"{line}\n".encode("utf-8", "replace"))
+        self._out.show(line)
 
     def status(self, line: str) -> None:
         """Shows the line on stderr."""
@@ -140,7 +141,7 @@ class Pipe:
 
     def paste(self, line: str) -> None:
         """A line of its own, on stderr."""
-        say(f"    {line}\n")
+        say(one_line("    ", line))
 
     def clear(self) -> None:
         """Does nothing, for the same reason."""

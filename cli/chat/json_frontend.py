@@ -19,7 +19,6 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import INPUT_LINE_BYTES, QUIT_S, WINDOW_MESSAGES
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.nicks import chosen as valid_nick
-from sandpiper.common.sanitise import printable
 from sandpiper.peer import Pending, Room
 from sandpiper.peer.events import (
     CodeChanged,
@@ -91,7 +90,7 @@ class JsonFrontend:
             case Entered():
                 self._say(await joined(room, event))
             case PathChanged():
-                status(printable(event.text))
+                status(event.text)
             case Warned():
                 self._say(objects.Caution(event.kind, event.text, _now()))
             case CodeChanged():

@@ -13,6 +13,7 @@ from sandpiper.cli.chat.chat_options import Invitation
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.chat.loop import Go
 from sandpiper.cli.chat.view import View
+from sandpiper.cli.styled import one_line
 from sandpiper.cli.terminal import columns
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.messages import Member
@@ -73,7 +74,7 @@ class LineChat:
     async def table(self, rows: list[Row]) -> None:
         """Shows lines."""
         for row in rows:
-            await self.view.show("-- " + self.renderer.row(row))
+            await self.view.show(one_line("-- ", self.renderer.row(row)))
 
     async def help(self, rows: list[Row]) -> None:
         """Shows the list of commands."""

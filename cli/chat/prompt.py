@@ -28,14 +28,14 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from sandpiper.chat.commands import is_command
-from sandpiper.cli.stdio import Output, status
+from sandpiper.cli.stdio import Output, say, status
+from sandpiper.cli.styled import one_line
 from sandpiper.common.io.exit_deadline import before_the_end
 from sandpiper.common.io.process_group import stop_job
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import DRAFT_CHARS, TEXT_BYTES, TYPED_AHEAD, TYPED_LINES
 from sandpiper.common.lines import TooLong
 from sandpiper.common.pieces import Piece, PieceReader
-from sandpiper.common.sanitise import printable
 
 _PROMPT: Final = "> "
 _NO_PASTE_MARKS: Final = b"\x1b[?2004l"
@@ -82,7 +82,7 @@ class Prompt:
             loop.remove_signal_handler(signal.SIGCONT)
             self._held.close()
             if self._buffer.text:  # it was not sent, and may be copied
-                self.above(f"{_PROMPT}{printable(self._buffer.text)}\n")
+                self.above(f"{_PROMPT}{one_line(self._buffer.text)}\n")
                 self._buffer.reset()
             await end(running)
             forget()
@@ -100,7 +100,7 @@ class Prompt:
     async def show(self, line: str) -> None:
         """See View."""
         await self._out.ready()
-        self.above(f"{line}\n")
+        self.above(f"{one_line(line)}\n")
 
     def status(self, line: str) -> None:
         """Shows the line on stderr."""
@@ -108,7 +108,7 @@ class Prompt:
 
     def paste(self, line: str) -> None:
         """A line of its own, on stderr."""
-        sys.stderr.write(f"    {line}\n")
+        say(one_line("    ", line))
 
     def sent(self, name: str, line: str) -> None:
         """Does nothing: the line stands there as it was typed."""
@@ -122,7 +122,7 @@ class Prompt:
         self._app.invalidate()
 
     def above(self, text: str) -> None:
-        """Writes whole lines above the one that is typed on."""
+        """Writes whole lines above the one that is typed on, as they are."""
         renderer = self._app.renderer
         if renderer.last_rendered_screen is not None:
             renderer.erase()
@@ -133,7 +133,7 @@ class Prompt:
 
     def _accept(self, buffer: Buffer) -> bool:
         """Enter. Returns False: the line is empty then."""
-        self.above(f"{_PROMPT}{printable(buffer.text)}\n")
+        self.above(f"{_PROMPT}{one_line(buffer.text)}\n")
         self._lines += _entered(buffer.text)
         self._arrived.set()
         if len(self._lines) >= TYPED_AHEAD:

@@ -120,7 +120,7 @@ class TextFrontend:
                 self._code_changed(room, event)
             case PathChanged():
                 text = event.text if event.path != "offline" else f"{event.text}; connecting again"
-                self.view.status(self.renderer.dim(self.renderer.plain(text)))
+                self.view.status(self.renderer.dim(text))
             case Delivered():
                 pass  # shown when it comes back with its place in the log
         if isinstance(event, Notice) and (event.event, event.from_, event.nick) == (
@@ -164,13 +164,13 @@ class TextFrontend:
 
     def _code_changed(self, room: Room, event: CodeChanged) -> None:
         if event.password is not None:
-            self.view.status(f"the room's password is now {self.renderer.plain(event.password)}")
+            self.view.status(f"the room's password is now {event.password}")
         self.share(room, event.code, "the room has another code now, {code}; others join with")
 
     async def _entered(self, room: Room, event: Entered) -> None:
         self.renderer.know([event.nick])
         back = "back " if event.again else ""
-        self.view.status(self.renderer.dim(f"{back}in {event.room} as {self.renderer.plain(event.nick)}, {room.where}"))
+        self.view.status(self.renderer.dim(f"{back}in {event.room} as {event.nick}, {room.where}"))
         await self._meet(room)
 
     async def _meet(self, room: Room) -> None:

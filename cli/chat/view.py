@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class View(Protocol):
-    """Shows lines."""
+    """Shows lines. All but a StyledLine is sanitised, so that it is one line and harmless."""
 
     async def show(self, line: str) -> None:
         """Shows a line of the room; waits while too much is waiting to be shown."""

@@ -13,8 +13,9 @@ import msgspec
 
 from sandpiper.cli.options.effective import SECRET, Setting, effective, option_name, options
 from sandpiper.cli.options.settings import CONFIG, folders, read_config
+from sandpiper.cli.printing import show_lines, show_object
 from sandpiper.common.errors import SandpiperError, UsageError
-from sandpiper.common.sanitise import clip, printable
+from sandpiper.common.sanitise import clip
 from sandpiper.common.text_files import decoded
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def command(context: click.Context) -> None:
 @command.command("path")
 def path() -> None:
     """Print where config.toml is, or would be."""
-    click.echo(str(_file()))
+    show_lines(str(_file()))
 
 
 @command.command("show", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -74,11 +75,9 @@ def show(context: click.Context, as_json: bool, everything: bool, name: str | No
     kept = [each for each in found if everything or each.source != "default"]
     told = ConfigReport(str(_file()), kept, unknown_keys(context, read_config(_file().parent)))
     if as_json:
-        from sandpiper.common.lines import encode_line
-
-        click.echo(encode_line(told).decode(), nl=False)
+        show_object(told)
     else:
-        click.echo("\n".join(_lines(told, found)))
+        show_lines(*_lines(told, found))
 
 
 @command.command("set", context_settings={"ignore_unknown_options": True})
@@ -176,7 +175,7 @@ def unknown_keys(context: click.Context, config: Mapping[str, Any]) -> list[str]
             wrong.append(key)
         else:
             wrong += [f"{key}.{each}" for each in value if each.replace("_", "-") not in {*known[key], *_SECRET_KEYS}]
-    return [printable(key) for key in wrong]
+    return wrong
 
 
 def invalid(context: click.Context) -> Iterator[tuple[str, str, str]]:
@@ -210,7 +209,7 @@ def _lines(told: ConfigReport, found: Sequence[Setting]) -> Iterator[str]:
     yield told.file + ("" if Path(told.file).exists() else " (not there)")
     for key, each in rows:
         error = f": {each.error}" if each.error else ""
-        yield printable(f"{key:{keys}}  {_shown(each.value):{values}}  {each.name or each.source}{error}")
+        yield f"{key:{keys}}  {_shown(each.value):{values}}  {each.name or each.source}{error}"
     if not rows:
         yield "all is as by default; --all shows it"
     for key in told.unknown:

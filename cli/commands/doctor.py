@@ -17,11 +17,11 @@ from sandpiper.cli.options.common import Caller, caller_options
 from sandpiper.cli.options.network import Network, network_options
 from sandpiper.cli.options.peer import Peering, chosen_target
 from sandpiper.cli.options.secrets import code_options, password_options, resolve_password
+from sandpiper.cli.printing import show_lines, show_object
 from sandpiper.cli.terminal import coloured
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, SandpiperError, TrustError, Unreachable, UsageError
 from sandpiper.common.io.tasks import end
 from sandpiper.common.limits import CLOCK_SKEW_S, PROBE_PATHS_S
-from sandpiper.common.lines import encode_line
 from sandpiper.common.target import DISCOVERY_PORT, PORT, Target, parse_host
 from sandpiper.peer.room import Room, connect
 from sandpiper.peer.status import PathInfo
@@ -67,9 +67,9 @@ def command(
     run(doctor.examine(aim, join=join))
     report = doctor.report(aim)
     if as_json:
-        click.echo(encode_line(report).decode(), nl=False)
+        show_object(report)
     else:
-        click.echo("\n".join(findings.lines(report, colours=coloured())))
+        show_lines(*findings.lines(report, colours=coloured()))
     context.exit(doctor.failed or (0 if report.ok else 1))
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from sandpiper.cli.options.secrets import passphrase_options, resolve_passphrase
 from sandpiper.cli.options.settings import folders
+from sandpiper.cli.printing import show_lines, show_object
 from sandpiper.cli.stdio import status
 from sandpiper.common.errors import SandpiperError, UsageError
 from sandpiper.common.limits import BACKUP_CHARS
@@ -46,16 +47,15 @@ def command(context: click.Context) -> None:
 def show(as_json: bool) -> None:
     """Show your fingerprint, which others see beside your nick. It is no secret."""
     from sandpiper.common.keys import fingerprint
-    from sandpiper.common.lines import encode_line
     from sandpiper.peer.profile import IDENTITY, Profile
 
     folder = folders().data
     key = bytes(Profile.at(folder).signing_key.verify_key)
     found = Identity(fingerprint(key), key.hex(), str(folder / IDENTITY))
     if as_json:
-        click.echo(encode_line(found).decode(), nl=False)
+        show_object(found)
     else:
-        click.echo(f"fingerprint  {found.fingerprint}\nkey file     {found.file}")
+        show_lines(f"fingerprint  {found.fingerprint}", f"key file     {found.file}")
 
 
 @command.command("export")

@@ -28,7 +28,6 @@ from sandpiper.common.legacy import PeerJoined, PeerLeft
 from sandpiper.common.limits import BACKLOG_MOST
 from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Lost, Notice, Trimmed
-from sandpiper.common.sanitise import printable
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
 from sandpiper.peer.events import (
@@ -160,7 +159,7 @@ class MessageConsumer(ABC):
             case Lost() | Trimmed() | Warned():
                 status(LineRenderer().event(event) or "")
             case Held():
-                status(printable(held_up(event)))
+                status(held_up(event))
             case Resumed():
                 status(GOES_ON)
             case _:
@@ -171,7 +170,7 @@ class MessageConsumer(ABC):
         if isinstance(event, PathChanged):
             waited, self._waits = self._waits, event.path in _NO_PATH
             if waited or self._waits:
-                status(printable(event.text.removesuffix(WRITING_WAITS)))  # a listener writes nothing
+                status(event.text.removesuffix(WRITING_WAITS))  # a listener writes nothing
 
 
 class Runner(MessageConsumer):
@@ -207,7 +206,7 @@ class Printer(MessageConsumer):
         if self._wanted.as_json:
             await self._object(room, event)
         elif isinstance(event, Received):  # messages alone on stdout: scripts read it
-            self._out.write(f"{self._renderer.event(event)}\n".encode("utf-8", "replace"))
+            self._out.show(self._renderer.event(event) or "")
         else:
             self.tell(event)
 

@@ -24,7 +24,6 @@ from sandpiper.common.limits import LONG_LINES_NAMED, TEXT_BYTES
 from sandpiper.common.lines import TooLong, encode_line
 from sandpiper.common.messages import Ack
 from sandpiper.common.pieces import PieceReader
-from sandpiper.common.sanitise import printable
 from sandpiper.peer import Pending, Room
 from sandpiper.peer.events import Held, PathChanged, Resumed
 
@@ -87,12 +86,12 @@ async def _tell(room: Room) -> None:
     with contextlib.suppress(SandpiperError):  # whoever sends is told
         async for event in room:
             if isinstance(event, Held):
-                status(printable(held_up(event)))
+                status(held_up(event))
             elif isinstance(event, Resumed):
                 status(GOES_ON)
             elif isinstance(event, PathChanged) and (away or event.path == "offline"):
                 away = event.path == "offline"
-                status(printable(f"{event.text}; connecting again" if away else event.text))
+                status(f"{event.text}; connecting again" if away else event.text)
 
 
 async def _text(text: str, room: Room, kind: str, receipts: Receipts) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from sandpiper.cli.chat.dial import Aim, Dialer
@@ -11,8 +9,8 @@ from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import Peering, target_options
+from sandpiper.cli.printing import show_lines, show_object
 from sandpiper.cli.terminal import coloured
-from sandpiper.common.lines import encode_line
 from sandpiper.common.messages import Members
 
 
@@ -29,14 +27,14 @@ def command(caller: Caller, aim: Aim, peering: Peering, as_json: bool) -> None:
     sandpiper who localhost:5000/lobby
     sandpiper who pine-ocean-42 --json
     """  # noqa: D301  # click means the character
-    sys.stdout.buffer.write(run(_who(peering.dialer(caller), aim, as_json=as_json)))
-
-
-async def _who(dialer: Dialer, aim: Aim, *, as_json: bool) -> bytes:
-    async with dialer.reach(aim) as room:
-        members = await room.members()
-        name = room.name
+    members = run(_who(peering.dialer(caller), aim))
     if as_json:
-        return encode_line(Members(name, members))
-    renderer = LineRenderer(colours=coloured())
-    return "".join(f"{renderer.member(member)}\n" for member in members).encode("utf-8", "replace")
+        show_object(members)
+    else:
+        renderer = LineRenderer(colours=coloured())
+        show_lines(*map(renderer.member, members.members))
+
+
+async def _who(dialer: Dialer, aim: Aim) -> Members:
+    async with dialer.reach(aim) as room:
+        return Members(room.name, await room.members())

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from sandpiper.common.sanitise import printable
+from sandpiper.cli.styled import in_style, one_line
 from sandpiper.peer.status import PathInfo
 
 State = Literal["ok", "note", "wrong"]
@@ -31,8 +31,7 @@ class Report(msgspec.Struct, tag_field="type", tag="doctor", omit_defaults=True)
     paths: list[PathInfo] | None = None
 
 
-_COLOURS: Final = {"ok": "\x1b[32m", "note": "\x1b[33m", "wrong": "\x1b[31m"}
-_PLAIN: Final = "\x1b[0m"
+_COLOURS: Final = {"ok": "32", "note": "33", "wrong": "31"}
 _STATES: Final = max(map(len, _COLOURS))
 
 
@@ -44,10 +43,10 @@ def lines(report: Report, *, colours: bool = False) -> Iterator[str]:
         about = "" if each.about == before else each.about
         state = f"{each.state:{_STATES}}"
         if colours:
-            state = f"{_COLOURS[each.state]}{state}{_PLAIN}"
-        yield f"{about:{wide}}  {state}  {printable(' '.join(each.text.split()))}"
+            state = in_style(_COLOURS[each.state], state)
+        yield one_line(f"{about:{wide}}  ", state, "  ", " ".join(each.text.split()))
         if each.advice:
-            yield f"{'':{wide + _STATES + 4}}{printable(each.advice)}"
+            yield f"{'':{wide + _STATES + 4}}{' '.join(each.advice.split())}"
         before = each.about
     wrong = sum(each.state == "wrong" for each in report.findings)
     yield ""

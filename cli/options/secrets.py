@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from sandpiper.common.errors import UsageError
 from sandpiper.common.limits import INVITE_CHARS, PASSPHRASE_CHARS_LEAST
+from sandpiper.common.sanitise import printable
 from sandpiper.common.target import Target, is_link
 from sandpiper.common.text_files import NotText, decoded
 
@@ -244,7 +245,7 @@ def ask_unseen(prompt: str) -> str:
     import getpass
 
     try:
-        return getpass.getpass(prompt, sys.stderr)
+        return getpass.getpass(printable(prompt), sys.stderr)
     except EOFError:
         raise click.Abort from None
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
 
-from sandpiper.common.messages import Notice, RoomInfo, Whisper
+from sandpiper.common.messages import Member, Notice, RoomInfo, Whisper
 from sandpiper.peer.events import PathChanged, Received, Warned
+from sandpiper.tui.framebuffer import Framebuffer
 from sandpiper.tui.notify import desktop
 from sandpiper.tui.port import RoomRequest
+from tests.cli.hostile import EVIL as WORST
+from tests.cli.hostile import complaints, events, hostile
 from tests.tui.fake import START, FakeRoom
 from tests.tui.stage import Stage, play
 
@@ -72,6 +78,33 @@ def test_nothing_from_others_reaches_the_terminal_as_it_is(evil: str, size: tupl
         assert_harmless(stage)
 
     play(scene, room, size=size)
+
+
+@pytest.mark.parametrize("code", [None, "pine-ocean-42"])
+def test_no_event_and_no_status_reaches_the_terminal_as_it_is(code: str | None) -> None:
+    room = FakeRoom(code=code)
+
+    async def scene(stage: Stage) -> None:
+        room.where = room.path = room.broker = hostile(str)
+        room.people.append(hostile(Member))
+        room.happens(*events())
+        await stage.settle()
+        for command in ("/who", "/path", "/rooms", "/code", "/verify bob"):
+            await stage.enters(command)
+        await stage.settle()
+        assert_harmless(stage)
+        assert "forged" in stage.text
+
+    play(scene, room, size=(120, 60))
+
+
+def test_the_border_to_the_terminal_lets_nothing_through_that_a_widget_forgot() -> None:
+    framebuffer = Framebuffer(None)
+    framebuffer.resize(60, 3)
+    framebuffer.put(0, 1, [Segment(WORST, Style(link=f"https://evil.example/{WORST}")), Segment("a\tb\x08c")])
+    written = re.sub(r"\x1b\[\d*(;\d+)*[HGCm]", "", framebuffer.changes())
+    assert not complaints(written.replace("\u200b", ""))  # takes no column, and shapes at most
+    assert "PWNED" in written
 
 
 @pytest.mark.parametrize("term", ["xterm-kitty", "foot", "rxvt-unicode-256color"])
