@@ -194,7 +194,12 @@ def _stand_in(char: str) -> str:
 
 def complaint(error: Exception) -> str:
     """A decoder's complaint in one short line: it quotes the sender, who may write anything."""
-    text = printable(str(error)[: ERROR_CHARS + 1])
+    return quoted(str(error))
+
+
+def quoted(text: str) -> str:
+    """What somebody else says, in one short line: it may be of any length, and say anything."""
+    text = printable(text[: ERROR_CHARS + 1])
     return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
 
 

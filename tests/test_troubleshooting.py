@@ -343,7 +343,7 @@ SCENES: dict[str, Callable[[World], Ended]] = {
     ),
     "… has stored nothing for … s: the broker's log cannot be written now: …; try again later": nothing_is_stored,
     "the nick … is taken; try another --nick": taken_nick,
-    "the room is full: … sessions, as its creator chose; …": full_room,
+    "not let in; who answers at this nameplate says: the room is full: … sessions, as its creator chose; …": full_room,
     "you have been removed from this room by one of its owners, for good; …": removed,
     "the key of … has changed (it is … now): somebody may be in between. …": changed_key,
     "… of … messages came within … s": lambda world: world.run(

@@ -145,11 +145,25 @@ GENERATIONS: Final = 100_000
 ATTEMPT_S: Final = 30.0
 """After the sponsor's half, all but the right confirmation within this is a wrong guess."""
 KNOCK_S: Final = 4.0
-"""No answer to a knock within this: the next member is tried."""
+"""No answer to a knock within this: it is not waited for any more."""
+KNOCK_STAGGER_S: Final = 1.0
+"""A mailbox has this long before the next is asked beside it, so that silent ones do not use a joiner's patience up."""
+JOIN_BOXES: Final = 512
+"""Mailboxes that a joiner keeps in mind, whatever services name: all of a crowded nameplate at four services."""
+BOX_SOON_S: Final = 0.05
+BOX_AGAIN_S: Final = 1.0
+BOX_PATIENT: Final = 40
+"""A mailbox that is busy is asked again after the one at the earliest, and once it was asked so often, the other."""
 JOIN_PATIENCE_S: Final = 45.0
 """A joiner keeps trying a busy room this long: one attempt that somebody left open ends within ATTEMPT_S."""
+JOIN_SEARCH_S: Final = 5.0
+"""A joiner that is not in by then looks the room up again and searches the network: those found first may be liars."""
 JOIN_GUESSES: Final = 3
-"""A joiner stops after so many failed proofs: wrong code, or somebody in between."""
+"""Failed proofs at the mailboxes of one service: wrong code, or somebody in between. No more are shown there …"""
+JOIN_GUESSES_MOST: Final = 10
+"""… and so many in all, for there may be many services; a room gives strangers as many (GUESSES)."""
+GUESSES_REPORTED: Final = 2
+"""A newcomer reports so many of its own failed proofs to the room as guesses of strangers, and not more."""
 PAUSE_MOST_S: Final = 3600.0
 """The pause after a wrong guess doubles with each rotation, up to this."""
 CLOCK_AHEAD_S: Final = 60

@@ -6,7 +6,8 @@
       Half {message}                       →
                                            ←       Half {message}
       Proof {confirm, sealed Application}  →                                     a wrong one is a guess spent
-                                           ←       Handover {confirm, sealed Welcome}   or Denied
+                                           ←       Handover {confirm, sealed Welcome}
+                                                   or Declined {confirm, sealed Reason}, or Denied
                                            ←       Rest {sealed More}, as often as the Welcome says
 
 Keys come first, then SPAKE2 (as PyPI `spake2` has it) whose identities are the hash of all that was said before; the
@@ -74,10 +75,17 @@ class Proof(Letter):
 
 
 class Denied(Letter):
-    """The confirmation was wrong. `text` is for the person."""
+    """The confirmation was wrong, or nothing is begun. `text` is for the person. Nothing proves who says so."""
 
     text: str
     code: str = Code.ACCESS.value
+
+
+class Declined(Letter):
+    """The sponsor's confirmation, and why it does not let in a joiner that knows the code."""
+
+    confirm: bytes
+    sealed: bytes
 
 
 class Handover(Letter):
@@ -91,6 +99,13 @@ class Rest(Letter):
     """The part of a handover that did not fit the first letter."""
 
     sealed: bytes
+
+
+class Reason(msgspec.Struct):
+    """The reason of a refusal: one of the codes of errors, and a text for the person."""
+
+    code: str
+    text: str
 
 
 class Application(msgspec.Struct):
@@ -137,7 +152,7 @@ class More(msgspec.Struct):
     heads: list[Head]
 
 
-AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Handover | Rest
+AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Declined | Handover | Rest
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _letters: Final = msgspec.msgpack.Decoder(AnyLetter)

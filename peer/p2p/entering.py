@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected
@@ -100,9 +101,11 @@ class Entering:
         options, code = self._options, self._options.code
         assert code is not None
         groups = await self._services.lookup(code.nameplate)
-        self._admission = AdmissionDriver(self._keys, code, options.password, self._first_card(), groups)
+        search = partial(self._services.lookup_again, code.nameplate)
+        admission = AdmissionDriver(self._keys, code, options.password, self._first_card(), groups, search)
+        self._admission = admission
         try:
-            welcome = await self._admission.run()
+            welcome = await admission.run()
         finally:
             self._admission = None
         member = enter_room(
@@ -116,6 +119,7 @@ class Entering:
             wall=time.time,
             entropy=os.urandom,
         )
+        member.report_guesses(admission.missed)
         self._made(member)
         await self._services.ensure_local()
         update_card(member, self._transport, self._services)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import GUESSES_REPORTED
 from sandpiper.common.p2p import admission, packets
 from sandpiper.common.p2p.membership import Admit, AnyDeed, Miss
 from sandpiper.common.p2p.packets import Carded
@@ -62,6 +63,11 @@ class Gatekeeper:
             self._count(outcome)
         letters, self.sponsor.letters = self.sponsor.letters, []
         return letters
+
+    def report_guesses(self, count: int) -> None:
+        """Counts our own failed proofs, from when we joined: strangers may have tested guesses on them."""
+        for _ in range(min(count, GUESSES_REPORTED)):
+            self._write(Miss(self._ledger.state.generation))
 
     def _count(self, missed: Missed | None) -> None:
         if missed is not None:

@@ -180,10 +180,11 @@ class Sponsor:
             self._send(opened.mailbox, admission.Rest(opened.name, opened.attempt.seal(admission.encode(each))))
 
     def deny(self, refusal: Refusal) -> None:
-        """Answers Knows with no, for another reason than the code."""
+        """Answers Knows with no, for another reason than the code, and proves that it knows the code as well."""
         opened, self._open = self._open, None
         assert opened is not None
-        self._send(opened.mailbox, admission.Denied(opened.name, refusal.text, refusal.code.value))
+        sealed = opened.attempt.seal(admission.encode(admission.Reason(refusal.code.value, refusal.text)))
+        self._send(opened.mailbox, admission.Declined(opened.name, opened.attempt.confirmation, sealed))
 
     def _miss(self, generation: int, now: float) -> Missed:
         forced = self._code().forced

@@ -63,7 +63,7 @@ class DiscoveryServices:
         self._lan: Lan | None = None
         self._advertised = 0
         self._no_network = False
-        self._unheard = False
+        self._unheard = self._searched = False
         self._found: set[str] = set()
         self._strangers: set[str] = set()
         self._unmade: OSError | SandpiperError | None = None
@@ -299,13 +299,13 @@ class DiscoveryServices:
     async def lookup(self, nameplate: int) -> list[list[tuple[object, bytes]]]:
         """Finds mailboxes of the room's members, by group. Raises NoSuchRoom, Unreachable, Rejected."""
         until = asyncio.get_running_loop().time() + LOOKUP_S
-        searched = self.named
+        self._searched = searched = self.named
         while True:
             groups, refusals = await ask_all(self.connections.up(), nameplate)
             if groups:
                 return groups
             if not searched:
-                searched = True
+                self._searched = searched = True
                 before = len(self.connections.all)
                 await self._search(nameplate)
                 if len(self.connections.all) > before:
@@ -315,6 +315,12 @@ class DiscoveryServices:
             if not waits or asyncio.get_running_loop().time() >= until:
                 raise NoSuchRoom(self._nobody(nameplate))
             await asyncio.sleep(min(max(min(waits), 0.1), 0.5))
+
+    async def lookup_again(self, nameplate: int) -> list[list[tuple[object, bytes]]]:
+        """Finds mailboxes anew, also at services that the network tells of: the first ones may have been liars'."""
+        if not self._searched:
+            await self._search(nameplate)
+        return (await ask_all(self.connections.up(), nameplate))[0]
 
     def _nobody(self, nameplate: int) -> str:
         where = "there" if self.named else "on this machine" + (" or its network" if self._options.lan else "")

@@ -67,6 +67,8 @@ def all_letters() -> list[Any]:
         admission.Half(b"A" * 16, b"m" * 33),
         admission.Proof(b"A" * 16, b"c" * 32, b"sealed"),
         admission.Denied(b"A" * 16, "wrong code"),
+        admission.Declined(b"A" * 16, b"c" * 32, b"sealed"),
+        admission.Reason("too_many", "the room is full"),
         admission.Handover(b"A" * 16, b"c" * 32, b"sealed"),
         admission.Rest(b"A" * 16, b"sealed"),
         admission.Application(keys(), signed(Carded(0, card()))),

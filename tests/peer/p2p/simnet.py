@@ -15,6 +15,7 @@ from sandpiper.common.codes import RoomCode
 from sandpiper.common.messages import Message, MsgDraft
 from sandpiper.common.p2p.admission import Application
 from sandpiper.peer.events import Delivered, Event, Received, Warned
+from sandpiper.peer.p2p.admission.box_queue import Box
 from sandpiper.peer.p2p.admission.joiner import Joiner
 from sandpiper.peer.p2p.bootstrap import RoomPolicy, enter_room, found_room
 from sandpiper.peer.p2p.member import Member
@@ -119,6 +120,9 @@ class Town:
         identity: SigningKey | None = None,
         at: list[Citizen] | None = None,
         quiet: bool = False,
+        boxes: list[list[Box]] | None = None,
+        *,
+        searches: bool = False,
     ) -> tuple[Joiner, SessionKeys]:
         keys = self._keys(identity)
 
@@ -132,13 +136,14 @@ class Town:
 
         there = [each for each in (at or self.citizens) if not (each.dead or each.asleep)]
         joiner = Joiner(
-            [[("", each.mailbox) for each in there]],
+            [[("", each.mailbox) for each in there]] if boxes is None else boxes,
             nameplate=code.nameplate,
             words=code.secret,
             password=password,
             apply=apply,
             entropy=self.random.randbytes,
             now=self.now,
+            searches=searches,
         )
         return joiner, keys
 
@@ -155,14 +160,14 @@ class Town:
 
     def _post(self, joiner: Joiner, me: bytes) -> None:
         letters, joiner.letters = joiner.letters, []
-        for (_, mailbox), body in letters:
+        for box, body in letters:
             for citizen in self.citizens:
-                if citizen.mailbox == mailbox and not citizen.dead:
-                    changed = self.tamper(mailbox, body)
+                if citizen.mailbox == box[1] and not citizen.dead:
+                    changed = self.tamper(box[1], body)
                     if changed is not None:
-                        self.later(0.001, partial(self._letter, citizen, me, changed, joiner))
+                        self.later(0.001, partial(self._letter, citizen, me, changed, joiner, box))
 
-    def _letter(self, citizen: Citizen, me: bytes, body: bytes, joiner: Joiner) -> None:
+    def _letter(self, citizen: Citizen, me: bytes, body: bytes, joiner: Joiner, box: Box) -> None:
         if citizen.dead or citizen.asleep:
             return
         letters = citizen.member.letter(me, body, self.now)
@@ -170,10 +175,10 @@ class Town:
         for _, answer in letters:
             changed = self.tamper(me, answer)
             if changed is not None:
-                self.later(0.001, partial(self._answer, joiner, citizen, changed, me))
+                self.later(0.001, partial(self._answer, joiner, box, changed, me))
 
-    def _answer(self, joiner: Joiner, citizen: Citizen, body: bytes, me: bytes) -> None:
-        joiner.letter(("", citizen.mailbox), body, self.now)
+    def _answer(self, joiner: Joiner, box: Box, body: bytes, me: bytes) -> None:
+        joiner.letter(box, body, self.now)
         self._post(joiner, me)
 
     def join(
@@ -191,6 +196,20 @@ class Town:
         self.attempt(joiner)
         if joiner.error is not None:
             raise joiner.error
+        return self.enter(name, keys, joiner, code, password, backlog=backlog, quiet=quiet)
+
+    def enter(
+        self,
+        name: str,
+        keys: SessionKeys,
+        joiner: Joiner,
+        code: RoomCode = CODE,
+        password: str | None = None,
+        *,
+        backlog: int | None = None,
+        quiet: bool = False,
+    ) -> Citizen:
+        """Makes a member of a joiner that has been let in."""
         assert joiner.welcome is not None
         member = enter_room(
             keys,
@@ -203,6 +222,7 @@ class Town:
             wall=self.wall,
             entropy=self.random.randbytes,
         )
+        member.report_guesses(joiner.missed)
         return self._settle_in(name, keys, member)
 
     # Packets -------------------------------------------------------------------------------------------------

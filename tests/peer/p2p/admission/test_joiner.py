@@ -116,8 +116,7 @@ def test_a_password_that_is_forgotten_is_no_guess() -> None:
 def test_who_has_no_password_tries_another_room_of_that_number() -> None:
     rooms = Town(1), Town(2)
     locked, open_ = rooms[0].found("alice", password="open sesame"), rooms[1].found("bob")
-    joiner, _ = rooms[0].joiner("carol")
-    joiner._groups = [[("", locked.mailbox)], [("", open_.mailbox)]]
+    joiner, _ = rooms[0].joiner("carol", boxes=[[("", locked.mailbox)], [("", open_.mailbox)]])
     rooms[0].citizens.append(open_)
     rooms[0].attempt(joiner)
     assert joiner.welcome is not None
