@@ -13,8 +13,9 @@ from sandpiper.common.limits import (
     JOIN_GUESSES,
 )
 from sandpiper.common.p2p import admission
+from sandpiper.peer.p2p.admission.box_queue import Box
 from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
-from sandpiper.peer.p2p.admission.joiner import Box, Joiner
+from sandpiper.peer.p2p.admission.joiner import Joiner
 from tests.peer.p2p.simnet import CODE, Town
 
 

@@ -207,7 +207,8 @@ def test_silent_mailboxes_do_not_use_up_the_patience() -> None:
     town = Town()
     alice = town.found("alice")
     strangers: dict[bytes, Says] = {b"%d" % number: silent for number in range(31)}
-    joiner, _ = town.joiner("bob", boxes=[*([("", box)] for box in strangers), at(alice)])
+    boxes: list[list[Box]] = [[("", box)] for box in strangers]
+    joiner, _ = town.joiner("bob", boxes=[*boxes, at(alice)])
     attempt(town, joiner, strangers)
     assert joiner.welcome is not None
 
