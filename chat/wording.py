@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection
 from typing import Final
 
-from sandpiper.peer.events import Held
+from sandpiper.peer.events import Found, Held
 
 GOES_ON: Final = "what was held up is being stored again"
 ASKS_FOR_IT: Final = "this room has a password: type it below"
@@ -64,6 +64,11 @@ def farewell(name: str, alone: bool, come_back: str) -> str:
 def held_up(event: Held) -> str:
     """Says that what the reader writes waits, and why."""
     return f"nothing is stored: {event.text}. What you write is kept, and sent again by itself"
+
+
+def found(event: Found) -> str:
+    """Says that messages have come which were told to be lost; they follow."""
+    return f"{counted(event.count, 'message')} told to be lost, here after all:"
 
 
 def counted(count: int, what: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from sandpiper.common.errors import Code
 from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import encode_line
-from sandpiper.common.messages import Ack, Data, Error, Lost, Me, Msg, NickSet, Notice, Trimmed, Whisper
+from sandpiper.common.messages import Ack, Data, Error, Found, Lost, Me, Msg, NickSet, Notice, Trimmed, Whisper
 
 
 class Item:
@@ -97,6 +97,6 @@ def _original(message: Any) -> msgspec.Struct | None:
             return Notice(text=f"{message.nick} whispers: {message.text}", ts=message.ts)
         case Notice() | Error() | NickSet():
             return type(message)(text=message.text, ts=message.ts)
-        case Data() | Ack() | Lost() | Trimmed():
+        case Data() | Ack() | Lost() | Found() | Trimmed():
             return None
     return None

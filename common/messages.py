@@ -202,6 +202,14 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", rename={"from_": "from"
     count: int
 
 
+class Found(msgspec.Struct, tag_field="type", tag="found", rename={"from_": "from"}):
+    """So many messages that were told to be lost have come after all; they follow, out of their log's order."""
+
+    room: str
+    from_: str | None
+    count: int
+
+
 class Trimmed(msgspec.Struct, tag_field="type", tag="trimmed"):
     """Retention removed what stood before `start`: the log's new start, not a loss."""
 

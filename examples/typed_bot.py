@@ -10,6 +10,7 @@ from sandpiper.peer import (
     Entered,
     Event,
     Failed,
+    Found,
     Held,
     Lost,
     Me,
@@ -51,6 +52,8 @@ def told(event: Event) -> str:
             return f"{who} whispers: {text}"
         case Lost(count=count):
             return f"{count} messages are lost"
+        case Found(count=count):
+            return f"{count} lost messages are here after all"
         case PeerJoined(peer=peer):
             return f"{peer.nick} is here"
         case PeerLeft(nick=nick):

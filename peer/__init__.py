@@ -31,6 +31,7 @@ from sandpiper.peer.events import (
     Entered,
     Event,
     Failed,
+    Found,
     Held,
     Lost,
     Notice,
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
     from sandpiper.peer.room import Room, connect
 
 __all__ = [
-    "AccessDenied", "Code", "CodeChanged", "Data", "Delivered", "Entered", "Event", "Failed", "Held", "Lost", "Me",
-    "Member", "Message", "Msg", "NoSuchRoom", "Notice", "PasswordNeeded", "PathChanged", "PathInfo", "PeerJoined",
+    "AccessDenied", "Code", "CodeChanged", "Data", "Delivered", "Entered", "Event", "Failed", "Found", "Held", "Lost",
+    "Me", "Member", "Message", "Msg", "NoSuchRoom", "Notice", "PasswordNeeded", "PathChanged", "PathInfo", "PeerJoined",
     "PeerLeft", "Pending", "Profile", "Received", "Refusal", "Rejected", "Removed", "Resumed", "Room", "RoomClosed",
     "RoomCreated", "RoomInfo", "RoomStatus", "RoomView", "SandpiperError", "SocketError", "Trimmed", "TrustError",
     "Unreachable", "UsageError", "Verification", "Warned", "Whisper", "connect", "create", "join",

@@ -1,8 +1,8 @@
 """What a room tells its user: `async for event in room`.
 
 Stored messages come as `Received`; notices and whispers as the messages they are (`Notice`, `Whisper`), `Lost` and
-`Trimmed` where the log has a hole that nobody can fill; and the rest, here, is about the connection and about what
-one has sent.
+`Trimmed` where the log has a hole that nobody can fill, `Found` if somebody can after all; and the rest, here, is about
+the connection and about what one has sent.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from typing import Final, TypeAlias
 import msgspec
 
 from sandpiper.common.legacy import PeerJoined, PeerLeft, RoomCreated
-from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
+from sandpiper.common.messages import Found, Lost, Message, Notice, Trimmed, Whisper
 
 __all__ = [
-    "CodeChanged", "Delivered", "Entered", "Event", "Failed", "Held", "Lost", "Message", "Notice", "PathChanged",
-    "PeerJoined", "PeerLeft", "Received", "Resumed", "RoomCreated", "Trimmed", "Warned", "Whisper",
+    "CodeChanged", "Delivered", "Entered", "Event", "Failed", "Found", "Held", "Lost", "Message", "Notice",
+    "PathChanged", "PeerJoined", "PeerLeft", "Received", "Resumed", "RoomCreated", "Trimmed", "Warned", "Whisper",
 ]  # fmt: skip
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """A stored message, once and in the log's order. `own`: this session sent it. `backlog`: older than the join."""
+    """A stored message, once and in the log's order. `own`: this session sent it. `backlog`: older than the join.
+
+    `late`: it had been told to be lost, so what follows it in its log was told before it; a Found comes first.
+    """
 
     message: Message
     own: bool = False
     backlog: bool = False
+    late: bool = False
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +116,7 @@ Event: TypeAlias = (
     | Notice
     | Whisper
     | Lost
+    | Found
     | Trimmed
     | Warned
     | CodeChanged

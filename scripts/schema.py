@@ -22,7 +22,8 @@ from sandpiper.peer.attach.doors import AttachReady
 FILE = Path(__file__).parents[1] / "docs" / "schema" / "sandpiper.json"
 
 PRINTED: list[type[msgspec.Struct]] = [
-    messages.Msg, messages.Me, messages.Data, messages.Notice, messages.Whisper, messages.Lost, messages.Trimmed,
+    messages.Msg, messages.Me, messages.Data, messages.Notice, messages.Whisper, messages.Lost, messages.Found,
+    messages.Trimmed,
     messages.Joined, messages.Members, messages.Rooms, messages.Ack, messages.Error, messages.NickSet, messages.Pong,
     objects.JsonHeld, objects.JsonResumed,
     objects.Caution, objects.CodeNow, objects.TheCode, objects.Verified, objects.JsonDone, objects.Paths,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sandpiper.chat.wording import GOES_ON, counted, held_up
+from sandpiper.chat.wording import GOES_ON, counted, found, held_up
 from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.limits import SCREEN_MEMBERS_SETTLE_S
-from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
+from sandpiper.common.messages import Found, Lost, Message, Notice, Trimmed, Whisper
 from sandpiper.peer.events import (
     CodeChanged,
     Delivered,
@@ -72,6 +72,8 @@ class TabEvents:
             case Lost():
                 lost = counted(event.count, "message")
                 tab.model.say("bad", f"{lost} lost: nobody has them any more. Ask for them again.", now)
+            case Found():
+                tab.model.say("note", found(event), now)
             case Trimmed():
                 tab.model.say("note", "what is older than this has been removed from the room's log", now)
             case Warned():
@@ -99,7 +101,7 @@ class TabEvents:
         if tab.room is not None:
             tab.older.heard(message, one_log=tab.room.code is None)
         alone = event.own and tab.room is not None and tab.room.path == "alone"
-        entry = tab.model.message(message, own=event.own, old=event.backlog, alone=alone)
+        entry = tab.model.message(message, own=event.own, old=event.backlog or event.late, alone=alone)
         self._keep(message)
         if entry is None:
             return

@@ -8,11 +8,11 @@ from typing import Final
 from sandpiper.chat.look_alikes import LookAlikes
 from sandpiper.chat.table import Row
 from sandpiper.chat.timestamps import clock
-from sandpiper.chat.wording import counted
+from sandpiper.chat.wording import counted, found
 from sandpiper.cli.styled import StyledLine, in_style, one_line
 from sandpiper.common.limits import DATA_COLUMNS, NAMES_SEEN
 from sandpiper.common.lines import encode_line
-from sandpiper.common.messages import Data, Lost, Me, Member, Message, Notice, Trimmed, Whisper
+from sandpiper.common.messages import Data, Found, Lost, Me, Member, Message, Notice, Trimmed, Whisper
 from sandpiper.common.nicks import colour
 from sandpiper.common.sanitise import clip, printable
 from sandpiper.peer.events import Event, Received, Warned
@@ -44,7 +44,7 @@ class LineRenderer:
         match event:
             case Received(message=message):
                 line = self._message(message)
-                return self.dim(line) if event.backlog else line
+                return self.dim(line) if event.backlog or event.late else line
             case Notice():
                 return self.dim(f"{clock(event.ts)} -- {event.text}")
             case Whisper():
@@ -52,6 +52,8 @@ class LineRenderer:
                 return one_line(f"{clock(event.ts)} @", who, f" whispers to you: {event.text}")  # in no nick is an @
             case Lost():
                 return self.error(f"-- {counted(event.count, 'message')} lost: nobody has them any more")
+            case Found():
+                return self.dim(f"-- {found(event)}")
             case Warned():
                 return self._styled(_BOLD_RED, f"!! {event.text}")
             case Trimmed():

@@ -27,7 +27,7 @@ from sandpiper.common.errors import SandpiperError, UsageError
 from sandpiper.common.legacy import PeerJoined, PeerLeft
 from sandpiper.common.limits import BACKLOG_MOST
 from sandpiper.common.lines import encode_line
-from sandpiper.common.messages import Lost, Notice, Trimmed
+from sandpiper.common.messages import Found, Lost, Notice, Trimmed
 from sandpiper.common.target import Target
 from sandpiper.peer import Room
 from sandpiper.peer.events import (
@@ -156,7 +156,7 @@ class MessageConsumer(ABC):
         match event:
             case CodeChanged():
                 status(f"the room has another code now: {event.code}")
-            case Lost() | Trimmed() | Warned():
+            case Lost() | Found() | Trimmed() | Warned():
                 status(LineRenderer().event(event) or "")
             case Held():
                 status(held_up(event))
@@ -220,7 +220,7 @@ class Printer(MessageConsumer):
                 self._out.write(encode_line(objects.Caution(event.kind, event.text, int(time.time()))))
             case CodeChanged():
                 self._out.write(encode_line(objects.CodeNow(event.code, event.password)))
-            case Notice() | Lost() | Trimmed() | PeerJoined() | PeerLeft():
+            case Notice() | Lost() | Found() | Trimmed() | PeerJoined() | PeerLeft():
                 self._out.write(encode_line(event))
             case _:
                 self.tell_path(event)

@@ -34,6 +34,16 @@ LOST_ALONE_S: Final = 60.0
 one has never heard, while nobody that is heard has it."""
 LOST_LOOK_S: Final = 2.0
 """How often that is looked at; a stop of the process counts for no more than this."""
+LOST_RANGES: Final = 64
+LOST_LOGS: Final = 256
+"""What was given up and is still taken if somebody turns out to have it: so many holes of a log, in so many logs; the
+newest. Who makes holes in its own log forgets its own first."""
+LOST_ASKED: Final = 8
+"""Logs for whose losses one member is asked at one sign of life: each answer is a page."""
+LOST_AGAIN_S: Final = 5.0
+LOST_AGAIN_MOST_S: Final = 600.0
+"""A member that did not answer, or tells of a log of which it lacked the same, is asked again after this;
+the last more and more rarely, for it tells of everybody who is present, once a second."""
 FINGERPRINT_LEAST: Final = 12
 """So much of a fingerprint says which person is meant: 60 bits, so that nobody finds a key that begins as a name is
 spelt, or as another's key."""

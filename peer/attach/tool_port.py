@@ -41,6 +41,7 @@ from sandpiper.common.messages import (
     DataDraft,
     Draft,
     Error,
+    Found,
     Joined,
     Lost,
     Me,
@@ -150,7 +151,7 @@ class ToolPort:
             case Notice():
                 self._wire.moved()
                 self._tell(msgspec.structs.replace(event, room=self.room))
-            case Lost():
+            case Lost() | Found():
                 self._tell(msgspec.structs.replace(event, room=self.room))
 
     def _enter_log(self, message: Message) -> Message:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sandpiper.common.items import Item
 from sandpiper.common.limits import LINE_BYTES
 from sandpiper.common.lines import encode_line
-from sandpiper.common.messages import Ack, Data, Error, Lost, Me, Msg, NickSet, Notice, Trimmed, Whisper
+from sandpiper.common.messages import Ack, Data, Error, Found, Lost, Me, Msg, NickSet, Notice, Trimmed, Whisper
 
 MSG = Msg("alice", "hi", 7, "lobby", 3, 2, "run", "id", "fp", True)
 ME = Me("alice", "waves", 7, "lobby", 3, 2, "run", "id", "fp", True)
@@ -38,7 +38,9 @@ def test_what_an_original_client_is_told(message: msgspec.Struct, original: dict
     assert list(json.loads(line)) == list(original)
 
 
-@pytest.mark.parametrize("message", [DATA, Ack("id", "lobby", 3), Lost("lobby", None, 3), Trimmed("lobby", 9)])
+@pytest.mark.parametrize(
+    "message", [DATA, Ack("id", "lobby", 3), Lost("lobby", None, 3), Found("lobby", None, 3), Trimmed("lobby", 9)]
+)
 def test_what_the_original_wire_has_no_word_for(message: msgspec.Struct) -> None:
     assert Item(message).original == b""
 

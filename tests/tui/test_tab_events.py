@@ -4,7 +4,7 @@ import pytest
 
 from sandpiper.common.legacy import RoomCreated
 from sandpiper.common.limits import SCREEN_MEMBERS_SETTLE_S
-from sandpiper.common.messages import Lost, Message, Notice, Trimmed, Whisper
+from sandpiper.common.messages import Found, Lost, Message, Notice, Trimmed, Whisper
 from sandpiper.peer.events import (
     CodeChanged,
     Delivered,
@@ -51,6 +51,12 @@ def test_messages_are_kept_shown_and_told_of() -> None:
     assert len(scene.heard) == 1
 
 
+def test_what_had_been_lost_is_told_of_as_what_is_new() -> None:
+    scene = Scene()
+    scene.happens(Received(scene.room.message("bob", "first"), late=True))
+    assert len(scene.heard) == len(scene.kept) == 1
+
+
 def test_an_ignored_person_is_not_told_of() -> None:
     scene = Scene()
     scene.tab.model.ignored.ignore("bob", [key("bob")])
@@ -63,6 +69,7 @@ def test_an_ignored_person_is_not_told_of() -> None:
     ("event", "kind", "words"),
     [
         (Lost("lobby", None, 3), "bad", "3 messages lost"),
+        (Found("lobby", None, 3), "note", "3 messages told to be lost, here after all"),
         (Trimmed("lobby", 7), "note", "older than this has been removed"),
         (Warned("key", "bob has another key"), "bad", "bob has another key"),
         (Warned("clock", "your clock is late"), "warn", "your clock is late"),

@@ -77,7 +77,7 @@ class DeedLog:
                 continue
             self.arrived[each.session] = None
             if found.stream == TALK:
-                self._message_log.heard(found)
+                self._message_log.heard(found, late=each.late)
             else:
                 self._learn(found)
         for one, other in self._replica.proofs:

@@ -1,7 +1,8 @@
 """The fetcher: asks other members for what is missing in the logs here.
 
 Each log has its frontier and its repair machine, as a broker's log has (common/repair.py); only the question whom to
-ask is new: the origin first, then whoever claims to have it. What nobody has any more is given up.
+ask is new: the origin first, then whoever claims to have it. What nobody has any more is given up (and asked for again
+by losses.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sandpiper.common.p2p.envelope import DEEDS, TALK
 from sandpiper.common.p2p.packets import Frontier, Pull
 from sandpiper.common.repair import RepairState
 from sandpiper.peer.p2p.replication.digest import Name
+from sandpiper.peer.p2p.replication.losses import Losses
 from sandpiper.peer.p2p.replication.track import FOR_EVER, Track
 
 
@@ -27,6 +29,7 @@ class Fetcher:
         self, me: bytes, tracks: dict[Name, Track], give_up: Callable[[Name, Track, int, float], None]
     ) -> None:
         self.pulls: list[tuple[bytes, Pull]] = []
+        self.losses = Losses(self.ask)
         self._me = me
         self._tracks = tracks
         self._give_up = give_up
@@ -56,6 +59,7 @@ class Fetcher:
             track = self._tracks.get(name)
             if track is None or track.stopped or stand.seq > FOR_EVER:
                 continue
+            self.losses.told(source, name, stand.seq, now)
             if track.claims.get(source, 0) <= track.repair.frontier.seq < stand.seq:
                 track.lacking.pop(source, None)  # when it was asked it did not say to have what comes next
             if stand.seq > track.repair.frontier.seq:
@@ -77,9 +81,11 @@ class Fetcher:
                     track.repair.fetch_now(now)  # nobody could be asked until now
                     self.fetch(name, track, now)
                 self.watch(name, track)
+        self.losses.heard(source, now)
 
     def forget(self, source: bytes, now: float) -> None:
         """Asks a member no more: it has gone."""
+        self.losses.forget(source)
         for name in sorted(self._claimed.pop(source, set()).union(self._holed)):
             track = self._tracks[name]
             track.claims.pop(source, None)
@@ -223,13 +229,14 @@ class Fetcher:
         # A newcomer who has not even heard whose history this is may be cut off with others like it.
         return LOST_ORPHAN_S if self._met(origin) else LOST_ALONE_S
 
-    def ask(self, name: Name, source: bytes, after: int) -> None:
-        """Asks one member for what comes after a seq of a log."""
+    def ask(self, name: Name, source: bytes, after: int) -> int:
+        """Asks one member for what comes after a seq of a log; the number of the request."""
         r = self.next_request()
         self._asked[r] = (name, source, after)
         if len(self._asked) > PULLS_KNOWN:
             del self._asked[next(iter(self._asked))]
         self.pulls.append((source, Pull(r, name[0], name[1], after)))
+        return r
 
     def ask_on(self, name: Name, source: bytes) -> None:
         """Asks a member for what comes after what is here, whether or not anything is known to."""

@@ -35,6 +35,18 @@ class Log:
         self.head, self.hash = envelope.last, envelope.hash
         self.bytes += len(envelope.raw)
 
+    def insert(self, envelope: Envelope) -> None:
+        """Puts an envelope where nothing was held until now; its place has been checked."""
+        index = max(bisect_right(self._firsts, envelope.first), self._gone)
+        self._envelopes.insert(index, envelope)
+        self._firsts.insert(index, envelope.first)
+        self.bytes += len(envelope.raw)
+
+    def around(self, envelope: Envelope) -> list[Envelope]:
+        """The envelopes that are held nearest before and after one that is not."""
+        index = max(bisect_right(self._firsts, envelope.first), self._gone)
+        return self._envelopes[max(index - 1, self._gone) : index + 1]
+
     def holding(self, seq: int) -> Envelope | None:
         """The envelope that has the entry `seq`."""
         index = bisect_right(self._firsts, seq) - 1
@@ -85,8 +97,9 @@ class Log:
         """All envelopes that are still held, oldest first."""
         return self._envelopes[self._gone :]
 
-    def trim(self, most_entries: int, most_bytes: int) -> None:
-        """Drops the oldest past either bound; the newest stays in any case."""
+    def trim(self, most_entries: int, most_bytes: int) -> bool:
+        """Drops the oldest past either bound, if there are such; the newest stays in any case."""
+        before = self.start
         while len(self._envelopes) - self._gone > 1:
             if self.head - self.start < most_entries and self.bytes <= most_bytes:
                 break
@@ -97,6 +110,7 @@ class Log:
         if self._gone > _COMPACT_AT:
             del self._envelopes[: self._gone], self._firsts[: self._gone]
             self._gone = 0
+        return self.start != before
 
 
 def _clock(envelope: Envelope) -> int:

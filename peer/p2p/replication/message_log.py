@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sandpiper.common import batch
 from sandpiper.common.errors import Refusal
@@ -16,7 +16,7 @@ from sandpiper.common.limits import (
     WINDOW_BYTES,
     WINDOW_MESSAGES,
 )
-from sandpiper.common.messages import Draft, Lost, Message
+from sandpiper.common.messages import Draft, Found, Lost, Message
 from sandpiper.common.p2p.envelope import TALK, Envelope, sign
 from sandpiper.peer.events import Delivered, Event, Received
 from sandpiper.peer.p2p.replication import entries
@@ -55,6 +55,7 @@ class MessageLog:
         self._name = publisher(keyring.session)
         self._unshown: deque[Envelope] = deque()
         self._unshown_bytes = 0
+        self._late: set[bytes] = set()  # the hashes of what had been given up, and is not shown yet
         self._dropped: Counter[bytes] = Counter()
         self._prevs: dict[bytes, dict[type, int]] = {}
         self._names: dict[bytes, tuple[str, str]] = {}
@@ -130,18 +131,27 @@ class MessageLog:
 
     # Hearing -----------------------------------------------------------------------------------------------
 
-    def heard(self, envelope: Envelope) -> None:
-        """Takes the next envelope of a log, to be shown."""
+    def heard(self, envelope: Envelope, *, late: bool = False) -> None:
+        """Takes the next envelope of a log, to be shown; or one that is `late`: it was told to be lost."""
+        if late:
+            self._late.add(envelope.hash)
         self._unshown.append(envelope)
         self._unshown_bytes += len(envelope.raw)
         while self._unshown_bytes > UNSHOWN_BYTES and len(self._unshown) > 1:  # a reader that never comes back
             dropped = self._next()
-            self._dropped[dropped.session] += dropped.count
+            if not self._was_lost(dropped):
+                self._dropped[dropped.session] += dropped.count
 
     def _next(self) -> Envelope:
         envelope = self._unshown.popleft()
         self._unshown_bytes -= len(envelope.raw)
         return envelope
+
+    def _was_lost(self, envelope: Envelope) -> bool:
+        """Whether an envelope that is taken out now was told to be lost."""
+        late = envelope.hash in self._late
+        self._late.discard(envelope.hash)
+        return late
 
     def show(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int, backlog: bool) -> None:
         """Turns what has been heard into events, until `most` wait; `backlog`: all of it, sorted, as history."""
@@ -152,11 +162,28 @@ class MessageLog:
             self._show_history(room, fingerprint, wall)
             return
         while self._unshown and len(self._events) < most:
+            if self._unshown[0].hash in self._late:
+                self._show_late(room, fingerprint, wall, most)
+                continue
             envelope = self._next()
             own = envelope.session == self._keyring.session
             self._events.extend(
                 [Received(message, own, False) for message in self._messages(envelope, room, fingerprint, wall)]
             )
+
+    def _show_late(self, room: str, fingerprint: Callable[[bytes], str], wall: int, most: int) -> None:
+        """Shows what comes next and was told to be lost, all that there is of one log."""
+        found = [self._next()]
+        count, session = found[0].count, found[0].session
+        while self._unshown and len(self._events) + count < most:
+            if self._unshown[0].session != session or self._unshown[0].hash not in self._late:
+                break
+            found.append(self._next())
+            count += found[-1].count
+        self._late.difference_update(each.hash for each in found)
+        self._events.append(Found(room, fingerprint(session), count))
+        messages = self._aside(session, found, room, fingerprint, wall)
+        self._events.extend([Received(message, False, False, True) for message in messages])
 
     def show_own(self, room: str, fingerprint: Callable[[bytes], str], wall: int) -> None:
         """Shows what the member itself has just said; all else that was heard still waits."""
@@ -172,8 +199,11 @@ class MessageLog:
         """Shows the history by Lamport time, then session: alike for everyone. What was said here meanwhile follows."""
         found: list[tuple[int, bytes, Message]] = []
         own: list[Message] = []
+        late: Counter[bytes] = Counter()
         while self._unshown:
             envelope = self._next()
+            if self._was_lost(envelope):
+                late[envelope.session] += envelope.count
             if envelope.session == self._keyring.session:
                 own += self._messages(envelope, room, fingerprint, wall)
                 continue
@@ -182,16 +212,23 @@ class MessageLog:
         found.sort(key=lambda each: each[:2])
         if self.backlog_most is not None:
             found = found[len(found) - min(len(found), self.backlog_most) :]
+        self._events.extend([Found(room, fingerprint(session), count) for session, count in late.items()])
         self._events.extend([Received(message, False, True) for _, _, message in found])
         self._events.extend([Received(message, True, False) for message in own])
 
     def past(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:
-        """The messages of an envelope of long ago; what was said since is not said anew to follow it."""
-        known = self._prevs.pop(envelope.session, None)
-        found = self._messages(envelope, room, fingerprint, wall)
-        self._prevs.pop(envelope.session, None)
+        """The messages of an envelope of long ago."""
+        return self._aside(envelope.session, [envelope], room, fingerprint, wall)
+
+    def _aside(
+        self, session: bytes, some: Iterable[Envelope], room: str, fingerprint: Callable[[bytes], str], wall: int
+    ) -> list[Message]:
+        """The messages of earlier envelopes of a session; what was said since is not said anew to follow them."""
+        known = self._prevs.pop(session, None)
+        found = [message for each in some for message in self._messages(each, room, fingerprint, wall)]
+        self._prevs.pop(session, None)
         if known is not None:
-            self._prevs[envelope.session] = known
+            self._prevs[session] = known
         return found
 
     def _messages(self, envelope: Envelope, room: str, fingerprint: Callable[[bytes], str], wall: int) -> list[Message]:

@@ -1,7 +1,7 @@
 """The replica: everybody's logs, as far as they have come here.
 
 Envelopes come pushed, by any way and in any order, or in pages that were asked for (fetcher.py). What nobody has any
-more is given up, and said to be lost.
+more is given up, and said to be lost; it is taken all the same if it comes after all (losses.py).
 
 A log is its session's word: an envelope counts when it is signed by it and follows what it signed before. Two that
 contradict each other prove a cheat, and the log stops.
@@ -9,6 +9,7 @@ contradict each other prove a cheat, and the log stops.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,12 +35,16 @@ from sandpiper.peer.p2p.replication.track import FOR_EVER, Track
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The next envelope of a log, or (without one) that `lost` entries before the next will never come."""
+    """The next envelope of a log, or (without one) that `lost` entries before the next are given up.
+
+    `late`: not the next one, but one that had been given up.
+    """
 
     envelope: Envelope | None
     session: bytes
     stream: int
     lost: int = 0
+    late: bool = False
 
 
 class Replica:
@@ -77,6 +82,7 @@ class Replica:
     def _begin(self, name: Name, track: Track) -> None:
         self.tracks[name] = track
         self.fetcher.unwatch(name)
+        self.fetcher.losses.drop(name)
         self.digest.moved(name)
 
     def start_at_heads(self) -> None:
@@ -124,6 +130,7 @@ class Replica:
             track.stopped = True
             track.repair.interrupted()
             self.fetcher.watch((session, TALK), track)
+            self.fetcher.losses.drop((session, TALK))
             self.digest.moved((session, TALK))
 
     def fork(self, session: bytes, seq: int) -> None:
@@ -150,7 +157,7 @@ class Replica:
         track.append(envelope, self._moment)
         self.digest.moved((envelope.session, envelope.stream))
         track.repair.frontier.advance(envelope.first, envelope.last)
-        self._trim(track, envelope.stream)
+        self._trim((envelope.session, envelope.stream), track)
 
     # What comes in -----------------------------------------------------------------------------------------
 
@@ -179,6 +186,9 @@ class Replica:
 
     def _push(self, track: Track, envelope: Envelope) -> None:
         frontier = track.repair.frontier
+        if envelope.first <= frontier.seq:
+            self._fill(track, envelope)
+            return
         if envelope.first != frontier.seq + 1:
             if track.held_bytes + len(envelope.raw) > HELD_BYTES:
                 frontier.head = max(frontier.head, envelope.last)
@@ -206,6 +216,9 @@ class Replica:
         held = track.log.holding(envelope.first) if envelope.first <= track.log.head else None
         if held is not None and held.hash == envelope.hash:
             return None
+        name = envelope.session, envelope.stream
+        late = held is None and track.log.head > envelope.last
+        late = late and self.fetcher.losses.covers(name, envelope.first, envelope.last)
         if envelope.stream == DEEDS and (envelope.last > DEEDS_MOST or len(envelope.raw) > HANDOVER_BYTES):
             return None
         if not envelopes.genuine(envelope):
@@ -216,7 +229,7 @@ class Replica:
             return None
         if envelope.last > track.limit:
             return None
-        return track if envelope.first > track.repair.frontier.seq else None
+        return track if late or envelope.first > track.repair.frontier.seq else None
 
     def _accept(self, track: Track, envelope: Envelope) -> None:
         last = track.log.last
@@ -233,25 +246,41 @@ class Replica:
         self.digest.moved((envelope.session, envelope.stream))
         track.lacking.clear()
         track.helped()
-        self._trim(track, envelope.stream)
+        self._trim((envelope.session, envelope.stream), track)
         self._ready.append(Accepted(envelope, envelope.session, envelope.stream))
+
+    def _fill(self, track: Track, envelope: Envelope) -> None:
+        """Takes an envelope that had been given up into its place in the log."""
+        for near in track.log.around(envelope):
+            if envelopes.conflict(near, envelope):
+                self.proofs.append((near, envelope))
+                return
+        name = envelope.session, envelope.stream
+        self.clock = max(self.clock, min(envelope.latest, CLOCK_HEARD_MOST))
+        track.log.insert(envelope)
+        self.fetcher.losses.fill(name, envelope.first, envelope.last)
+        self.digest.moved(name)  # so that others who lack it hear of it
+        self._trim(name, track)
+        self._ready.append(Accepted(envelope, *name, late=True))
 
     def _give_up(self, name: Name, track: Track, seq: int, now: float) -> None:
         """Goes on at `seq`, in a log of which nobody has what comes before that any more."""
         track.gave_up_at = now
+        first, lacking = track.repair.frontier.seq + 1, [each for each, offered in track.lacking.items() if offered]
         lost, released = track.repair.frontier.skip(seq)
         track.lacking.clear()
         track.helped()
         if lost:
+            self.fetcher.losses.add(name, first, seq, lacking, now)
             self._ready.append(Accepted(None, name[0], name[1], lost))
         for each in released:
             self._accept(track, each)
         if track.repair.frontier.gap:
             track.repair.look_again(now)
 
-    def _trim(self, track: Track, stream: int) -> None:
-        if stream == TALK:
-            track.log.trim(LOG_ENTRIES, LOG_BYTES_MOST)
+    def _trim(self, name: Name, track: Track) -> None:
+        if name[1] == TALK and track.log.trim(LOG_ENTRIES, LOG_BYTES_MOST):
+            self.fetcher.losses.trim(name, track.log.start)
 
     # Pages -------------------------------------------------------------------------------------------------
 
@@ -261,6 +290,9 @@ class Replica:
         track, after = self.tracks.get(name), self.fetcher.asked(page.r, source, name)
         if track is None or after is None:
             return []
+        if self.fetcher.losses.asked(name, source, page.r):
+            self._take_lost(name, track, page, now)
+            return self.ready()
         if track.asked == source:
             track.asked = b""
         frontier = track.repair.frontier
@@ -270,9 +302,9 @@ class Replica:
             if not frontier.gap:
                 track.repair.page(after, 0, track.log.head, (), now)
             else:
-                if frontier.seq == before:
+                if frontier.seq == before == after:
                     nothing = not page.envelopes and page.head <= after
-                    self.fetcher.failed(name, track, source, self._offered(page, after), unclaim=nothing)
+                    self.fetcher.failed(name, track, source, _offered(page, after), unclaim=nothing)
                 track.repair.fetch_now(now)
                 self.fetcher.fetch(name, track, now)
             self.fetcher.watch(name, track)
@@ -287,12 +319,17 @@ class Replica:
             if wanting is not None:
                 self._push(track, envelope)
 
-    def _offered(self, page: Page, after: int) -> int:
-        """The first seq after `after` that a member could give with this page; 0 if that is not told."""
-        if not page.envelopes:
-            return FOR_EVER
-        firsts = [each.first for raw in page.envelopes if (each := self._read(raw)) is not None and each.last > after]
-        return min(firsts, default=0)
+    def _take_lost(self, name: Name, track: Track, page: Page, now: float) -> None:
+        """Takes of the answer to a question for what is lost as much as that is; what is beyond is here already."""
+        losses, reached = self.fetcher.losses, 0
+        for raw in page.envelopes:
+            envelope = self._read(raw)
+            if envelope is None or (envelope.session, envelope.stream) != name or envelope.first > losses.end(name):
+                break
+            reached = envelope.last
+            if self._place(envelope) is not None:
+                self._push(track, envelope)
+        losses.answered(name, reached, now)
 
     def answer(self, pull: Pull, floor: int) -> Page:
         """Answers a member with what is here of what it asks for, above `floor`: what is below is not for it."""
@@ -307,3 +344,15 @@ class Replica:
             found = [each for each in track.repair.frontier.held if each.first > max(pull.after, floor)]
             found = found[: max(1, PULLED_BYTES // max(len(each.raw) for each in found))] if found else []
         return Page(pull.r, pull.session, pull.stream, start, log.head, [each.raw for each in found])
+
+
+def _offered(page: Page, after: int) -> int:
+    """The first seq after `after` that a member could give with this page; 0 if that is not told."""
+    if not page.envelopes:
+        return FOR_EVER
+    found: list[int] = []
+    for raw in page.envelopes:
+        with contextlib.suppress(Refusal):
+            each = envelopes.parse(raw)
+            found += [each.first] if each.last > after else []
+    return min(found, default=0)

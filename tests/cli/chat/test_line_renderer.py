@@ -5,7 +5,7 @@ import pytest
 from sandpiper.chat.timestamps import clock
 from sandpiper.cli.chat.line_renderer import LineRenderer
 from sandpiper.common.limits import NAMES_SEEN
-from sandpiper.common.messages import Data, Lost, Me, Msg, Notice, Trimmed
+from sandpiper.common.messages import Data, Found, Lost, Me, Msg, Notice, Trimmed
 from sandpiper.peer.events import Received
 
 AT = 1_735_812_345
@@ -25,6 +25,7 @@ def test_a_line_in_a_pipe() -> None:
     assert renderer.event(data) == f'{clock(AT)} bob: [data] {{"t":21.4}}'
     assert renderer.event(Notice("bob joined", AT)) == f"{clock(AT)} -- bob joined"
     assert "3 messages lost" in (renderer.event(Lost("lobby", None, 3)) or "")
+    assert renderer.event(Found("lobby", None, 1)) == "-- 1 message told to be lost, here after all:"
     assert "begins at 7" in (renderer.event(Trimmed("lobby", 7)) or "")
 
 

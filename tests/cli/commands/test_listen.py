@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from sandpiper.cli.commands.listen import MessageConsumer, Printer, Selection
 from sandpiper.cli.filters import Filters
 from sandpiper.cli.stdio import output
+from sandpiper.common.messages import Found, Lost
 from sandpiper.peer.events import WRITING_WAITS, Event, PathChanged, Received
 from tests.cli.scripted import ScriptedRoom, msg
 
@@ -35,3 +37,27 @@ def test_of_the_connection_it_says_only_why_nothing_comes(
 
     asyncio.run(play())
     assert capsys.readouterr().err == "".join(f"sandpiper: {line}\n" for line in said)
+
+
+def test_who_reads_objects_can_tell_which_messages_had_been_lost(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    events: list[Event] = [
+        Lost("lobby", "f" * 24, 2),
+        Received(msg("three", seq=3)),
+        Found("lobby", "f" * 24, 1),
+        Received(msg("two", seq=2), late=True),
+    ]
+
+    async def play() -> None:
+        async with output() as out:
+            listener: MessageConsumer = Printer(out, Selection(Filters(()), None, None, True))
+            for event in events:
+                await listener.take(ScriptedRoom(), event)  # type: ignore[arg-type]
+
+    asyncio.run(play())
+    printed = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert [(each["type"], each.get("count") or each["seq"]) for each in printed] == [
+        ("lost", 2),
+        ("msg", 3),
+        ("found", 1),
+        ("msg", 2),
+    ]

@@ -19,6 +19,7 @@ from sandpiper.common.messages import (
     Ack,
     DataDraft,
     Draft,
+    Found,
     Lost,
     Member,
     Msg,
@@ -288,8 +289,9 @@ def test_what_nobody_has_is_told_to_guests_alone() -> None:
     guest = Guest()
     doors.desk.enter(guest, ROOM, None)
     doors.desk.hear(Lost("other-name-7", "f" * 24, 3))
+    doors.desk.hear(Found("other-name-7", "f" * 24, 2))
     doors.desk.settle()
-    assert guest.heard[-1] == Lost(ROOM, "f" * 24, 3)
+    assert guest.heard[-2:] == [Lost(ROOM, "f" * 24, 3), Found(ROOM, "f" * 24, 2)]
     assert [type(each) for each in doors.heard()] == [Notice]
 
 

@@ -10,6 +10,7 @@ import pytest
 from sandpiper.common.errors import Refusal
 from sandpiper.common.messages import Lost
 from sandpiper.common.p2p.envelope import TALK
+from sandpiper.peer.events import Found, Received
 from sandpiper.peer.p2p.state.peer import Way
 from tests.peer.p2p.simnet import Citizen, Weather
 from tests.peer.p2p.starved import Host, StarvedTown
@@ -161,19 +162,27 @@ def _histories(here: list[Citizen]) -> list[str]:
         member = each.member
         persons = {member.names.fingerprint_of(session): session for session in member.ledger.known}
         logs = shown[each.name] = {}
-        for message in each.heard:
-            logs.setdefault(persons[message.from_ or ""], []).append(message.seq)
+        in_order: dict[bytes, list[int]] = {}
+        for event in each.events:
+            if isinstance(event, Received):
+                session = persons[event.message.from_ or ""]
+                logs.setdefault(session, []).append(event.message.seq)
+                if not event.late:
+                    in_order.setdefault(session, []).append(event.message.seq)
+        wrong += [f"{each.name} has disorder: {seqs}" for seqs in in_order.values() if seqs != sorted(seqs)]
         lost[each.name] = Counter()
         for event in each.events:
             if isinstance(event, Lost):
                 lost[each.name][persons[event.from_ or ""]] += event.count
+            elif isinstance(event, Found):
+                lost[each.name][persons[event.from_ or ""]] -= event.count
     for session in {session for logs in shown.values() for session in logs}:
         union = {seq for logs in shown.values() for seq in logs.get(session, [])}
         for each in here:
             seqs = shown[each.name].get(session, [])
             name = next((who.name for who in here if who.keys.session == session), session.hex()[:6])
-            if seqs != sorted(set(seqs)):
-                wrong.append(f"{each.name} has doubles or disorder in {name}: {seqs}")
+            if len(seqs) != len(set(seqs)):
+                wrong.append(f"{each.name} has doubles in {name}: {seqs}")
             gaps = max(seqs, default=0) - len(set(seqs))
             if gaps != lost[each.name][session]:
                 wrong.append(f"{each.name}: {gaps} gaps in {name}, {lost[each.name][session]} called lost")
