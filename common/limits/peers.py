@@ -30,8 +30,10 @@ LOST_AFTER_S: Final = 5.0
 LOST_ORPHAN_S: Final = 8.0
 """And this long where whoever said it has fallen silent (GONE_S before that): it may be back, or who heard it."""
 LOST_ALONE_S: Final = 60.0
-"""And this long by whom nobody is heard, most likely because its own cable is out; and for what somebody has said whom
-one has never heard, while nobody that is heard has it."""
+"""And this long by whom nobody is heard, most likely because its own cable is out."""
+LOST_UNMET_S: Final = 12.0
+"""And this long what somebody has said whom one has never heard, while nobody that is heard has it: as long as others
+take to be found gone."""
 LOST_LOOK_S: Final = 2.0
 """How often that is looked at; a stop of the process counts for no more than this."""
 LOST_RANGES: Final = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sandpiper.common.limits import LOST_AFTER_S, LOST_ALONE_S, LOST_LOOK_S, LOST_ORPHAN_S, PULLS_KNOWN
+from sandpiper.common.limits import LOST_AFTER_S, LOST_ALONE_S, LOST_LOOK_S, LOST_ORPHAN_S, LOST_UNMET_S, PULLS_KNOWN
 from sandpiper.common.p2p.envelope import DEEDS, TALK
 from sandpiper.common.p2p.packets import Frontier, Pull
 from sandpiper.common.repair import RepairState
@@ -227,7 +227,7 @@ class Fetcher:
         if again or origin in track.lacking or self._left(origin) or self._able(track, after):
             return LOST_AFTER_S
         # A newcomer who has not even heard whose history this is may be cut off with others like it.
-        return LOST_ORPHAN_S if self._met(origin) else LOST_ALONE_S
+        return LOST_ORPHAN_S if self._met(origin) else LOST_UNMET_S
 
     def ask(self, name: Name, source: bytes, after: int) -> int:
         """Asks one member for what comes after a seq of a log; the number of the request."""

@@ -39,7 +39,7 @@ def test_of_the_connection_it_says_only_why_nothing_comes(
     assert capsys.readouterr().err == "".join(f"sandpiper: {line}\n" for line in said)
 
 
-def test_who_reads_objects_can_tell_which_messages_had_been_lost(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_who_reads_objects_can_tell_which_messages_had_been_lost(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     events: list[Event] = [
         Lost("lobby", "f" * 24, 2),
         Received(msg("three", seq=3)),
@@ -54,7 +54,7 @@ def test_who_reads_objects_can_tell_which_messages_had_been_lost(capsysbinary: p
                 await listener.take(ScriptedRoom(), event)  # type: ignore[arg-type]
 
     asyncio.run(play())
-    printed = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    printed = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [(each["type"], each.get("count") or each["seq"]) for each in printed] == [
         ("lost", 2),
         ("msg", 3),

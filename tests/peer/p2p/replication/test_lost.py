@@ -172,3 +172,13 @@ def test_who_lacks_the_rooms_new_key_and_hears_nobody_is_not_put_out() -> None:
     assert dave.member.broken is not None
     assert carol.member.broken is None
     assert carol.member.keyring.epoch.id == alice.member.keyring.epoch.id
+
+
+def test_who_never_heard_whose_it_was_waits_no_longer_than_the_others() -> None:
+    town, _, bob, carol = holed()
+    town.settle(1)
+    dave = town.join("dave", at=[bob])
+    town.settle(HEALED_S)
+    for each in (bob, carol, dave):
+        assert each.texts == ["one", "three"]
+        assert lost(each) == 1
