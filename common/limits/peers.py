@@ -17,7 +17,7 @@ PULLS_KNOWN: Final = 10_000
 """Requests for pages whose answer is still taken; of more the oldest are forgotten, and asked anew by the clock."""
 PAGES_BYTES_S: Final = 64 * 1024 * 1024
 """What one member is given in pages: more than a line carries, less than makes work for nothing else."""
-PAGES_BURST: Final = 64 * 1024 * 1024
+PAGES_BURST: Final = 16 * 1024 * 1024
 PAGE_LEAST: Final = 4096
 """What a page counts for at least, so that empty ones are bounded too."""
 LOG_ENTRIES: Final = 200_000
@@ -94,6 +94,12 @@ CHEAT_PROOFS: Final = 8
 """Proofs against one session that a member writes down: more would be the cheat's doing."""
 DEEDS_MOST: Final = 20_000
 """Entries of one session's deeds: past them it is heard no more, for they are never forgotten."""
+REQUESTS_KNOWN: Final = 4096
+"""So many numbers below a member's highest are known to be answered or not; one further below is a relay's replay."""
+PROBED: Final = 8
+"""Members of whom another is asked for a sign of life, at once: each is asked for every second at most."""
+SIGN_BYTES: Final = 48 * 1024
+"""A beacon that is kept to be passed on: one of a room of CAPACITY_MOST has less."""
 BEACON_S: Final = 1.0
 """A sign of life this often; also how soon a lost last message is noticed."""
 EVASIVE_S: Final = 3.5

@@ -139,6 +139,20 @@ class Page(PairSaid):
     envelopes: list[bytes]
 
 
+class Probe(PairSaid):
+    """Asks for the last beacons of these members (short names), whom we do not hear ourselves."""
+
+    r: int
+    peers: list[bytes]
+
+
+class Signs(PairSaid):
+    """Answers Probe: signs of life, as their members signed them."""
+
+    r: int
+    signs: list[Signed]
+
+
 class Have(PairSaid):
     """Up to where logs have arrived: the addressee's own, or all of them, where its `rest` is another."""
 
@@ -181,7 +195,7 @@ class Key(PairSaid):
 
 AnySaid: TypeAlias = Shout | Signed
 AnyOwn: TypeAlias = Beacon | Carded | Bye
-AnyPair: TypeAlias = Pull | Page | Have | Cards | Hush | Heard | Want | Key
+AnyPair: TypeAlias = Pull | Page | Probe | Signs | Have | Cards | Hush | Heard | Want | Key
 
 _OWN_DOMAIN: Final = b"sandpiper own v1\0"
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -56,6 +56,8 @@ class PacketReceiver:
             packets.Pull: self._pull,
             packets.Page: self._page,
             packets.Have: self._have,
+            packets.Probe: gossip.probing.answer,
+            packets.Signs: gossip.receive_signs,
             packets.Cards: self._take_cards,
             packets.Hush: whispers.receive,
             packets.Heard: whispers.confirm,
@@ -82,6 +84,7 @@ class PacketReceiver:
         if session is not None:
             peer = presence.peers.get(session)
             if peer is not None:
+                presence.prove(curve, session)
                 presence.heard(peer, way, now)
                 self._handlers[type(said)](peer, said, now)
         elif isinstance(said, Shout):
@@ -108,6 +111,8 @@ class PacketReceiver:
 
     def _pull(self, peer: Peer, pull: packets.Pull, now: float) -> None:
         floor = self._governance.floor(peer.keys.session, pull.session, pull.stream)
+        if not peer.requests.is_new(pull.r):
+            return  # a relay says it again, or it came by two ways
         page = self._replica.answer(pull, floor)
         if not peer.pages.take(max(sum(map(len, page.envelopes)), PAGE_LEAST), now):
             self._context.send_to(peer, page)  # else it asks again, or somebody else

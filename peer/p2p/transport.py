@@ -16,11 +16,13 @@ from sandpiper.common.host_port import parted
 from sandpiper.common.io.addresses import by_wire, candidates
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import CUT_AFTER_S, GONE_S, MESH_ADDRESSES, RELAY_AFTER_S
+from sandpiper.common.p2p.packets import Card
 from sandpiper.common.p2p.sealing import topic
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import is_loopback, parse_listen
 from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshCallbacks
 from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.presence.routes import interleaved
 from sandpiper.peer.p2p.relay.pool import RelayPool
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.link import Link
@@ -171,13 +173,23 @@ class Transport:
     def reach(self, session: bytes) -> None:
         """Connects to a member as its card says."""
         peer = self._peers.get(session)
-        if peer is None or peer.card is None or self._options.path == "relay" or not peer.card.pub:
+        if self._presence is None or peer is None or self._options.path == "relay":
             return
-        card = peer.card
+        curve = peer.keys.curve
+        sharing = self._presence.sharing(curve)
+        cards = [each.card for each in sharing if each.card is not None and each.card.pub]
+        if not cards:
+            return
+        found = interleaved([self._candidates(card) for card in cards])
+        sought = all(each.state is PeerState.GONE for each in sharing)
+        outward = any(each.keys.session in self._outward for each in sharing)
+        self._mesh.reach(curve, found, outward=outward, sought=sought)
+        for each in sharing:
+            each.link_up = self._mesh.is_connected(curve)
+
+    def _candidates(self, card: Card) -> list[Candidate]:
         hosts = [host for host in card.hosts if is_loopback(host)] if self._options.local else by_wire(card.hosts)
-        found = [Candidate(host, card.pub, card.sub) for host in hosts]
-        sought = peer.state is PeerState.GONE
-        self._mesh.reach(peer.keys.curve, found, outward=session in self._outward, sought=sought)
+        return [Candidate(host, card.pub, card.sub) for host in hosts]
 
     def drop(self, session: bytes, curve: bytes) -> None:
         """Closes our connections to a session that is away, or no member any more."""

@@ -23,6 +23,7 @@ from sandpiper.peer.p2p.presence.persons import Persons
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.replication.track import FOR_EVER
 from sandpiper.peer.p2p.state.context import Context
 
 _PASSWORD_WORDS = 3
@@ -155,6 +156,7 @@ class Governance:
         for session in presence.parted(state.members):
             presence.part(session)
             self._floors.pop(session, None)
+            replica.end(session, 0, FOR_EVER)  # who came in by one who is out leaves no log that others would want
         for session, (talk, deeds) in state.gone.items():
             replica.open(session)  # whom it had let in, and what it had said, still count
             replica.end(session, talk, deeds)

@@ -242,6 +242,11 @@ class Mesh:
             self._held = on
             self._listeners.pause(on)
 
+    def is_connected(self, key: bytes) -> bool:
+        """Whether our connection to a peer stands."""
+        peer = self._peers.get(key)
+        return peer is not None and peer.incoming.connection is not None
+
     def links(self) -> dict[bytes, Link]:
         """How each peer is connected at the moment."""
         return {key: self._link(peer) for key, peer in self._peers.items()}

@@ -12,6 +12,7 @@ from sandpiper.common.buckets import Bucket
 from sandpiper.common.limits import CARDS_AWAY, NOTICES_BURST, NOTICES_S
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card, Signed
+from sandpiper.peer.p2p.state.requests import Requests
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class AwayMember:
     announced: bool = False
     left: bool = False
     told_until: float = float("-inf")
+    requests: Requests = field(default_factory=Requests)
     notices: Bucket = field(default_factory=lambda: Bucket(1 / NOTICES_S, NOTICES_BURST))
 
 

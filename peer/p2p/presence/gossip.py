@@ -13,6 +13,7 @@ from sandpiper.common.limits import (
     GONE_S,
     INTRODUCE_S,
     INTRODUCED,
+    PROBED,
     RELAY_AFTER_S,
     STANDS_AGAIN_MOST_S,
     STANDS_AGAIN_S,
@@ -26,6 +27,7 @@ from sandpiper.common.p2p.packets import Beacon, Bye, Carded, Echo, Frontier, Si
 from sandpiper.peer.p2p.presence.away import AwayMember
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.presence.probing import Probing, alive_at
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -54,6 +56,7 @@ class Gossip:
         self._message_log = message_log
         self._presence = presence
         self._cards = cards
+        self.probing = Probing(context, presence, replica.fetcher.next_request)
         self._beacon_at = context.now
         self._stands_at = context.now
 
@@ -72,6 +75,7 @@ class Gossip:
             self._beacon_at = now + BEACON_S
             self._presence.age(now)
             self._cards.take_names()
+            self.probing.ask()
             self._send(self._context.keyring.signed(self.make_beacon(now)))
 
     def send_soon(self, now: float) -> None:
@@ -113,7 +117,7 @@ class Gossip:
             return
         if own.n <= known.said:
             return
-        first = known.said == 0 and not presence.owns(curve, signed.session)
+        first = not presence.prove(curve, signed.session) and known.said == 0
         known.said = own.n
         if isinstance(known, AwayMember):
             peer = self._returned(known, own, recorded=first)
@@ -125,6 +129,33 @@ class Gossip:
                 peer.told, peer.proven = False, peer.proven or not first
         presence.heard(peer, way, now)
         _OWNS[type(own)](self, peer, own, signed, now)
+
+    def receive_signs(self, peer: Peer, signs: packets.Signs, now: float) -> None:
+        """Takes other members' beacons from one that was asked for them: a member that has answered us lives."""
+        if signs.r not in peer.probes:
+            return
+        del peer.probes[signs.r]
+        for signed in signs.signs[:PROBED]:
+            other = self._presence.peers.get(signed.session)
+            if other is None or other is peer:
+                continue
+            try:
+                own = self._context.keyring.read(signed)
+            except Refusal:
+                continue
+            if isinstance(own, Beacon) and own.n > other.said:
+                self._take_passed(other, own, signed, now)
+
+    def _take_passed(self, peer: Peer, beacon: Beacon, signed: Signed, now: float) -> None:
+        peer.proven = peer.proven or peer.said > 0
+        peer.said = beacon.n
+        self.probing.keep(peer, beacon, signed, now)
+        alive = alive_at(beacon, self._context.keyring.short, now)
+        if alive is None or alive <= peer.heard_at:
+            return
+        peer.told, peer.proven = False, True
+        self._presence.heard(peer, Way.HEARSAY, alive)
+        self._take_delivered(peer, beacon.frontiers, now)
 
     def _returned(self, row: AwayMember, own: packets.AnyOwn, *, recorded: bool) -> Peer | None:
         """A member that was away speaks. If we never heard it before it may be `recorded`: it has to prove itself."""
@@ -139,7 +170,7 @@ class Gossip:
         return peer
 
     def _beacon(self, peer: Peer, beacon: Beacon, signed: Signed, now: float) -> None:
-        peer.beacon_at, peer.beacon_heard = beacon.at, now
+        self.probing.keep(peer, beacon, signed, now)
         me = self._context.keyring.short
         for echo in beacon.echoes:
             if echo.peer == me:
@@ -152,7 +183,7 @@ class Gossip:
             return
         others = [echo for echo in beacon.echoes[:CAPACITY_MOST] if echo.peer != me and echo.held < BEACON_S * 2]
         for echo in others:
-            self._hearsay(echo, now)
+            self.probing.hears(peer, echo, now)
         self._presence.told_of(echo.peer for echo in others)
         self.take_frontiers(peer, beacon.frontiers, now)
         self._compare_members(peer, beacon, now)
@@ -167,12 +198,6 @@ class Gossip:
         peer.proven = True
         self._presence.heard(peer, Way.RELAY, now)
         return True
-
-    def _hearsay(self, echo: Echo, now: float) -> None:
-        """Takes that another member hears somebody: that keeps a member here, but is no proof that it is."""
-        other = self._presence.named(echo.peer)
-        if other is not None and other.proven and now - other.heard_at > BEACON_S:
-            self._presence.heard(other, Way.HEARSAY, now - echo.held if echo.held > 0 else now)
 
     def _introduce(self, peer: Peer, beacon: Beacon, now: float) -> None:
         """Sends a peer the cards of members that we hear and it does not: it may not know where they are."""
@@ -227,10 +252,13 @@ class Gossip:
 
     def take_frontiers(self, peer: Peer, frontiers: list[Frontier], now: float) -> None:
         """Takes how far a member has the logs: what it has of ours is delivered, and of all else it can be asked."""
+        self._take_delivered(peer, frontiers, now)
+        self._replica.fetcher.claims(peer.keys.session, frontiers, now)
+
+    def _take_delivered(self, peer: Peer, frontiers: list[Frontier], now: float) -> None:
         for each in frontiers:
             if each.session == self._context.session and each.stream == TALK and peer.here:
                 self._message_log.acked(each.seq, each.hash, now)
-        self._replica.fetcher.claims(peer.keys.session, frontiers, now)
 
     def _carded(self, peer: Peer, carded: Carded, signed: Signed, now: float) -> None:
         self._cards.take(peer, carded.card, signed)

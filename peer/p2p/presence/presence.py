@@ -14,6 +14,7 @@ from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.presence.away import Away, AwayMember
 from sandpiper.peer.p2p.presence.bearers import Bearers
 from sandpiper.peer.p2p.presence.namesakes import Namesakes
+from sandpiper.peer.p2p.presence.routes import Routes
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
@@ -51,7 +52,7 @@ class Presence:
         self.bearers.bears(context.session, context.keyring.fingerprint, context.settings.nick, NEVER)
         self.leased: set[bytes] = set()
         self._shorts: dict[bytes, bytes] = {}
-        self._curves: dict[bytes, list[bytes]] = {}  # a cheat may name another's
+        self.routes = Routes()
 
     # Members -----------------------------------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ class Presence:
         if not here:
             self.away.add(AwayMember(keys))
         self._shorts[short(session)] = session
-        self._curves.setdefault(keys.curve, []).append(session)
+        self.routes.name(keys.curve, session)
         self._replica.open(session)
         return True
 
@@ -84,10 +85,7 @@ class Presence:
         self.away.remove(session)
         self._shorts.pop(short(session), None)
         self.bearers.forget(session)
-        sharing = self._curves[row.keys.curve]
-        sharing.remove(session)
-        if not sharing:
-            del self._curves[row.keys.curve]
+        self.routes.forget(row.keys.curve, session)
 
     def fingerprints(self) -> Iterator[str]:
         """The fingerprints of all other members, here or not."""
@@ -107,8 +105,9 @@ class Presence:
             context.keyring.meet(row.keys)
         except Refusal:
             return None
-        peer = Peer(row.keys, context.now, state=state, card=row.card, carded=row.carded, notices=row.notices)
+        peer = Peer(row.keys, context.now, state=state, card=row.card, carded=row.carded)
         peer.said, peer.announced, peer.gone_at = row.said, row.announced, context.now
+        peer.notices, peer.requests = row.notices, row.requests
         self.away.remove(session)
         self.peers[session] = peer
         context.commands.append(Reach(session))
@@ -121,11 +120,9 @@ class Presence:
         del self.peers[session]
         nick = peer.card.nick if peer.card is not None else ""
         told_until = context.now + SOUGHT_S if peer.told else NEVER
-        self.away.add(
-            AwayMember(
-                peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until, peer.notices
-            )
-        )
+        row = AwayMember(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until)
+        row.notices, row.requests = peer.notices, peer.requests
+        self.away.add(row)
         context.keyring.part(session)
         self._retired(session)
         self._replica.fetcher.forget(session, context.now)
@@ -143,7 +140,7 @@ class Presence:
         """Takes that a mesh key has connected to us; returns whose it is."""
         peer = self.peer_of(curve)
         if peer is None:
-            woken = (self.wake(session) for session in self._curves.get(curve, ()))
+            woken = (self.wake(session) for session in self.routes.may_be(curve))
             return next((peer for peer in woken if peer is not None), None)
         if peer.state is PeerState.GONE:
             peer.gone_at, peer.deserted = self._context.now, False
@@ -193,16 +190,25 @@ class Presence:
 
     def admits(self, curve: bytes) -> bool:
         """Whether a CURVE key belongs to a member, which the mesh is to admit."""
-        return curve in self._curves
+        return curve in self.routes
 
-    def owns(self, curve: bytes | None, session: bytes) -> bool:
-        """Whether a CURVE key is the session's."""
-        return curve is not None and session in self._curves.get(curve, ())
+    def prove(self, curve: bytes | None, session: bytes) -> bool:
+        """Takes by whose connection something of a session's own came, where that is known; returns whether it was the
+        session's.
+        """
+        if curve is None:
+            return False
+        if self.routes.prove(curve, session):
+            self._context.commands.append(Reach(session))
+        return session in self.routes.may_be(curve)
 
     def peer_of(self, curve: bytes) -> Peer | None:
-        """The peer whose CURVE key that is."""
-        sharing = (self.peers.get(session) for session in self._curves.get(curve, ()))
-        return next((peer for peer in sharing if peer is not None), None)
+        """The peer whose CURVE key that is, or may be."""
+        return next(iter(self.sharing(curve)), None)
+
+    def sharing(self, curve: bytes) -> list[Peer]:
+        """The peers whose CURVE key that may be: one, once that is certain."""
+        return [peer for session in self.routes.may_be(curve) if (peer := self.peers.get(session)) is not None]
 
     # Coming and going --------------------------------------------------------------------------------------
 
@@ -232,7 +238,7 @@ class Presence:
             return
         was, peer.state = peer.state, PeerState.PRESENT
         if was in (PeerState.EXPECTED, PeerState.GONE):
-            self._greet(peer, now)  # it is to know at once that we hear it
+            self._greet(peer, self._context.now)  # it is to know at once that we hear it
         if was is PeerState.GONE:
             peer.deserted = False
             self._context.commands.append(Reach(peer.keys.session))

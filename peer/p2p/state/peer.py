@@ -6,7 +6,8 @@
 GONE is who is sought: for a while, and while a discovery service says that it is there. After that, or with a goodbye,
 it is a row in away.py, until there is a sign of life.
 
-Somebody is heard over the mesh, by a relay, or only by hearsay: another member's beacon says that it hears them.
+Somebody is heard over the mesh, by a relay, or only by hearsay: another member passes its beacons on when asked. That
+another says to hear it is no sign of life.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from sandpiper.common.limits import (
 from sandpiper.common.p2p.membership import Keys
 from sandpiper.common.p2p.packets import Card, Signed
 from sandpiper.common.p2p.sealing import short
+from sandpiper.peer.p2p.state.requests import Requests
 
 NEVER = float("-inf")
 
@@ -110,6 +112,12 @@ class Peer:
     apart: LogDifference = field(default_factory=LogDifference)
     sums: bool | None = None
     """Whether its beacons say where the logs stand that they do not name."""
+    requests: Requests = field(default_factory=Requests)
+    """What it has asked."""
+    probes: dict[int, None] = field(default_factory=dict)
+    """What it was asked of others, and has not answered."""
+    beacon: Signed | None = None
+    """Its last beacon, as it signed it."""
     pages: Bucket = field(default_factory=lambda: Bucket(PAGES_BYTES_S, PAGES_BURST))
     """Bytes of history that it may still be given."""
 

@@ -99,4 +99,6 @@ def all_pairs() -> list[Any]:
         packets.Heard("w1"),
         packets.Want(EPOCH.id),
         packets.Key(EPOCH.key),
+        packets.Probe(2, [short(SESSION)]),
+        packets.Signs(2, [signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, [], [], 2))]),
     ]
