@@ -51,7 +51,7 @@ class Credentials:
         self._expected = b""
         if not self.asked or self.access_code is None:
             return None
-        from sandpiper.common.pake import Prover  # spake2 costs 50 ms, and most rooms are open
+        from sandpiper.common.pake import Prover  # most rooms are open
 
         prover = Prover(
             self.access_code,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.test_layers import installed_packages
 
-HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "rich", "spake2", "sqlite3", "textual", "zmq"]
+HEAVY = ["asyncio", "msgspec", "nacl", "prometheus_client", "rich", "sqlite3", "textual", "zmq"]
 """What `sandpiper --version` must not wait for: product.md's 200 ms."""
 
 
@@ -96,7 +96,8 @@ def test_the_command_starts_light() -> None:
 
 
 def test_the_library_starts_without_what_only_some_rooms_need() -> None:
-    assert loads("import sandpiper.peer", ["spake2", "sandpiper.common.words", "sandpiper.discovery"]) == []
+    unneeded = ["sandpiper.common.spake2", "sandpiper.common.words", "sandpiper.discovery"]
+    assert loads("import sandpiper.peer", unneeded) == []
     assert loads("from sandpiper.peer import create, join", ["sandpiper.discovery"]) == []
     assert loads("from sandpiper.peer import Received, Unreachable", ["asyncio", "nacl", "zmq"]) == []
 

@@ -10,7 +10,7 @@
                                                    or Declined {confirm, sealed Reason}, or Denied
                                            ←       Rest {sealed More}, as often as the Welcome says
 
-Keys come first, then SPAKE2 (as PyPI `spake2` has it) whose identities are the hash of all that was said before; the
+Keys come first, then SPAKE2 (RFC 9382) whose identities are the hash of all that was said before; the
 joiner confirms first, so a wrong guess learns nothing but that it was wrong.
 """
 

@@ -13,7 +13,6 @@ from sandpiper.cli.version import VERSION
 HEAVY = (
     "zmq",
     "nacl",
-    "spake2",
     "prometheus_client",
     "prompt_toolkit",
     "wcwidth",

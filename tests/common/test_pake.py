@@ -26,7 +26,7 @@ def meet(client: Prover, broker: Prover) -> tuple[Proof, Proof]:
 def test_the_same_code_gives_the_same_proofs() -> None:
     ours, theirs = meet(prover("käse", client=True), prover("käse", client=False))
     assert ours == theirs
-    assert len(ours.client) == len(ours.broker) == 32
+    assert len(ours.client) == len(ours.broker) == 64
     assert ours.client != ours.broker
     assert theirs.holds(ours.client)
     assert not theirs.holds(ours.broker)

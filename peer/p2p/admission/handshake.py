@@ -1,21 +1,14 @@
 """One attempt at admission, from either side: SPAKE2 on the code, bound to everything said before it.
 
-`spake2` is PyPI's; what is hashed here only says which attempt it is. A middleman would have to say other keys, and
-would then have another transcript, so that to him even the right code is a wrong one.
+What is hashed here only says which attempt it is. A middleman would have to say other keys, and would then have another
+transcript, so that to him even the right code is a wrong one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Callable
-from typing import Final
-
-from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import VERSION
 from sandpiper.common.p2p.sealing import NONCE_BYTES, derive, digest, seal, unseal
-
-_CONFIRM: Final = b"sandpiper admission v1 "
+from sandpiper.common.spake2 import Agreement, Entropy, Spake2
 
 
 def shared_secret(words: str, password: str | None) -> bytes:
@@ -37,10 +30,8 @@ class Attempt:
         attempt: bytes,
         joiner_key: bytes,
         sponsor_key: bytes,
-        entropy: Callable[[int], bytes],
+        entropy: Entropy,
     ) -> None:
-        from spake2 import SPAKE2_A, SPAKE2_B  # 50 ms, and only admission needs it
-
         said = (
             VERSION.to_bytes(2, "big"),
             nameplate.to_bytes(8, "big"),
@@ -50,35 +41,35 @@ class Attempt:
             joiner_key,
             sponsor_key,
         )
-        side = SPAKE2_A if joiner else SPAKE2_B
         self._joiner = joiner
         self._transcript = digest(b"admission", *said)
-        self._spake = side(secret, idA=digest(b"joiner", *said), idB=digest(b"sponsor", *said), entropy_f=entropy)
+        self._spake = Spake2(
+            secret,
+            is_a=joiner,
+            id_a=digest(b"joiner", *said),
+            id_b=digest(b"sponsor", *said),
+            context=self._transcript,
+            entropy=entropy,
+        )
         self._entropy = entropy
+        self._agreed: Agreement | None = None
         self._key = b""
-        self.message: bytes = self._spake.start()
+        self.message = self._spake.message
 
     def finish(self, message: bytes) -> None:
         """Takes the other half. Raises Refusal for what is none."""
-        try:
-            shared = self._spake.finish(message)
-        except Exception as error:
-            # spake2 rejects what is no group element with exceptions of half a dozen unrelated classes, asserts too.
-            raise Refusal(Code.ACCESS, "not a SPAKE2 message") from error
-        self._key = derive(hashlib.sha256(shared).digest(), "admission", self._transcript)
+        self._agreed = self._spake.finish(message)
+        self._key = derive(self._agreed.key, "admission", self._transcript)
 
     @property
     def confirmation(self) -> bytes:
-        """Our proof that we know the code."""
-        return self._confirm(self._joiner)
+        """Our proof that we know the code. Only after `finish`."""
+        assert self._agreed is not None
+        return self._agreed.confirmation_a if self._joiner else self._agreed.confirmation_b
 
     def proves(self, shown: bytes) -> bool:
-        """Whether the other end knows it. Constant time."""
-        return hmac.compare_digest(self._confirm(not self._joiner), shown)
-
-    def _confirm(self, joiner: bool) -> bytes:
-        side = b"joiner" if joiner else b"sponsor"
-        return hashlib.blake2b(_CONFIRM + side + self._transcript, key=self._key, digest_size=32).digest()
+        """Whether the other end knows it; false before `finish`. Constant time."""
+        return self._agreed is not None and self._agreed.holds(shown, of_a=not self._joiner)
 
     def seal(self, plaintext: bytes) -> bytes:
         """Encrypts for the other end alone."""
