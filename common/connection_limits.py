@@ -29,6 +29,13 @@ def household(address: str) -> str:
     return "loopback" if ip.is_loopback else str(ip)
 
 
+@lru_cache(maxsize=4096)
+def site(address: str) -> str:
+    """Returns the household, or of IPv6 the /48 around it, which is the most that one subscriber is given."""
+    home = household(address)
+    return str(ipaddress.ip_network(home).supernet(new_prefix=48)) if home.endswith("::/64") else home
+
+
 class ConnectionLimits:
     """Connections at a door, counted by address, and refused past the limits.
 

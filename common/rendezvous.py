@@ -24,6 +24,7 @@ from sandpiper.common.limits import (
     MAILBOX_BYTES,
     MAILBOXES_FOUND,
     NAMEPLATE_MOST,
+    SENIORITY_BYTES,
 )
 
 SERVER: Final = "sandpiper discovery"
@@ -36,6 +37,7 @@ Signature: TypeAlias = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Card: TypeAlias = Annotated[bytes, Meta(max_length=CARD_BYTES)]
 Body: TypeAlias = Annotated[bytes, Meta(max_length=LETTER_BYTES)]
 Nameplate: TypeAlias = Annotated[int, Meta(ge=0, le=NAMEPLATE_MOST)]
+Token: TypeAlias = Annotated[bytes, Meta(max_length=SENIORITY_BYTES)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -72,7 +74,7 @@ class Claim(Request):
 
     `fresh` opens a room, so no other group may have a lease there; nameplate 0 has the service propose one. The
     signature is the registration key's over `lease_statement(...)`. `have` is the group's version that the member
-    holds: its cards are not told again.
+    holds: its cards are not told again. `seniority` is the token of the member's last lease at the nameplate.
     """
 
     nameplate: Nameplate
@@ -81,6 +83,7 @@ class Claim(Request):
     signature: Signature
     fresh: bool = False
     have: Count = 0
+    seniority: Token = b""
 
 
 class Lookup(Request):
@@ -144,17 +147,19 @@ class Greeted(Reply):
 class Leased(Reply):
     """The lease holds for LEASE_S, the room until `expires_at` (Unix time) if nobody renews.
 
-    The group stands at `version`; `peers` are its other members, None when that was `have`.
+    The group stands at `version`; `peers` are its other members, None when that was `have`. `seniority` confirms since
+    when the member's group is there, to the service and the connection's key.
     """
 
     nameplate: Nameplate
     expires_at: Count
     version: Count
     peers: Annotated[list[PeerCard], Meta(max_length=LEASES_PER_GROUP)] | None = None
+    seniority: Token = b""
 
 
 class Found(Reply):
-    """Some mailboxes of each group that has a room at the nameplate, in no order."""
+    """Some mailboxes of each group that has a room at the nameplate; the senior groups first."""
 
     groups: Annotated[list[Annotated[list[Mailbox], Meta(max_length=MAILBOXES_FOUND)]], Meta(max_length=GROUPS_FOUND)]
 

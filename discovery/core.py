@@ -16,7 +16,6 @@ from sandpiper.common import rendezvous
 from sandpiper.common.codec import request_number
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
-    GROUPS_FOUND,
     MAILBOXES_FOUND,
     NAMEPLATE_LEAST,
     ROOM_EXPIRES_S,
@@ -27,9 +26,10 @@ from sandpiper.common.rendezvous import BrokerAt, Event, Reply
 from sandpiper.common.tickets import Requester, Tickets
 from sandpiper.discovery.chance import Chance
 from sandpiper.discovery.guesses import Guesses, slow_down
-from sandpiper.discovery.leases import Group, Leases
+from sandpiper.discovery.leases import Group, Lease, Leases
 from sandpiper.discovery.mailboxes import Holder, Mailboxes
 from sandpiper.discovery.nameplates import Nameplates
+from sandpiper.discovery.seniority import Arrival, SeniorityTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class OutgoingEvent:
 class RendezvousCore:
     """The discovery service without sockets: requests in, replies and events out.
 
-    `key` is its CURVE public key, `wall` the wall clock.
+    `key` is its CURVE public key, `wall` the wall clock, `secret` what its tokens are made with.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class RendezvousCore:
         now: float,
         wall: Callable[[], float],
         settle_s: float,
+        secret: bytes,
     ) -> None:
         self._key = key
         self._chance = chance
@@ -64,6 +65,7 @@ class RendezvousCore:
         self._wall = wall
         self._settled_at = now + settle_s
         self._guesses = Guesses()
+        self._seniority = SeniorityTokens(secret, wall)
         self.nameplates = Nameplates(chance)
         self.mailboxes = Mailboxes(chance)
         self.leases = Leases(self.nameplates, chance, self._push)
@@ -158,14 +160,27 @@ class RendezvousCore:
             self._check_claim(holder, request, now, fresh=request.fresh and found is None)
         nameplate = nameplate or self.nameplates.propose()
         before = self.leases.version(nameplate, request.group)
-        group = self.leases.put(holder, nameplate, request.group, request.blob, request.signature, now)
+        group, lease = self._put(holder, nameplate, request, now)
         return rendezvous.Leased(
             r=request.r,
             nameplate=nameplate,
             expires_at=int(self._wall() + ROOM_EXPIRES_S),
             version=group.version,
+            seniority=self._seniority.give(holder.key, nameplate, lease.seniority),
             peers=None if request.have and request.have == before else group.others(holder.key),
         )
+
+    def _put(self, holder: Holder, nameplate: int, request: rendezvous.Claim, now: float) -> tuple[Group, Lease]:
+        def arrival() -> Arrival:
+            shown = self._seniority.read(request.seniority, holder.key, nameplate)
+            return Arrival(shown, self._seniority.moment(), now >= self._settled_at)
+
+        try:
+            return self.leases.put(holder, nameplate, request.group, request.blob, request.signature, now, arrival)
+        finally:
+            ended, self.leases.ended = self.leases.ended, []
+            for each in ended:
+                self.mailboxes.settle(each)
 
     def _check_claim(self, holder: Holder, request: rendezvous.Claim, now: float, *, fresh: bool) -> None:
         self._guesses.claim(holder.address, now, fresh=fresh)
@@ -193,11 +208,11 @@ class RendezvousCore:
     def _lookup(self, holder: Holder, request: rendezvous.Lookup, now: float) -> Reply:
         self._guesses.lookup(holder.address, request.nameplate, now)
         groups = self.leases.groups(request.nameplate)
-        shown = [boxes for group in groups if (boxes := _present(group, holder))][:GROUPS_FOUND]
+        shown = [boxes for group in groups if (boxes := _present(group, holder))]
         if not shown:
             raise self._nobody(waiting=any(holder.key not in group.leases for group in groups), now=now)
         picked = [self._chance.sample(boxes, min(len(boxes), MAILBOXES_FOUND)) for boxes in shown]
-        return rendezvous.Found(r=request.r, groups=self._chance.sample(picked, len(picked)))
+        return rendezvous.Found(r=request.r, groups=picked)
 
     def _nobody(self, *, waiting: bool, now: float) -> Refusal:
         left = self._settled_at - now
@@ -215,7 +230,7 @@ class RendezvousCore:
         addressee = self.mailboxes.at(request.mailbox)
         if addressee is None or addressee.route is None:
             raise Refusal(Code.NOT_HERE, "nobody has this mailbox now")
-        slow_down(addressee.receives.take(1.0, now), "too many letters for this mailbox")
+        self._guesses.letter_to(holder.address, addressee.mailbox, addressee.receives, now)
         self._push(addressee, rendezvous.Letter(sender=holder.mailbox, body=request.body))
         return rendezvous.Done(r=request.r)
 

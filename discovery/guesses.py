@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.connection_limits import household
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
     CLAIMS_BURST,
@@ -11,9 +13,13 @@ from sandpiper.common.limits import (
     DISCOVERY_LOOPBACK,
     LETTER_BYTES_PER_S_AND_ADDRESS,
     LETTERS_BURST_S,
+    LETTERS_OWN_BURST,
+    LETTERS_OWN_PER_S,
     LETTERS_PER_S_AND_ADDRESS,
     LOOKUPS_BURST,
     LOOKUPS_NAMEPLATE_BURST,
+    LOOKUPS_OWN_BURST,
+    LOOKUPS_OWN_PER_S,
     LOOKUPS_PER_S_AND_ADDRESS,
     LOOKUPS_PER_S_AND_NAMEPLATE,
 )
@@ -29,6 +35,8 @@ class Guesses:
     def __init__(self) -> None:
         self._lookups = _by_address(LOOKUPS_PER_S_AND_ADDRESS, LOOKUPS_BURST)
         self._nameplates = RateLimits(LOOKUPS_PER_S_AND_NAMEPLATE, LOOKUPS_NAMEPLATE_BURST)
+        self._own_lookups = RateLimits(LOOKUPS_OWN_PER_S, LOOKUPS_OWN_BURST)
+        self._own_letters = RateLimits(LETTERS_OWN_PER_S, LETTERS_OWN_BURST)
         self._claims = _by_address(CLAIMS_PER_S_AND_ADDRESS, CLAIMS_BURST)
         self._creates = _by_address(CREATES_PER_S_AND_ADDRESS, CREATES_BURST)
         self._letters = _by_address(LETTERS_PER_S_AND_ADDRESS, LETTERS_PER_S_AND_ADDRESS * LETTERS_BURST_S)
@@ -37,7 +45,8 @@ class Guesses:
     def lookup(self, address: str, nameplate: int, now: float) -> None:
         """Accounts one look-up of a nameplate."""
         slow_down(self._lookups.take(address, 1.0, now), "too many look-ups from your address")
-        slow_down(self._nameplates.take(str(nameplate), 1.0, now), "too many look-ups of this nameplate")
+        if self._own_lookups.take(f"{household(address)} {nameplate}", 1.0, now):
+            slow_down(self._nameplates.take(str(nameplate), 1.0, now), "too many look-ups of this nameplate")
 
     def claim(self, address: str, now: float, *, fresh: bool) -> None:
         """Accounts one claim that changes something."""
@@ -49,6 +58,11 @@ class Guesses:
         """Accounts one letter of `size` bytes."""
         slow_down(self._letters.take(address, 1.0, now), "too many letters from your address")
         slow_down(self._bytes.take(address, float(size), now), "too many letters from your address")
+
+    def letter_to(self, address: str, mailbox: bytes, receives: Bucket, now: float) -> None:
+        """Accounts one letter to a mailbox: of the address's own share of it, else of what all share."""
+        if self._own_letters.take(f"{household(address)} {mailbox.hex()}", 1.0, now):
+            slow_down(receives.take(1.0, now), "too many letters for this mailbox")
 
 
 def slow_down(wait: float, text: str) -> None:

@@ -33,6 +33,10 @@ class Nameplates:
         """How many are kept for somebody."""
         return len(self._reserved)
 
+    def is_free(self, number: int) -> bool:
+        """Whether it is nobody's: neither held nor reserved."""
+        return number not in self._held and number not in self._reserved
+
     def propose(self) -> int:
         """A free number, as short as there is room for. Raises Refusal."""
         for digits in range(2, _LONGEST + 1):
@@ -41,7 +45,7 @@ class Nameplates:
                 continue
             while True:  # at least every other number is free
                 number = self._chance.randrange(low, end)
-                if number not in self._held and number not in self._reserved:
+                if self.is_free(number):
                     return number
         raise Refusal(Code.TOO_MANY, "there is no free nameplate; try again later")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import logging
 import random
 import secrets
@@ -106,15 +107,7 @@ class DiscoveryService:
         self.keys = curve_keys(config.data / "discovery.key") if config.data else CurveKeys.make()
         chance = secrets.SystemRandom()
         self._tickets = Tickets(secrets.token_bytes(32))
-        self.core = RendezvousCore(
-            self.keys.public,
-            chance,
-            self._tickets,
-            config.brokers,
-            now=self._beat,
-            wall=time.time,
-            settle_s=config.settle_s,
-        )
+        self.core = self._make_core(chance)
         self.legacy_rooms = LegacyRooms(WORDS, chance, secrets.token_bytes(32), time.time)
         with ExitStack() as undo:
             self._inner = undo.enter_context(closing(InnerEndpoint()))
@@ -146,6 +139,18 @@ class DiscoveryService:
         self._cut = 0
         self._ticking: asyncio.Task[None] | None = None
         self._metrics: MetricsServer | None = None
+
+    def _make_core(self, chance: random.Random) -> RendezvousCore:
+        return RendezvousCore(
+            self.keys.public,
+            chance,
+            self._tickets,
+            self._config.brokers,
+            now=self._beat,
+            wall=time.time,
+            settle_s=self._config.settle_s,
+            secret=hashlib.blake2b(self.keys.secret, person=b"seniority", digest_size=32).digest(),
+        )
 
     # Opening and closing -----------------------------------------------------------------------------------
 

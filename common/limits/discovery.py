@@ -24,14 +24,22 @@ SETTLE_S: Final = 30.0
 """A service that has just started says `not yet`, not `no such room`: the members that it lost come back meanwhile."""
 SETTLE_RETRY_S: Final = 0.5
 LEASES: Final = 10_000
-"""40 MB, were all their cards of the largest size."""
+"""40 MB, were all their cards of the largest size; twice that while all have moved to other keys (LEASES_PER_MOVE)."""
 LEASES_PER_ADDRESS: Final = 256
 LEASES_PER_CONNECTION: Final = 8
 LEASES_PER_GROUP: Final = 128
 """Twice the members of a full room, for those who have just gone; their cards still fit one frame."""
-GROUPS_PER_NAMEPLATE: Final = 8
-"""One is the rule; two services that lost sight of each other may bring another. Strangers could bring any number."""
-GROUPS_FOUND: Final = 3
+LEASES_PER_MOVE: Final = 2
+"""Of one connection at one nameplate: under the new key of its group, and the one before until the new one stands."""
+GROUPS_PER_NAMEPLATE: Final = 32
+"""One is the rule, two for a moment when its key changes; two services that lost sight of each other may bring another.
+Strangers could bring any number: past it the last in order goes."""
+GROUPS_PER_HOME: Final = 4
+"""Of one household, at one nameplate: both halves of a room that is split, each while its key changes."""
+GROUPS_FOUND: Final = GROUPS_PER_NAMEPLATE
+"""All are shown to who looks up, the senior first: a stranger's must hide none."""
+SENIORITY_BYTES: Final = 64
+"""A service's token; ours has 48."""
 MAILBOXES_FOUND: Final = 4
 """Shown of each group to somebody who looks up: enough to find one that answers, too few to count the room."""
 RESERVED: Final = 20_000
@@ -53,6 +61,9 @@ LOOKUPS_BURST: Final = 30.0
 LOOKUPS_PER_S_AND_NAMEPLATE: Final = 5.0
 LOOKUPS_NAMEPLATE_BURST: Final = 100.0
 """A guess at the words costs a look-up first; the guessing itself is counted by the room's members."""
+LOOKUPS_OWN_PER_S: Final = 0.05
+LOOKUPS_OWN_BURST: Final = 4.0
+"""So much of a nameplate is each address's own, so that strangers who look it up without end hide it from nobody."""
 CLAIMS_PER_S_AND_ADDRESS: Final = 2.0
 CLAIMS_BURST: Final = 60.0
 """Claims that change something; a renewal costs nothing but its request."""
@@ -66,6 +77,9 @@ LETTERS_PER_S_AND_ADDRESS: Final = 100.0
 LETTER_BYTES_PER_S_AND_ADDRESS: Final = 1024 * 1024
 LETTERS_TO_MAILBOX_PER_S: Final = 20.0
 LETTERS_TO_MAILBOX_BURST: Final = 200.0
+LETTERS_OWN_PER_S: Final = 0.5
+LETTERS_OWN_BURST: Final = 20.0
+"""So much of a mailbox is each sending address's own: an admission takes three letters, and a busy member some more."""
 DISCOVERY_LOOPBACK: Final = 20.0
 """How much wider the limits by address are for this machine: all clients of a tunnel look like it."""
 ANNOUNCED_BROKERS: Final = 8

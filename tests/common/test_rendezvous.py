@@ -18,9 +18,11 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
     CARD_BYTES,
     ERROR_CHARS,
+    GROUPS_FOUND,
     LEASES_PER_GROUP,
     LETTER_BYTES,
     NAMEPLATE_MOST,
+    SENIORITY_BYTES,
 )
 from sandpiper.common.rendezvous import (
     BrokerAt,
@@ -63,6 +65,7 @@ requests = st.one_of(
         signature=signatures,
         fresh=st.booleans(),
         have=numbers,
+        seniority=blobs,
     ),
     st.builds(Lookup, r=numbers, nameplate=nameplates),
     st.builds(Post, r=numbers, mailbox=mailboxes, body=blobs),
@@ -88,6 +91,7 @@ answers = st.one_of(
         expires_at=numbers,
         version=numbers,
         peers=st.none() | st.lists(cards, max_size=3),
+        seniority=blobs,
     ),
     st.builds(Found, r=numbers, groups=st.lists(st.lists(mailboxes, max_size=4), max_size=3)),
     st.builds(Pong, r=numbers),
@@ -169,7 +173,8 @@ def test_what_is_out_of_bounds_is_no_request(message: rendezvous.Request) -> Non
     "message",
     [
         Found(r=1, groups=[[b"m" * 16] * 5]),
-        Found(r=1, groups=[[]] * 4),
+        Found(r=1, groups=[[]] * (GROUPS_FOUND + 1)),
+        Leased(r=1, nameplate=42, expires_at=0, version=1, seniority=bytes(SENIORITY_BYTES + 1)),
         Leased(
             r=1, nameplate=42, expires_at=0, version=1, peers=[PeerCard(b"m" * 16, b"", "")] * (LEASES_PER_GROUP + 1)
         ),

@@ -37,6 +37,7 @@ class Place:
             now=self.now,
             wall=lambda: WALL + self.now - 1000.0,
             settle_s=settle_s,
+            secret=b"s" * 32,
         )
         self.people: list[Person] = []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sandpiper.common.limits import (
     LEASE_S,
+    LETTERS_OWN_BURST,
+    LETTERS_TO_MAILBOX_BURST,
 )
 from sandpiper.common.rendezvous import Leased, Letter
 from tests.discovery.place import Place, code_of
@@ -43,6 +45,9 @@ def test_letters_are_handed_on(place: Place) -> None:
 def test_one_mailbox_takes_so_many(place: Place) -> None:
     anna = place.person("anna")
     senders = [place.person(f"sender {number}", f"198.51.100.{number}") for number in range(100)]
-    codes = [code_of(sender.post(anna.mailbox)) for sender in senders for _ in range(5)]
-    assert codes.count("done") == 200
-    assert codes.count("rate") == 300
+    each = int(LETTERS_OWN_BURST) + 5
+    codes = [code_of(sender.post(anna.mailbox)) for sender in senders for _ in range(each)]
+    assert codes.count("done") == len(senders) * LETTERS_OWN_BURST + LETTERS_TO_MAILBOX_BURST
+    assert code_of(senders[0].post(anna.mailbox)) == "rate"
+    joiner = place.person("joiner", "192.0.2.77")
+    assert {code_of(joiner.post(anna.mailbox)) for _ in range(10)} == {"done"}

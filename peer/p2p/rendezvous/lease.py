@@ -25,6 +25,7 @@ class ServiceLease:
         self._registration: SigningKey | None = None
         self._blob = b""
         self._version = 0
+        self._seniority: dict[int, bytes] = {}  # the last token, by its nameplate
         self._cards: dict[bytes, PeerCard] = {}
         self._due: float | None = None
         self._asked = False
@@ -65,6 +66,7 @@ class ServiceLease:
             blob=blob,
             signature=sign_lease(registration, service_key, self._own_key, nameplate, blob),
             fresh=fresh,
+            seniority=self._seniority.get(nameplate, b""),
         )
 
     def accept(self, claim: Claim, registration: SigningKey, leased: Leased, now: float) -> bool:
@@ -182,6 +184,7 @@ class ServiceLease:
 
     def _take(self, leased: Leased) -> bool:
         self.expires_at, self._version = leased.expires_at, leased.version
+        self._seniority = {leased.nameplate: leased.seniority}
         if leased.peers is None:
             return False
         before, self._cards = self._cards, {}

@@ -71,6 +71,20 @@ def test_a_claim_is_signed_for_what_it_says() -> None:
     assert (lease.nameplate, lease.expires_at) == (77, 99)
 
 
+def test_the_last_token_is_shown_again_for_its_nameplate_alone() -> None:
+    lease = holding()
+    assert renewal(lease, RENEW_S).seniority == b""
+    answer = leased(5, same=True)
+    answer.seniority = b"token"
+    lease.renewed(answer, RENEW_S)
+    lease.disconnected()
+    lease.connected(SERVICE, RENEW_S)
+    assert renewal(lease, RENEW_S).seniority == b"token"
+    lease.rotate(NEXT, b"mine", RENEW_S)
+    assert lease.claim(42, NEXT, b"mine", fresh=False).seniority == b"token"
+    assert lease.claim(43, NEXT, b"mine", fresh=False).seniority == b""
+
+
 def test_another_nameplate_than_was_asked_for_is_none() -> None:
     lease = ServiceLease(OWN)
     lease.connected(SERVICE, 0.0)
