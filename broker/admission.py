@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from sandpiper.broker.log import EnrolledKeys, StoreError
 from sandpiper.broker.session import ClientSession
@@ -21,6 +22,7 @@ from sandpiper.common.keys import enrolment_holds, fingerprint, publisher
 from sandpiper.common.limits import (
     ACCESS_CODE_CHARS,
     ACCESS_FAILURES,
+    ACCESS_FAILURES_ALL,
     ACCESS_WINDOW_S,
     ENROLLED_MOST,
     PAKE_PER_S,
@@ -40,6 +42,7 @@ RELAY_CAPS = ["sealed"]
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     proof: Proof
+    address: str
     until: float
 
 
@@ -60,8 +63,8 @@ class Admission:
         self.tickets = Tickets(secret)
         self._entropy = entropy
         self._attempts: dict[bytes, _Attempt] = {}
-        # A bucket is asked before an attempt and charged after it, so the last one that it holds is one too many.
-        self._failures = RateLimits(ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES - 1)
+        self._guesses = RateLimits(ACCESS_FAILURES / ACCESS_WINDOW_S, ACCESS_FAILURES)
+        self._all_guesses = Bucket(ACCESS_FAILURES_ALL / ACCESS_WINDOW_S, ACCESS_FAILURES_ALL)
         self._paces = RateLimits(PAKE_PER_S_AND_ADDRESS, PAKE_PER_S_AND_ADDRESS)
         self._pace = Bucket(PAKE_PER_S, PAKE_PER_S)
         self.enrolled: dict[bytes, bytes] = dict(store.load().enrolled)
@@ -80,31 +83,46 @@ class Admission:
             return
         if code is None:
             raise Refusal(Code.ACCESS, 'this broker needs an access code: {"type":"hello","access_code":"…"}')
-        self._allow_attempt(address, now)
+        self._take_guess(address, now)
         if not hmac.compare_digest(code[:ACCESS_CODE_CHARS].encode(), self._code.encode()):
-            self._fail(address, now)
+            self._deny()
+        self._give_back(address, now)
 
     def pake(self, session_key: bytes, request: Pake, address: str, now: float) -> PakeReply:
-        """The broker's half of SPAKE2. Raises Refusal."""
+        """The broker's half of SPAKE2. A guess is spent as soon as this is given out. Raises Refusal."""
         _check_version(request.v)
         if self._code is None:
             raise Refusal(Code.INVALID, "this broker asks for no access code")
-        self._allow_attempt(address, now)
         wait = self._paces.take(address, 1.0, now) or self._pace.take(1.0, now)
         if wait:
             raise Refusal(Code.RATE, "too many are connecting", retry_ms=int(wait * 1000) + 1)
         prover = Prover(self._code, client=False, client_key=session_key, broker_key=self.key, entropy=self._entropy)
-        self._attempts[session_key] = _Attempt(prover.finish(request.message), now + UNFINISHED_S)
+        self._take_guess(address, now)
+        try:
+            proof = prover.finish(request.message)
+        except Refusal:
+            self._give_back(address, now)  # nothing was given out for it
+            raise
+        self._attempts[session_key] = _Attempt(proof, address, now + UNFINISHED_S)
         return PakeReply(r=request.r, message=prover.message)
 
-    def _allow_attempt(self, address: str, now: float) -> None:
-        wait = self._failures.debt(address, now)
+    def _take_guess(self, address: str, now: float) -> None:
+        """Counts a guess before it is judged, so that of many at once none comes free. Raises Refusal."""
+        wait, whose = self._guesses.take(address, 1.0, now), "from your address"
+        if not wait:
+            wait, whose = self._all_guesses.take(1.0, now), "from everywhere"
+            if wait:
+                self._guesses.give_back(address, 1.0, now)
         if wait:
-            raise Refusal(Code.RATE, "too many wrong access codes from your address", retry_ms=int(wait * 1000) + 1)
+            raise Refusal(Code.RATE, f"too many access codes are tried {whose}", retry_ms=int(wait * 1000) + 1)
 
-    def _fail(self, address: str, now: float) -> None:
+    def _give_back(self, address: str, now: float) -> None:
+        """It was no guess."""
+        self._guesses.give_back(address, 1.0, now)
+        self._all_guesses.charge(-1.0, now)
+
+    def _deny(self) -> NoReturn:
         self.denied += 1
-        self._failures.charge(address, 1.0, now)
         raise Refusal(Code.ACCESS, "wrong access code")
 
     def nonce(self) -> bytes:
@@ -123,7 +141,7 @@ class Admission:
         confirm = b""
         known = self.enrolled.get(session_key) == request.identity and not request.confirm
         if self._code is not None and not known:
-            confirm = self._proved(session_key, request.confirm, address, now)
+            confirm = self._proved(session_key, request.confirm, now)
         if request.caps != RELAY_CAPS:
             self._remember(session_key, request.identity, wall)
         session = ClientSession(
@@ -143,12 +161,13 @@ class Admission:
         if len(self.enrolled) > ENROLLED_MOST:
             self.forget(next(iter(self.enrolled)))
 
-    def _proved(self, session_key: bytes, confirm: bytes, address: str, now: float) -> bytes:
+    def _proved(self, session_key: bytes, confirm: bytes, now: float) -> bytes:
         attempt = self._attempts.pop(session_key, None)
         if attempt is None:
             raise Refusal(Code.ACCESS, "this broker needs an access code")
         if attempt.until < now or not attempt.proof.holds(confirm):
-            self._fail(address, now)
+            self._deny()
+        self._give_back(attempt.address, now)
         return attempt.proof.broker
 
     def forget(self, session_key: bytes) -> None:
@@ -163,7 +182,7 @@ class Admission:
             self.enrolled.pop(key, None)
 
     def tick(self, now: float) -> None:
-        """An attempt that was never confirmed has taught its maker nothing; it is dropped."""
+        """Drops attempts that were never confirmed. Their guesses stay spent."""
         for key in [key for key, attempt in self._attempts.items() if attempt.until < now]:
             del self._attempts[key]
 

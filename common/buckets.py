@@ -43,7 +43,7 @@ class Bucket:
         return min(wait, full_at - now)
 
     def charge(self, n: float, now: float) -> float:
-        """Takes `n` whatever is there; the seconds until the bucket is out of debt."""
+        """Takes `n` whatever is there, or gives it back if negative; the seconds until the bucket is out of debt."""
         full_at = self._full_at = max(self._full_at, now) + n * self._each_s
         return max(0.0, full_at - now - self._burst_s)
 

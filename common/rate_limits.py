@@ -32,6 +32,12 @@ class RateLimits:
         """Takes `n` whatever is there; the seconds until the household is out of debt."""
         return self._bucket(address).charge(n, now)
 
+    def give_back(self, address: str, n: float, now: float) -> None:
+        """Gives back what was taken."""
+        bucket = self._buckets.get(household(address))
+        if bucket is not None:
+            bucket.charge(-n, now)
+
     def debt(self, address: str, now: float) -> float:
         """The seconds until the household is out of debt; nothing is taken, and nothing remembered."""
         bucket = self._buckets.get(household(address))

@@ -20,10 +20,18 @@ PLAIN_FACTOR: Final = 4
 ENROLLED_MOST: Final = 100_000
 """Enrolled keys remembered; past it the oldest goes, whose owner just enrols again."""
 ACCESS_FAILURES: Final = 10
-"""Wrong access codes from one address within ACCESS_WINDOW_S; more are refused unheard."""
+"""Access codes that a household (an IPv4 address, an IPv6 /64) may try within ACCESS_WINDOW_S, those that are not
+judged yet among them; more are refused unheard. The right one is given back."""
+ACCESS_FAILURES_ALL: Final = 100
+"""And all together, whatever addresses somebody has: 53 million a year, where six random letters are 309 million. He
+can spend it so that nobody new comes in meanwhile; who was here before shows no code."""
 ACCESS_WINDOW_S: Final = 60.0
+ACCESS_HASH_WORK: Final = 2
+ACCESS_HASH_BYTES: Final = 64 * 1024 * 1024
+"""Argon2id over the access code, in a file of the broker's: libsodium's "interactive", 90 ms. It is computed at the
+start only, twice at most, so nobody from outside can have it computed."""
 PAKE_PER_S: Final = 50.0
-"""SPAKE2 exchanges in all: 7 ms of CPU each, so a third of a core."""
+"""SPAKE2 exchanges in all: half a millisecond of CPU each."""
 PAKE_PER_S_AND_ADDRESS: Final = 10.0
 PACES_MOST: Final = 10_000
 """Addresses whose rate is remembered; past it the oldest is forgotten."""

@@ -10,7 +10,7 @@ from sandpiper.common import control
 from sandpiper.common.control import Enrolled, PakeReply, Refused
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import sign_enrolment
-from sandpiper.common.limits import ACCESS_FAILURES, PAKE_PER_S_AND_ADDRESS, UNFINISHED_S
+from sandpiper.common.limits import ACCESS_FAILURES, ACCESS_FAILURES_ALL, PAKE_PER_S_AND_ADDRESS, UNFINISHED_S
 from sandpiper.common.pake import Prover
 from tests.broker.fixture import BROKER_KEY, FullStore, House, identity, session_key
 
@@ -199,6 +199,48 @@ def test_ten_wrong_codes_and_the_address_is_not_heard(closed: House) -> None:
     begin(closed, "open sesame", address="192.0.2.2")
     closed.now += reply.retry_ms / 1000
     assert isinstance(finish(closed, begin(closed, "open sesame")), Enrolled)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::{:x}"], ids=["one address", "one subscriber's"])
+def test_of_many_attempts_at_once_no_more_are_judged_than_one_after_the_other(closed: House, address: str) -> None:
+    """They were opened first and judged afterwards: 98 in ten seconds."""
+    opened = []
+    for number in range(10 * ACCESS_FAILURES):
+        key, seen = session_key(f"{number}/"), address.format(number)
+        prover = Prover(f"guess {number}", client=True, client_key=key, broker_key=BROKER_KEY, entropy=closed.entropy)
+        reply = closed.ask(key, control.Pake(r=1, v=1, message=prover.message), seen)
+        if isinstance(reply, PakeReply):
+            opened.append((key, prover.finish(reply.message).client, seen))
+        closed.now += 0.1
+    judged = [code_of(finish(closed, confirm, key, seen)) for key, confirm, seen in opened]
+    assert ACCESS_FAILURES <= len(judged) <= ACCESS_FAILURES + 2  # ten seconds give one back, or two
+    assert closed.admission.denied <= len(judged)
+
+
+def test_of_many_addresses_no_more_are_judged_than_all_together_may(closed: House) -> None:
+    codes = []
+    for number in range(2 * ACCESS_FAILURES_ALL):
+        prover = Prover("guess", client=True, client_key=KEY, broker_key=BROKER_KEY, entropy=closed.entropy)
+        reply = closed.ask(KEY, control.Pake(r=1, v=1, message=prover.message), f"198.51.100.{number}")
+        codes.append(reply.code if isinstance(reply, Refused) else "")
+        closed.now += 0.03
+    assert ACCESS_FAILURES_ALL <= codes.count("") <= ACCESS_FAILURES_ALL + 11  # six seconds give ten back
+    assert codes[-1] == "rate"
+
+
+def test_the_right_code_is_no_guess(closed: House) -> None:
+    for number in range(3 * ACCESS_FAILURES_ALL):
+        assert isinstance(finish(closed, begin(closed, "open sesame")), Enrolled)
+        closed.admission.forget(KEY)
+        closed.admission.admit_in_clear("open sesame", "192.0.2.1", closed.now)
+        closed.now += 0.11 if number % 2 else 0.1
+
+
+def test_what_is_no_message_is_no_guess(closed: House) -> None:
+    for _ in range(3 * ACCESS_FAILURES):
+        assert code_of(closed.ask(KEY, control.Pake(r=1, v=1, message=b"x"))) == "access"
+        closed.now += 0.1
+    begin(closed, "open sesame")
 
 
 def test_exchanges_are_paced_by_address(closed: House) -> None:

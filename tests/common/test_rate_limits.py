@@ -31,6 +31,15 @@ def test_a_debt_is_asked_for_without_taking_anything() -> None:
     assert paces.debt("192.0.2.1", 2.0) == 0.0
 
 
+def test_what_is_given_back_can_be_taken_again() -> None:
+    paces = RateLimits(1.0, 2.0)
+    assert [paces.take("192.0.2.1", 1.0, 0.0) for _ in range(2)] == [0.0, 0.0]
+    paces.give_back("192.0.2.1", 1.0, 0.0)
+    assert [paces.take("192.0.2.1", 1.0, 0.0) for _ in range(2)] == [0.0, 1.0]
+    paces.give_back("192.0.2.2", 1.0, 0.0)
+    assert len(paces) == 1
+
+
 def test_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandpiper.common.rate_limits.PACES_MOST", 3)
     paces = RateLimits(1.0, 1.0)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from sandpiper.common.io.files import open_private, private_folder, write_private
+from sandpiper.common.io.keyfile import curve_keys
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 
 
-@pytest.fixture(autouse=True, params=[0o022, 0o077, 0o377, 0o777])
+@pytest.fixture(autouse=True, params=[0, 0o022, 0o077, 0o377, 0o777])
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     old = os.umask(request.param)
     yield
@@ -46,6 +47,21 @@ def test_files_are_their_owner_s_and_usable(tmp_path: Path) -> None:
     write_private(tmp_path / "once", b"x", replace=False)
     os.close(open_private(tmp_path / "opened", os.O_RDWR))
     assert [mode(path) for path in sorted(tmp_path.iterdir())] == [0o600] * 3
+
+
+def test_so_they_are_on_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", fails)
+    write_private(tmp_path / "once", b"x", replace=False)
+    with pytest.raises(FileExistsError):
+        write_private(tmp_path / "once", b"y", replace=False)
+    keys = curve_keys(tmp_path / "service" / "broker.key")
+    assert curve_keys(tmp_path / "service" / "broker.key") == keys
+    assert [mode(path) for path in (tmp_path / "once", tmp_path / "service" / "broker.key")] == [0o600] * 2
+    assert (tmp_path / "once").read_bytes() == b"x"
+    assert len(list(tmp_path.iterdir())) == 2  # and nothing else is left
 
 
 def test_a_new_file_is_made_once(tmp_path: Path) -> None:
