@@ -26,7 +26,12 @@ def decode(decoder: msgspec.msgpack.Decoder[Any] | msgspec.json.Decoder[Any], en
     try:
         return decoder.decode(encoded)
     except UNDECODABLE as error:
-        raise Refusal(Code.INVALID, f"{what}: {complaint(error)}") from None
+        raise refusal(error, what) from None
+
+
+def refusal(error: Exception, what: str) -> Refusal:
+    """The refusal of what is UNDECODABLE: `what`, a colon and the fault."""
+    return Refusal(Code.INVALID, f"{what}: {complaint(error)}")
 
 
 def request_number(encoded: bytes) -> int:

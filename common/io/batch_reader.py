@@ -30,7 +30,8 @@ class BatchReader:
 
     libzmq's own queue has no bound (see sockets.py). With `keep`, for what is repaired when it is lost, the reader is
     quicker than who receives: it reads ahead, keeps messages of so many bytes, and drops what comes on top of them,
-    counted in `dropped`. `messages` counts all that came out of libzmq, `empties` how often nothing more was in it.
+    counted in `dropped`. `messages` counts all that came out of libzmq, `empties` how often nothing more was in it;
+    `read_at` is when something last came, in the loop's time.
     Raises SocketError, holding nothing then.
     """
 
@@ -60,6 +61,7 @@ class BatchReader:
         self.messages = 0
         self.dropped = 0
         self.empties = 0
+        self.read_at = loop.time()
         with explained("a socket cannot be read"):
             self._fd = int(socket.getsockopt(zmq.FD))
             loop.add_reader(self._fd, self._run)
@@ -125,6 +127,7 @@ class BatchReader:
 
     def _read(self, most: int) -> list[list[zmq.Frame]]:
         batch: list[list[zmq.Frame]] = []
+        self.read_at = self._loop.time()
         recv, parts = self._socket.recv, self._parts
         for _ in range(most * parts):
             try:

@@ -88,6 +88,8 @@ NAMESAKES_TOLD: Final = 1024
 """Pairs of persons, each with the name they share, of which a rename does not warn again; of older ones it does."""
 SPEAKERS_KNOWN: Final = 1024
 """Sessions whose last numbers of each kind are kept, for `prev`. One that is silent while so many speak begins anew."""
+NICKS_SIGNED: Final = 64
+"""Nicks that one session signs as and that are kept as they are shown; a member has one, and its tools some more."""
 ADMITS_MOST: Final = 2000
 """Sessions that one session may admit: far above a room's, and an end to inventing them."""
 CHEAT_PROOFS: Final = 8

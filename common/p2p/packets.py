@@ -212,7 +212,10 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[Any], plain: bytes) -> Any:
-    return codec.decode(decoder, plain, "not a packet")
+    try:
+        return decoder.decode(plain)
+    except codec.UNDECODABLE as error:
+        raise codec.refusal(error, "not a packet") from None
 
 
 def to_room(epoch: Epoch, nonce: bytes, said: AnySaid) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from nacl import bindings
@@ -130,6 +130,7 @@ class Epoch:
         return derive(self.key, "relay")
 
 
+@lru_cache(maxsize=1024)
 def topic(room: bytes, session: bytes = b"") -> bytes:
     """The mesh topic of a room, or of what goes to one session in it.
 

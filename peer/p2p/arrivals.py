@@ -18,7 +18,8 @@ from sandpiper.peer.p2p.transport import Transport
 class Arrivals:
     """Makes PeerJoined and PeerLeft of a room, and warns of a known nick that has another key. `tell` gets them.
 
-    A peer that was faster than our own connection to it is told of a little later, with its address.
+    A peer that was faster than our own connection to it is told of a little later, with its address; until then it is
+    among `late`.
     """
 
     def __init__(self, transport: Transport, people: KnownPeople, tell: Callable[[Event], None]) -> None:
@@ -26,13 +27,13 @@ class Arrivals:
         self._transport = transport
         self._people = people
         self._tell = tell
-        self._late: dict[Peer, asyncio.TimerHandle] = {}
+        self.late: dict[Peer, asyncio.TimerHandle] = {}
 
     def came(self, room: str, peer: Peer) -> None:
         """Tells that a peer is here, now or in a moment."""
         self._tell_late(room, peer)
         if self._transport.address(peer.keys.curve) is None and peer.path(time.monotonic()) != "relay":
-            self._late[peer] = self._loop.call_later(RELAY_AFTER_S, self._joined, room, peer)
+            self.late[peer] = self._loop.call_later(RELAY_AFTER_S, self._joined, room, peer)
         else:
             self._joined(room, peer)
 
@@ -43,20 +44,20 @@ class Arrivals:
 
     def flush(self, room: str) -> None:
         """Tells of those who wait: they are about to be heard, and nobody says anything before having come."""
-        for peer in list(self._late):
+        for peer in list(self.late):
             self._joined(room, peer)
 
     def close(self) -> None:
         """Tells of nobody any more."""
-        for timer in self._late.values():
+        for timer in self.late.values():
             timer.cancel()
 
     def _tell_late(self, room: str, peer: Peer) -> None:
-        if peer in self._late:
+        if peer in self.late:
             self._joined(room, peer)
 
     def _joined(self, room: str, peer: Peer) -> None:
-        late = self._late.pop(peer, None)
+        late = self.late.pop(peer, None)
         if late is not None:
             late.cancel()
         address = self._transport.address(peer.keys.curve)

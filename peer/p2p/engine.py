@@ -28,6 +28,7 @@ class P2PEngine:
 
     def __init__(self, options: PeerOptions, profile: Profile, turned: Callable[[], None]) -> None:
         self.runner = MemberRunner(options, profile, turned)
+        self.outlet = self
         self.moved = self.runner.moved
         self.events = self.runner.events
         self._reading = asyncio.Lock()
@@ -54,11 +55,6 @@ class P2PEngine:
     # What it tells: see Engine -----------------------------------------------------------------------------
 
     @property
-    def outlet(self) -> P2PEngine:
-        """See Engine."""
-        return self
-
-    @property
     def broken(self) -> SandpiperError | None:
         """See Engine."""
         return self.runner.member.broken if self.runner.member is not None else None
@@ -72,17 +68,17 @@ class P2PEngine:
     def full(self) -> bool:
         """See Engine. Alone, nothing waits for anybody."""
         member = self.runner.member
-        return member is not None and member.status.full and not self.runner.alone
+        return member is not None and member.message_log.full and not self.runner.alone
 
     @property
     def empty(self) -> bool:
         """See Engine."""
-        return self.member.status.empty
+        return not self.member.message_log.waiting
 
     @property
     def progressed_at(self) -> float:
         """See Engine."""
-        return self.member.status.progressed_at
+        return self.member.message_log.progressed_at
 
     async def members(self) -> list[Member]:
         """See Engine: oneself first."""
@@ -151,7 +147,7 @@ class P2PEngine:
     def flush(self, now: float) -> None:
         """See Engine."""
         self.member.flush(now)
-        self.runner.pump()
+        self.runner.pump(calm=True)
 
     def pause(self, on: bool) -> None:
         """See Engine."""

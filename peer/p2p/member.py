@@ -21,6 +21,7 @@ from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.membership import Cheat
 from sandpiper.common.p2p.packets import Card, Frontier, Shout
 from sandpiper.common.p2p.sealing import NONCE_BYTES
+from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.admission.gatekeeper import Gatekeeper
 from sandpiper.peer.p2p.membership.deed_log import DeedLog
 from sandpiper.peer.p2p.membership.governance import Governance
@@ -41,7 +42,7 @@ from sandpiper.peer.p2p.replication.past import Past
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.keyring import Keyring
-from sandpiper.peer.p2p.state.outputs import Outputs
+from sandpiper.peer.p2p.state.outputs import OutgoingPacket, Outputs
 from sandpiper.peer.p2p.state.peer import Peer, Way
 from sandpiper.peer.p2p.status import MemberStatus
 from sandpiper.peer.status import Verification
@@ -70,7 +71,8 @@ class Member:
         names = self.names = Names(context, ledger, presence.peers, presence.away, presence.bearers)
         persons = Persons(context, ledger, presence.peers, names)
         self.verifier = Verifier(context, ledger, persons)
-        self.message_log = MessageLog(context.keyring, replica, context.run, context.events, names.called, context.now)
+        self.message_log = MessageLog(context.keyring, replica, context.run, context.events, context.now)
+        self.display = Display(context, replica, names, presence.bearers)
         self.cards = CardBook(context, presence)
         self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
         self.whispers = PeerWhispers(context, presence.peers, persons, names)
@@ -79,7 +81,7 @@ class Member:
             context,
             ledger,
             replica,
-            self.message_log,
+            self.display,
             presence,
             names,
             lambda writer, deed: self.governance.learnt(writer, deed),
@@ -88,8 +90,7 @@ class Member:
         self.rekeying = Rekeying(context, ledger, replica, presence, write, self.gossip.send_soon)
         self.governance = Governance(context, ledger, replica, presence, names, persons, self.rekeying, write, password)
         self.gatekeeper = Gatekeeper(context, ledger, replica, presence, self.cards, self.governance, write)
-        self.past = Past(context, ledger, replica, self.message_log, presence, names)
-        self.display = Display(context, replica, self.message_log, names.fingerprint_of)
+        self.past = Past(context, ledger, replica, self.display, presence)
         self.status = MemberStatus(context, ledger, replica, self.message_log, presence)
         self._receiver = PacketReceiver(
             context,
@@ -116,25 +117,36 @@ class Member:
         return self.context.broken
 
     def take(self) -> Outputs:
-        """Hands over what the member wants done, and what it tells."""
+        """Hands over what the member wants done."""
         context = self.context
         commands, context.commands = context.commands, []
         sent, context.packets = context.packets, []
         letters, self.reunion.letters = self.reunion.letters, []
         answers, context.answers = context.answers, []
-        events = list(context.events)
-        context.events.clear()
-        return Outputs(commands, sent, letters, answers, events)
+        return Outputs(commands, sent, letters, answers)
+
+    def tell(self) -> list[Event]:
+        """Hands over what the user is to be told."""
+        for envelope in self.message_log.unshown:
+            self.display.heard(envelope)
+        self.message_log.unshown.clear()
+        self.display.show()
+        events = list(self.context.events)
+        self.context.events.clear()
+        return events
 
     # Packets and letters -----------------------------------------------------------------------------------
 
-    def receive(self, packet: bytes, way: Way, now: float, curve: bytes | None = None) -> None:
-        """Takes one packet; `curve` is whose connection it came by, where that is known. Then call `settle`."""
+    def receive(self, packet: bytes, way: Way, now: float, curve: bytes | None = None) -> bool:
+        """Takes one packet; `curve` is whose connection it came by, where that is known. Then call `settle`.
+
+        Returns whether all is calm; see PacketReceiver.
+        """
         self.context.now = now
-        self._receiver.receive(packet, way, now, curve)
+        return self._receiver.receive(packet, way, now, curve)
 
     def settle(self, now: float) -> None:
-        """Acknowledges, asks and shows what there is to: to be called after each batch of packets."""
+        """Acknowledges and asks what there is to: to be called after each batch of packets."""
         context, replica = self.context, self.replica
         context.now = now
         self.deed_log.accept(replica.ready())
@@ -149,7 +161,6 @@ class Member:
             peer = self.peers.get(source)
             if peer is not None:
                 context.send_to(peer, pull)
-        self.display.show()
 
     def letter(self, mailbox: bytes, body: bytes, now: float) -> list[tuple[bytes, bytes]]:
         """Takes a letter from our mailbox, of a joiner or of a member that we do not know; returns the answers."""
@@ -235,15 +246,15 @@ class Member:
 
     def post(self, draft: Draft, nick: str | None, now: float) -> str:
         """Queues a message; its id. A tool beside the member posts under a `nick` of its own. Raises Refusal."""
-        tool = nick is not None
-        return self.message_log.post(draft, nick or self.status.nick, int(self.context.wall()), now, tool=tool)
+        context, tool = self.context, nick is not None
+        return self.message_log.post(draft, nick or context.settings.nick, int(context.wall()), now, tool=tool)
 
     def flush(self, now: float) -> None:
-        """Sends what has been posted."""
-        self.context.now = now
+        """Sends what has been posted. It is shown to the user when it has left: see `tell`."""
+        context = self.context
+        context.now = now
         for made in self.message_log.take():
-            self.context.send_to_room(Shout([made.raw]))
-        self.display.show()
+            context.packets.append(OutgoingPacket(None, self.keyring.to_room(Shout([made.raw]))))
 
     def leave(self) -> None:
         """Says goodbye."""

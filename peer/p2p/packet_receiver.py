@@ -65,13 +65,17 @@ class PacketReceiver:
             packets.Key: self._key,
         }
 
-    def receive(self, packet: bytes, way: Way, now: float, curve: bytes | None) -> None:
-        """Takes one packet; `curve` is whose connection it came by, where that is known."""
-        presence = self._presence
+    def receive(self, packet: bytes, way: Way, now: float, curve: bytes | None) -> bool:
+        """Takes one packet; `curve` is whose connection it came by, where that is known.
+
+        Returns whether all is calm: it was talk that came in its turn, after which nothing is due earlier than before.
+        """
+        presence, calm = self._presence, True
         source = presence.peer_of(curve) if curve is not None else None
         if source is not None:
             source.proven = True
             if Way.MESH not in source.heard:
+                calm = False
                 self._replica.fetcher.ask_again(source.keys.session, now)
                 self._past.ask_again(source.keys.session, now)
             source.heard[Way.MESH] = now
@@ -80,17 +84,18 @@ class PacketReceiver:
         except Refusal as refusal:
             if refusal.code is Code.NOT_HERE and not presence.missed(packet):
                 self._ask_for_epoch(source, now)
-            return
+            return False
+        if isinstance(said, Shout):
+            return self._deed_log.take(said, now) and calm
         if session is not None:
             peer = presence.peers.get(session)
             if peer is not None:
                 presence.prove(curve, session)
                 presence.heard(peer, way, now)
                 self._handlers[type(said)](peer, said, now)
-        elif isinstance(said, Shout):
-            self._deed_log.take(said, now)
         elif isinstance(said, Signed):
             self._gossip.receive(said, way, now, curve)
+        return False
 
     def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
         """Asks for the deeds that made an unknown epoch; a relayed packet does not tell its sender: any peer."""

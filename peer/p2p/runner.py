@@ -136,18 +136,18 @@ class MemberRunner:
         member = self.member
         if member is None:
             return
-        now = time.monotonic()
+        now, calm = time.monotonic(), True
         for frame in frames:
-            member.receive(frame, Way.MESH, now, source)
+            calm = member.receive(frame, Way.MESH, now, source) and calm
         member.settle(now)
-        self.pump()
+        self.pump(calm=calm)
 
     def _relayed(self, packet: bytes) -> None:
         if self.member is not None:
             now = time.monotonic()
-            self.member.receive(packet, Way.RELAY, now)
+            calm = self.member.receive(packet, Way.RELAY, now)
             self.member.settle(now)
-            self.pump()
+            self.pump(calm=calm)
 
     def _heard_by(self, session: bytes | None) -> None:
         """A session (None: which is not known) has begun to hear us."""
@@ -214,8 +214,8 @@ class MemberRunner:
 
     # What the member wants ---------------------------------------------------------------------------------
 
-    def pump(self) -> None:
-        """Carries out what the member wants, hands its events on, sets the timer."""
+    def pump(self, *, calm: bool = False) -> None:
+        """Carries out what the member wants, hands its events on, sets the timer; not after a `calm` turn of talk."""
         member = self.member
         if member is None or self.closed:
             return
@@ -231,12 +231,15 @@ class MemberRunner:
         for service, mailbox, packet in outputs.letters:
             if isinstance(service, RendezvousClient):
                 service.post(mailbox, packet)
-        self._whispers.take(outputs.answers)
-        if any(isinstance(event, Received) and not event.own for event in outputs.events):
+        if outputs.answers:
+            self._whispers.take(outputs.answers)
+        events = member.tell()
+        if self._arrivals.late and any(isinstance(event, Received) and not event.own for event in events):
             self._arrivals.flush(member.status.room_name)
-        self.events.extend(outputs.events)
+        self.events.extend(events)
         self._turned()
-        self._set_timer()
+        if not calm:
+            self._set_timer()
         self.moved.set()
 
     def _carry_out(self, member: Member, command: Command) -> None:

@@ -65,18 +65,3 @@ class MemberStatus:
     def seq(self) -> int:
         """The number of the member's own last message."""
         return self._message_log.last
-
-    @property
-    def full(self) -> bool:
-        """Whether so much of the member's own waits for the others that no more should be posted now."""
-        return self._message_log.full
-
-    @property
-    def empty(self) -> bool:
-        """Whether others have all of the member's own messages."""
-        return not self._message_log.waiting
-
-    @property
-    def progressed_at(self) -> float:
-        """When the others last got some of them."""
-        return self._message_log.progressed_at

@@ -241,22 +241,24 @@ class Transport:
     def send(self, out: OutgoingPacket) -> None:
         """Sends a packet over the mesh, and by relay to those whom the mesh does not reach."""
         assert self._keyring is not None
-        now = time.monotonic()
+        if out.to is not None and out.to not in self._peers:
+            return
         relay_only = self._options.path == "relay"
-        if out.to is None:
-            if out.recipients is not None:
-                peers = [peer for peer in out.recipients if relay_only or not peer.reached(now)]
-            else:
-                peers = [peer for peer in self._peers.values() if relay_only or peer.wants_relay(now)]
-        else:
-            peer = self._peers.get(out.to)
-            if peer is None:
-                return
-            peers = [] if peer.reached(now) else [peer]
-        if peers and self._relays.up:
-            self._relays.send([peer.card for peer in peers if peer.card is not None], out.packet)
+        if self._relays.links:
+            self._send_by_relay(out, relay_only=relay_only)
         if not relay_only:
             self._mesh.publish(topic(self._keyring.room, out.to or b""), out.packet)
+
+    def _send_by_relay(self, out: OutgoingPacket, *, relay_only: bool) -> None:
+        now = time.monotonic()
+        if out.to is not None:
+            peers = [peer for peer in (self._peers[out.to],) if not peer.reached(now)]
+        elif out.recipients is not None:
+            peers = [peer for peer in out.recipients if relay_only or not peer.reached(now)]
+        else:
+            peers = [peer for peer in self._peers.values() if relay_only or peer.wants_relay(now)]
+        if peers and self._relays.up:
+            self._relays.send([peer.card for peer in peers if peer.card is not None], out.packet)
 
     # What the mesh says ------------------------------------------------------------------------------------
 

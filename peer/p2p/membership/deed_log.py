@@ -14,8 +14,8 @@ from sandpiper.common.p2p.membership import Admit, AnyDeed, Cheat
 from sandpiper.common.p2p.packets import Shout
 from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.display import Display
 from sandpiper.peer.p2p.replication.ledger import Ledger
-from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Accepted, Replica
 from sandpiper.peer.p2p.state.context import Context
 
@@ -47,7 +47,7 @@ class DeedLog:
         context: Context,
         ledger: Ledger,
         replica: Replica,
-        message_log: MessageLog,
+        display: Display,
         presence: Presence,
         names: Names,
         learnt: Callable[[bytes, AnyDeed | None], None],
@@ -55,7 +55,7 @@ class DeedLog:
         self._context = context
         self._ledger = ledger
         self._replica = replica
-        self._message_log = message_log
+        self._display = display
         self._presence = presence
         self._names = names
         self._learnt = learnt
@@ -63,10 +63,17 @@ class DeedLog:
         self.cheats: set[bytes] = set()
         self._proofs: Counter[bytes] = Counter()
 
-    def take(self, shout: Shout, now: float) -> None:
-        """Takes envelopes that were pushed, one after the other: a deed may say whose the next one is."""
+    def take(self, shout: Shout, now: float) -> bool:
+        """Takes envelopes that were pushed, one after the other: a deed may say whose the next one is.
+
+        Returns whether all of them were talk that came in its turn.
+        """
+        calm = True
         for raw in shout.envelopes:
-            self.accept(self._replica.take([raw], now))
+            accepted = self._replica.take([raw], now)
+            self.accept(accepted)
+            calm = calm and [(each.stream, each.lost, each.late) for each in accepted] == [(TALK, 0, False)]
+        return calm
 
     def accept(self, accepted: Iterable[Accepted]) -> None:
         """Hands on envelopes that have come into their logs."""
@@ -77,7 +84,7 @@ class DeedLog:
                 continue
             self.arrived[each.session] = None
             if found.stream == TALK:
-                self._message_log.heard(found, late=each.late)
+                self._display.heard(found, late=each.late)
             else:
                 self._learn(found)
         for one, other in self._replica.proofs:

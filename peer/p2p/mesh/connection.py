@@ -97,7 +97,6 @@ class Connection:
     ) -> None:
         self._loop = loop
         self._socket = socket
-        self._receive = receive
         self._connected = connected
         self._failure = ""
         self._topics: set[bytes] = set()
@@ -107,7 +106,7 @@ class Connection:
         self.from_host = ""
         self.rtt_ms = 0.0
         self.fd = -1
-        self.since = self._heard_at = loop.time()
+        self.since = loop.time()
         self.settled: asyncio.Future[str] = loop.create_future()
         self.ended: Callable[[str], None] | None = None
         events = _LOST | _FAILED | zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -115,7 +114,7 @@ class Connection:
             undo.enter_context(socket)
             self._watch = SocketMonitor(loop, socket, events, self._watched)
             undo.callback(self._watch.close)
-            self._drain = BatchReader(loop, socket, self._received, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
+            self._drain = BatchReader(loop, socket, receive, parts=1, most=BATCH_MESSAGES, keep=KEPT_BYTES)
             undo.callback(self._drain.close)
             connect(socket, f"tcp://{address}")
             undo.pop_all()
@@ -147,7 +146,7 @@ class Connection:
     @property
     def silent(self) -> bool:
         """Whether nothing has come for so long that it counts as broken."""
-        return self._loop.time() - max(self._heard_at, self.since) >= MESH_SILENT_S
+        return self._loop.time() - max(self._drain.read_at, self.since) >= MESH_SILENT_S
 
     def fail(self, reason: str) -> None:
         """Reports that it has ended, for this reason."""
@@ -163,11 +162,6 @@ class Connection:
         self._drain.close()
         self._socket.close(linger=0 if self._socket.getsockopt(zmq.TYPE) == zmq.SUB else int(MESH_LINGER_S * 1000))
         self.settled.cancel()
-
-    def _received(self, batch: list[list[zmq.Frame]]) -> None:
-        if not self._closed:
-            self._heard_at = self._loop.time()
-            self._receive(batch)
 
     def _watched(self, event: int, value: int, endpoint: str) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:

@@ -12,15 +12,17 @@ class Bearers:
     """Keeps the nick of each session, whether it is here or away, and since when the session bears it.
 
     A nick belongs to the person who bore it first. Of two who bear it since the same moment it belongs to neither: to
-    a newcomer those who were there are all new.
+    a newcomer those who were there are all new. `changes` grows whenever somebody may be called otherwise than before.
     """
 
     def __init__(self) -> None:
+        self.changes = 0
         self._folded: dict[bytes, str] = {}  # session -> its nick, folded
         self._since: dict[str, dict[bytes, tuple[str, float]]] = {}  # folded nick -> session -> person, since when
 
     def bears(self, session: bytes, person: str, nick: str, since: float) -> bool:
         """Takes that a session bears a nick from now on; returns whether that is news."""
+        self.changes += 1
         folded = fold(nick)
         if self._folded.get(session) == folded:
             return False
@@ -35,6 +37,7 @@ class Bearers:
 
     def forget(self, session: bytes) -> None:
         """Forgets a session that is no member any more."""
+        self.changes += 1
         folded = self._folded.pop(session, None)
         if folded is not None:
             del self._since[folded][session]

@@ -71,7 +71,7 @@ class RelayPool:
         self._context = ctx
         self._profile = profile
         self._local = local
-        self._links: dict[str, tuple[RelayLink, _LinkListener]] = {}
+        self.links: dict[str, tuple[RelayLink, _LinkListener]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._seed = b""
         self._old: dict[tuple[RelayLink, bytes], asyncio.TimerHandle] = {}
@@ -79,12 +79,12 @@ class RelayPool:
     @property
     def addresses(self) -> dict[str, bytes]:
         """The addresses by which we are reached: broker → address."""
-        return {name: link.address for name, (link, _) in self._links.items() if link.up}
+        return {name: link.address for name, (link, _) in self.links.items() if link.up}
 
     @property
     def up(self) -> bool:
         """Whether any relay can be used now."""
-        return any(link.up for link, _ in self._links.values())
+        return any(link.up for link, _ in self.links.values())
 
     def use(self, broker: str, access_code: str | None, *, pin: bool) -> None:
         """Uses another broker from now on, as soon and as long as it can be reached."""
@@ -105,14 +105,14 @@ class RelayPool:
             link = RelayLink(self._context, target, access_code, self._profile, callbacks=listener, pin=pin)
             try:
                 await link.open()
-                self._links[broker] = (link, listener)
+                self.links[broker] = (link, listener)
                 self.trouble.pop(broker, None)
                 await link.attach(self._seed)
                 self.moved()
                 return
             except (SandpiperError, Refusal) as error:
                 self.trouble[broker] = str(error)
-                if broker in self._links:
+                if broker in self.links:
                     return  # it goes on trying by itself
                 self.moved()
             await asyncio.sleep(RELAY_RETRY_S)
@@ -122,7 +122,7 @@ class RelayPool:
         old, self._seed = self._seed, seed
         if old == seed:
             return
-        for link, _ in self._links.values():
+        for link, _ in self.links.values():
             task = asyncio.ensure_future(link.attach(seed))
             task.add_done_callback(lambda done: done.exception() if not done.cancelled() else None)
             if old:
@@ -142,13 +142,13 @@ class RelayPool:
     def reaches(self, card: Card) -> bool:
         """Whether a member is at one of our relays."""
         there = set(card.relays.values())
-        return any(link.up and not there.isdisjoint(listener.present) for link, listener in self._links.values())
+        return any(link.up and not there.isdisjoint(listener.present) for link, listener in self.links.values())
 
     def send(self, cards: list[Card], packet: bytes) -> bool:
         """Sends a packet to those members; whether there is a relay to all of them."""
         reached = 0
         left = [(card, set(card.relays.values())) for card in cards if card.relays]
-        for link, listener in self._links.values():
+        for link, listener in self.links.values():
             if not link.up or not left:
                 continue
             to = [address for _, addresses in left for address in addresses if address in listener.present]
@@ -164,4 +164,4 @@ class RelayPool:
         for handle in self._old.values():
             handle.cancel()
         await end(*self._tasks.values())
-        await asyncio.gather(*(link.close() for link, _ in self._links.values()), return_exceptions=True)
+        await asyncio.gather(*(link.close() for link, _ in self.links.values()), return_exceptions=True)

@@ -24,27 +24,26 @@ SUM_BYTES: Final = 16
 
 
 class Digest:
-    """Says where the logs of `tracks` stand."""
+    """Says where the logs of `tracks` stand.
+
+    Those that have grown, begin elsewhere, or may go only so far, are to be added to `moved`.
+    """
 
     def __init__(self, tracks: dict[Name, Track]) -> None:
         self._tracks = tracks
-        self._moved: dict[Name, None] = {}
+        self.moved: dict[Name, None] = {}
         self._lately: dict[Name, float] = {}  # the last is the latest
         self._marks: dict[Name, int] = {}
         self._sum = 0
         self._turn = 0
 
-    def moved(self, name: Name) -> None:
-        """Notes that a log has grown, begins elsewhere, or may go only so far."""
-        self._moved[name] = None
-
     def frontiers(self, sessions: Iterable[bytes], now: float) -> list[Frontier]:
         """The logs that a beacon names: those that moved lately, and of these sessions some, in turn."""
         self._take_in()
-        for name in self._moved:
+        for name in self.moved:
             self._lately.pop(name, None)
             self._lately[name] = now
-        self._moved.clear()
+        self.moved.clear()
         while self._lately and now - self._lately[oldest := next(iter(self._lately))] >= STANDS_S:
             del self._lately[oldest]
         names = list(islice(reversed(self._lately), STANDS_MOVED))
@@ -68,7 +67,7 @@ class Digest:
         return found.to_bytes(SUM_BYTES, "big")
 
     def _take_in(self) -> None:
-        for name in self._moved:
+        for name in self.moved:
             track = self._tracks.get(name)
             head = min(track.log.head, track.limit) if track is not None and not track.stopped else 0
             mark = _mark(name, head) if head > 0 else 0

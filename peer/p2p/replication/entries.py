@@ -5,7 +5,7 @@ A member stamps what it receives itself, from what the envelope proves: whose lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -78,6 +78,11 @@ def encode(draft: Draft, nick: str, ts: int, *, tool: bool = False) -> bytes:
     if len(body) > BODY_BYTES:
         raise Refusal(Code.TOO_LARGE, f"a message has at most {BODY_BYTES} bytes, this one {len(body)}")
     return body
+
+
+def pack(bodies: Iterable[bytes]) -> bytes:
+    """Encoded entries as the body of an envelope."""
+    return _encoder.encode([msgspec.Raw(body) for body in bodies])
 
 
 def decode(body: bytes) -> list[MsgEntry | MeEntry | DataEntry | None]:

@@ -14,10 +14,9 @@ from sandpiper.common.messages import Message
 from sandpiper.common.p2p.admission import Head
 from sandpiper.common.p2p.envelope import TALK, Envelope
 from sandpiper.common.p2p.packets import Page
-from sandpiper.peer.p2p.presence.names import Names
 from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.replication.display import Display
 from sandpiper.peer.p2p.replication.ledger import Ledger
-from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.replication.strand import Key, Strand
 from sandpiper.peer.p2p.replication.track import Track
@@ -40,18 +39,16 @@ class Past:
         context: Context,
         ledger: Ledger,
         replica: Replica,
-        message_log: MessageLog,
+        display: Display,
         presence: Presence,
-        names: Names,
     ) -> None:
         self.found: list[Message] | None = []
         self.why = ""
         self._context = context
         self._ledger = ledger
         self._replica = replica
-        self._message_log = message_log
+        self._display = display
         self._presence = presence
-        self._names = names
         self._heads: dict[bytes, int] = {}
         self._strands: dict[bytes, Strand] = {}
         self._asked: dict[int, tuple[Strand, bytes, float]] = {}
@@ -157,12 +154,11 @@ class Past:
             self._context.send_to(self._presence.peers[source], strand.asks(r))
 
     def _finish(self) -> None:
-        context = self._context
-        wall, said = int(context.wall()), dict[bytes, dict[int, Message]]()
+        said = dict[bytes, dict[int, Message]]()
         for strand, envelope, _ in self._taken:
             self._runs[envelope.run.hex()] = strand.session
             if envelope.hash not in said:
-                messages = self._message_log.past(envelope, context.room_name, self._names.fingerprint_of, wall)
+                messages = self._display.past(envelope)
                 said[envelope.hash] = {message.seq: message for message in messages}
         found = [said[envelope.hash].get(seq) for _, envelope, seq in reversed(self._taken)]
         if self._taken:

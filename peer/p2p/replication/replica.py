@@ -27,6 +27,7 @@ from sandpiper.common.limits import (
 from sandpiper.common.p2p import envelope as envelopes
 from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
 from sandpiper.common.p2p.packets import Page, Pull
+from sandpiper.common.repair import RepairState
 from sandpiper.peer.p2p.replication.digest import Digest, Name
 from sandpiper.peer.p2p.replication.fetcher import Fetcher
 from sandpiper.peer.p2p.replication.log import Log
@@ -83,7 +84,7 @@ class Replica:
         self.tracks[name] = track
         self.fetcher.unwatch(name)
         self.fetcher.losses.drop(name)
-        self.digest.moved(name)
+        self.digest.moved[name] = None
 
     def start_at_heads(self) -> None:
         """Leaves out what has been said up to now."""
@@ -98,17 +99,12 @@ class Replica:
         for stream, last in ((TALK, talk), (DEEDS, deeds)):
             track = self.tracks.get((session, stream))
             if track is not None and track.ends != last:
-                track.ends = last
-                track.cap()
-                self.digest.moved((session, stream))
+                track.restrict(ends=last, forks=track.forks)
+                self.digest.moved[session, stream] = None
 
     def resume(self, session: bytes) -> None:
         """Takes `end` back: the removal does not count after all."""
-        for stream in (TALK, DEEDS):
-            track = self.tracks.get((session, stream))
-            if track is not None and track.ends != FOR_EVER:
-                track.ends = FOR_EVER
-                self.digest.moved((session, stream))
+        self.end(session, FOR_EVER, FOR_EVER)
 
     def moment(self) -> int:
         """A number for now, so that `head_at` can be asked later where a log stands now."""
@@ -131,15 +127,14 @@ class Replica:
             track.repair.interrupted()
             self.fetcher.watch((session, TALK), track)
             self.fetcher.losses.drop((session, TALK))
-            self.digest.moved((session, TALK))
+            self.digest.moved[session, TALK] = None
 
     def fork(self, session: bytes, seq: int) -> None:
         """Lets none of the deeds of a session count from `seq` on: there are two histories of them."""
         track = self.tracks.get((session, DEEDS))
         if track is not None:
-            track.forks = min(track.forks, seq - 1)
-            track.cap()
-            self.digest.moved((session, DEEDS))
+            track.restrict(ends=track.ends, forks=min(track.forks, seq - 1))
+            self.digest.moved[session, DEEDS] = None
 
     def log(self, session: bytes, stream: int) -> Log:
         """The log of a known session."""
@@ -153,11 +148,19 @@ class Replica:
     def write(self, envelope: Envelope) -> None:
         """Enters the member's own next envelope."""
         track = self.tracks[envelope.session, envelope.stream]
-        self.clock = max(self.clock, envelope.latest)
-        track.append(envelope, self._moment)
-        self.digest.moved((envelope.session, envelope.stream))
-        track.repair.frontier.advance(envelope.first, envelope.last)
-        self._trim((envelope.session, envelope.stream), track)
+        frontier = track.repair.frontier
+        frontier.seq = frontier.head = envelope.first + envelope.count - 1  # in one's own log there is no hole
+        self.clock = max(self.clock, envelope.clock + envelope.count - 1)
+        self._append(track, envelope)
+
+    def _append(self, track: Track, envelope: Envelope) -> None:
+        """Adds the next of a log; where it stood until now is kept, if nothing has moved it since that moment."""
+        name = envelope.session, envelope.stream
+        if not track.marks or track.marks[-1][0] < self._moment:
+            track.marks.append((self._moment, track.log.head))
+        track.log.append(envelope)
+        self.digest.moved[name] = None
+        self._trim(name, track)
 
     # What comes in -----------------------------------------------------------------------------------------
 
@@ -169,8 +172,10 @@ class Replica:
             if envelope is None or track is None:
                 continue
             self._push(track, envelope)
-            if not track.stopped:
-                track.repair.noticed(now)
+            repair = track.repair
+            gap = repair.frontier.head > repair.frontier.seq or repair.state is not RepairState.CURRENT
+            if (gap or track.claims) and not track.stopped:
+                repair.noticed(now)
                 self.fetcher.watch((envelope.session, envelope.stream), track)
         return self.ready()
 
@@ -242,11 +247,10 @@ class Replica:
                 self.fork(envelope.session, last.first)
             return
         self.clock = max(self.clock, min(envelope.latest, CLOCK_HEARD_MOST))
-        track.append(envelope, self._moment)
-        self.digest.moved((envelope.session, envelope.stream))
-        track.lacking.clear()
-        track.helped()
-        self._trim((envelope.session, envelope.stream), track)
+        self._append(track, envelope)
+        if track.repair.state is not RepairState.CURRENT:
+            track.lacking.clear()
+            track.helped()
         self._ready.append(Accepted(envelope, envelope.session, envelope.stream))
 
     def _fill(self, track: Track, envelope: Envelope) -> None:
@@ -259,7 +263,7 @@ class Replica:
         self.clock = max(self.clock, min(envelope.latest, CLOCK_HEARD_MOST))
         track.log.insert(envelope)
         self.fetcher.losses.fill(name, envelope.first, envelope.last)
-        self.digest.moved(name)  # so that others who lack it hear of it
+        self.digest.moved[name] = None  # so that others who lack it hear of it
         self._trim(name, track)
         self._ready.append(Accepted(envelope, *name, late=True))
 

@@ -69,6 +69,7 @@ class Track:
     asked: bytes = b""
     ends: int = FOR_EVER
     forks: int = FOR_EVER
+    limit: int = FOR_EVER
     stopped: bool = False
     marks: list[tuple[int, int]] = field(default_factory=list)
     held_bytes: int = 0
@@ -80,20 +81,10 @@ class Track:
         """A track of which nothing is here yet, and nothing before `start` is wanted."""
         return cls(Log(start), Repair(Frontier(start - 1)))
 
-    @property
-    def limit(self) -> int:
-        """The last entry that may count."""
-        return min(self.ends, self.forks)
-
-    def cap(self) -> None:
-        """Drops what lies beyond the limit, and waits for none of it."""
+    def restrict(self, *, ends: int, forks: int) -> None:
+        """Lets the log count up to either limit only. What lies beyond is dropped, and none of it waited for."""
+        self.ends, self.forks, self.limit = ends, forks, min(ends, forks)
         self.repair.frontier.cap(self.limit)
-
-    def append(self, envelope: Envelope, moment: int) -> None:
-        """The next of the log; where it stood until now is kept, if nothing has moved it since that moment."""
-        if not self.marks or self.marks[-1][0] < moment:
-            self.marks.append((moment, self.log.head))
-        self.log.append(envelope)
 
     def helped(self) -> None:
         """Forgets the hole: there is more of the log, or may be."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from sandpiper.common.errors import Refusal
-from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.state.peer import Peer
 
 
@@ -86,7 +85,6 @@ class Outputs:
     packets: list[OutgoingPacket]
     letters: list[OutgoingLetter]
     answers: list[Answer]
-    events: list[Event]
 
 
 @dataclass

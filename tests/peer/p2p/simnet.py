@@ -233,7 +233,9 @@ class Town:
     def collect(self, citizen: Citizen) -> None:
         member = citizen.member
         outputs = member.take()
-        citizen.events += outputs.events
+        citizen.events += member.tell()
+        for session, speaker in member.display._speakers.items():
+            assert all(member.names.called(session, nick) == shown for nick, shown in speaker.nicks.items())
         citizen.letters += outputs.letters
         citizen.answers += outputs.answers
         for out in outputs.packets:
@@ -265,8 +267,10 @@ class Town:
             self.later(1.0, partial(self.arrive, sender, other, packet, way))
             return
         curve = sender.keys.curve if way is Way.MESH else None
-        other.member.receive(packet, way, self.now, curve)
+        due = other.member.get_timer()
+        calm = other.member.receive(packet, way, self.now, curve)
         other.member.settle(self.now)
+        assert not calm or other.member.get_timer() >= due
         self.collect(other)
 
     def post(self, citizen: Citizen, text: str) -> str:

@@ -134,7 +134,7 @@ def rows(member: Any) -> dict[str, int]:
         "claimed": len(member.replica.fetcher._claimed),
         "claims": sum(map(len, member.replica.fetcher._claimed.values())),
         "lately": len(member.replica.digest._lately),
-        "moved": len(member.replica.digest._moved),
+        "moved": len(member.replica.digest.moved),
         "whispers": len(member.whispers._told),
         "timers": len(
             [each for each in (member.replica.fetcher.get_timer(), member.gatekeeper.sponsor.get_timer()) if each]
@@ -183,7 +183,7 @@ def test_a_thousand_guests_cost_the_members_nothing() -> None:
     for citizen in members:
         assert len(citizen.member.presence.away) == GUESTS + 2
         assert len(citizen.member.presence.away._carded) <= CARDS_AWAY
-        assert len(citizen.member.message_log._prevs) <= SPEAKERS_KNOWN
+        assert len(citizen.member.display._prevs) <= SPEAKERS_KNOWN
         assert len(citizen.texts) == GUESTS + 4
         notices = [event.event for event in citizen.events if isinstance(event, Notice)]
         assert notices.count("leave") == GUESTS + 2

@@ -33,7 +33,7 @@ class Link:
 
 def pool_with(link: Any) -> RelayPool:
     pool = RelayPool(NOBODY, NOBODY, lambda packet: None, lambda: None, lambda address: None)
-    pool._links["broker:5000"] = (link, NOBODY)
+    pool.links["broker:5000"] = (link, NOBODY)
     return pool
 
 

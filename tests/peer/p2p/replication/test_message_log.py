@@ -6,7 +6,7 @@ import pytest
 
 from sandpiper.common import batch
 from sandpiper.common.limits import CLOCK_HEARD_MOST
-from sandpiper.common.messages import Lost, MsgDraft
+from sandpiper.common.messages import MsgDraft
 from sandpiper.common.p2p import membership
 from sandpiper.common.p2p.envelope import DEEDS, TALK, sign
 from sandpiper.common.p2p.membership import Miss
@@ -94,20 +94,6 @@ def test_what_is_said_to_be_had_is_the_end_of_an_envelope() -> None:
     lie = Have([Frontier(alice.keys.session, TALK, 2, b"")])
     town.arrive(mallory, alice, mallory.member.keyring.to_one(alice.keys.session, lie), Way.MESH)
     assert alice.delivered == []
-
-
-def test_a_reader_that_never_comes_back_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.replication.message_log.UNSHOWN_BYTES", 20_000)
-    town, alice, bob, _ = three()
-    bob.member.pause(True)
-    for _ in range(10):
-        town.post(alice, "x" * 5000)
-        town.settle(0.1)
-    bob.member.pause(False)
-    town.collect(bob)
-    lost = [event.count for event in bob.events if isinstance(event, Lost)]
-    assert sum(lost) + len(bob.texts) == 10
-    assert len(bob.texts) == 3
 
 
 def test_alone_nothing_is_delivered_until_somebody_has_it() -> None:
