@@ -71,7 +71,7 @@ class PacketReceiver:
         Returns whether all is calm: it was talk that came in its turn, after which nothing is due earlier than before.
         """
         presence, calm = self._presence, True
-        source = presence.peer_of(curve) if curve is not None else None
+        source = None if curve is None else presence.by_curve.get(curve) or presence.peer_of(curve)
         if source is not None:
             source.proven = True
             if Way.MESH not in source.heard:

@@ -53,6 +53,7 @@ class Presence:
         self.leased: set[bytes] = set()
         self._shorts: dict[bytes, bytes] = {}
         self.routes = Routes()
+        self.by_curve: dict[bytes, Peer] = {}
 
     # Members -----------------------------------------------------------------------------------------------
 
@@ -71,6 +72,7 @@ class Presence:
             self.away.add(AwayMember(keys))
         self._shorts[short(session)] = session
         self.routes.name(keys.curve, session)
+        self.by_curve.clear()
         self._replica.open(session)
         return True
 
@@ -86,6 +88,7 @@ class Presence:
         self._shorts.pop(short(session), None)
         self.bearers.forget(session)
         self.routes.forget(row.keys.curve, session)
+        self.by_curve.clear()
 
     def fingerprints(self) -> Iterator[str]:
         """The fingerprints of all other members, here or not."""
@@ -110,6 +113,7 @@ class Presence:
         peer.notices, peer.requests = row.notices, row.requests
         self.away.remove(session)
         self.peers[session] = peer
+        self.by_curve.clear()
         context.commands.append(Reach(session))
         self._hurry(context.now)
         return peer
@@ -118,6 +122,7 @@ class Presence:
         """Looks for a peer no more: from now on it costs nothing, until there is a sign of life."""
         context, session = self._context, peer.keys.session
         del self.peers[session]
+        self.by_curve.clear()
         nick = peer.card.nick if peer.card is not None else ""
         told_until = context.now + SOUGHT_S if peer.told else NEVER
         row = AwayMember(peer.keys, peer.said, nick, peer.card, peer.carded, peer.announced, left, told_until)
@@ -199,12 +204,16 @@ class Presence:
         if curve is None:
             return False
         if self.routes.prove(curve, session):
+            self.by_curve.clear()
             self._context.commands.append(Reach(session))
         return session in self.routes.may_be(curve)
 
     def peer_of(self, curve: bytes) -> Peer | None:
-        """The peer whose CURVE key that is, or may be."""
-        return next(iter(self.sharing(curve)), None)
+        """The peer whose CURVE key that is, or may be; kept in `by_curve` as long as that holds."""
+        peer = next(iter(self.sharing(curve)), None)
+        if peer is not None:
+            self.by_curve[curve] = peer
+        return peer
 
     def sharing(self, curve: bytes) -> list[Peer]:
         """The peers whose CURVE key that may be: one, once that is certain."""

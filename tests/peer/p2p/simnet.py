@@ -234,6 +234,8 @@ class Town:
         member = citizen.member
         outputs = member.take()
         citizen.events += member.tell()
+        presence = member.presence
+        assert all(presence.peer_of(curve) is peer for curve, peer in list(presence.by_curve.items()))
         for session, speaker in member.display._speakers.items():
             assert all(member.names.called(session, nick) == shown for nick, shown in speaker.nicks.items())
         citizen.letters += outputs.letters

@@ -91,6 +91,7 @@ def test_who_shows_that_the_key_is_its_own_has_the_route_from_then_on() -> None:
     false = copies_key(town, alice, bob, mallory)
     presence.routes._holders.clear()  # as for one that has not heard bob yet
     presence.routes._named[bob.keys.curve] = [false.session, bob.keys.session]
+    presence.by_curve.clear()
     bob.member.cards.change(hosts=[BOB.host], pub=BOB.pub, sub=BOB.sub)
     assert ELSEWHERE in dials(alice, false.session, bob.keys.curve)
     town.collect(bob)
