@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from sandpiper.common.errors import Refusal, RoomClosed, UsageError
 from sandpiper.common.io.tasks import to_its_end
-from sandpiper.common.limits import BACKLOG_MOST, EVENTS_WAITING, TEXT_BYTES
+from sandpiper.common.limits import BACKLOG_MOST, EVENTS_A_TURN, EVENTS_WAITING, TEXT_BYTES
 from sandpiper.common.messages import DataDraft, Draft, MeDraft, Member, Message, MsgDraft, RoomInfo
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.pieces import MOST_BYTES, check_text
@@ -97,6 +97,7 @@ class Room(RoomView):
         self._wake = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
         self._reading = False
+        self._unbroken = 0  # events that were handed out since the loop last turned
         self._made: Publisher | None = None
 
     # Entering and leaving ----------------------------------------------------------------------------------
@@ -301,7 +302,12 @@ class Room(RoomView):
         return self
 
     async def __anext__(self) -> Event:
+        self._unbroken += 1
+        if self._unbroken > EVENTS_A_TURN:
+            self._unbroken = 0
+            await asyncio.sleep(0)  # a reader that finds the next event here at once would keep the loop for itself
         while not self._events:
+            self._unbroken = 0
             if self._closing is not None:
                 raise StopAsyncIteration
             if (broken := self._publisher.outlet.broken) is not None:

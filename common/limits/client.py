@@ -72,3 +72,6 @@ CLOSE_S: Final = 5.0
 """Goodbyes to services and relays may take this long; each has a second of its own."""
 EVENTS_WAITING: Final = 20_000
 """Events that a program has not taken yet; past it the bus waits, and repair brings what overflowed."""
+EVENTS_A_TURN: Final = 100
+"""Events that a program is handed in one turn of the loop. With the ten milliseconds that a slow one takes for each the
+others still hear of the member once a second."""

@@ -145,6 +145,14 @@ class Member:
         self.context.now = now
         return self._receiver.receive(packet, way, now, curve)
 
+    def show_life(self, now: float) -> bool:
+        """Sends a beacon that is late, between two packets of many; whether there is something to take.
+
+        Nothing else that is due is done: what has come already may make it needless, as the others' beacons do.
+        """
+        self.context.now = now
+        return self.gossip.show_life(now)
+
     def settle(self, now: float) -> None:
         """Acknowledges and asks what there is to: to be called after each batch of packets."""
         context, replica = self.context, self.replica

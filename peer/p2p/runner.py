@@ -139,6 +139,9 @@ class MemberRunner:
         now, calm = time.monotonic(), True
         for frame in frames:
             calm = member.receive(frame, Way.MESH, now, source) and calm
+            if member.show_life(time.monotonic()):  # on a slow machine a batch of pages takes longer than GONE_S
+                now = time.monotonic()
+                self.pump()
         member.settle(now)
         self.pump(calm=calm)
 
@@ -146,6 +149,7 @@ class MemberRunner:
         if self.member is not None:
             now = time.monotonic()
             calm = self.member.receive(packet, Way.RELAY, now)
+            self.member.show_life(time.monotonic())
             self.member.settle(now)
             self.pump(calm=calm)
 

@@ -11,8 +11,10 @@ from typing import Any, cast
 import pytest
 
 from sandpiper.common.errors import Code, Refusal, RoomClosed, UsageError
+from sandpiper.common.limits import EVENTS_A_TURN, EVENTS_WAITING
 from sandpiper.peer import Room, RoomStatus, connect, create, join
 from sandpiper.peer.engine import Engine
+from sandpiper.peer.events import Warned
 from sandpiper.peer.profile import Profile
 
 
@@ -146,6 +148,35 @@ def test_a_room_has_one_reader() -> None:
             await second
 
     asyncio.run(run())
+
+
+def test_a_reader_to_whom_much_has_happened_leaves_turns_of_the_loop_to_others() -> None:
+    """A member whose own program kept the loop was gone for the others, for it said nothing."""
+
+    async def play() -> tuple[int, int]:
+        room, made = quiet()
+        turns = read = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        async with room:
+            made[0].events.extend(Warned("lan", str(number)) for number in range(EVENTS_WAITING // 2))
+            room._collect()
+            beside = asyncio.ensure_future(others())
+            async for event in room:
+                assert event == Warned("lan", str(read))
+                read += 1
+                if read == EVENTS_WAITING // 2:
+                    break
+            beside.cancel()
+        return turns, read
+
+    turns, read = asyncio.run(play())
+    assert turns >= read // EVENTS_A_TURN // 2
 
 
 def test_a_kind_of_message_that_there_is_not() -> None:

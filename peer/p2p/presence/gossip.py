@@ -72,11 +72,21 @@ class Gossip:
             self._cards.due_at = now + CARD_AGAIN_S
             self._send(self._cards.sign())
         if now >= self._beacon_at:
-            self._beacon_at = now + BEACON_S
             self._presence.age(now)
             self._cards.take_names()
             self.probing.ask()
-            self._send(self._context.keyring.signed(self.make_beacon(now)))
+            self._send_beacon(now)
+
+    def show_life(self, now: float) -> bool:
+        """Sends the beacon, if it has been due for so long that the next one would be; whether it was."""
+        if now < self._beacon_at + BEACON_S:
+            return False
+        self._send_beacon(now)
+        return True
+
+    def _send_beacon(self, now: float) -> None:
+        self._beacon_at = now + BEACON_S
+        self._send(self._context.keyring.signed(self.make_beacon(now)))
 
     def send_soon(self, now: float) -> None:
         """Makes card and beacon due: a member is new, or has begun to hear us, and should not wait for them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sandpiper.common.limits import BEACON_S, GONE_S
 from sandpiper.common.messages import Notice
-from sandpiper.peer.p2p.state.peer import PeerState
+from sandpiper.peer.p2p.state.peer import PeerState, Way
 from tests.peer.p2p.simnet import CODE, Citizen, Town, Weather
 
 
@@ -122,3 +123,17 @@ def test_without_relay_a_third_member_passes_it_on() -> None:
     assert carol.texts == ["round the corner"]
     assert bob.texts == ["round the corner"]
     assert carol.member.peers[alice.keys.session].path(town.now) == "via"
+
+
+def test_a_member_that_reads_much_says_between_two_packets_that_it_lives_and_takes_nobody_for_gone() -> None:
+    town = Town()
+    alice, bob = town.found("alice"), town.join("bob")
+    town.settle(3)
+    assert not bob.member.show_life(town.now + BEACON_S), "its clock will do that"
+    town.now += GONE_S + 1  # for so long it has been at one batch, and what the others said is behind it in the queue
+    assert bob.member.show_life(town.now)
+    assert not bob.member.show_life(town.now)
+    town.collect(bob)
+    assert bob.member.peers[alice.keys.session].here
+    town._step(town.now + 0.001)
+    assert alice.member.peers[bob.keys.session].heard[Way.MESH] == town.now
