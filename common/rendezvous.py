@@ -16,15 +16,21 @@ from nacl.signing import SigningKey, VerifyKey
 from sandpiper.common.codec import decode
 from sandpiper.common.codec import encode as encode
 from sandpiper.common.limits import (
+    ACCESS_CODE_CHARS,
     ANNOUNCED_BROKERS,
+    ANNOUNCED_CHARS,
     CARD_BYTES,
+    ERROR_CHARS,
     GROUPS_FOUND,
     LEASES_PER_GROUP,
     LETTER_BYTES,
     MAILBOX_BYTES,
     MAILBOXES_FOUND,
     NAMEPLATE_MOST,
+    OBSERVED_CHARS,
     SENIORITY_BYTES,
+    SERVICE_TEXT_CHARS,
+    TICKET_CHARS,
 )
 
 SERVER: Final = "sandpiper discovery"
@@ -38,6 +44,8 @@ Card: TypeAlias = Annotated[bytes, Meta(max_length=CARD_BYTES)]
 Body: TypeAlias = Annotated[bytes, Meta(max_length=LETTER_BYTES)]
 Nameplate: TypeAlias = Annotated[int, Meta(ge=0, le=NAMEPLATE_MOST)]
 Token: TypeAlias = Annotated[bytes, Meta(max_length=SENIORITY_BYTES)]
+Observed: TypeAlias = Annotated[str, Meta(max_length=OBSERVED_CHARS)]
+Text: TypeAlias = Annotated[str, Meta(max_length=SERVICE_TEXT_CHARS)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -46,14 +54,14 @@ class PeerCard(msgspec.Struct):
 
     mailbox: Mailbox
     blob: Card
-    observed: str
+    observed: Observed
 
 
 class BrokerAt(msgspec.Struct):
     """A broker that relays for this service's rooms, and the access code to say there."""
 
-    address: str
-    access_code: str | None = None
+    address: Annotated[str, Meta(max_length=ANNOUNCED_CHARS)]
+    access_code: Annotated[str, Meta(max_length=ACCESS_CODE_CHARS)] | None = None
 
 
 class Request(msgspec.Struct, tag_field="type", tag=str.lower, kw_only=True):
@@ -66,7 +74,7 @@ class Greet(Request):
     """The first request of a connection. `ticket` is the door's."""
 
     v: int
-    ticket: str = ""
+    ticket: Annotated[str, Meta(max_length=TICKET_CHARS)] = ""
 
 
 class Claim(Request):
@@ -127,8 +135,8 @@ class Done(Reply):
 class Refused(Reply):
     """The request is not carried out."""
 
-    code: str
-    text: str
+    code: Annotated[str, Meta(max_length=ERROR_CHARS)]
+    text: Text
     retry_ms: Count = 0
 
 
@@ -139,7 +147,7 @@ class Greeted(Reply):
     """
 
     mailbox: Mailbox
-    observed: str
+    observed: Observed
     brokers: Annotated[list[BrokerAt], Meta(max_length=ANNOUNCED_BROKERS)] = []
     settling_ms: Count = 0
 
@@ -192,7 +200,7 @@ class Changed(Event):
 class Closing(Event):
     """The service goes; come back later."""
 
-    text: str
+    text: Text
 
 
 AnyRequest: TypeAlias = Greet | Claim | Lookup | Post | Release | Ping | Bye

@@ -78,8 +78,13 @@ class _Failure(Exception):
         self.error = error
 
 
-async def greet(target: Target, kind: ServiceKind, slow: Callable[[str], None] | None = None) -> Greeting:
-    """Says hello at every address of the target until one answers as it should.
+async def greet(
+    target: Target,
+    kind: ServiceKind,
+    slow: Callable[[str], None] | None = None,
+    may_dial: Callable[[str], bool] = lambda host: True,
+) -> Greeting:
+    """Says hello at every address of the target that it `may_dial`, until one answers as it should.
 
     `slow` hears of a look-up that takes long. Raises Unreachable, SandpiperError.
     """
@@ -90,6 +95,9 @@ async def greet(target: Target, kind: ServiceKind, slow: Callable[[str], None] |
         raise Unreachable(text) from None
     except OSError as error:
         raise _unreachable(target, kind, reason(error)) from None
+    hosts = [host for host in hosts if may_dial(host)]
+    if not hosts:
+        raise Unreachable(f"{target.address} is nowhere that who named it may send us to")
     if on_wire(target.host):
         text = f"cannot reach {target.address}: such an address needs its interface too; try [{target.host}%eth0]"
         raise Unreachable(f"{text}:{target.port}, by the interface's name on this machine")
@@ -171,14 +179,18 @@ def check(target: Target, key: bytes, profile: Profile, kind: ServiceKind) -> bo
 
 
 async def greet_broker(
-    target: Target, profile: Profile, access_code: str | None, slow: Callable[[str], None] | None = None
+    target: Target,
+    profile: Profile,
+    access_code: str | None,
+    slow: Callable[[str], None] | None = None,
+    may_dial: Callable[[str], bool] = lambda host: True,
 ) -> BrokerGreeting:
     """Says hello to a broker, and judges its key; `slow` hears of a look-up that takes long.
 
     Raises Unreachable, TrustError, AccessDenied.
     """
     address = target.address
-    met = await greet(target, BROKER, slow)
+    met = await greet(target, BROKER, slow, may_dial)
     new = check(target, met.key, profile, BROKER)
     if access_code is not None and not met.welcome.access and new and not target.fingerprint:
         raise AccessDenied(

@@ -83,6 +83,23 @@ LETTERS_OWN_BURST: Final = 20.0
 DISCOVERY_LOOPBACK: Final = 20.0
 """How much wider the limits by address are for this machine: all clients of a tunnel look like it."""
 ANNOUNCED_BROKERS: Final = 8
+"""Brokers that one service names, and that a member ever tries of those that services name."""
+ANNOUNCED_PORT_LEAST: Final = 1024
+"""No such broker sits below: nobody can send members to somebody's mail or printer."""
+ANNOUNCED_TRIES: Final = 3
+"""One that has failed so often leaves its place to the next …"""
+ANNOUNCED_RETRY_MOST_S: Final = 300.0
+"""… and is tried again after RELAY_RETRY_S, twice that, and so on up to this: it may be nobody's broker."""
+OBSERVED_MOST: Final = 2
+"""Addresses of ours that services say they see and that we pass on: with two uplinks there are two."""
+OBSERVED_CHANGES: Final = 4.0
+OBSERVED_CHANGES_PER_S: Final = 1 / 300
+"""A service may say so often that it sees us elsewhere: a laptop moves, but others dial what we pass on."""
+OBSERVED_CHARS: Final = 64
+SERVICE_TEXT_CHARS: Final = 1000
+TICKET_CHARS: Final = 256
+ANNOUNCED_CHARS: Final = 300
+"""In what a service says: an address with a zone, a text for people, a ticket, a broker with port and fingerprint."""
 HOST_CHARS: Final = 255
 """A name in the DNS has no more."""
 ORIGINAL_ROOMS: Final = 5000
@@ -100,7 +117,19 @@ ORIGINAL_ROOM_GUESSES_PER_S: Final = 0.2
 ORIGINAL_ROOM_GUESSES: Final = 30.0
 """… and wrong passwords for one room."""
 LETTERS_WAITING: Final = 64
-"""Letters that a member sends again because they came too fast."""
+"""Letters that a member sends again because they came too fast …"""
+LETTER_TRIES: Final = 8
+"""… so often, ever more slowly: a service that only ever refuses them costs half a minute."""
+RENEW_LEAST_S: Final = 1.0
+"""A lease is not claimed again sooner after a refusal or a missed step, whatever a service says."""
+CARDS_PER_S: Final = 64.0
+CARDS_BURST: Final = 512.0
+"""Changed cards that a member takes from one service: four full groups at once. What comes beyond is fetched later."""
+LETTERS_HEARD_PER_S: Final = 200.0
+LETTERS_HEARD_BURST: Final = 2000.0
+"""Letters that a member takes from one service; an honest one passes fewer on."""
+SERVICE_WAIT_MOST_S: Final = 3600.0
+"""A wait that a service asks for is told to people up to this."""
 ANSWER_S: Final = 5.0
 """A discovery service that answers no request for this long is not there any more."""
 
@@ -117,8 +146,9 @@ FIND_LAN_S: Final = 2.5
 """mDNS answers within a second where it answers at all (RFC 6762, section 6)."""
 LOOKUP_S: Final = 8.0
 """A service that has just started says "not yet"; members find their way back to it within RECONNECT_MOST_S."""
-DISCOVERY_TRIES: Final = 20
-"""Nameplates that are tried until one is free everywhere."""
+DISCOVERY_TRIES: Final = 8
+"""Nameplates that are tried until one is free everywhere: with half of them taken at each of two services it fails once
+in 250 times, and then one of the two is left out, as one that calls every number taken is."""
 RELAY_RETRY_S: Final = 5.0
 RELAY_OLD_TAG_S: Final = 120.0
 """Who slept through a new key is still at the old tag."""
@@ -144,6 +174,8 @@ LAN_ADDRESSES: Final = 4
 """Places that a search gives, and of one service: each is connected to, so nobody can send us to many."""
 LAN_TXT_BYTES: Final = 128
 """A TXT record; ours has 15 bytes."""
+LAN_SERVICES: Final = 32
+"""Services of a network to which a member is connected at most, its own machine's among them."""
 LAN_PORT_LEAST: Final = 1024
 """No meeting point sits below: nobody can send us to a neighbour's mail or printer."""
 LAN_INTERFACES: Final = 8

@@ -69,9 +69,15 @@ class Entering:
             try:
                 await self._create(self._options.code)
             except Rejected:
-                await self._join()  # somebody was faster
+                await self._join_or_insist()  # somebody was faster, or a service lies
 
-    async def _create(self, code: RoomCode | None) -> None:
+    async def _join_or_insist(self) -> None:
+        try:
+            await self._join()
+        except NoSuchRoom:
+            await self._create(self._options.code, despite_taken=True)
+
+    async def _create(self, code: RoomCode | None, *, despite_taken: bool = False) -> None:
         options = self._options
         words = code.words if code is not None else make_words(options.words, secrets.randbelow)
         nameplate = code.nameplate if code is not None else 0
@@ -88,7 +94,9 @@ class Entering:
         self._made(member)
         update_card(member, self._transport, self._services)
         try:
-            leased = await self._services.claim_fresh(nameplate, *member.lease())
+            connections = self._services.connections
+            leased = await connections.claim_fresh(nameplate, *member.lease(), despite_taken=despite_taken)
+            await self._services.advertise()
         except Refusal as refusal:
             self._made(None)
             if refusal.code is Code.TAKEN and nameplate:
@@ -134,7 +142,7 @@ class Entering:
 
 def update_hosts(transport: Transport, services: DiscoveryServices) -> bool:
     """Looks where this machine is reached, as it and the services see it; whether that has changed."""
-    return transport.update_hosts([service.observed for service in services.connections.up()])
+    return transport.update_hosts([(service.host, service.observed) for service in services.connections.up()])
 
 
 def update_card(member: Member, transport: Transport, services: DiscoveryServices) -> None:

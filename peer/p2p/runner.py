@@ -164,7 +164,7 @@ class MemberRunner:
             self.pump()
 
     def _use_relays(self) -> None:
-        self.transport.use_relays([broker for service in self.services.connections.up() for broker in service.brokers])
+        self.transport.use_relays([(service.host, service.brokers) for service in self.services.connections.up()])
 
     def _relays_moved(self) -> None:
         for text in self.transport.refusals():

@@ -24,6 +24,7 @@ from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshCallbacks
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.routes import interleaved
 from sandpiper.peer.p2p.relay.pool import RelayPool
+from sandpiper.peer.p2p.rendezvous.plausible import believed
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.link import Link
 from sandpiper.peer.p2p.state.options import PeerOptions
@@ -104,15 +105,16 @@ class Transport:
         """The relays by which we are reached: broker → address."""
         return self._relays.addresses
 
-    def update_hosts(self, observed: list[str]) -> bool:
-        """Takes our addresses as they are now, and as discovery services see them; whether any has changed."""
+    def update_hosts(self, observed: list[tuple[str, str]]) -> bool:
+        """Takes our addresses as they are now, and as services (by host) see them; whether any has changed."""
         if self._ports == (0, 0):
             return False
         options = self._options
         listen = [] if options.listen is None else [parse_listen(options.listen)[0]]
         known = [host for host in listen if host not in _EVERYWHERE]
-        seen = [] if options.local else [host.partition("%")[0] for host in observed]
-        hosts = list(dict.fromkeys([*options.advertise, *(known or candidates(options.local)), *seen]))[:MESH_ADDRESSES]
+        own = candidates(options.local)
+        seen = [] if options.local else believed(observed, own)
+        hosts = list(dict.fromkeys([*options.advertise, *(known or own), *seen]))[:MESH_ADDRESSES]
         gone = set(self.hosts) - set(hosts)
         changed, self.hosts = hosts != self.hosts, hosts
         if changed:
@@ -139,18 +141,17 @@ class Transport:
         room = self._keyring.room
         self._mesh.subscribe([topic(room), topic(room, self._keyring.session)])
 
-    def use_relays(self, announced: list[BrokerAt]) -> None:
-        """Uses the brokers that were named, else those that a discovery service announces."""
+    def use_relays(self, announced: list[tuple[str, list[BrokerAt]]]) -> None:
+        """Uses the brokers that were named, else some of those that discovery services (by host) announce."""
         options = self._options
         if options.path == "direct":
             return
         assert self._keyring is not None
         self._relays.attach(self._keyring.epoch.relay_seed)
         for broker in options.broker:
-            self._relays.use(broker, options.access_code, pin=True)
+            self._relays.use(broker, options.access_code)
         if not options.broker:
-            for each in announced:
-                self._relays.use(each.address, each.access_code, pin=False)
+            self._relays.announce(announced)
 
     def change_epoch(self, *, cut: bool) -> None:
         """Uses the new epoch's tag; with `cut`, has every accepted connection made anew, once the news has left."""

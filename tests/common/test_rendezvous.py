@@ -16,13 +16,17 @@ from nacl.signing import SigningKey
 from sandpiper.common import codec, rendezvous
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import (
+    ACCESS_CODE_CHARS,
+    ANNOUNCED_CHARS,
     CARD_BYTES,
     ERROR_CHARS,
     GROUPS_FOUND,
     LEASES_PER_GROUP,
     LETTER_BYTES,
     NAMEPLATE_MOST,
+    OBSERVED_CHARS,
     SENIORITY_BYTES,
+    SERVICE_TEXT_CHARS,
 )
 from sandpiper.common.rendezvous import (
     BrokerAt,
@@ -179,7 +183,11 @@ def test_what_is_out_of_bounds_is_no_request(message: rendezvous.Request) -> Non
             r=1, nameplate=42, expires_at=0, version=1, peers=[PeerCard(b"m" * 16, b"", "")] * (LEASES_PER_GROUP + 1)
         ),
         Greeted(r=1, mailbox=b"m" * 16, observed="", brokers=[BrokerAt("a")] * 9),
+        Greeted(r=1, mailbox=b"m" * 16, observed="x" * (OBSERVED_CHARS + 1)),
+        Greeted(r=1, mailbox=b"m" * 16, observed="", brokers=[BrokerAt("a" * (ANNOUNCED_CHARS + 1))]),
+        Greeted(r=1, mailbox=b"m" * 16, observed="", brokers=[BrokerAt("a", "x" * (ACCESS_CODE_CHARS + 1))]),
         Refused(r=1, code="rate", text="", retry_ms=-1),
+        Refused(r=1, code="rate", text="x" * (SERVICE_TEXT_CHARS + 1)),
     ],
 )
 def test_a_service_cannot_say_too_much(message: rendezvous.Reply) -> None:

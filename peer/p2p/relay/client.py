@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import zmq
@@ -49,7 +50,8 @@ class RelayCallbacks(Protocol):
 class RelayLink:
     """A room's link to one broker, made on a running loop. `address` is what the other members see of it.
 
-    With `pin` the broker's key is remembered, as for a broker that a person has named.
+    With `pin` the broker's key is remembered, as for a broker that a person has named. `may_dial` says of each of its
+    numeric addresses whether to dial it.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class RelayLink:
         *,
         callbacks: RelayCallbacks,
         pin: bool,
+        may_dial: Callable[[str], bool] = lambda host: True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = ctx
@@ -68,6 +71,7 @@ class RelayLink:
         self._profile = profile
         self._callbacks = callbacks
         self._pin = pin
+        self._may_dial = may_dial
         self._keys = CurveKeys.make()
         self._credentials = Credentials(SigningKey.generate(), self._keys.public, access_code, os.urandom, CAPS)
         self._session = RelaySession(self._credentials, self._keys.public)
@@ -165,7 +169,7 @@ class RelayLink:
 
     async def _attempt(self) -> None:
         """Connects once, until enrolled. Raises SandpiperError."""
-        found = await greet_broker(self._target, self._profile, self._credentials.access_code)
+        found = await greet_broker(self._target, self._profile, self._credentials.access_code, may_dial=self._may_dial)
         self._credentials.set_broker(found.key, found.welcome)
         self._dealer = DealerClient(
             self._loop,

@@ -17,18 +17,25 @@ from nacl.signing import SigningKey
 from zmq.utils import z85
 
 from sandpiper.common import rendezvous
+from sandpiper.common.buckets import Bucket
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, TrustError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys
 from sandpiper.common.limits import (
     ANSWER_S,
     CONNECT_S,
     CONTROL_HWM,
+    LETTER_TRIES,
+    LETTERS_HEARD_BURST,
+    LETTERS_HEARD_PER_S,
     LETTERS_WAITING,
+    OBSERVED_CHANGES,
+    OBSERVED_CHANGES_PER_S,
     RECONNECT_LEAST_S,
     RENEW_S,
     VERSION,
 )
 from sandpiper.common.rendezvous import BrokerAt, Found, Greeted, Leased, PeerCard, Refused, Reply
+from sandpiper.common.sanitise import quoted
 from sandpiper.common.target import DISCOVERY_PORT, parse_host
 from sandpiper.peer import hello
 from sandpiper.peer.dealer_client import DealerClient
@@ -87,7 +94,10 @@ class RendezvousClient:
         self._reconnector = Reconnector(self._attempt, self._drop, self._failed)
         self._spoken_at = 0.0
         self._resending: dict[asyncio.TimerHandle, Bounced | None] = {}
+        self._heard_letters = Bucket(LETTERS_HEARD_PER_S, LETTERS_HEARD_BURST)
+        self._moves = Bucket(OBSERVED_CHANGES_PER_S, OBSERVED_CHANGES)
         self.address = self._target.address
+        self.host = ""
         self.key = b""
         self.mailbox = b""
         self.observed = ""
@@ -164,15 +174,16 @@ class RendezvousClient:
             raise _refusal(reply)
         return reply
 
-    def post(self, mailbox: bytes, body: bytes, bounced: Bounced | None = None) -> None:
+    def post(self, mailbox: bytes, body: bytes, bounced: Bounced | None = None, *, tries: int = 1) -> None:
         """Sends a letter. One that is too fast is sent again a little later; `bounced` is called if it is lost."""
 
         def then(reply: Reply) -> None:
             if isinstance(reply, rendezvous.Done):
                 return
             refusal = _refusal(reply)
-            if refusal.code is Code.RATE and self.up and len(self._resending) < LETTERS_WAITING:
-                self._resend(refusal.retry_ms / 1000, mailbox, body, bounced)
+            again = tries < LETTER_TRIES and len(self._resending) < LETTERS_WAITING
+            if refusal.code is Code.RATE and self.up and again:
+                self._resend(refusal.retry_ms / 1000, mailbox, body, bounced, tries)
             else:
                 _bounce(bounced, refusal)
 
@@ -181,12 +192,12 @@ class RendezvousClient:
         else:
             _bounce(bounced, _closing(self._down_text))
 
-    def _resend(self, seconds: float, mailbox: bytes, body: bytes, bounced: Bounced | None) -> None:
+    def _resend(self, seconds: float, mailbox: bytes, body: bytes, bounced: Bounced | None, tries: int) -> None:
         def now() -> None:
             del self._resending[timer]
-            self.post(mailbox, body, bounced)
+            self.post(mailbox, body, bounced, tries=tries + 1)
 
-        timer = self._loop.call_later(min(max(seconds, RECONNECT_LEAST_S), ANSWER_S), now)
+        timer = self._loop.call_later(min(max(seconds, RECONNECT_LEAST_S * 2 ** (tries - 1)), ANSWER_S), now)
         self._resending[timer] = bounced
 
     def _check_up(self) -> None:
@@ -232,7 +243,9 @@ class RendezvousClient:
         greeted = await self._greet(met.welcome.ticket)
         if new and self._pin:
             self._profile.pin(self.address, z85.encode(key).decode())
-        self.key, self.mailbox, self.observed = key, greeted.mailbox, greeted.observed
+        self.key, self.mailbox, self.host = key, greeted.mailbox, met.at.host
+        if greeted.observed != self.observed and not self._moves.take(1.0, time.monotonic()):
+            self.observed = greeted.observed
         self.brokers = greeted.brokers
         self.up, self.distrusted, self._told = True, False, ""
         self._lease.connected(key, time.monotonic())
@@ -293,13 +306,14 @@ class RendezvousClient:
                 unanswered.cancel()
                 then(answer)
         elif isinstance(answer, rendezvous.Letter):
-            self._callbacks.letter(answer.sender, answer.body)
+            if not self._heard_letters.take(1.0, time.monotonic()):
+                self._callbacks.letter(answer.sender, answer.body)
         elif isinstance(answer, rendezvous.Changed):
             if self._lease.changed(answer, time.monotonic()):
                 self._callbacks.peers(self._lease.peers)
             self._set_timer()
         else:
-            self._on_down(answer.text)
+            self._on_down(quoted(answer.text))
 
     # The clock ---------------------------------------------------------------------------------------------
 
@@ -336,7 +350,7 @@ def _refusal(reply: Reply) -> Refusal:
         code = Code(reply.code)
     except ValueError:  # of a later version
         code = Code.INVALID
-    return Refusal(code, reply.text, retry_ms=reply.retry_ms)
+    return Refusal(code, quoted(reply.text), retry_ms=reply.retry_ms)
 
 
 def _unexpected(number: int) -> Refused:

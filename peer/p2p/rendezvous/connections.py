@@ -163,27 +163,55 @@ class ServiceConnections:
 
     # The lease ---------------------------------------------------------------------------------------------
 
-    async def claim_fresh(self, nameplate: int, registration: SigningKey, blob: bytes) -> Leased:
-        """Leases a nameplate that is free at every service; 0 is any. Raises Refusal: TAKEN and others."""
+    async def claim_fresh(
+        self, nameplate: int, registration: SigningKey, blob: bytes, *, despite_taken: bool = False
+    ) -> Leased:
+        """Leases a nameplate that is free at every service, which propose it in turn; 0 is any. A service that refuses
+        all is left out for the time being, and a person told; one that says that a number which was told before is
+        taken, only `despite_taken`. Raises Refusal, TAKEN and others, where none gives one.
+        """
         tries = DISCOVERY_TRIES if nameplate == 0 else 1
-        for last in range(tries - 1, -1, -1):
+        for turn in range(tries):
             services = self.up()
             if not services:
                 raise Refusal(Code.CLOSING, "no discovery service can be reached")
-            first = await services[0].claim(nameplate, registration, blob, fresh=True)
-            try:
-                for service in services[1:]:
-                    await service.claim(first.nameplate, registration, blob, fresh=True)
-            except Refusal as refusal:
-                for service in services:
-                    service.release()
-                if refusal.code is not Code.TAKEN or not last:
-                    raise
-                continue
-            self._lease = _RoomLease(first.nameplate, registration, blob)
-            self.moved.set()
-            return first
+            first = turn % len(services)
+            leased, refused = await self._claim_each(
+                [*services[first:], *services[:first]], nameplate, registration, blob
+            )
+            taken = any(refusal.code is Code.TAKEN for refusal in refused.values())
+            last = turn == tries - 1 and nameplate == 0
+            if leased is not None and (despite_taken or last or not taken):
+                self._lease = _RoomLease(leased.nameplate, registration, blob)
+                self._leave_out(refused)
+                self.moved.set()
+                return leased
+            for service in services:
+                service.release()
+            if last or nameplate or not taken:
+                raise next(iter(sorted(refused.values(), key=lambda each: each.code is not Code.TAKEN)))
         raise AssertionError("unreachable")
+
+    async def _claim_each(
+        self, services: list[RendezvousClient], nameplate: int, registration: SigningKey, blob: bytes
+    ) -> tuple[Leased | None, dict[RendezvousClient, Refusal]]:
+        """Claims one nameplate at all of these: what the first that gives it proposes, unless it is given."""
+        leased: Leased | None = None
+        refused: dict[RendezvousClient, Refusal] = {}
+        for service in services:
+            try:
+                given = await service.claim(nameplate, registration, blob, fresh=True)
+            except Refusal as refusal:
+                refused[service] = refusal
+            else:
+                leased, nameplate = leased or given, given.nameplate
+        return leased, refused
+
+    def _leave_out(self, refused: dict[RendezvousClient, Refusal]) -> None:
+        for service, refusal in refused.items():
+            self.trouble[service.address] = refusal.text
+            self.warn("discovery", f"the discovery service at {service.address} refuses the room: {refusal.text}")
+            self._want_at(service)
 
     async def lease(self, nameplate: int, registration: SigningKey, blob: bytes) -> None:
         """Joins the room's group at every service, at once or as soon as it can be. Raises Refusal when all refuse."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from nacl.signing import SigningKey
 
+from sandpiper.common.buckets import Bucket
 from sandpiper.common.errors import Code
-from sandpiper.common.limits import LEASES_PER_GROUP, NAMEPLATE_LEAST, RECONNECT_LEAST_S, RENEW_S
+from sandpiper.common.limits import CARDS_BURST, CARDS_PER_S, LEASES_PER_GROUP, NAMEPLATE_LEAST, RENEW_LEAST_S, RENEW_S
 from sandpiper.common.rendezvous import Changed, Claim, Leased, PeerCard, Refused, Release, Reply, Request, sign_lease
 
 
@@ -31,6 +32,8 @@ class ServiceLease:
         self._asked = False
         self._renewed_group = b""
         self._old: set[tuple[int, bytes]] = set()
+        self._claimed_at = -RENEW_LEAST_S
+        self._taking = Bucket(CARDS_PER_S, CARDS_BURST)
         self.nameplate = 0
         self.expires_at = 0
         self.refused: Refused | None = None
@@ -133,7 +136,7 @@ class ServiceLease:
         due = self.get_timer()
         if due is None or due > now or self._registration is None:
             return None
-        self._asked, self._due = True, None
+        self._asked, self._due, self._claimed_at = True, None, now
         claim = self.claim(self.nameplate, self._registration, self._blob, fresh=False)
         claim.have = self._version
         self._renewed_group = claim.group
@@ -153,7 +156,7 @@ class ServiceLease:
             return self._take(reply), self._releases()
         if isinstance(reply, Refused):
             self.refused = reply
-            soon = max(reply.retry_ms / 1000, RECONNECT_LEAST_S)
+            soon = max(reply.retry_ms / 1000, RENEW_LEAST_S)
             self._schedule(now + (min(soon, RENEW_S) if reply.code == Code.RATE.value else RENEW_S))
         else:
             self._schedule(now + RENEW_S)
@@ -165,8 +168,10 @@ class ServiceLease:
             return False
         if event.version != self._version + 1:
             if event.version > self._version:
-                self._version = 0
-                self._renew(now)
+                self._miss_step(now)
+            return False
+        if self._taking.take(max(len(event.cards), 1.0), now):
+            self._miss_step(now)  # too many at once: they are fetched together
             return False
         self._version = event.version
         before = dict(self._cards)
@@ -174,6 +179,11 @@ class ServiceLease:
             self._cards.pop(mailbox, None)
         self._add(event.cards)
         return self._cards != before
+
+    def _miss_step(self, now: float) -> None:
+        """Has all cards told anew, soon."""
+        self._version = 0
+        self._schedule(max(now, self._claimed_at + RENEW_LEAST_S))
 
     def _is_current(self) -> bool:
         """Whether the last claim was under the group's present key."""

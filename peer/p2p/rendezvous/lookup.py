@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from sandpiper.common.errors import Code, Refusal, Rejected, Unreachable
+from sandpiper.common.limits import SERVICE_WAIT_MOST_S
 from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 
 
@@ -30,7 +31,7 @@ def judge(refusals: list[Refusal], *, named: bool) -> None:
     """Raises Rejected where all refuse for our pace, and Unreachable where all of those that were named have gone."""
     rates = [refusal for refusal in refusals if refusal.code is Code.RATE]
     if rates and len(rates) == len(refusals):
-        seconds = max(1, rates[0].retry_ms // 1000)
+        seconds = max(1, min(rates[0].retry_ms // 1000, int(SERVICE_WAIT_MOST_S)))
         raise Rejected(f"too many look-ups from this address; try again in {seconds} s")
     if named and refusals and all(refusal.code is Code.CLOSING for refusal in refusals):
         raise Unreachable(f"the discovery service went away: {refusals[0].text}")

@@ -16,9 +16,8 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 import zmq
-from nacl.signing import SigningKey
 
-from sandpiper.common.errors import Code, NoSuchRoom, Refusal, SandpiperError, TrustError, Unreachable
+from sandpiper.common.errors import Code, NoSuchRoom, Refusal, SandpiperError, TrustError, Unreachable, UsageError
 from sandpiper.common.host_port import joined, parted
 from sandpiper.common.io.addresses import candidates
 from sandpiper.common.io.os_errors import reason
@@ -28,11 +27,11 @@ from sandpiper.common.limits import (
     FIND_PROBE_S,
     LAN_AGAIN_LEAST_S,
     LAN_AGAIN_MOST_S,
+    LAN_SERVICES,
     LOOKUP_S,
     RECONNECT_MOST_S,
     TAKE_OVER_MOST_S,
 )
-from sandpiper.common.rendezvous import Leased
 from sandpiper.common.target import DISCOVERY_PORT
 from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.p2p.rendezvous.connections import ServiceConnections, ServicesCallbacks
@@ -135,15 +134,16 @@ class DiscoveryServices:
         )
 
     async def _open_named(self) -> None:
-        """Connects to the services that were named. One with another key is left out, and a person is told."""
-        errors = await asyncio.gather(
-            *(self.connections.connect(address, pin=True) for address in self._options.discovery)
-        )
-        for error in errors:
-            if error is not None and not isinstance(error, (Unreachable, TrustError)):
-                raise error
-        if not self.connections.all:
-            raise min((error for error in errors if error is not None), key=lambda each: isinstance(each, Unreachable))
+        """Connects to the services that were named. Those that refuse, or show another key, are left out."""
+        addresses = self._options.discovery
+        errors = await asyncio.gather(*(self.connections.connect(address, pin=True) for address in addresses))
+        found = [error for error in errors if error is not None]
+        misused = [error for error in found if isinstance(error, UsageError)]
+        if misused or not self.connections.all:
+            raise min(misused or found, key=lambda each: isinstance(each, Unreachable))
+        for error in found:
+            if not isinstance(error, (Unreachable, TrustError)):
+                self.connections.warn("discovery", str(error))
 
     async def _probe_local(self) -> None:
         """Connects to the services that run on this machine already."""
@@ -203,8 +203,11 @@ class DiscoveryServices:
         found = await lan.browse(nameplate, FIND_LAN_S)
         own = {joined(host, port) for host in candidates(False) for port in PORTS}  # this machine's, probed already
         places = [place for place in found if place not in known and place not in own]
-        self._found.update(places)
-        await asyncio.gather(*(self.connections.connect(place, pin=False, seconds=FIND_PROBE_S) for place in places))
+        places = places[: max(LAN_SERVICES - len(self.connections.all), 0)]
+        errors = await asyncio.gather(
+            *(self.connections.connect(place, pin=False, seconds=FIND_PROBE_S) for place in places)
+        )
+        self._found.update(place for place, error in zip(places, errors, strict=True) if error is None)
 
     def _open_lan(self) -> Lan | None:
         if self._lan is None and self._options.lan and not self.named:
@@ -231,7 +234,7 @@ class DiscoveryServices:
                         await self.connections.connect(address, pin=True)
                 elif self.connections.nameplate is not None:
                     await self.ensure_local()
-                    await self._advertise()
+                    await self.advertise()
                     await self._browse_again(self.connections.nameplate)
 
     async def _pause(self, most_s: float = math.inf) -> None:
@@ -279,7 +282,8 @@ class DiscoveryServices:
             return bool(local)  # `hosts_changed` says when there is one
         return bool(local) and (not options.lan or self._advertised == _port_of(local[0]))
 
-    async def _advertise(self) -> None:
+    async def advertise(self) -> None:
+        """Tells the network of the room, once it has a lease and a service runs on this machine."""
         if self._options.quiet:
             return
         lan = self._open_lan()
@@ -331,12 +335,6 @@ class DiscoveryServices:
             f"no such room: nobody is in room {nameplate} {where}{why}. Check the number, or whether --discovery is "
             "the same as theirs; to open the room yourself: sandpiper peer --room CODE"
         )
-
-    async def claim_fresh(self, nameplate: int, registration: SigningKey, blob: bytes) -> Leased:
-        """Leases a nameplate that is free everywhere (0: any), and tells the network. Raises Refusal: TAKEN, ..."""
-        leased = await self.connections.claim_fresh(nameplate, registration, blob)
-        await self._advertise()
-        return leased
 
     async def close(self) -> None:
         """Gives up every lease, and closes what was made here."""

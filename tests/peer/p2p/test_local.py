@@ -20,10 +20,8 @@ NOBODY: Any = None
 def test_a_relay_elsewhere_that_a_service_tells_of_is_none() -> None:
     async def run() -> None:
         relays = RelayPool(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, local=True)
-        relays.use("203.0.113.9:5000", None, pin=False)
-        assert not relays._tasks
-        relays.use("127.0.0.1:9", None, pin=False)
-        assert list(relays._tasks) == ["127.0.0.1:9"]
+        assert not relays._may_dial("127.0.0.1", "203.0.113.9")
+        assert relays._may_dial("127.0.0.1", "127.0.0.1")
         await relays.close()
 
     asyncio.run(run())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from sandpiper.common.errors import Unreachable
+from sandpiper.common.limits import ANNOUNCED_BROKERS, ANNOUNCED_RETRY_MOST_S
+from sandpiper.common.rendezvous import BrokerAt
+from sandpiper.common.target import Target
 from sandpiper.peer.p2p.relay.pool import RelayPool
 
 NOBODY: Any = None
@@ -66,6 +70,59 @@ def test_nothing_is_kept_of_the_tags_that_were_left(monkeypatch: pytest.MonkeyPa
             await asyncio.sleep(0)
         waiting = [handle for handle in pool._old.values() if not handle.cancelled()]
         assert len(waiting) <= 4, "those that had their time are gone"
+        await pool.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20.0))
+
+
+class Failing:
+    """A link to nobody."""
+
+    dialled: ClassVar[list[str]] = []
+
+    def __init__(self, ctx: Any, target: Target, *_: Any, **__: Any) -> None:
+        self._target = target
+
+    async def open(self) -> None:
+        self.dialled.append(self._target.address)
+        raise Unreachable("nobody is there")
+
+
+def test_whatever_services_announce_few_brokers_are_tried_and_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rest, naps = asyncio.sleep, list[float]()
+
+    async def slept(seconds: float) -> None:
+        naps.append(seconds)
+        await rest(0)
+
+    async def scene() -> None:
+        Failing.dialled.clear()
+        monkeypatch.setattr("sandpiper.peer.p2p.relay.pool.RelayLink", Failing)
+        monkeypatch.setattr(asyncio, "sleep", slept)
+        pool = RelayPool(NOBODY, NOBODY, lambda packet: None, lambda: None, lambda address: None)
+        for number in range(100):
+            pool.announce([("203.0.113.1", [BrokerAt(f"198.51.100.{number}:5000"), BrokerAt(f"h{number}.example:25")])])
+        assert len(pool._tasks) == 2
+        while len(set(Failing.dialled)) < ANNOUNCED_BROKERS or max(naps) < ANNOUNCED_RETRY_MOST_S:
+            await rest(0)
+        assert len(set(Failing.dialled)) == len(pool.trouble) == ANNOUNCED_BROKERS
+        assert not any(":25" in each for each in Failing.dialled)
+        pool.announce([("203.0.113.1", [BrokerAt("198.51.100.200:5000")])])
+        assert len(pool._tasks) == ANNOUNCED_BROKERS
+        await pool.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20.0))
+
+
+def test_services_take_turns_with_the_brokers_that_they_announce(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr("sandpiper.peer.p2p.relay.pool.RelayLink", Failing)
+        pool = RelayPool(NOBODY, NOBODY, lambda packet: None, lambda: None, lambda address: None)
+        lies = [BrokerAt(f"198.51.100.{number}:5000") for number in range(8)]
+        pool.announce([("203.0.113.1", lies), ("203.0.113.2", [BrokerAt("192.0.2.1:5000")])])
+        assert list(pool._tasks) == ["198.51.100.0:5000", "192.0.2.1:5000"]
         await pool.close()
 
     asyncio.run(asyncio.wait_for(scene(), 20.0))

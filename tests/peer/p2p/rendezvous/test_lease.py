@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nacl.signing import SigningKey
 
-from sandpiper.common.limits import LEASES_PER_GROUP, RENEW_S
+from sandpiper.common.limits import CARDS_BURST, LEASES_PER_GROUP, RENEW_LEAST_S, RENEW_S
 from sandpiper.common.rendezvous import (
     Changed,
     Claim,
@@ -251,3 +251,35 @@ def test_leaving_releases_and_holds_nothing() -> None:
     assert (lease.nameplate, lease.peers, lease.get_timer()) == (0, [], None)
     lease.connected(SERVICE, 9.0)
     assert lease.handle_timer(99.0) is None
+
+
+def test_a_service_that_steps_without_end_has_the_cards_fetched_once_a_second() -> None:
+    lease, claims, now = holding(), 0, 0.0
+    for number in range(10_000):
+        now = number / 1000
+        lease.changed(changed(10 * (number + 2)), now)
+        due = lease.get_timer()
+        if due is not None and due <= now:
+            renewal(lease, now)
+            claims += 1
+            lease.renewed(leased(1, same=True), now)
+    assert claims <= now / RENEW_LEAST_S + 1
+
+
+def test_a_flood_of_cards_is_taken_in_part_and_the_rest_fetched_later() -> None:
+    lease = holding()
+    taken = 0
+    for number in range(10_000):
+        taken += lease.changed(changed(6 + taken, card(1, number.to_bytes(4, "big"))), 0.0)
+    assert taken <= CARDS_BURST + 1
+    due = lease.get_timer()
+    assert due is not None
+    assert due <= RENEW_LEAST_S
+    assert renewal(lease, due).have == 0
+
+
+def test_a_refusal_has_nobody_claim_without_end() -> None:
+    lease = holding()
+    renewal(lease, RENEW_S)
+    lease.renewed(Refused(r=1, code="rate", text="", retry_ms=0), RENEW_S)
+    assert lease.get_timer() == RENEW_S + RENEW_LEAST_S
