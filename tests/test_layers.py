@@ -71,6 +71,7 @@ SHELLS: Final = {
     "peer/p2p/rendezvous/services.py",
     "peer/p2p/runner.py",
     "peer/p2p/transport.py",
+    "peer/p2p/upkeep.py",
     "peer/p2p/whisper_answers.py",
     "peer/probe.py",
     "peer/profile.py",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from typing import Final
 
-from sandpiper.common.errors import Code, Refusal, SandpiperError
+from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.io.tasks import to_its_end
 from sandpiper.common.messages import Draft, Member, Message, RoomInfo
 from sandpiper.peer.p2p.connectivity import milliseconds
@@ -28,7 +29,7 @@ class P2PEngine:
 
     def __init__(self, options: PeerOptions, profile: Profile, turned: Callable[[], None]) -> None:
         self.runner = MemberRunner(options, profile, turned)
-        self.outlet = self
+        self.outlet = self.runner
         self.moved = self.runner.moved
         self.events = self.runner.events
         self._reading = asyncio.Lock()
@@ -55,30 +56,9 @@ class P2PEngine:
     # What it tells: see Engine -----------------------------------------------------------------------------
 
     @property
-    def broken(self) -> SandpiperError | None:
-        """See Engine."""
-        return self.runner.member.broken if self.runner.member is not None else None
-
-    @property
     def status(self) -> RoomStatus:
         """See Engine."""
         return self.runner.status
-
-    @property
-    def full(self) -> bool:
-        """See Engine. Alone, nothing waits for anybody."""
-        member = self.runner.member
-        return member is not None and member.message_log.full and not self.runner.alone
-
-    @property
-    def empty(self) -> bool:
-        """See Engine."""
-        return not self.member.message_log.waiting
-
-    @property
-    def progressed_at(self) -> float:
-        """See Engine."""
-        return self.member.message_log.progressed_at
 
     async def members(self) -> list[Member]:
         """See Engine: oneself first."""
@@ -136,18 +116,9 @@ class P2PEngine:
 
     # What it does: see Engine ------------------------------------------------------------------------------
 
-    def post(self, draft: Draft, now: float) -> str:
-        """See Engine."""
-        return self.member.post(draft, None, now)
-
     def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
-        """As `post`, for a program beside the member: under a nick that no key owns."""
-        return self.member.post(draft, nick, now)
-
-    def flush(self, now: float) -> None:
         """See Engine."""
-        self.member.flush(now)
-        self.runner.pump(calm=True)
+        return self.runner.post(draft, now, nick)
 
     def pause(self, on: bool) -> None:
         """See Engine."""
@@ -160,7 +131,11 @@ class P2PEngine:
 
     async def whisper(self, to: str, text: str) -> None:
         """See Engine."""
-        await self.runner.whisper(to, text)
+        name = os.urandom(8).hex()
+        self.member.whisper(to, text, name, time.monotonic())
+        waiting = self.runner.whispers.expect(name)
+        self.runner.pump()
+        await waiting
 
     async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         """See Engine."""

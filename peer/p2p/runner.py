@@ -14,18 +14,19 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Final
 
+from sandpiper.common.errors import SandpiperError
 from sandpiper.common.io.descriptors import raise_file_limit, require
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.io.tasks import terminated
-from sandpiper.common.limits import CLOSE_S, INTERFACES_S, MEMBER_DESCRIPTORS
+from sandpiper.common.limits import CLOSE_S, MEMBER_DESCRIPTORS
+from sandpiper.common.messages import Draft
 from sandpiper.common.rendezvous import PeerCard
 from sandpiper.peer.events import Entered, Event, Received, Warned
 from sandpiper.peer.known_people import KnownPeople
 from sandpiper.peer.p2p.arrivals import Arrivals
 from sandpiper.peer.p2p.connectivity import Connectivity
-from sandpiper.peer.p2p.entering import Entering, update_card, update_hosts
+from sandpiper.peer.p2p.entering import Entering
 from sandpiper.peer.p2p.member import Member
 from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.p2p.rendezvous.services import DiscoveryServices
@@ -34,15 +35,13 @@ from sandpiper.peer.p2p.state.options import PeerOptions
 from sandpiper.peer.p2p.state.outputs import Came, Command, Drop, Named, NewCard, NewEpoch, Reach
 from sandpiper.peer.p2p.state.peer import Way
 from sandpiper.peer.p2p.transport import Transport, TransportCallbacks
+from sandpiper.peer.p2p.upkeep import TOGETHER_S, Upkeep
 from sandpiper.peer.p2p.whisper_answers import WhisperAnswers
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.reconnect import LazyTimer
 from sandpiper.peer.status import RoomStatus
 
 log = logging.getLogger("sandpiper.peer")
-_PATHS_S: Final = 0.5
-_TOGETHER_S: Final = 0.1
-"""What is due so soon after something else is done with it: each wake-up costs."""
 
 
 class MemberRunner:
@@ -71,8 +70,8 @@ class MemberRunner:
         self._entering = Entering(options, keys, self.services, self.transport, self._take_member, self.events.append)
         self._arrivals = Arrivals(self.transport, KnownPeople(profile), self._tell)
         self._timer = LazyTimer(self._loop, self._due)
-        self._looked_at = self._look_at = self._interfaces_at = float("inf")
-        self._whispers = WhisperAnswers()
+        self._upkeep = Upkeep(self.transport, self.services, self.connectivity)
+        self.whispers = WhisperAnswers()
         self._status: RoomStatus | None = None
         self._inside = False
         self.closed = False
@@ -89,9 +88,7 @@ class MemberRunner:
         self.events.append(Entered(self.member.status.room_name, self.member.status.nick))
         self._inside = True
         self._warn()
-        self._looked_at = float("-inf")
-        self._interfaces_at = time.monotonic() + INTERFACES_S
-        self._look_soon()
+        self._upkeep.begin(time.monotonic())
         self.pump()
 
     def _take_member(self, member: Member | None) -> None:
@@ -116,7 +113,7 @@ class MemberRunner:
         self.moved.set()  # whoever waits for an answer gets none
         self._arrivals.close()
         self._timer.cancel()
-        self._whispers.close()
+        self.whispers.close()
         # A socket that something has left open would keep the process from ending: it is closed with its context.
         try:
             closing = asyncio.gather(self.services.close(), self.transport.close(), return_exceptions=True)
@@ -129,6 +126,42 @@ class MemberRunner:
             raise
         else:
             await terminated(partial(self._context.destroy, 0))
+
+    # Publishing: see Outlet --------------------------------------------------------------------------------
+
+    @property
+    def broken(self) -> SandpiperError | None:
+        """See Outlet."""
+        return self.member.broken if self.member is not None else None
+
+    @property
+    def full(self) -> bool:
+        """See Outlet. Alone, nothing waits for anybody."""
+        member = self.member
+        if member is None or not member.message_log.full:
+            return False
+        return not (member.status.alone and self.status.alone)
+
+    @property
+    def empty(self) -> bool:
+        """See Outlet."""
+        return self.member is None or not self.member.message_log.waiting
+
+    @property
+    def progressed_at(self) -> float:
+        """See Outlet."""
+        return self.member.message_log.progressed_at if self.member is not None else 0.0
+
+    def post(self, draft: Draft, now: float, nick: str | None = None) -> str:
+        """See Outlet; for a program beside the member under a `nick` that no key owns."""
+        assert self.member is not None
+        return self.member.post(draft, nick, now)
+
+    def flush(self, now: float) -> None:
+        """See Outlet."""
+        assert self.member is not None
+        self.member.flush(now)
+        self.pump(calm=True)
 
     # What the transport says -------------------------------------------------------------------------------
 
@@ -223,7 +256,9 @@ class MemberRunner:
         member = self.member
         if member is None or self.closed:
             return
-        self._look(member)
+        now = time.monotonic()
+        if now >= self._upkeep.due - TOGETHER_S and (changed := self._upkeep.look(member, now)) is not None:
+            self.events.append(changed)
         self._status = None
         outputs = member.take()
         for command in outputs.commands:
@@ -236,7 +271,7 @@ class MemberRunner:
             if isinstance(service, RendezvousClient):
                 service.post(mailbox, packet)
         if outputs.answers:
-            self._whispers.take(outputs.answers)
+            self.whispers.take(outputs.answers)
         events = member.tell()
         if self._arrivals.late and any(isinstance(event, Received) and not event.own for event in events):
             self._arrivals.flush(member.status.room_name)
@@ -263,15 +298,6 @@ class MemberRunner:
                 self.services.connections.rotate(*member.lease())
                 self.transport.change_epoch(cut=cut)
 
-    async def whisper(self, to: str, text: str) -> None:
-        """Whispers to a person, and waits until it has arrived. Raises Refusal."""
-        assert self.member is not None
-        name = os.urandom(8).hex()
-        self.member.whisper(to, text, name, time.monotonic())
-        waiting = self._whispers.expect(name)
-        self.pump()
-        await waiting
-
     def pause(self, on: bool) -> None:
         """Lets what is heard wait for the reader, or no more."""
         if self.member is not None and not self.closed:
@@ -286,38 +312,16 @@ class MemberRunner:
         """The room as it is now. Kept until the next turn: to ask what the paths are costs something with each peer."""
         if self._status is None:
             assert self.member is not None
-            own, peers, now = self.member.status, self.member.peers, time.monotonic()
-            self._status = RoomStatus(
-                name=own.room_name,
-                where="p2p",
-                code=own.room_name,
-                password_needed=own.password_needed,
-                nick=own.nick,
-                fingerprint=own.fingerprint,
-                path=self.connectivity.summary(peers, now)[0],
-                rtt_ms=None if own.rtt_s is None else own.rtt_s * 1000,
-                run=own.run,
-                seq=own.seq,
-                alone=self.alone,
-                trouble=self.connectivity.trouble(peers, now),
-            )
+            self._status = self.member.status.room(self.connectivity, time.monotonic())
         return self._status
-
-    @property
-    def alone(self) -> bool:
-        """Whether nobody is present who could store a message, nor known to be there."""
-        assert self.member is not None
-        return self.member.status.alone and not self.connectivity.unreached(self.member.peers)
 
     # Time --------------------------------------------------------------------------------------------------
 
     def _set_timer(self) -> None:
         if self.member is None or self.closed:
             return
-        due, own = self.member.get_timer(), min(self._look_at, self._interfaces_at)
-        if own < due - _TOGETHER_S:
-            due = own
-        self._timer.set(due)
+        due = self.member.get_timer()
+        self._timer.set(due if due <= self._upkeep.due + TOGETHER_S else self._upkeep.due)
 
     def _due(self, now: float) -> None:
         if self.member is not None:
@@ -325,23 +329,6 @@ class MemberRunner:
             self.pump()
 
     def _look_soon(self) -> None:
-        """Has the paths looked at soon, but not too often: something has moved that they depend on."""
         self._status = None
-        self._look_at = min(self._look_at, self._looked_at + _PATHS_S)
+        self._upkeep.look_soon()
         self._set_timer()
-
-    def _look(self, member: Member) -> None:
-        """Looks at what nobody tells us of, the paths and our addresses, in one turn with what else is due."""
-        now = time.monotonic()
-        if now >= self._look_at - _TOGETHER_S:
-            changed = self.connectivity.changed(member.peers, now)
-            if changed is not None:
-                self.events.append(changed)
-            self.transport.connect_outward()
-            self._looked_at = now
-            self._look_at = max(self.connectivity.holds_until(member.peers, now), now + _PATHS_S)
-        if now >= self._interfaces_at - _TOGETHER_S:
-            self._interfaces_at = now + INTERFACES_S
-            if update_hosts(self.transport, self.services):
-                update_card(member, self.transport, self.services)
-                self.services.hosts_changed()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sandpiper.common.p2p.envelope import TALK
+from sandpiper.peer.p2p.connectivity import Connectivity
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
+from sandpiper.peer.status import RoomStatus
 
 
 class MemberStatus:
@@ -55,6 +57,24 @@ class MemberStatus:
     def alone(self) -> bool:
         """Whether nobody else is here, nor expected."""
         return self._presence.alone
+
+    def room(self, connectivity: Connectivity, now: float) -> RoomStatus:
+        """The room as the user is told of it: alone is who waits for nobody, neither here nor known to be there."""
+        peers = self._presence.peers
+        return RoomStatus(
+            name=self.room_name,
+            where="p2p",
+            code=self.room_name,
+            password_needed=self.password_needed,
+            nick=self.nick,
+            fingerprint=self.fingerprint,
+            path=connectivity.summary(peers, now)[0],
+            rtt_ms=None if self.rtt_s is None else self.rtt_s * 1000,
+            run=self.run,
+            seq=self.seq,
+            alone=self.alone and not connectivity.unreached(peers),
+            trouble=connectivity.trouble(peers, now),
+        )
 
     @property
     def stored(self) -> int:
