@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 
 from sandpiper.common.errors import SandpiperError, Unreachable
 from sandpiper.common.io.tasks import end
-from sandpiper.common.limits import CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S
+from sandpiper.common.limits import CONNECT_S, RECONNECT_LEAST_S, RECONNECT_MOST_S, RECONNECT_STEADY_S
 
 
 class Reconnector:
-    """Makes a connection, and makes it again whenever it is lost, with growing pauses and jitter.
+    """Makes a connection, and makes it again whenever it is lost, with jitter, and with pauses that grow while attempts
+    fail or what they make does not last.
 
     `attempt` makes one connection, or raises SandpiperError, and may leave one half made. `failed` is told why, and
     returns the least pause before the next attempt in seconds, or None for no other. Then `drop`, with the reason, lets
@@ -76,10 +77,13 @@ class Reconnector:
                 raise Unreachable(f"{address}: {self._text}")
 
     async def _keep(self) -> None:
+        short = 0  # connections in a row that did not last
         while True:
+            since = time.monotonic()
             await self._lost.wait()
             self._drop(self._text)
-            pause = RECONNECT_LEAST_S
+            short = short + 1 if time.monotonic() - since < RECONNECT_STEADY_S else 0
+            pause = min(RECONNECT_LEAST_S * 2 ** min(max(short - 1, 0), 16), RECONNECT_MOST_S)
             while True:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 self._lost.clear()

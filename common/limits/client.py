@@ -56,6 +56,8 @@ BUS_S: Final = 1.5
 """Bus ports that do not answer within this mean the one-port way."""
 RECONNECT_LEAST_S: Final = 0.2
 RECONNECT_MOST_S: Final = 5.0
+RECONNECT_STEADY_S: Final = 10.0
+"""A connection that lasted this long was a good one; the pauses after others in a row grow as after failed attempts."""
 CHOKED_S: Final = 5.0
 """What was sent and is stored by nobody for so long, while small questions are answered, is likely lost on the way for
 its size; below QUIT_S, so that who gives up then knows why."""

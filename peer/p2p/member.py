@@ -215,12 +215,12 @@ class Member:
     def report_guesses(self, count: int) -> None:
         """Tells person and room that, at this member's joining, so many answered who did not know the code."""
         if count:
-            self.gatekeeper.report_guesses(count)
             self.context.warn(
                 "guess",
                 f"somebody at this nameplate answered {count} of your tries to join without knowing the code: "
                 "it is no member, and may be guessing; the room counts it as wrong guesses",
             )
+            self.gatekeeper.report_guesses(count)
 
     def settle_at(self, nameplate: int) -> None:
         """Takes the nameplate that the founder's room has got."""

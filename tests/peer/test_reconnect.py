@@ -80,6 +80,31 @@ def test_a_lost_connection_is_dropped_and_made_again_until_that_succeeds() -> No
     play(scene())
 
 
+def test_connections_that_do_not_last_are_made_again_ever_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a service that greets everybody and hangs up at once."""
+    pauses, rest = list[float](), asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        pauses.append(seconds)
+        await rest(0)
+
+    async def scene() -> None:
+        monkeypatch.setattr(asyncio, "sleep", slept)
+        monkeypatch.setattr("sandpiper.peer.reconnect.random.uniform", lambda least, most: most)
+        line = Line()
+        await line.reconnector.open()
+        for number in range(5):
+            line.reconnector.lost("cut")
+            await line.until(3 + 2 * number)
+        monkeypatch.setattr("sandpiper.peer.reconnect.RECONNECT_STEADY_S", 0.0)
+        line.reconnector.lost("cut after a while")
+        await line.until(13)
+        await line.reconnector.close()
+
+    play(scene())
+    assert pauses == [0.001, 0.002, 0.004, 0.004, 0.004, 0.001]
+
+
 def test_a_first_attempt_that_fails_is_the_last_and_leaves_nothing() -> None:
     async def scene() -> None:
         line = Line(Unreachable("no"))

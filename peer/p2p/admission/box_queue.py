@@ -34,6 +34,7 @@ class BoxQueue:
     def __init__(self) -> None:
         self._entries: dict[Box, _Entry] = {}
         self._known: set[Box] = set()
+        self._dropped: set[object] = set()
         self._groups = 0
 
     def __len__(self) -> int:
@@ -47,7 +48,7 @@ class BoxQueue:
             turn = turns[group[0][0]]
             turns[group[0][0]] += 1
             for index, box in enumerate(group):
-                if box not in self._known and len(self._known) < JOIN_BOXES:
+                if box not in self._known and box[0] not in self._dropped and len(self._known) < JOIN_BOXES:
                     self._known.add(box)
                     self._entries[box] = _Entry(box, self._groups, (turn + index, turn, self._groups))
 
@@ -83,5 +84,6 @@ class BoxQueue:
             self._entries = {key: each for key, each in self._entries.items() if each.group != entry.group}
 
     def drop_service(self, service: object) -> None:
-        """Asks nobody more that this service has named."""
+        """Asks nobody more that this service names, now or later."""
+        self._dropped.add(service)
         self._entries = {key: each for key, each in self._entries.items() if key[0] is not service}
