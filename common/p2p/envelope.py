@@ -126,6 +126,8 @@ def conflict(one: Envelope, other: Envelope) -> bool:
     if one.first <= other.last and other.first <= one.last:
         return True
     earlier, later = sorted((one, other), key=lambda each: each.first)
+    if later.clock - earlier.clock < later.first - earlier.first:
+        return True  # its clock goes back, so that who comes later is shown another order than who was there
     return earlier.last + 1 == later.first and later.prev != earlier.hash
 
 

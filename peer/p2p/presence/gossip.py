@@ -263,6 +263,9 @@ class Gossip:
     def take_frontiers(self, peer: Peer, frontiers: list[Frontier], now: float) -> None:
         """Takes how far a member has the logs: what it has of ours is delivered, and of all else it can be asked."""
         self._take_delivered(peer, frontiers, now)
+        for each in frontiers:
+            if each.session == peer.keys.session and each.stream == TALK:
+                self._replica.stands(each.session, each.seq, now)
         self._replica.fetcher.claims(peer.keys.session, frontiers, now)
 
     def _take_delivered(self, peer: Peer, frontiers: list[Frontier], now: float) -> None:

@@ -214,13 +214,13 @@ class Display:
 
     def _messages(self, envelope: Envelope) -> list[Message]:
         try:
-            found = entries.decode(envelope.body)
+            found = entries.decode(envelope.body, envelope.count)
         except Refusal:
             return []
         session, room, wall = envelope.session, self._room, int(self._context.wall())
         speaker, prevs, latest = self._speaker(session, envelope.run), self._prevs[session], wall + CLOCK_AHEAD_S
         shown: list[Message] = []
-        for seq, entry in enumerate(found[: envelope.count], envelope.first):
+        for seq, entry in enumerate(found, envelope.first):
             if entry is None:
                 continue
             nick, owned = (entry.nick, False) if entry.tool else self._called(speaker, session, entry.nick)

@@ -85,13 +85,28 @@ def pack(bodies: Iterable[bytes]) -> bytes:
     return _encoder.encode([msgspec.Raw(body) for body in bodies])
 
 
-def decode(body: bytes) -> list[MsgEntry | MeEntry | DataEntry | None]:
-    """The entries of an envelope; None in the place of one that this version cannot read. Raises Refusal."""
+def decode(body: bytes, count: int) -> list[MsgEntry | MeEntry | DataEntry | None]:
+    """The entries of an envelope that says to hold `count`; None in the place of one that this version cannot read.
+
+    Raises Refusal, also for an envelope that holds more or fewer: it would cost as much time as its maker likes.
+    """
+    if _length(body) != count:
+        raise Refusal(Code.INVALID, "not entries: other than it says")
     try:
         found: Sequence[MsgEntry | MeEntry | DataEntry | None] = _all.decode(body)
     except UNDECODABLE:
         found = [_decode_one(bytes(raw)) for raw in _split(body)]
     return [_harmless(entry) if isinstance(entry, DataEntry) else entry for entry in found]
+
+
+def _length(body: bytes) -> int:
+    """How many items the msgpack array has with which `body` begins; -1 for no array."""
+    kind = body[0] if body else 0
+    if 0x90 <= kind <= 0x9F:
+        return kind & 0x0F
+    if kind == 0xDC:
+        return int.from_bytes(body[1:3], "big")
+    return int.from_bytes(body[1:5], "big") if kind == 0xDD else -1
 
 
 def _split(body: bytes) -> list[msgspec.Raw]:

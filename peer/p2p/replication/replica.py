@@ -71,14 +71,20 @@ class Replica:
 
     def open(self, session: bytes) -> None:
         """Follows a session from now on."""
-        for stream in (TALK, DEEDS):
-            if (session, stream) not in self.tracks:
-                self.tracks[session, stream] = Track.beginning(1)
+        for name in ((session, TALK), (session, DEEDS)):
+            if name not in self.tracks:
+                self.tracks[name] = Track.beginning(1)
 
     def start_talk(self, session: bytes, start: int) -> None:
-        """Leaves out what a session said before `start`: it is not for us."""
+        """Leaves out what a session said before `start`: it is not for us, as our sponsor says."""
         self.open(session)
-        self._begin((session, TALK), Track.beginning(start))
+        self._begin((session, TALK), Track.beginning(start, assumed=True))
+
+    def stands(self, session: bytes, seq: int, now: float) -> None:
+        """Takes how far a session says itself to have spoken: its log goes on there if others had it begin later."""
+        track = self.tracks.get((session, TALK))
+        if track is not None and (other := track.corrected(seq, now)) is not None:
+            self._begin((session, TALK), other)
 
     def _begin(self, name: Name, track: Track) -> None:
         self.tracks[name] = track
@@ -91,7 +97,7 @@ class Replica:
         for name, track in list(self.tracks.items()):
             if name[1] == TALK and track.log.last is None:
                 claims = track.claims
-                self._begin(name, Track.beginning(track.repair.frontier.head + 1))
+                self._begin(name, Track.beginning(track.repair.frontier.head + 1, assumed=True))
                 self.tracks[name].claims = claims
 
     def end(self, session: bytes, talk: int, deeds: int) -> None:
@@ -167,7 +173,7 @@ class Replica:
     def take(self, raws: Iterable[bytes], now: float) -> list[Accepted]:
         """Takes envelopes that were pushed; returns those that can be accepted now, in order."""
         for raw in raws:
-            envelope = self._read(raw)
+            envelope = _read(raw, self.room)
             track = self._place(envelope) if envelope is not None else None
             if envelope is None or track is None:
                 continue
@@ -203,15 +209,6 @@ class Replica:
             self._accept(track, each)
         if not frontier.holding:
             track.held_bytes = 0
-
-    def _read(self, raw: bytes) -> Envelope | None:
-        try:
-            envelope = envelopes.parse(raw)
-        except Refusal:
-            return None
-        if envelope.room != self.room:
-            return None
-        return envelope
 
     def _place(self, envelope: Envelope) -> Track | None:
         """The track that wants it; None for what is known, signed by somebody else, or stopped."""
@@ -316,7 +313,7 @@ class Replica:
 
     def _unfold(self, track: Track, page: Page) -> None:
         for raw in page.envelopes:
-            envelope = self._read(raw)
+            envelope = _read(raw, self.room)
             if envelope is None or (envelope.session, envelope.stream) != (page.session, page.stream):
                 continue
             wanting = self._place(envelope)
@@ -327,7 +324,7 @@ class Replica:
         """Takes of the answer to a question for what is lost as much as that is; what is beyond is here already."""
         losses, reached = self.fetcher.losses, 0
         for raw in page.envelopes:
-            envelope = self._read(raw)
+            envelope = _read(raw, self.room)
             if envelope is None or (envelope.session, envelope.stream) != name or envelope.first > losses.end(name):
                 break
             reached = envelope.last
@@ -348,6 +345,14 @@ class Replica:
             found = [each for each in track.repair.frontier.held if each.first > max(pull.after, floor)]
             found = found[: max(1, PULLED_BYTES // max(len(each.raw) for each in found))] if found else []
         return Page(pull.r, pull.session, pull.stream, start, log.head, [each.raw for each in found])
+
+
+def _read(raw: bytes, room: bytes) -> Envelope | None:
+    try:
+        envelope = envelopes.parse(raw)
+    except Refusal:
+        return None
+    return envelope if envelope.room == room else None
 
 
 def _offered(page: Page, after: int) -> int:

@@ -33,6 +33,7 @@ class Strand:
         self._track = track
         self._given: list[Envelope] = []  # what others gave of before the log here begins: ends at `next`
         self._link: bytes | None = None  # the hash of the envelope that ends at `next`, if what follows it is known
+        self._before: int | None = None  # and the Lamport time of what follows, which is later
         self._span = OLDER_MESSAGES
 
     @property
@@ -62,7 +63,7 @@ class Strand:
         assert current is not None
         self.next -= 1
         if self.next < current.first:
-            self._link, self.clock = current.prev, None
+            self._link, self._before, self.clock = current.prev, current.clock, None
             if self._given:
                 self._given.pop()
                 self.bytes -= len(current.raw)
@@ -100,14 +101,14 @@ class Strand:
     def _chained(self, upto: list[Envelope]) -> list[Envelope]:
         """The last of these envelopes, as many as the session has signed and follow one another."""
         chained: list[Envelope] = []
-        last, link = self.next, self._link
+        last, link, before = self.next, self._link, self._before
         for each in reversed(upto):
             if each.last != last or each.run != upto[-1].run or (link is not None and each.hash != link):
                 break
-            if not envelopes.genuine(each):
+            if (before is not None and each.latest >= before) or not envelopes.genuine(each):
                 break
             chained.append(each)
-            last, link = each.first - 1, each.prev
+            last, link, before = each.first - 1, each.prev, each.clock
         return chained[::-1]
 
 

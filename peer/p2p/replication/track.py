@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sandpiper.common.frontier import Frontier
-from sandpiper.common.limits import LOST_LOOK_S
+from sandpiper.common.limits import BEACON_S, LOST_LOOK_S
 from sandpiper.common.p2p.envelope import Envelope
 from sandpiper.common.repair import Repair
 from sandpiper.peer.p2p.replication.log import Log
@@ -75,11 +75,29 @@ class Track:
     held_bytes: int = 0
     hole: Hole = field(default_factory=Hole)
     gave_up_at: float = float("-inf")
+    assumed: bool = False
+    """Whether it begins where somebody else says: nobody is to be silenced by that."""
+    doubted_at: float | None = None
+    """Since when its session itself has said to stand before that."""
 
     @classmethod
-    def beginning(cls, start: int) -> Track:
+    def beginning(cls, start: int, *, assumed: bool = False) -> Track:
         """A track of which nothing is here yet, and nothing before `start` is wanted."""
-        return cls(Log(start), Repair(Frontier(start - 1)))
+        return cls(Log(start), Repair(Frontier(start - 1)), assumed=assumed)
+
+    def corrected(self, seq: int, now: float) -> Track | None:
+        """Another track to follow from `seq` on, where its session says to stand, if only others said that it begins
+        later; None as long as this one is right, or may be.
+        """
+        if not self.assumed or self.log.last is not None or not 0 <= seq < self.log.head:
+            return None
+        if self.doubted_at is None:
+            self.doubted_at = now  # a beacon may have been under way
+        if now - self.doubted_at < 2 * BEACON_S:
+            return None
+        other = Track.beginning(seq + 1)
+        other.ends, other.forks, other.stopped = self.ends, self.forks, self.stopped
+        return other
 
     def restrict(self, *, ends: int, forks: int) -> None:
         """Lets the log count up to either limit only. What lies beyond is dropped, and none of it waited for."""

@@ -40,7 +40,7 @@ def signed(own: packets.AnyOwn) -> Signed:
 
 
 def sign(stream: int, first: int, count: int, prev: bytes, body: bytes) -> envelope.Envelope:
-    return envelope.sign(SIGNING, SESSION, ROOM, RUN, stream, first, count, 7, prev, body)
+    return envelope.sign(SIGNING, SESSION, ROOM, RUN, stream, first, count, 6 + first, prev, body)
 
 
 def all_deeds() -> list[AnyDeed]:

@@ -72,6 +72,12 @@ def test_two_histories_of_one_log_are_a_conflict() -> None:
     assert not conflict(FIRST, sign(TALK, 4, 1, b"h" * 32, b"later"))
 
 
+@pytest.mark.parametrize(("first", "clock", "back"), [(3, 8, True), (3, 9, False), (9, 14, True), (9, 15, False)])
+def test_a_log_whose_clock_goes_back_is_a_conflict(first: int, clock: int, back: bool) -> None:
+    later = envelope.sign(SIGNING, SESSION, ROOM, RUN, TALK, first, 1, clock, FIRST.hash, b"x")
+    assert conflict(FIRST, later) is conflict(later, FIRST) is back
+
+
 def test_a_session_has_one_run() -> None:
     other_run = envelope.sign(SIGNING, SESSION, ROOM, b"q" * 16, TALK, 9, 1, 7, NO_HASH, b"x")
     assert conflict(FIRST, other_run)

@@ -95,7 +95,7 @@ def test_an_envelope_is_read_by_the_grammar_alone() -> None:
         assert (header[:16], header[16:32], header[32:64]) == (ROOM, RUN, SESSION)
         stream, first = header[64], int.from_bytes(header[65:73], "big")
         count, clock = int.from_bytes(header[73:77], "big"), int.from_bytes(header[77:85], "big")
-        assert (stream, first, count, clock) == [(0, 1, 3, 7), (0, 4, 1, 7), (1, 1, 7, 7)][number]
+        assert (stream, first, count, clock) == [(0, 1, 3, 7), (0, 4, 1, 10), (1, 1, 7, 7)][number]
         assert header[85:117] == (bytes(32) if stream else prev)
         assert header[117:] == hashlib.blake2b(body, digest_size=32).digest()
         assert len(msgpack.unpackb(body, strict_map_key=False)) == count

@@ -32,7 +32,7 @@ def forged(town: Town, signer: Citizen, whose: Citizen, text: str, *, first: int
         TALK,
         first,
         count,
-        1,
+        first,
         prev,
         body,
     )
