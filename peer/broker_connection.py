@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import zmq
+
 from sandpiper.common import control
 from sandpiper.common.errors import Code, Refusal, Rejected, SandpiperError, Unreachable
 from sandpiper.common.io.sockets import CurveKeys, context
@@ -145,7 +147,7 @@ class BrokerConnection:
         slow = self._slow if self._started else None
         found = await greet_broker(self._target, self._profile, credentials.access_code, slow)
         credentials.set_broker(found.key, found.welcome)
-        callbacks = LinkCallbacks(self._on_control, self._on_frames, self._on_bus, self._lost)
+        callbacks = LinkCallbacks(self._on_control, self._on_batch, self._on_bus, self._lost)
         endpoint = f"tcp://{found.at.address}"
         self._link = BrokerLink(self._loop, self._context, self._keys, found.key, endpoint, callbacks)
         session.connected(time.monotonic())
@@ -218,11 +220,11 @@ class BrokerConnection:
         self._session.receive(frame, time.monotonic())
         self.pump()
 
-    def _on_frames(self, frames: list[bytes]) -> None:
+    def _on_batch(self, batch: list[list[zmq.Frame]]) -> None:
         now = time.monotonic()
         receive = self._session.receive_frame
-        for frame in frames:
-            receive(frame, now)
+        for (part,) in batch:
+            receive(part.bytes, now)
         self.pump()
 
     def _on_bus(self, up: bool) -> None:

@@ -27,10 +27,12 @@ _UP = 1
 
 @dataclass(frozen=True, slots=True)
 class LinkCallbacks:
-    """The callbacks of a link: for frames of control and bus, when the bus opens or closes, when the link breaks."""
+    """The callbacks of a link: for a frame of control, for a batch from the bus (each of one frame), when the bus opens
+    or closes, when the link breaks.
+    """
 
     control: Callable[[bytes], None]
-    frames: Callable[[list[bytes]], None]
+    batch: Callable[[list[list[zmq.Frame]]], None]
     bus: Callable[[bool], None]
     down: Callable[[str], None]
 
@@ -78,7 +80,7 @@ class BrokerLink:
         """Connects for reading, to a room's batches. Raises SocketError."""
         self._sub = self._make(zmq.SUB, BATCH_HWM)
         self._sub.subscribe(batch.topic(room))
-        self._sub_drain = self._read(self._sub, self._published)
+        self._sub_drain = self._read(self._sub, self._callbacks.batch)
         connect(self._sub, xpub)
 
     def close_bus(self) -> None:
@@ -125,10 +127,6 @@ class BrokerLink:
         self._closed = True
         self.close_bus()
         self._control.close(linger_ms)
-
-    def _published(self, batch: list[list[zmq.Frame]]) -> None:
-        if not self._closed:
-            self._callbacks.frames([part.bytes for (part,) in batch])
 
     def _subscribed(self, batch: list[list[zmq.Frame]]) -> None:
         if not self._closed:
