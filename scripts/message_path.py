@@ -1,18 +1,20 @@
-"""Shows which files a chat message crosses, by tracing every call: `python scripts/message_path.py broker` or `peers`.
+"""Shows which files a chat message crosses, by tracing every call: `python scripts/message_path.py MODE`.
+
+MODE is `broker` or `peers`, with the chat in lines on top, or `screen`: through a broker, with the full screen.
 
 Counted is each file of ours in which any function is called, however small, on behalf of one message in a room at
 rest, where others were exchanged before:
 
-- going out, from the typed line until a ZeroMQ socket is given something;
-- coming in, all of two turns of the event loop: the one in which the message's bytes come out of a socket, timers that
-  are set after it included, and the one in which its line is shown, up to that.
+- going out, from the typed line (the key Enter) until a ZeroMQ socket is given something;
+- coming in, all of some turns of the event loop: the one in which the message's bytes come out of a socket, timers that
+  are set after it included, and those in which its line is made and shown, up to that.
 
 Not counted is what happens in other turns; and, below NOT_ITS_WAY, what a member sends because it has received
 something: the acknowledgement. Of some messages the one with the fewest calls counts, for what is due now and then
 (beacons, a look at the paths) falls together with others. The other end, and the broker, are processes of their own.
 """
 
-# ruff: noqa: S603, T201, ASYNC220  (a script: it prints, and starts programs)
+# ruff: noqa: S603, T201, ASYNC110, ASYNC220  (a script: it prints, starts programs, and looks again and again)
 
 from __future__ import annotations
 
@@ -20,12 +22,13 @@ import asyncio
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 from asyncio import Handle
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -38,7 +41,6 @@ from sandpiper.peer.events import Notice, PeerJoined, Received
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MARKER: Final = "MARKER hello"
-PORT: Final = 25_000
 DEADLINE_S: Final = 60.0
 MESSAGES: Final = 6
 NOT_ITS_WAY: Final = {("peer/p2p/state/context.py", "send_to"), ("peer/p2p/transport.py", "send")}
@@ -57,7 +59,7 @@ class Trace:
 
     def __init__(
         self,
-        stop: Callable[[FrameType], bool],
+        stop: Callable[[FrameType, str, Any], bool],
         wanted: Callable[[FrameType], bool] | None = None,
         left_out: Collection[Call] = (),
     ) -> None:
@@ -76,19 +78,21 @@ class Trace:
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
 
-    def _profile(self, frame: FrameType, event: str, _: Any) -> None:
+    def _profile(self, frame: FrameType, event: str, value: Any) -> None:
         if event == "return" and frame is self._inside:
             self._inside = None
-        if event != "call" or self._inside is not None:
+        if self._inside is not None:
             return
-        if frame.f_code is Handle._run.__code__:
-            self._end_turn()
-        self._is_wanted = self._is_wanted or self._wanted(frame)
-        if self._stop(frame):
+        if self._stop(frame, event, value):
             sys.setprofile(None)
             self._is_wanted = True
             self._end_turn()
             return
+        if event != "call":
+            return
+        if frame.f_code is Handle._run.__code__:
+            self._end_turn()
+        self._is_wanted = self._is_wanted or self._wanted(frame)
         call = source_of(frame)
         if call in self._left_out:
             self._inside = frame
@@ -142,14 +146,14 @@ class Shown:
         """Not wanted here."""
 
 
-def is_send(frame: FrameType) -> bool:
+def is_send(frame: FrameType, event: str, value: Any) -> bool:
     """Whether something is given to a ZeroMQ socket."""
-    return frame.f_code.co_name.startswith("send") and "zmq" in frame.f_code.co_filename
+    return event == "call" and frame.f_code.co_name.startswith("send") and "zmq" in frame.f_code.co_filename
 
 
-def is_show(frame: FrameType) -> bool:
+def is_show(frame: FrameType, event: str, value: Any) -> bool:
     """Whether the marked line is shown."""
-    return frame.f_code is Shown.show.__code__ and MARKER in frame.f_locals["line"]
+    return event == "call" and frame.f_code is Shown.show.__code__ and MARKER in frame.f_locals["line"]
 
 
 def is_handed_over(frame: FrameType) -> bool:
@@ -203,6 +207,82 @@ async def walk(room: Room, other: Callable[[str], subprocess.Popen[str]]) -> Non
         process.communicate()
 
 
+class Stage:
+    """The full screen without a terminal, over a room that `open_room` opens; it says when the marked line is shown."""
+
+    def __init__(self, open_room: Callable[[], Room]) -> None:
+        from sandpiper.tui.app import ChatApp
+        from sandpiper.tui.port import RoomRequest, ScreenSettings
+        from sandpiper.tui.tab import Tab
+        from sandpiper.tui.tab_events import TabEvents
+        from sandpiper.tui.timeline import Timeline
+
+        self._takes, self._renders = (Tab._listen.__code__, TabEvents._received.__code__), Timeline.render_line.__code__
+        self._enters = ChatApp.entered.__code__
+        self.app = ChatApp(lambda request: open_room(), RoomRequest("lobby"), ScreenSettings(), None)
+        self.marked = asyncio.Event()
+
+    def is_shown(self, frame: FrameType, event: str, value: Any) -> bool:
+        """Whether a row of the timeline has the marked line in it."""
+        shown = event == "return" and frame.f_code is self._renders and MARKER in getattr(value, "text", "")
+        if shown:
+            self.marked.set()
+        return shown
+
+    def is_on_its_way(self, frame: FrameType) -> bool:
+        """Whether the marked message comes to the room, or out of it."""
+        return is_handed_over(frame) or frame.f_code in self._takes
+
+    def is_entered(self, frame: FrameType) -> bool:
+        """Whether Enter has been typed."""
+        return frame.f_code is self._enters
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Waits until something holds."""
+
+        async def wait() -> None:
+            while not holds():
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(wait(), DEADLINE_S)
+
+
+async def walk_the_screen(open_room: Callable[[], Room], other: Callable[[], subprocess.Popen[str]]) -> None:
+    """Traces lines out of the full screen, then lines in."""
+    stage = Stage(open_room)
+    async with stage.app.run_test(size=(100, 30)) as pilot:
+        tab = stage.app.current
+        await stage.until(lambda: tab.room is not None)
+        process = other()
+        assert process.stdin is not None
+        try:
+            await stage.until(lambda: "other" in tab.nicks)
+            out, came = [], []
+            for _ in range(MESSAGES):
+                for line, traced in (("before", False), (MARKER, True)):
+                    stage.app.composer.set_text(line)
+                    await pilot.pause(0.2)
+                    with Trace(is_send, stage.is_entered) if traced else nullcontext() as trace:
+                        await pilot.press("enter")
+                        await pilot.pause(0.2)
+                    if trace is not None:
+                        out.append(trace)
+                await stage.until(lambda: not tab.model.pending)
+                tab.model.clear()
+                await pilot.pause(0.2)
+                stage.marked.clear()
+                with Trace(stage.is_shown, stage.is_on_its_way) as trace:
+                    process.stdin.write(json.dumps({"type": "msg", "text": MARKER}) + "\n")
+                    process.stdin.flush()
+                    await asyncio.wait_for(stage.marked.wait(), DEADLINE_S)
+                came.append(trace)
+            report("from Enter to the socket", out[1:])
+            report("from the socket to the row of the timeline", came[1:])
+        finally:
+            process.terminate()
+            process.communicate()
+
+
 async def _joined(room: Room) -> None:
     async for event in room:
         if isinstance(event, PeerJoined) or (
@@ -230,21 +310,27 @@ async def main(mode: str) -> None:
             pipe = subprocess.PIPE
             return subprocess.Popen([*command, *words], env=env, stdin=pipe, stdout=subprocess.DEVNULL, text=True)
 
-        if mode == "broker":
-            words = ["broker", "--port", str(PORT), "--data", f"{home}/data"]
+        if mode != "peers":
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            words = ["broker", "--port", str(port), "--data", f"{home}/data"]
             broker = subprocess.Popen([*command, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             stack.callback(broker.wait)
             stack.callback(broker.terminate)
             assert broker.stdout is not None
             broker.stdout.readline()
-            async with connect(f"127.0.0.1:{PORT}/lobby", nick="one") as room:
-                await walk(room, lambda _: other("connect", f"127.0.0.1:{PORT}/lobby"))
+            target = f"127.0.0.1:{port}/lobby"
+            if mode == "screen":
+                await walk_the_screen(lambda: connect(target, nick="one"), lambda: other("connect", target))
+                return
+            async with connect(target, nick="one") as room:
+                await walk(room, lambda _: other("connect", target))
         else:
             async with create(nick="one", local=True) as room:
                 await walk(room, lambda code: other("join", code, "--local"))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["broker"], ["peers"]):
-        raise SystemExit("usage: python scripts/message_path.py broker|peers")
+    if sys.argv[1:] not in (["broker"], ["peers"], ["screen"]):
+        raise SystemExit("usage: python scripts/message_path.py broker|peers|screen")
     asyncio.run(main(sys.argv[1]))
