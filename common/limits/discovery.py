@@ -125,9 +125,9 @@ RENEW_LEAST_S: Final = 1.0
 CARDS_PER_S: Final = 64.0
 CARDS_BURST: Final = 512.0
 """Changed cards that a member takes from one service: four full groups at once. What comes beyond is fetched later."""
-LETTERS_HEARD_PER_S: Final = 200.0
-LETTERS_HEARD_BURST: Final = 2000.0
-"""Letters that a member takes from one service; an honest one passes fewer on."""
+LETTERS_HEARD_PER_S: Final = 40.0
+LETTERS_HEARD_BURST: Final = 400.0
+"""Letters that a member takes from one service; an honest one passes few more on than LETTERS_TO_MAILBOX_PER_S."""
 SERVICE_WAIT_MOST_S: Final = 3600.0
 """A wait that a service asks for is told to people up to this."""
 ANSWER_S: Final = 5.0

@@ -166,6 +166,10 @@ ATTEMPT_S: Final = 30.0
 """After the sponsor's half, all but the right confirmation within this is a wrong guess."""
 KNOCK_S: Final = 4.0
 """No answer to a knock within this: it is not waited for any more."""
+KNOCK_ANSWERED_S: Final = 2.0
+"""A sponsor's answer to a knock holds for this long; it shows nothing, so others may knock meanwhile …"""
+KNOCKS_ANSWERED: Final = 256
+"""… so many, the oldest is forgotten first: what three services may pass on in that time (LETTERS_HEARD_PER_S)."""
 KNOCK_STAGGER_S: Final = 1.0
 """A mailbox has this long before the next is asked beside it, so that silent ones do not use a joiner's patience up."""
 JOIN_BOXES: Final = 512

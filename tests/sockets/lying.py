@@ -149,6 +149,14 @@ def hangs_up(service: LyingService, caller: Requester, request: Request) -> Repl
     return None
 
 
+def writes_letters(service: LyingService, caller: Requester, request: Request) -> Reply | None:
+    """Passes on a hundred letters of nobody for each request."""
+    for _ in range(100):
+        knock = admission.Knock(os.urandom(16), 1, os.urandom(32))
+        service.push(caller, rendezvous.Letter(sender=os.urandom(16), body=admission.encode(knock)))
+    return None
+
+
 LIES: Final[dict[str, Lie]] = {
     "full rooms": false_rooms(lambda service, letter: admission.Busy(letter.attempt, 0, EVIL)),
     "busy rooms": false_rooms(lambda service, letter: admission.Busy(letter.attempt, MOST)),
@@ -163,6 +171,7 @@ LIES: Final[dict[str, Lie]] = {
     "a code of tomorrow": refuses("tomorrow"),
     "nonsense leased": grants_nonsense,
     "hanging up": hangs_up,
+    "letters": writes_letters,
 }
 
 

@@ -1,7 +1,8 @@
 """The sponsor: a member that lets others in who know the code.
 
-One attempt at a time. From its own half on, anything but the right confirmation within ATTEMPT_S is a wrong guess,
-also silence: what has been shown could be tested against one guess. Guesses are deeds, so all members count together.
+Many may knock, which shows nothing; one attempt at a time goes on from there. From its own half on, anything but the
+right confirmation within ATTEMPT_S is a wrong guess, also silence: what has been shown could be tested against one
+guess. Guesses are deeds, so all members count together.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import ATTEMPT_S, PAUSE_MOST_S, VERSION
+from sandpiper.common.limits import ATTEMPT_S, KNOCK_ANSWERED_S, KNOCKS_ANSWERED, PAUSE_MOST_S, VERSION
 from sandpiper.common.p2p import admission
 from sandpiper.common.p2p.admission import AnyLetter, Application
 from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
@@ -51,6 +52,16 @@ class Knows:
     application: Application
 
 
+@dataclass(frozen=True, slots=True)
+class _Knocked:
+    """A knock that was answered, which may begin an attempt until then."""
+
+    letter: admission.Knock
+    key: bytes = field(repr=False)
+    code: CodeState
+    until: float
+
+
 @dataclass(slots=True)
 class _Open:
     mailbox: bytes
@@ -58,8 +69,6 @@ class _Open:
     code: CodeState
     attempt: Attempt
     until: float
-    shown: bool = False
-    spoiled: bool = False
     proven: bool = False
 
 
@@ -71,6 +80,7 @@ class Sponsor:
         self.letters: list[tuple[bytes, bytes]] = []  # mailbox and body
         self._code = code
         self._entropy = entropy
+        self._knocked: dict[tuple[bytes, bytes], _Knocked] = {}  # by mailbox and attempt, the oldest first
         self._open: _Open | None = None
         self._not_before = 0.0
 
@@ -83,15 +93,15 @@ class Sponsor:
         if self._open is None or now < self._open.until:
             return None
         gave_up, self._open = self._open, None
-        return self._miss(gave_up.code.generation, now) if gave_up.shown and not gave_up.proven else None
+        return None if gave_up.proven else self._miss(gave_up.code.generation, now)
 
     def letter(self, mailbox: bytes, letter: AnyLetter, now: float, full: str) -> Missed | Knows | None:
         """Takes one letter of a joiner; `full` says why nobody can come in, if so."""
         match letter:
             case admission.Knock():
                 self._knock(mailbox, letter, now, full)
-            case admission.Half() if self._is_open(mailbox, letter):
-                return self._half(letter, now)
+            case admission.Half():
+                self._half(mailbox, letter, now)
             case admission.Proof() if self._is_open(mailbox, letter):
                 return self._proof(letter, now)
         return None
@@ -107,51 +117,52 @@ class Sponsor:
             return self._send(mailbox, admission.Busy(letter.attempt, 0, full))
         if len(letter.key) != 32 or len(letter.attempt) != 16:
             return None
-        wait = self._not_before - now
-        if self._open is not None and not self._open.shown and now < self._open.until:
-            wait = max(wait, 0.25)
-        elif self._open is not None:
-            wait = max(wait, min(self._open.until - now, 0.5))
-        if wait > 0:
+        if (wait := self._wait(now)) > 0:
             return self._send(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
         code = self._code()
         if code.spent:
             return self._send(mailbox, admission.Busy(letter.attempt, 1000))
+        self._knocked = {name: each for name, each in self._knocked.items() if each.until > now}
+        if len(self._knocked) >= KNOCKS_ANSWERED:
+            del self._knocked[next(iter(self._knocked))]
         key = self._entropy(32)
-        attempt = Attempt(
-            joiner=False,
-            secret=shared_secret(code.words, code.password),
-            nameplate=code.nameplate,
-            generation=code.generation,
-            room=self.room,
-            attempt=letter.attempt,
-            joiner_key=letter.key,
-            sponsor_key=key,
-            entropy=self._entropy,
-        )
-        # A knock shows nothing, so it may not hold the door for long.
-        self._open = _Open(mailbox, letter.attempt, code, attempt, now + 2.0)
+        self._knocked[mailbox, letter.attempt] = _Knocked(letter, key, code, now + KNOCK_ANSWERED_S)
         needed = code.password is not None
         return self._send(mailbox, admission.Answer(letter.attempt, VERSION, key, code.generation, self.room, needed))
 
-    def _half(self, letter: admission.Half, now: float) -> Missed | None:
-        opened = self._open
-        assert opened is not None
-        if opened.shown or opened.spoiled:
+    def _wait(self, now: float) -> float:
+        """How long no attempt may begin."""
+        proving = min(self._open.until - now, 0.5) if self._open is not None else 0.0
+        return max(proving, self._not_before - now)
+
+    def _half(self, mailbox: bytes, letter: admission.Half, now: float) -> None:
+        knocked = self._knocked.pop((mailbox, letter.attempt), None)
+        if knocked is None or knocked.until <= now:
             return None
+        if (wait := self._wait(now)) > 0:
+            return self._send(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
+        attempt = Attempt(
+            joiner=False,
+            secret=shared_secret(knocked.code.words, knocked.code.password),
+            nameplate=knocked.code.nameplate,
+            generation=knocked.code.generation,
+            room=self.room,
+            attempt=letter.attempt,
+            joiner_key=knocked.letter.key,
+            sponsor_key=knocked.key,
+            entropy=self._entropy,
+        )
         try:
-            opened.attempt.finish(letter.message)
+            attempt.finish(letter.message)
         except Refusal:
-            opened.spoiled = True  # nothing was shown; but the next attempt, which costs milliseconds, has to wait
-            return None
-        opened.shown, opened.until = True, now + ATTEMPT_S
-        self._send(opened.mailbox, admission.Half(letter.attempt, opened.attempt.message))
-        return None
+            return None  # nothing was shown
+        self._open = _Open(mailbox, letter.attempt, knocked.code, attempt, now + ATTEMPT_S)
+        return self._send(mailbox, admission.Half(letter.attempt, attempt.message))
 
     def _proof(self, letter: admission.Proof, now: float) -> Missed | Knows | None:
         opened = self._open
         assert opened is not None
-        if not opened.shown or opened.proven:
+        if opened.proven:
             return None
         if not opened.attempt.proves(letter.confirm):
             self._open = None

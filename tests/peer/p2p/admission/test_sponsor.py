@@ -6,6 +6,7 @@ import pytest
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, Rejected
+from sandpiper.common.limits import KNOCKS_ANSWERED
 from sandpiper.common.p2p import admission
 from sandpiper.common.p2p.membership import Miss
 from sandpiper.peer.events import CodeChanged
@@ -63,19 +64,34 @@ def test_an_attempt_that_ran_out_is_counted_though_the_next_knock_comes_first() 
     assert alice.member.ledger.state.missed == 1
 
 
-def test_halves_that_are_none_do_not_keep_a_sponsor_busy() -> None:
-    """Each attempt costs it milliseconds; discovery limits letters, but may be in on it."""
+def test_knocks_and_halves_that_are_none_do_not_keep_a_sponsor_busy() -> None:
+    """Discovery limits letters, but may be in on it."""
     town = Town()
     alice = town.found("alice")
-    answers = 0
-    for number in range(200):
+    sponsor = alice.member.gatekeeper.sponsor
+    for number in range(2 * KNOCKS_ANSWERED):
         name = number.to_bytes(16, "big")
-        letters = alice.member.letter(b"m" * 16, admission.encode(admission.Knock(name, 1, bytes(32))), town.now)
-        letters += alice.member.letter(b"m" * 16, admission.encode(admission.Half(name, b"rubbish")), town.now)
-        answers += sum(isinstance(admission.decode_letter(body), admission.Answer) for _, body in letters)
-    assert answers == 1
-    town.settle(5)
+        alice.member.letter(b"m" * 16, admission.encode(admission.Knock(name, 1, bytes(32))), town.now)
+        if number % 2:
+            alice.member.letter(b"m" * 16, admission.encode(admission.Half(name, b"rubbish")), town.now)
+        assert len(sponsor._knocked) <= KNOCKS_ANSWERED
+    began = town.now
     town.join("bob")
+    assert town.now - began < 1
+    assert alice.member.ledger.state.missed == 0
+
+
+def test_two_that_knock_at_once_come_in_one_after_the_other() -> None:
+    town = Town()
+    alice = town.found("alice")
+    knock = admission.Knock(b"e" * 16, 1, bytes(32))
+    (answer,) = alice.member.letter(b"m" * 16, admission.encode(knock), town.now)
+    assert isinstance(admission.decode_letter(answer[1]), admission.Answer)
+    joiner, _ = town.joiner("eve")
+    held_open(town, joiner)
+    half = admission.encode(admission.Half(b"e" * 16, joiner._attempt.half.message if joiner._attempt else b""))
+    (busy,) = alice.member.letter(b"m" * 16, half, town.now)
+    assert isinstance(admission.decode_letter(busy[1]), admission.Busy)
 
 
 def test_a_member_that_uses_the_code_up_stops_no_sponsor() -> None:
