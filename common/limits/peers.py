@@ -172,8 +172,8 @@ KNOCKS_ANSWERED: Final = 256
 """… so many, the oldest is forgotten first: what three services may pass on in that time (LETTERS_HEARD_PER_S)."""
 KNOCK_STAGGER_S: Final = 1.0
 """A mailbox has this long before the next is asked beside it, so that silent ones do not use a joiner's patience up."""
-JOIN_BOXES: Final = 512
-"""Mailboxes that a joiner keeps in mind, whatever services name: all of a crowded nameplate at four services."""
+JOIN_BOXES: Final = 256
+"""Mailboxes of one service that a joiner keeps in mind: two look-ups of a crowded nameplate with other ones in each."""
 BOX_SOON_S: Final = 0.05
 BOX_AGAIN_S: Final = 1.0
 BOX_PATIENT: Final = 40

@@ -11,6 +11,7 @@ from functools import partial
 from sandpiper.common.codes import RoomCode, make_words
 from sandpiper.common.errors import Code, NoSuchRoom, Refusal, Rejected
 from sandpiper.common.legacy import RoomCreated
+from sandpiper.common.limits import ROOM_EXPIRES_S
 from sandpiper.common.p2p.packets import Card
 from sandpiper.peer.events import Event
 from sandpiper.peer.p2p.admission.driver import AdmissionDriver
@@ -103,7 +104,8 @@ class Entering:
                 raise Rejected(f"room {nameplate} is somebody else's now; try again to join it") from None
             raise Rejected(f"the discovery service gives no room: {refusal.text}") from None
         member.settle_at(leased.nameplate)
-        self._tell(RoomCreated(member.status.room_name, leased.expires_at))
+        until = min(leased.expires_at, int(time.time() + ROOM_EXPIRES_S))  # a service may say anything
+        self._tell(RoomCreated(member.status.room_name, until))
 
     async def _join(self) -> None:
         options, code = self._options, self._options.code

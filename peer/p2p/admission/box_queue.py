@@ -33,7 +33,7 @@ class BoxQueue:
 
     def __init__(self) -> None:
         self._entries: dict[Box, _Entry] = {}
-        self._known: set[Box] = set()
+        self._known: dict[object, set[Box]] = {}  # by service
         self._dropped: set[object] = set()
         self._groups = 0
 
@@ -48,8 +48,9 @@ class BoxQueue:
             turn = turns[group[0][0]]
             turns[group[0][0]] += 1
             for index, box in enumerate(group):
-                if box not in self._known and box[0] not in self._dropped and len(self._known) < JOIN_BOXES:
-                    self._known.add(box)
+                known = self._known.setdefault(box[0], set())
+                if box not in known and box[0] not in self._dropped and len(known) < JOIN_BOXES:
+                    known.add(box)
                     self._entries[box] = _Entry(box, self._groups, (turn + index, turn, self._groups))
 
     def take(self, now: float, until: float) -> Box | None:

@@ -272,3 +272,14 @@ def test_the_mailboxes_of_a_joiner_are_bounded() -> None:
     queue = BoxQueue()
     queue.add([[("", number.to_bytes(4, "big"))] for number in range(2 * JOIN_BOXES)])
     assert len(queue) == JOIN_BOXES
+    queue.add([[("another", b"box")]])
+    assert len(queue) == JOIN_BOXES + 1
+
+
+def test_a_service_that_was_given_up_names_no_more() -> None:
+    queue = BoxQueue()
+    queue.add([[("one", b"a")], [("other", b"b")]])
+    queue.drop_service("one")
+    queue.add([[("one", b"c")], [("other", b"d")]])
+    assert {queue.take(0.0, 1.0), queue.take(0.0, 1.0)} == {("other", b"b"), ("other", b"d")}
+    assert queue.take(0.0, 1.0) is None
