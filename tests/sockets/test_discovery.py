@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -318,6 +318,31 @@ def test_the_two_kinds_of_room_never_meet(service: RunningDiscovery) -> None:
 
 
 # Members ------------------------------------------------------------------------------------------------------
+
+
+def test_a_room_is_shown_first_after_a_restart_whoever_is_faster(service: RunningDiscovery) -> None:
+    async def run() -> None:
+        async with Members() as members:
+            anna, annas = await members.link(service.door)
+            nameplate = (await anna.claim(0, ROOM, b"anna's card", fresh=True)).nameplate
+            service.kill()
+            service.restart()
+            with ExitStack() as stay:
+                for number in range(4):
+                    stranger = stay.enter_context(Asker(service))
+                    assert isinstance(
+                        stranger.claim(nameplate, key=SigningKey(bytes([number]) * 32)), rendezvous.Leased
+                    )
+                await annas.until(lambda: annas.ups == 2)  # and her claim is under way
+                bob, _ = await members.link(service.door)
+                groups = (await bob.lookup(nameplate)).groups
+                while [anna.mailbox] not in groups:
+                    await asyncio.sleep(0.2)  # look-ups are limited
+                    groups = (await bob.lookup(nameplate)).groups
+                assert groups[0] == [anna.mailbox]
+                assert len(groups) == 5
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
 
 
 def test_members_find_each_other_and_write(service: RunningDiscovery) -> None:

@@ -350,8 +350,10 @@ class Joiner:
         return NoSuchRoom("nobody is there any more; ask for another code")
 
     def _denied(self) -> AccessDenied:
+        several = f"; {self.missed} answered at this nameplate, and none of them knew it" if self.missed > 1 else ""
         return AccessDenied(
-            "wrong code or password, or somebody in between; ask for the code again: it changes after wrong guesses",
+            "wrong code or password, or somebody in between; ask for the code again: it changes after wrong guesses"
+            + several,
             asks_for="password" if self._locked else "",
         )
 

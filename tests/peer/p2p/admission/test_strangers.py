@@ -190,6 +190,7 @@ def test_a_joiner_shows_few_proofs_at_one_service_and_in_all() -> None:
     joiner, _ = town.joiner("bob", boxes=one)
     attempt(town, joiner, dict(guessers))
     assert isinstance(joiner.error, AccessDenied)
+    assert f"{JOIN_GUESSES} answered at this nameplate" in str(joiner.error)
     assert joiner.missed == JOIN_GUESSES
 
 
