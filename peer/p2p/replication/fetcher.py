@@ -88,11 +88,13 @@ class Fetcher:
         self.losses.forget(source)
         for name in sorted(self._claimed.pop(source, set()).union(self._holed)):
             track = self._tracks[name]
-            track.claims.pop(source, None)
+            claimed = track.claims.pop(source, None)
             track.lacking.pop(source, None)
             if track.asked == source:
                 track.asked = b""
-                track.repair.look_again(now)
+            elif claimed is None:
+                continue
+            track.repair.look_again(now)  # it was asked in vain, perhaps, and others are now to be asked in its place
 
     def failed(self, name: Name, track: Track, source: bytes, offered: int, *, unclaim: bool) -> None:
         """Notes that a member could not give what comes next, only what begins at `offered` (0: it does not say).

@@ -8,6 +8,7 @@ import pytest
 
 from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.messages import Lost
+from sandpiper.peer.events import Received
 from tests.peer.p2p.simnet import Citizen, Town, Weather
 
 STEPS = 60
@@ -123,15 +124,22 @@ def check(story: Story) -> None:
     logs: dict[str, list[str]] = {}
     for citizen in left:
         heard: dict[str, list[tuple[int, str]]] = {}
-        for message in citizen.heard:
-            heard.setdefault(message.run, []).append((message.seq, getattr(message, "text", "")))
+        late: dict[str, set[int]] = {}
+        for event in citizen.events:
+            if isinstance(event, Received):
+                message = event.message
+                heard.setdefault(message.run, []).append((message.seq, getattr(message, "text", "")))
+                late.setdefault(message.run, set()).update([message.seq] if event.late else [])
         persons = {member.keyring.fingerprint for member in members}
         lost = [event for event in citizen.events if isinstance(event, Lost) and event.from_ in persons]
         for run, entries in heard.items():
             seqs = [seq for seq, _ in entries]
-            assert seqs == sorted(set(seqs)), "in order, once"
+            in_order = [seq for seq in seqs if seq not in late[run]]
+            assert in_order == sorted(in_order), "in order, but for what had been lost"
+            assert len(seqs) == len(set(seqs)), "once"
             assert not lost, "nothing of somebody who is here"
             if run in own:
+                assert not late[run]
                 assert seqs == list(range(1, len(seqs) + 1)), "no hole in the log of somebody who is here"
                 texts = [text for _, text in entries]
                 assert logs.setdefault(run, texts) == texts, "the same for everybody"

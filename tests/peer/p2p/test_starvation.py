@@ -125,6 +125,47 @@ class Chaos:
         self.town.later(self.dice.choice([1.0, 20.0]), lambda: setattr(self.town, "relay_up", True))
 
 
+class LongChaos(Chaos):
+    """Partings that outlast the patience of who lacks something, and words of which each part has others."""
+
+    def run(self, steps: int = 100) -> None:
+        town, dice = self.town, self.dice
+        town.weather = Weather(drop=dice.choice([0.0, 0.05, 0.3]), repeat=0.05, delay_s=dice.choice([0.0, 0.3]))
+        deeds = [self.post] * 8 + [self.kill] * 2 + [self.part] * 2 + [self.split] * 2 + [self.last_words] * 3
+        deeds += [self.freeze, self.pull, self.leave, self.relay]
+        for _ in range(steps):
+            dice.choice(deeds)()
+            town.settle(dice.choice([0.05, 0.3, 1.0, 2.0]))
+
+    def last_words(self) -> None:
+        """Both parts hear some of them, and then nothing more."""
+        town = self.town
+        if len(town.running) < 3:
+            return
+        host, weather = self.dice.choice(town.running), town.weather
+        self.split()
+        town.parted = {pair for pair in town.parted if host.name not in pair}
+        town.weather = Weather(drop=0.6)
+        for _ in range(4):
+            self.say(host)
+        town.weather = weather
+        town.settle(0.002)
+        town.kill(host)
+        town.later(self.dice.choice([2.0, 20.0, 45.0]), lambda: town.start(host))
+
+    def part(self) -> None:
+        pair = frozenset(host.name for host in self.dice.sample(self.town.hosts, 2))
+        self.town.parted.add(pair)
+        self.town.later(self.dice.choice([10.0, 25.0, 40.0]), lambda: self.town.parted.discard(pair))
+
+    def split(self) -> None:
+        half = self.dice.sample(self.town.hosts, self.dice.choice([1, 2]))
+        pairs = {frozenset((a.name, b.name)) for a in half for b in self.town.hosts if b not in half}
+        self.town.parted |= pairs
+        self.town.relay_up = self.dice.random() < 0.3
+        self.town.later(self.dice.choice([16.0, 30.0, 50.0]), lambda: self.town.parted.difference_update(pairs))
+
+
 def check(chaos: Chaos) -> list[str]:
     """What is wrong."""
     town = chaos.town
@@ -194,8 +235,8 @@ def _histories(here: list[Citizen]) -> list[str]:
     return wrong
 
 
-def story(seed: int) -> list[str]:
-    chaos = Chaos(seed)
+def story(seed: int, kind: type[Chaos] = Chaos) -> list[str]:
+    chaos = kind(seed)
     chaos.run()
     chaos.heal()
     return check(chaos)
@@ -204,3 +245,8 @@ def story(seed: int) -> list[str]:
 @pytest.mark.parametrize("seed", [6, 8, 9, 14, 16, 17, 21, 39, 41, 102, 229])
 def test_a_starved_room_is_one_again(seed: int) -> None:
     assert story(seed) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_the_parts_of_a_room_have_given_up_is_everybodys_once_it_is_one_again(seed: int) -> None:
+    assert story(seed, LongChaos) == []
