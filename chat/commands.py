@@ -69,15 +69,26 @@ async def obey(chat: Chat, text: str) -> None:
         raise Refusal(Code.INVALID, str(error)) from None
 
 
+_USAGE_COLUMNS: Final = 20
+"""What is longer stands in a row of its own: else it would push what all the others do out of a narrow screen."""
+
+
 async def _help(chat: Chat, rest: str) -> None:
     if rest:
         command = find(rest.removeprefix("/"), has_screen=chat.has_screen)
         await chat.note(f"{command.usage}: {command.help}")
         return
     there = commands_of(has_screen=chat.has_screen)
-    rows: list[Row] = [[(command.usage, "accent"), (command.help, "")] for command in there]
-    rows.append([("//text", "accent"), ("sends a line that begins with a slash", "")])
-    await chat.help(columns(rows))
+    listed = [(command.usage, command.help) for command in there]
+    listed.append(("//text", "sends a line that begins with a slash"))
+    long = [len(usage) > _USAGE_COLUMNS for usage, _ in listed]
+    rows: list[Row] = [
+        [("" if alone else usage, "accent"), (text, "")] for alone, (usage, text) in zip(long, listed, strict=True)
+    ]
+    laid: list[Row] = []
+    for alone, (usage, _), row in zip(long, listed, columns(rows), strict=True):
+        laid += [[(usage, "accent")], row] if alone else [row]
+    await chat.help(laid)
 
 
 COMMANDS: Final = (

@@ -1,6 +1,7 @@
-"""A bot in ten lines: answers `!time` in the lobby of the broker on this machine."""
+"""A bot in a dozen lines: answers `!time` in the lobby of the broker on this machine."""
 
 import asyncio
+import contextlib
 import time
 
 from sandpiper.peer import Msg, Received, connect
@@ -14,4 +15,5 @@ async def main() -> None:
                     await room.send(f"{who}: it is {time.strftime('%H:%M')}")
 
 
-asyncio.run(main())
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -213,7 +214,7 @@ def test_original_clients_talk_as_ever(doors: dict[str, Any]) -> None:
     alice.leaves()
 
 
-def test_the_ten_line_bot_answers(doors: dict[str, Any], tmp_path: Path) -> None:
+def test_the_bot_answers_and_ends_quietly(doors: dict[str, Any], tmp_path: Path) -> None:
     """The bot as it stands in the README, but for the address."""
     source = (EXAMPLES / "bot.py").read_text(encoding="utf-8")
     assert source.count("127.0.0.1:5000") == 1
@@ -222,13 +223,19 @@ def test_the_ten_line_bot_answers(doors: dict[str, Any], tmp_path: Path) -> None
 
     alice = Original(doors["door"], "asker")
     alice.hears("* nick set to asker")
-    with subprocess.Popen([sys.executable, str(bot)], env=private_environment(tmp_path)) as process:
+    with subprocess.Popen(
+        [sys.executable, str(bot)], env=private_environment(tmp_path), stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             alice.hears("* bot joined")
             alice.says("!time")
             assert "bot: asker: it is " in next_line_with(alice, "it is")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=DEADLINE_S)
+            assert "Traceback" not in errors
+            assert process.returncode == 0
         finally:
-            process.terminate()
+            process.kill()
     alice.leaves()
 
 

@@ -127,13 +127,15 @@ class Workspace(App[int]):
             self.history.note(f"draft {tab.key}", tab.draft or None)
 
     def go_to(self, tab: Tab) -> None:
-        """Looks at another room; what was being typed stays with its own."""
+        """Looks at another room; what was being typed stays with its own. One that could not be opened goes."""
         if tab is self.current or self.secret_prompt.tab is not None:
             return
         self.modes.end()
         old = self.current
         old.draft, old.anchor = self.composer.text, self.timeline.place
         old.model.unread_from = None
+        if old.state == "failed" and not (old.entered or old.draft.strip()) and old in self.tabs:
+            self.tabs.remove(old)
         self.current, self.mention_at = tab, None
         self.mark_read(tab)
         self.timeline.show(tab.model, tab.anchor)

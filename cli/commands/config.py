@@ -80,8 +80,20 @@ def show(context: click.Context, as_json: bool, everything: bool, name: str | No
         show_lines(*_lines(told, found))
 
 
+def _keys(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The settings that complete what is typed: by their names, or of one command after its name and a dot."""
+    section = incomplete.rpartition(".")[0]
+    found = {
+        f"{name}.{option_name(each)}" if section else option_name(each)
+        for name, known, _ in _commands(context)
+        if section in ("", name)
+        for each in options(known)
+    }
+    return sorted(each for each in found if each.startswith(incomplete))
+
+
 @command.command("set", context_settings={"ignore_unknown_options": True})
-@click.argument("key")
+@click.argument("key", shell_complete=_keys)
 @click.argument("value", required=False)
 @click.pass_context
 def set_(context: click.Context, key: str, value: str | None) -> None:
@@ -113,7 +125,7 @@ def set_(context: click.Context, key: str, value: str | None) -> None:
 
 
 @command.command("unset")
-@click.argument("key")
+@click.argument("key", shell_complete=_keys)
 @click.pass_context
 def unset(context: click.Context, key: str) -> None:
     """Take KEY out of config.toml."""

@@ -10,6 +10,7 @@ from sandpiper.cli.loop import run
 from sandpiper.cli.options.common import Caller
 from sandpiper.cli.options.peer import Peering, target_options
 from sandpiper.cli.printing import show_lines, show_object
+from sandpiper.cli.stdio import status
 from sandpiper.cli.terminal import coloured
 from sandpiper.common.messages import Members
 
@@ -30,6 +31,8 @@ def command(caller: Caller, aim: Aim, peering: Peering, as_json: bool) -> None:
     members = run(_who(peering.dialer(caller), aim))
     if as_json:
         show_object(members)
+    elif not members.members:
+        status(f"nobody is in {members.room}")
     else:
         renderer = LineRenderer(colours=coloured())
         show_lines(*map(renderer.member, members.members))

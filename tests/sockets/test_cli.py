@@ -174,6 +174,8 @@ def test_json_in_and_out(shell: Shell) -> None:
 def test_nobody_notices_who_only_asks(shell: Shell) -> None:
     asked = shell.run("who", f"{shell.door}/nobody", "--json")
     assert json.loads(asked.stdout) == {"type": "members", "room": "nobody", "members": []}
+    asked = shell.run("who", f"{shell.door}/nobody")
+    assert (asked.stdout, asked.stderr.strip(), asked.returncode) == ("", "sandpiper: nobody is in nobody", 0)
 
 
 def test_a_reader_that_goes_ends_it_quietly(shell: Shell) -> None:

@@ -503,3 +503,21 @@ def test_what_is_unsent_when_it_ends_is_a_draft_the_next_time(tmp_path: Path) ->
         await stage.until(lambda: stage.app.composer.text == "unsent\nand this")
 
     play(again, FakeRoom(), history=lambda: History(tmp_path))
+
+
+def test_a_room_that_could_not_be_opened_is_there_no_more_once_one_looks_at_another() -> None:
+    house = House(FakeRoom(), FakeRoom("tea"))
+
+    async def scene(stage: Stage) -> None:
+        house.errors = [Rejected("a room has at most 32 characters"), NOBODY]
+        await stage.enters("/join tpyo")
+        await stage.shows("a room has at most 32 characters")
+        await stage.enters("/join tea")  # nobody answers: it can be tried again
+        await stage.shows("nobody answers")
+        assert [tab.name for tab in stage.app.tabs] == ["lobby", "tea"]
+        await stage.enters("")
+        await stage.shows("in tea as")
+        await stage.press("alt+up")
+        assert [tab.name for tab in stage.app.tabs] == ["lobby", "tea"]
+
+    play(scene, house=house)
