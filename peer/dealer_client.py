@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
@@ -16,12 +16,17 @@ from sandpiper.common.io.batch_reader import BatchReader
 from sandpiper.common.io.monitor import SocketMonitor
 from sandpiper.common.io.sockets import CurveKeys, calling, connect
 from sandpiper.common.limits import BATCH_MESSAGES, PUB_HWM
+from sandpiper.peer.p2p.mesh.flood_guard import Flow
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
+
+_EVENTS: Final = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
 
 
 class DealerClient:
     """A DEALER that connects at once. `heard` gets each frame, `down` is called once when the connection has gone.
 
-    Raises SocketError, and has closed its sockets then. `fd` is the connection's, once something has come.
+    Raises SocketError, and has closed its sockets then. `fd` is the connection's, once there is one. With `guard` it is
+    cut if it sends without end.
     """
 
     def __init__(
@@ -35,14 +40,16 @@ class DealerClient:
         heard: Callable[[bytes], None],
         down: Callable[[], None],
         hwm: int = PUB_HWM,
+        guard: GuardedLinks | None = None,
     ) -> None:
         self._heard = heard
         self._down = down
+        self._guard = guard
         self._closed = False
         self.fd = -1
         with ExitStack() as undo:
             self._socket = undo.enter_context(calling(ctx, zmq.DEALER, keys, server_key, hwm))
-            self._watch = SocketMonitor(loop, self._socket, zmq.EVENT_DISCONNECTED, self._watched)
+            self._watch = SocketMonitor(loop, self._socket, _EVENTS, self._watched)
             undo.callback(self._watch.close)
             self._drain = BatchReader(loop, self._socket, self._said, parts=1, most=BATCH_MESSAGES)
             undo.callback(self._drain.close)
@@ -58,11 +65,23 @@ class DealerClient:
                 return
             self._drain.poll()
 
+    @property
+    def flow(self) -> Flow:
+        """See ServiceLink."""
+        return Flow(self.fd, self._drain.messages, self._drain.empties)
+
+    def cut(self) -> None:
+        """See ServiceLink."""
+        if not self._closed:
+            self._down()
+
     def close(self, linger_ms: int = 0) -> None:
         """Closes the connection; what is queued gets `linger_ms` to leave."""
         if self._closed:
             return
         self._closed = True
+        if self._guard is not None:
+            self._guard.remove(self)
         self._drain.close()
         self._watch.close()
         self._socket.close(linger=linger_ms)
@@ -73,6 +92,12 @@ class DealerClient:
                 self.fd = part.get(zmq.SRCFD)
                 self._heard(part.bytes)
 
-    def _watched(self, event: int, fd: int, endpoint: str) -> None:
-        if not self._closed:
+    def _watched(self, event: int, value: int, endpoint: str) -> None:
+        if self._closed:
+            return
+        if event == zmq.EVENT_DISCONNECTED:
             self._down()
+            return
+        self.fd = value
+        if self._guard is not None:
+            self._guard.add(self)

@@ -65,6 +65,7 @@ class MemberRunner:
             self.transport = Transport(self._context, curve, options, profile, callbacks)
             undo.pop_all()
         self.services = DiscoveryServices(self._context, options, profile, self)
+        self.services.connections.guard = self.transport.guard
         self.connectivity = Connectivity(self.transport)
         self.member: Member | None = None
         self._entering = Entering(options, keys, self.services, self.transport, self._take_member, self.events.append)

@@ -20,6 +20,7 @@ from sandpiper.common.p2p.packets import Card
 from sandpiper.common.p2p.sealing import topic
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import is_loopback, parse_listen
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
 from sandpiper.peer.p2p.mesh.mesh import Candidate, Mesh, MeshCallbacks
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.routes import interleaved
@@ -71,13 +72,24 @@ class Transport:
             MeshCallbacks(callbacks.meshed, self._link_moved, self._subscribed, self._deserted),
         )
         self._relays = RelayPool(
-            ctx, profile, callbacks.relayed, callbacks.relays_moved, self._at_relay, local=options.local
+            ctx,
+            profile,
+            callbacks.relayed,
+            callbacks.relays_moved,
+            self._at_relay,
+            local=options.local,
+            guard=self._mesh.services,
         )
         self._ports = (0, 0)
         self._refused: set[str] = set()
         self._cutting: asyncio.TimerHandle | None = None
         self._outward: set[bytes] = set()
         self.hosts: list[str] = []
+
+    @property
+    def guard(self) -> GuardedLinks:
+        """The connections to services that are cut if they send without end."""
+        return self._mesh.services
 
     def bind(self) -> None:
         """Listens for the others' connections. Raises SandpiperError."""

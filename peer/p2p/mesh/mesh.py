@@ -36,6 +36,7 @@ from sandpiper.common.limits import FRAME_BYTES, MESH_GUARD_S, MESH_HWM, TOPIC_B
 from sandpiper.peer.p2p.mesh.connection import Address, Connection
 from sandpiper.peer.p2p.mesh.dialer import PeerDialer
 from sandpiper.peer.p2p.mesh.flood_guard import FloodGuard, Flow
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
 from sandpiper.peer.p2p.mesh.listeners import DOMAIN, Listeners
 from sandpiper.peer.p2p.mesh.ports import MeshPorts
 from sandpiper.peer.p2p.state.link import Link
@@ -110,6 +111,8 @@ class Mesh:
             )
             undo.pop_all()
         self._guard = FloodGuard(self._flows)
+        self.services = GuardedLinks()
+        self.services.watch = self._guarded
 
     # Our side ----------------------------------------------------------------------------------------------
 
@@ -337,6 +340,7 @@ class Mesh:
 
     def _flows(self) -> Iterator[Flow]:
         yield from self._listeners.flows()
+        yield from self.services.flows()
         for peer in self._peers.values():
             connection = peer.incoming.connection
             if connection is not None:
@@ -344,6 +348,7 @@ class Mesh:
 
     def _check_floods(self) -> float | None:
         found = self._guard.check()
+        self.services.cut(found)
         for fd in found:
             self._listeners.shut(fd)
         for peer in list(self._peers.values()) if found else ():

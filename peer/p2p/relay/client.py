@@ -23,6 +23,7 @@ from sandpiper.common.target import Target
 from sandpiper.peer.credentials import Credentials
 from sandpiper.peer.dealer_client import DealerClient
 from sandpiper.peer.hello import greet_broker
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
 from sandpiper.peer.p2p.relay.protocol import CAPS, RelayPresent, RelayReceived, RelaySession, RelayState
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.reconnect import LazyTimer, Reconnector
@@ -64,6 +65,7 @@ class RelayLink:
         callbacks: RelayCallbacks,
         pin: bool,
         may_dial: Callable[[str], bool] = lambda host: True,
+        guard: GuardedLinks | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = ctx
@@ -72,6 +74,7 @@ class RelayLink:
         self._callbacks = callbacks
         self._pin = pin
         self._may_dial = may_dial
+        self._guard = guard
         self._keys = CurveKeys.make()
         self._credentials = Credentials(SigningKey.generate(), self._keys.public, access_code, os.urandom, CAPS)
         self._session = RelaySession(self._credentials, self._keys.public)
@@ -180,6 +183,7 @@ class RelayLink:
             heard=self._on_frame,
             down=lambda: self._reconnector.lost(_LOST),
             hwm=RELAY_HWM,
+            guard=self._guard,
         )
         self._session.connected(time.monotonic())
         self._pump()

@@ -24,6 +24,7 @@ from sandpiper.common.limits import (
 from sandpiper.common.p2p.packets import Card
 from sandpiper.common.rendezvous import BrokerAt
 from sandpiper.common.target import Target, is_loopback, parse_host
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
 from sandpiper.peer.p2p.relay.client import RelayLink
 from sandpiper.peer.p2p.rendezvous.plausible import broker_target, may_be_sent_to
 from sandpiper.peer.profile import Profile
@@ -83,6 +84,7 @@ class RelayPool:
         came: Callable[[bytes], None],
         *,
         local: bool = False,
+        guard: GuardedLinks | None = None,
     ) -> None:
         self.received = received
         self.came = came
@@ -91,6 +93,7 @@ class RelayPool:
         self._context = ctx
         self._profile = profile
         self._local = local
+        self._guard = guard
         self._offers: dict[str, _Offer] = {}
         self._failing: set[str] = set()
         self.links: dict[str, tuple[RelayLink, _LinkListener]] = {}
@@ -139,7 +142,14 @@ class RelayPool:
         """Connects to a broker; returns whether the link goes on by itself now."""
         listener = _LinkListener(self)
         link = RelayLink(
-            self._context, target, access_code, self._profile, callbacks=listener, pin=pin, may_dial=may_dial
+            self._context,
+            target,
+            access_code,
+            self._profile,
+            callbacks=listener,
+            pin=pin,
+            may_dial=may_dial,
+            guard=self._guard,
         )
         try:
             await link.open()

@@ -39,6 +39,7 @@ from sandpiper.common.sanitise import quoted
 from sandpiper.common.target import DISCOVERY_PORT, parse_host
 from sandpiper.peer import hello
 from sandpiper.peer.dealer_client import DealerClient
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
 from sandpiper.peer.p2p.rendezvous.lease import ServiceLease
 from sandpiper.peer.profile import Profile
 from sandpiper.peer.reconnect import LazyTimer, Reconnector
@@ -75,7 +76,14 @@ class RendezvousClient:
     """
 
     def __init__(
-        self, ctx: zmq.Context[Any], address: str, profile: Profile, *, pin: bool, callbacks: RendezvousCallbacks
+        self,
+        ctx: zmq.Context[Any],
+        address: str,
+        profile: Profile,
+        *,
+        pin: bool,
+        callbacks: RendezvousCallbacks,
+        guard: GuardedLinks | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = ctx
@@ -83,6 +91,7 @@ class RendezvousClient:
         self._profile = profile
         self._pin = pin
         self._callbacks = callbacks
+        self._guard = guard
         self._keys = CurveKeys.make()
         self._lease = ServiceLease(self._keys.public)
         self._dealer: DealerClient | None = None
@@ -239,6 +248,7 @@ class RendezvousClient:
             heard=self._on_frame,
             down=lambda: self._on_down(_LOST),
             hwm=CONTROL_HWM,
+            guard=self._guard,
         )
         greeted = await self._greet(met.welcome.ticket)
         if new and self._pin:

@@ -17,6 +17,7 @@ from sandpiper.common.errors import Code, Refusal, SandpiperError, TrustError, U
 from sandpiper.common.limits import DISCOVERY_TRIES, FIND_S
 from sandpiper.common.rendezvous import Leased, PeerCard
 from sandpiper.peer.events import Warned
+from sandpiper.peer.p2p.mesh.guarded_links import GuardedLinks
 from sandpiper.peer.p2p.rendezvous.client import RendezvousClient
 from sandpiper.peer.profile import Profile
 
@@ -89,6 +90,7 @@ class ServiceConnections:
         self.trouble: dict[str, str] = {}
         self.warnings: list[Warned] = []
         self.moved = asyncio.Event()
+        self.guard: GuardedLinks | None = None
         self._context = ctx
         self._profile = profile
         self._distrusted: set[str] = set()
@@ -133,7 +135,9 @@ class ServiceConnections:
         """Connects to one service, and claims the lease there; returns why it is not there, if so."""
         listener = _Listener(self)
         try:
-            client = RendezvousClient(self._context, address, self._profile, pin=pin, callbacks=listener)
+            client = RendezvousClient(
+                self._context, address, self._profile, pin=pin, callbacks=listener, guard=self.guard
+            )
             listener.service = client
             await asyncio.wait_for(client.open(), seconds)
         except asyncio.TimeoutError:
