@@ -54,14 +54,19 @@ async def who(chat: Chat, rest: str) -> None:
         own = member.from_ == room.fingerprint
         alike = "" if own else chat.look_alike(member.nick)
         window = "you" if index == place else "you, another window"
+        compared = member.from_ in room.compared
         rows.append([
             (("" if member.verified else "~") + member.nick, f"nick {member.nick}"),
             (path_words(member.path), "soft"),
             (_milliseconds(member.rtt_ms), "soft"),
-            (window if own else f"looks like {alike}" if alike else "", "alarm" if alike else "soft"),
+            (window if own else _recognised(alike, compared), "alarm" if alike else "soft"),
             (member.from_ or "no key", "faint"),
         ])  # fmt: skip
     await chat.table(columns(rows))
+
+
+def _recognised(alike: str, compared: bool) -> str:
+    return f"looks like {alike}" if alike else "words compared" if compared else ""
 
 
 async def path(chat: Chat, rest: str) -> None:
@@ -103,14 +108,26 @@ async def msg(chat: Chat, rest: str) -> None:
 
 
 async def verify(chat: Chat, rest: str) -> None:
-    """Shows the words to compare with a person."""
-    nick = _named(rest, "/verify NICK gives words to compare out loud")
-    rows: list[Row] = [[(f"Read these words to {nick}, by voice. They must see the same:", "")]]
-    for each in await chat.room.verify(nick):
-        rows.append([("  ", ""), (each.phrase, "accent bold")])
-        rows.append([("  key ", "faint"), (each.fingerprint, "faint")])
+    """Shows the words to compare with a person, and asks whether they were the same."""
+    nick, room = _named(rest, "/verify NICK gives words to compare out loud"), chat.room
+    found = await room.verify(nick)
+    person, shown = found[0].fingerprint, found[0].shown
+    first = f"Read these words to {nick}, by voice. They must see the same:"
+    if not shown:
+        first = f"No answer from {nick}'s program: they type /verify too. Read these to each other, by voice:"
+    rows: list[Row] = [[(first, "")]]
+    rows += [[("  ", ""), (each.phrase, "accent bold")] for each in found]
+    rows.append([("  key ", "faint"), (person, "faint")])
+    if person in room.compared:
+        rows.append([("You have compared words with this person before, in this session.", "soft")])
     rows.append([("Others on their screen? Then somebody is in between: /kick, and meet elsewhere.", "soft")])
     await chat.table(rows)
+
+    async def confirm() -> None:
+        await room.verify(person, same=True)
+        await chat.note(f"{nick} is who they say, in this session")
+
+    await chat.ask(f"Are {nick}'s words the same?", confirm, of_person=True)
 
 
 async def ignore(chat: Chat, rest: str) -> None:

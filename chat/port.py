@@ -68,8 +68,11 @@ class Chat(Protocol):
     def draw(self, link: str) -> list[str]:
         """Returns the lines of the link's QR code."""
 
-    async def ask(self, question: str, action: Action) -> None:
-        """Asks the reader a question, and carries out `action` if the answer is yes."""
+    async def ask(self, question: str, action: Action, *, of_person: bool = False) -> None:
+        """Asks the reader a question, and carries out `action` if the answer is yes.
+
+        Where a program wrote the command that is a yes, unless only a person can know (`of_person`).
+        """
 
     def join(self, text: str) -> None:
         """Opens the room that `/join text` names, or goes to it."""

@@ -139,7 +139,7 @@ class BrokerEngine:
 
     # What only a room between peers has --------------------------------------------------------------------
 
-    async def verify(self, nick: str) -> list[Verification]:
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which vouches for the nicks; /who shows the fingerprints")
 

@@ -242,9 +242,13 @@ class Room(RoomView):
         """Sends a line to `to` alone; returns when one of that person's sessions has it. Raises Refusal."""
         await self._asked(self._live.whisper(to, text))
 
-    async def verify(self, nick: str) -> list[Verification]:
-        """Returns the words to compare out loud with each person of that nick. Raises Refusal."""
-        return await self._asked(self._live.verify(nick))
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
+        """Returns the words to compare out loud with the person of that nick, whose program shows them too if it can.
+
+        With `same` they were compared, and it is remembered for this session that they were the same; none are
+        returned. `nick` may be a fingerprint. Raises Refusal.
+        """
+        return await self._asked(self._live.verify(nick, same=same))
 
     async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         """Removes a person, with new keys and another code; `dry_run` only asks if it can. Raises Refusal."""

@@ -34,6 +34,8 @@ class RoomStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nobody is present who could store a message, which is no fault of the connection."""
     trouble: str = ""
     """Why the broker, or members who are present, cannot be reached, in one line; empty if they can."""
+    compared: tuple[str, ...] = ()
+    """The fingerprints of the persons whose words were found to be the same, in this session."""
     held: str = ""
     """Why the broker turns messages away for now, in one line; empty if it does not."""
 
@@ -44,6 +46,8 @@ class Verification(msgspec.Struct, frozen=True):
     nick: str
     fingerprint: str
     phrase: str
+    shown: bool = False
+    """Whether the other's program shows the words too. If not, the other has to ask for them as well."""
 
 
 class PathInfo(msgspec.Struct, frozen=True, rename={"from_": "from"}):

@@ -25,8 +25,11 @@ class RoomRequests(Protocol):
     async def whisper(self, to: str, text: str) -> None:
         """Sends a line to `to` alone; returns when one of that person's sessions has it."""
 
-    async def verify(self, nick: str) -> list[Verification]:
-        """The words to compare out loud with each person of that nick."""
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
+        """The words to compare out loud with the person of that nick, whose program shows them too if it answers.
+
+        With `same` they were compared: it is remembered for this session that they were the same. None are returned.
+        """
 
     async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         """Removes a person for good, with new keys and another code; `dry_run` only asks if it can."""
@@ -109,6 +112,11 @@ class RoomView(RoomRequests, Protocol):
     def fingerprint(self) -> str:
         """The fingerprint of this member's key."""
         return self.status.fingerprint
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The fingerprints of the persons whose words were found to be the same, in this session."""
+        return self.status.compared
 
     @property
     def path(self) -> str:

@@ -121,7 +121,7 @@ class ScreenChat:
             raise Refusal(Code.INVALID, "the screen is too narrow for a QR code; /code link shows the link")
         return lines
 
-    async def ask(self, question: str, action: Action) -> None:
+    async def ask(self, question: str, action: Action, *, of_person: bool = False) -> None:
         """Asks above the input; Enter carries `action` out."""
         self._screen.modes.ask(question, lambda: self._screen.later(self._tab, action()))
 

@@ -178,7 +178,8 @@ async def _rooms(frontend: JsonFrontend, room: Room, request: messages.ListRooms
 
 
 async def _verify(frontend: JsonFrontend, room: Room, request: objects.Verify) -> None:
-    frontend.answer(objects.Verified(room.name, await asyncio.wait_for(room.verify(request.nick), QUIT_S)))
+    found = await asyncio.wait_for(room.verify(request.nick, same=request.same), QUIT_S)
+    frontend.answer(objects.JsonDone("verify", room.name) if request.same else objects.Verified(room.name, found))
 
 
 async def _kick(frontend: JsonFrontend, room: Room, request: objects.Kick) -> None:

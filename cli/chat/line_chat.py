@@ -104,10 +104,11 @@ class LineChat:
             raise Refusal(Code.INVALID, "the terminal is too narrow for a QR code; /code link shows the link")
         return lines
 
-    async def ask(self, question: str, action: Action) -> None:
+    async def ask(self, question: str, action: Action, *, of_person: bool = False) -> None:
         """Asks a person; a program that wrote the command has nobody to ask, and has decided."""
         if not self.asks:
-            await action()
+            if not of_person:
+                await action()
             return
         await self.note(f"{question} y: yes. Anything else: no")
         self.question = action

@@ -39,9 +39,10 @@ class CodeNow(msgspec.Struct, tag_field="type", tag="code_changed", omit_default
 
 
 class Verify(msgspec.Struct, tag_field="type", tag="verify"):
-    """Asks for the words to compare."""
+    """Asks for the words to compare; with `same` they were the same, which is remembered and answered by `done`."""
 
     nick: str
+    same: bool = False
     room: str | None = None
 
 

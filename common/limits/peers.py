@@ -53,6 +53,16 @@ NOTICES_S: Final = 7.5
 NOTICES_BURST: Final = 8
 """What one member has others told of itself, that it has come, gone or is called otherwise: so many at once, then one
 in so many seconds. What is over that is told later, as it stands then; until then it goes by the name it had."""
+COMPARE_S: Final = 6.0
+COMPARE_AGAIN_S: Final = 1.0
+"""Who compares words waits so long for the other's program, which is said everything again this often; below QUIT_S."""
+COMPARE_TRIES: Final = 8
+"""How often words are compared with one person in a session, whoever asks: somebody in between has one chance in 2^33
+each time, and could have as many as there are tries."""
+COMPARED_SESSIONS: Final = 4
+"""Windows of one person that are asked at once."""
+COMPARED_PERSONS: Final = 1024
+"""Persons of whom that is counted; with more nobody else is compared with."""
 WHISPERS_HELD: Final = 1000
 """Whispers that wait for a reader who has stopped; more are not confirmed."""
 WHISPERS_KNOWN: Final = 4096

@@ -181,6 +181,34 @@ class Heard(PairSaid):
     id: str
 
 
+class Compare(PairSaid):
+    """Begins to compare words: commits its sender to a nonce, under the key of `epoch`."""
+
+    id: bytes
+    epoch: bytes
+    commitment: bytes
+
+
+class Nonce(PairSaid):
+    """Answers Compare."""
+
+    id: bytes
+    nonce: bytes
+
+
+class Reveal(PairSaid):
+    """Shows the nonce that Compare has committed to, and by that the words."""
+
+    id: bytes
+    nonce: bytes
+
+
+class Compared(PairSaid):
+    """Answers Reveal: the words are shown here too."""
+
+    id: bytes
+
+
 class Want(PairSaid):
     """Asks for the key of the current epoch, which was not sealed for us: we came in while it was made."""
 
@@ -195,7 +223,9 @@ class Key(PairSaid):
 
 AnySaid: TypeAlias = Shout | Signed
 AnyOwn: TypeAlias = Beacon | Carded | Bye
-AnyPair: TypeAlias = Pull | Page | Probe | Signs | Have | Cards | Hush | Heard | Want | Key
+AnyPair: TypeAlias = (
+    Pull | Page | Probe | Signs | Have | Cards | Hush | Heard | Want | Key | Compare | Nonce | Reveal | Compared
+)
 
 _OWN_DOMAIN: Final = b"sandpiper own v1\0"
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -33,6 +33,7 @@ class P2PEngine:
         self.moved = self.runner.moved
         self.events = self.runner.events
         self._reading = asyncio.Lock()
+        self._comparing = asyncio.Lock()
 
     async def start(self) -> None:
         """See Engine."""
@@ -110,9 +111,22 @@ class P2PEngine:
         """See Engine."""
         return self.runner.connectivity.paths(self.member.peers, time.monotonic())
 
-    async def verify(self, nick: str) -> list[Verification]:
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
         """See Engine."""
-        return self.member.verify(nick)
+        async with self._comparing:
+            verifier = self.member.verifier
+            if same:
+                verifier.confirm(nick)
+                self.runner.pump()
+                return []
+            verifier.ask(nick, time.monotonic())
+            self.runner.pump()
+            while (found := verifier.found) is None:
+                if self.runner.closed:
+                    raise Refusal(Code.CLOSING, "the room was closed before there was an answer")
+                self.moved.clear()
+                await self.moved.wait()
+            return found
 
     # What it does: see Engine ------------------------------------------------------------------------------
 

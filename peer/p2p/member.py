@@ -45,7 +45,6 @@ from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.outputs import OutgoingPacket, Outputs
 from sandpiper.peer.p2p.state.peer import Peer, Way
 from sandpiper.peer.p2p.status import MemberStatus
-from sandpiper.peer.status import Verification
 
 
 class Member:
@@ -70,7 +69,7 @@ class Member:
         )
         names = self.names = Names(context, ledger, presence.peers, presence.away, presence.bearers)
         persons = Persons(context, ledger, presence.peers, names)
-        self.verifier = Verifier(context, ledger, persons)
+        self.verifier = Verifier(context, persons, presence.bearers)
         self.message_log = MessageLog(context.keyring, replica, context.run, context.events, context.now)
         self.display = Display(context, replica, names, presence.bearers)
         self.cards = CardBook(context, presence)
@@ -78,13 +77,7 @@ class Member:
         self.whispers = PeerWhispers(context, presence.peers, persons, names)
         self.reunion = Reunion(context, ledger, replica, presence)
         self.deed_log = DeedLog(
-            context,
-            ledger,
-            replica,
-            self.display,
-            presence,
-            names,
-            lambda writer, deed: self.governance.learnt(writer, deed),
+            context, ledger, replica, self.display, presence, names, lambda of, deed: self.governance.learnt(of, deed)
         )
         write = self.deed_log.write
         self.rekeying = Rekeying(context, ledger, replica, presence, write, self.gossip.send_soon)
@@ -103,6 +96,7 @@ class Member:
             self.governance,
             self.whispers,
             self.past,
+            self.verifier,
         )
         replica.fetcher.reach_by(presence.reachable, presence.ended, presence.met)
 
@@ -288,10 +282,6 @@ class Member:
         """Changes the code; returns the new one."""
         return self.governance.rotate()
 
-    def verify(self, nick: str) -> list[Verification]:
-        """The words to compare with each person so called. Raises Refusal."""
-        return self.verifier.words(nick)
-
     def rename(self, nick: str) -> None:
         """Changes the member's nick. Raises Refusal."""
         self.cards.rename(nick)
@@ -301,7 +291,7 @@ class Member:
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
         timers = [self.gossip.get_timer(), *self.whispers.get_timers(), *self.rekeying.get_timers()]
-        some = (self.replica.fetcher, self.gatekeeper, self.reunion, self.past, self.display)
+        some = (self.replica.fetcher, self.gatekeeper, self.reunion, self.past, self.display, self.verifier)
         return min(timers + [due for each in some if (due := each.get_timer()) is not None])
 
     def handle_timer(self, now: float) -> None:
@@ -314,4 +304,5 @@ class Member:
         self.gossip.handle_timer(now)
         self.reunion.handle_timer(now)
         self.past.handle_timer(now)
+        self.verifier.handle_timer(now)
         self.settle(now)

@@ -15,6 +15,7 @@ from sandpiper.peer.p2p.membership.governance import Governance
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.gossip import Gossip
 from sandpiper.peer.p2p.presence.presence import Presence
+from sandpiper.peer.p2p.presence.verification import Verifier
 from sandpiper.peer.p2p.presence.whispers import PeerWhispers
 from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.past import Past
@@ -40,6 +41,7 @@ class PacketReceiver:
         governance: Governance,
         whispers: PeerWhispers,
         past: Past,
+        verifier: Verifier,
     ) -> None:
         self._context = context
         self._ledger = ledger
@@ -61,6 +63,10 @@ class PacketReceiver:
             packets.Cards: self._take_cards,
             packets.Hush: whispers.receive,
             packets.Heard: whispers.confirm,
+            packets.Compare: verifier.receive_compare,
+            packets.Nonce: verifier.receive_nonce,
+            packets.Reveal: verifier.receive_reveal,
+            packets.Compared: verifier.receive_compared,
             packets.Want: self._want,
             packets.Key: self._key,
         }

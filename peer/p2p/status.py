@@ -73,6 +73,7 @@ class MemberStatus:
             run=self.run,
             seq=self.seq,
             alone=self.alone and not connectivity.unreached(peers),
+            compared=self._presence.bearers.sure,
             trouble=connectivity.trouble(peers, now),
         )
 

@@ -31,6 +31,8 @@ class ScriptedRoom:
         self.asked: list[tuple[str, str]] = []
         self.people = [Member(nick, OWN, True, "bus", 1.25)]
         self.posted: list[tuple[str, Any]] = []
+        self.compared: tuple[str, ...] = ()
+        self.shown = True
         self.flushed = False
         self.seq_of_lobby = 7
         self.queue: asyncio.Queue[Event] = asyncio.Queue()
@@ -60,9 +62,12 @@ class ScriptedRoom:
     async def whisper(self, to: str, text: str) -> None:
         raise Refusal(Code.NOT_HERE, f"nobody here is called {to}")
 
-    async def verify(self, nick: str) -> list[Verification]:
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
         self._between_peers()
-        return [Verification(nick, "b" * 24, "pine ocean river")]
+        if same:
+            self.compared = (*self.compared, nick)
+            return []
+        return [Verification(nick, "b" * 24, "pine ocean river", self.shown)]
 
     async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         self._between_peers()

@@ -91,6 +91,7 @@ def test_requests_between_peers_are_answered() -> None:
     got = answers(
         room,
         b'{"type":"verify","nick":"bob"}',
+        b'{"type":"verify","nick":"%s","same":true}' % (b"b" * 24),
         b'{"type":"paths"}',
         b'{"type":"code"}',
         b'{"type":"kick","nick":"bob"}',
@@ -99,12 +100,15 @@ def test_requests_between_peers_are_answered() -> None:
         b'{"type":"verify"}',
     )
     found = {entry["type"]: entry for entry in got}
-    assert found["verified"]["persons"] == [{"nick": "bob", "fingerprint": "b" * 24, "phrase": "pine ocean river"}]
+    assert found["verified"]["persons"] == [
+        {"nick": "bob", "fingerprint": "b" * 24, "phrase": "pine ocean river", "shown": True}
+    ]
+    assert room.compared == ("b" * 24,)
     assert found["paths"]["paths"][0] == {
         "nick": "bob", "from": "b" * 24, "path": "relay", "rtt_ms": 20.0, "error": "refused",
     }  # fmt: skip
     assert [entry["code"] for entry in got if entry["type"] == "code"] == [CODE, "river-stone-42"]
-    assert [entry["request"] for entry in got if entry["type"] == "done"] == ["kick", "owner"]
+    assert [entry["request"] for entry in got if entry["type"] == "done"] == ["verify", "kick", "owner"]
     assert room.asked == [("kick", "bob"), ("owner", "bob")]
     assert found["error"]["text"].startswith("invalid message: ")
 
@@ -139,6 +143,7 @@ def test_commands_between_peers() -> None:
     _, view = visit(room, b"/verify bob", b"/path", b"/kick bob", b"/owner bob")
     assert "--   pine ocean river" in view.lines
     assert f"--   key {'b' * 24}" in view.lines
+    assert room.compared == (), "only a person can know whether they were the same"
     assert "-- bob  relay  20.0 ms  refused" in view.lines
     assert room.asked == [("kick", "bob"), ("owner", "bob")]
     assert visit(ScriptedRoom(code=CODE), b"/join Ocean Pine 77")[0] == Go("ocean-pine-77")

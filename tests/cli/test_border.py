@@ -61,7 +61,7 @@ class HostileRoom(ScriptedRoom):
     async def rooms(self) -> list[RoomInfo]:
         return [hostile(RoomInfo)]
 
-    async def verify(self, nick: str) -> list[Verification]:
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
         return [hostile(Verification)]
 
     async def paths(self) -> list[PathInfo]:

@@ -239,7 +239,7 @@ def test_requests_in_json(shell: Shell) -> None:
         alice.hears("peer_joined")
         alice.says(type="verify", nick="bob")
         (person,) = alice.hears("verified")["persons"]
-        assert (person["nick"], len(person["phrase"].split())) == ("bob", 6)
+        assert (person["nick"], len(person["phrase"].split()), person["shown"]) == ("bob", 3, True)
         alice.says(type="paths")
         assert alice.hears("paths")["paths"][0]["nick"] == "bob"
         alice.says(type="code")

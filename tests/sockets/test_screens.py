@@ -85,19 +85,16 @@ def test_two_screens_and_a_pipe(terminal: Terminal, tmp_path: Path) -> None:
         terminal.shows(name, r"line one")
         terminal.shows(name, r"line .\[31mtwo")  # the escape is drawn, not obeyed
 
-    words = [terminal_words(terminal, name, other) for name, other in (("alice", "bob"), ("bob", "alice"))]
-    assert words[0] == words[1]
+    terminal.types("alice", "/verify bob")
+    words = terminal.shows("alice", r"the same:\s+(\w+ \w+ \w+)\s")[1]
+    terminal.shows("bob", r"alice compares words with you:\s+" + words.replace(" ", r"\s+") + r"\.")
+    terminal("send-keys", "-t", "alice", "Enter")
+    terminal.shows("alice", r"bob is who they say")
     terminal.types("bob", "/quit")
     terminal.shows("bob", r"ended 0")
     terminal.shows("alice", r"bob left")
     terminal("send-keys", "-t", "alice", "C-c")
     terminal.shows("alice", r"ended 130")
-
-
-def terminal_words(terminal: Terminal, name: str, other: str) -> str:
-    """The six words that `/verify` shows."""
-    terminal.types(name, f"/verify {other}")
-    return terminal.shows(name, r"the same:\s+(\w+ \w+ \w+ \w+ \w+ \w+)")[1]
 
 
 def test_what_waits_for_a_screen_stops_with_it(terminal: Terminal, tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class FakeRoom:
         self.hold = False
         self.refuse: Refusal | None = None
         self.people: list[Member] = [Member(nick, OWN, True, self.path, 0.0)]
+        self.compared: tuple[str, ...] = ()
+        self.shown = True
         self.asked: list[tuple[str, ...]] = []
         self.unflushed: list[tuple[str, str, str]] = []
         self.posted: list[str] = []
@@ -144,10 +146,13 @@ class FakeRoom:
             raise Refusal(Code.NOT_HERE, f"nobody here is called {to}")
         self.asked.append(("whisper", to, text))
 
-    async def verify(self, nick: str) -> list[Verification]:
+    async def verify(self, nick: str, *, same: bool = False) -> list[Verification]:
         if self.code is None:
             raise Refusal(Code.INVALID, "that is for rooms between peers")
-        return [Verification(nick, key(nick), "amber canoe velvet tulip orbit")]
+        if same:
+            self.compared = (*self.compared, nick)
+            return []
+        return [Verification(nick, key(nick), "amber canoe velvet", self.shown)]
 
     async def kick(self, nick: str, *, dry_run: bool = False) -> None:
         if self.code is None:

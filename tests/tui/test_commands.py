@@ -184,7 +184,20 @@ def test_create_code_and_verify() -> None:
         await stage.enters("/verify")
         await stage.shows("whom?")
         await stage.enters("/verify bob")
-        await stage.shows("amber canoe velvet tulip orbit")
+        await stage.shows("amber canoe velvet", "Are bob's words the same?")
+        await stage.press("enter")
+        await stage.shows("bob is who they say, in this session")
+        await stage.enters("/verify bob")
+        await stage.shows("compared words with this person")
+        await stage.press("escape")
+        stage.house.entered[-1].joins("bob", "direct")
+        await stage.shows("bob joined")
+        await stage.enters("/who")
+        await stage.shows("words compared")
+        stage.house.entered[-1].shown = False
+        await stage.enters("/verify bob")
+        await stage.shows("No answer from bob's program")
+        await stage.press("escape")
 
     play(scene)
 

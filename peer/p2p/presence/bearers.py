@@ -17,6 +17,7 @@ class Bearers:
 
     def __init__(self) -> None:
         self.changes = 0
+        self._sure: set[tuple[str, str]] = set()  # person, folded nick
         self._folded: dict[bytes, str] = {}  # session -> its nick, folded
         self._since: dict[str, dict[bytes, tuple[str, float]]] = {}  # folded nick -> session -> person, since when
 
@@ -44,8 +45,20 @@ class Bearers:
             if not self._since[folded]:
                 del self._since[folded]
 
+    def trust(self, person: str, nick: str) -> None:
+        """Takes that the user has made sure that a nick is a person's; another one that it takes later is not."""
+        self._sure.add((person, fold(nick)))
+        self.changes += 1
+
+    @property
+    def sure(self) -> tuple[str, ...]:
+        """The persons of whom the user has made sure."""
+        return tuple(sorted({person for person, _ in self._sure}))
+
     def owns(self, person: str, nick: str) -> bool:
         """Whether a nick is a person's: nobody else bore it before or as early."""
+        if (person, fold(nick)) in self._sure:
+            return True
         mine, others = float("inf"), float("inf")
         for each, since in self._since.get(fold(nick), {}).values():
             if each == person:

@@ -53,6 +53,10 @@ class Persons:
             raise Refusal(Code.INVALID, text)
         return [peer for peer in peers if peer.fingerprint == person]
 
+    def of(self, person: str) -> list[Peer]:
+        """The sessions of a person, by the whole fingerprint, that are here or may be."""
+        return [peer for peer in self._peers.values() if peer.fingerprint == person]
+
 
 def persons_named(named: str, persons: Collection[tuple[str, str]]) -> set[str]:
     """The fingerprints of those who are named, of all these nicks and fingerprints."""

@@ -99,6 +99,10 @@ def all_pairs() -> list[Any]:
         packets.Heard("w1"),
         packets.Want(EPOCH.id),
         packets.Key(EPOCH.key),
+        packets.Compare(b"i" * 16, EPOCH.id, b"c" * 32),
+        packets.Nonce(b"i" * 16, b"n" * 32),
+        packets.Reveal(b"i" * 16, b"n" * 32),
+        packets.Compared(b"i" * 16),
         packets.Probe(2, [short(SESSION)]),
         packets.Signs(2, [signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, [], [], 2))]),
     ]

@@ -16,11 +16,12 @@ from nacl.signing import VerifyKey
 
 from sandpiper.common import batch, codes
 from sandpiper.common.messages import DataDraft, MeDraft, MsgDraft
-from sandpiper.common.p2p import admission, membership, packets
+from sandpiper.common.p2p import admission, comparing, membership, packets
 from sandpiper.common.p2p.envelope import DEEDS, NO_HASH, TALK
 from sandpiper.common.p2p.membership import AnyDeed
 from sandpiper.common.p2p.packets import Carded, Signed
 from sandpiper.common.p2p.sealing import derive, digest, pair_key, short, topic
+from sandpiper.common.words import WORDS
 from sandpiper.peer.p2p.replication import entries
 from tests.common.p2p.examples import (
     BOX,
@@ -53,6 +54,7 @@ def make() -> dict[str, Any]:
     second = sign(TALK, 4, 1, first.hash, batch.pack([tool]))
     third = sign(DEEDS, 1, 7, NO_HASH, membership.encode_all(all_deeds()))
     other = bytes(OTHER.verify_key)
+    parties = comparing.Parties(ROOM, EPOCH.key, b"a" * 32 + SESSION, b"b" * 32 + other)
     shared = pair_key(BOX_SECRET, OTHER_BOX, SESSION, other)
     return {
         "derived": {
@@ -67,6 +69,11 @@ def make() -> dict[str, Any]:
             "session topic": topic(ROOM, SESSION).hex(),
             "digest": digest(b"a", b"bc").hex(),
             "words of generation 2": list(codes.derive_words(derive(EPOCH.key, "words"), 2, 2)),
+        },
+        "compared": {
+            "commitment": comparing.commitment(parties, b"i" * 16, b"1" * 32).hex(),
+            "words": comparing.words(parties, b"i" * 16, b"1" * 32, b"2" * 32),
+            "without answer": comparing.fallback_words(parties),
         },
         "envelopes": [each.raw.hex() for each in (first, second, third)],
         "deeds": [membership.encode_all([deed]).hex() for deed in all_deeds()],
@@ -122,7 +129,27 @@ def test_packets_are_opened_by_the_description_alone() -> None:
         head, nonce, box = raw[:9], raw[9:33], raw[33:]
         plain = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head + other, nonce, key)
         kinds = ("pull", "page", "have", "cards", "hush", "heard", "want", "key", "probe", "signs")
+        kinds += ("compare", "nonce", "reveal", "compared")
         assert msgpack.unpackb(plain)["type"] in kinds
+
+
+def test_compared_words_are_made_by_the_description_alone() -> None:
+    compared = golden()["compared"]
+    secret = hashlib.blake2b(b"sandpiper p2p v1\0compare\0", key=EPOCH.key, digest_size=32).digest()
+    asker, asked = b"a" * 32 + SESSION, b"b" * 32 + bytes(OTHER.verify_key)
+
+    def digested(*parts: bytes) -> bytes:
+        text = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hashlib.blake2b(b"sandpiper p2p v1\0" + text, digest_size=32).digest()
+
+    def phrased(digest_: bytes, count: int) -> str:
+        bits = int.from_bytes(digest_, "big") >> 256 - 11 * count
+        return " ".join(WORDS[bits >> 11 * at & 2047] for at in reversed(range(count)))
+
+    run, one, two = b"i" * 16, b"1" * 32, b"2" * 32
+    assert compared["commitment"] == digested(b"compare commitment", ROOM, secret, asker, asked, run, one).hex()
+    assert compared["words"] == phrased(digested(b"compare words", ROOM, secret, asker, asked, run, one, two), 3)
+    assert compared["without answer"] == phrased(digested(b"verify", ROOM, secret, *sorted((asker, asked))), 12)
 
 
 def test_every_kind_has_a_vector() -> None:
