@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {
     "create": ("create", "Open a room between peers, and chat."),
     "join": ("join", "Join a room by its code, and chat."),
-    "peer": ("peer", "Join a room or open it; doors for tools."),
+    "peer": ("peer", "Join a room, or open it; can open endpoints for tools."),
     "connect": ("connect", "Chat through a broker."),
     "say": ("say", "Send one message, or the lines of a pipe."),
     "listen": ("listen", "Print a room's messages."),
     "who": ("who", "List who is in a room."),
     "broker": ("broker", "Run a broker."),
     "discovery": ("discovery", "Run a discovery service."),
-    "doctor": ("doctor", "Say why it connects, or does not."),
+    "doctor": ("doctor", "Find out why it connects, or does not."),
     "id": ("identity", "Your identity: show, export, import."),
     "config": ("config", "Your settings: show, set, unset, path."),
-    "completion": ("completion", "A script for your shell, to complete with."),
+    "completion": ("completion", "Print the completion script for your shell."),
 }
 _ALIASES: Final = {"server": "connect"}
 _PARAMETERS: Final = {parameter: flag for flag, parameter in settings.FLAGS.items()}

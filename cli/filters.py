@@ -111,7 +111,7 @@ def filter_option(function: Decorated) -> Callable[..., Any]:
         multiple=True,
         metavar="PARTS",
         callback=lambda _context, _parameter, values: Filters([parse_filter(value) for value in values]),
-        help=f"Only messages of which all PARTS hold ({_FORM}); of several --filter one.",
+        help=f"Only messages for which all PARTS hold ({_FORM}); with several --filter any of them.",
     )(function)
 
 

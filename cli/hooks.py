@@ -181,14 +181,14 @@ def hook_options(function: Decorated) -> Callable[..., Any]:
         "command_line",
         metavar="CMD",
         callback=lambda _context, _parameter, value: None if value is None else parse_command(value),
-        help="Run CMD for each message, text on its stdin, SANDPIPER_MSG_* about it; print nothing.",
+        help="Run CMD for each message, the text on its stdin, all else in SANDPIPER_MSG_*; print nothing.",
     )
     jobs = click.option(
         "--jobs",
         type=click.IntRange(1, HOOK_JOBS_MOST),
         default=1,
         metavar="N",
-        help="So many CMD at once; above 1 their order is any [1].",
+        help="How many CMD may run at once; above 1 they end in any order [1].",
     )
     return command(jobs(function))
 

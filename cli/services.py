@@ -32,11 +32,14 @@ def service_options(log_name: str) -> Callable[[Decorated], Decorated]:
     """Adds --metrics-port, --log-file, --log-level and --json; the log is `log_name` in the data folder."""
     options = [
         click.option(
-            "--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="/healthz and /metrics on loopback."
+            "--metrics-port",
+            type=click.IntRange(1, 65535),
+            metavar="PORT",
+            help="Serve /healthz and /metrics at this loopback port.",
         ),
-        click.option("--log-file", metavar="FILE", help=f"Log there, turned over by size [DIR/{log_name}]."),
+        click.option("--log-file", metavar="FILE", help=f"The log file, rotated by size [DIR/{log_name}]."),
         click.option("--log-level", type=click.Choice(_LEVELS), default="info", help="How much to log [info]."),
-        click.option("--json", "as_json", is_flag=True, help="Print one ready object, nothing else."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready, and nothing else."),
     ]
 
     def decorate(function: Decorated) -> Decorated:

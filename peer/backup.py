@@ -1,4 +1,4 @@
-"""An identity, locked with a passphrase, as text to keep elsewhere or to carry to another machine.
+"""An identity, encrypted with a passphrase, as text to keep elsewhere or to carry to another machine.
 
     sandpiper identity v1 m7lu7yh7czutt4cmvihennoa
     <base64, in lines of 64>

@@ -77,7 +77,7 @@ class BrokerEngine:
 
     def post_as_tool(self, draft: Draft, nick: str, now: float) -> str:
         """See Engine."""
-        raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which has doors of its own for programs")
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which has endpoints of its own for programs")
 
     def pause(self, on: bool) -> None:
         """See Engine."""

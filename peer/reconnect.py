@@ -72,7 +72,7 @@ class Reconnector:
             try:
                 await asyncio.wait_for(self._moved.wait(), deadline - time.monotonic())
             except asyncio.TimeoutError:
-                raise Unreachable(f"{address} opens its door, but does not answer further") from None
+                raise Unreachable(f"{address} accepts connections, but does not answer further") from None
             if self._lost.is_set():
                 raise Unreachable(f"{address}: {self._text}")
 

@@ -310,7 +310,7 @@ def homeless(world: World) -> Ended:
 def full_output(world: World) -> Ended:
     with open("/dev/full", "wb") as full:
         ran = subprocess.run(
-            [sys.executable, "-m", "sandpiper.cli", "who", world.broker.door],
+            [sys.executable, "-m", "sandpiper.cli", "who", world.broker.door, "--json"],
             env={**os.environ, "SANDPIPER_HOME": str(world.home)},
             stdout=full,
             stderr=subprocess.PIPE,

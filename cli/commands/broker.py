@@ -38,23 +38,27 @@ _DAY_S: Final = 86400.0
     type=click.IntRange(0, 65535 - 12),
     default=PORT,
     metavar="PORT",
-    help=f"The door; the bus takes up to PORT+12 [{PORT}]. 0 picks free ones.",
+    help=f"The port for all clients; the bus uses ports up to PORT+12 [{PORT}]. 0 picks free ones.",
 )
-@click.option("--data", metavar="DIR", help="Where the log is kept; the default is yours and this port's.")
+@click.option("--data", metavar="DIR", help="The folder of the log; by default one of your own for each port.")
 @click.option("--open", "open_", is_flag=True, help="Ask for no access code, even beyond this machine.")
 @access_options
-@click.option("--no-plain", is_flag=True, help="No plain ZeroMQ doors for tools on this machine.")
-@click.option("--fsync", is_flag=True, help="Survive a power cut too: slower.")
-@click.option("--rate", metavar="N[:MIB]", help="Messages and MiB a second that a member may send.")
+@click.option("--no-plain", is_flag=True, help="Open no plain ZeroMQ endpoints for tools on this machine.")
+@click.option("--fsync", is_flag=True, help="Messages survive a power cut too; slower.")
+@click.option("--rate", metavar="N[:MIB]", help="How many messages and MiB a member may send each second.")
 @click.option(
-    "--retain-messages", type=click.IntRange(1), default=RETAIN_MESSAGES, metavar="N", help="Keep so many a room."
+    "--retain-messages",
+    type=click.IntRange(1),
+    default=RETAIN_MESSAGES,
+    metavar="N",
+    help="How many messages to keep in each room.",
 )
 @click.option(
     "--retain-days",
     type=click.FloatRange(0, min_open=True),
     default=RETAIN_S / _DAY_S,
     metavar="D",
-    help="Keep so long.",
+    help="How many days to keep messages.",
 )
 @service_options("broker.log")
 @click.pass_context
@@ -76,9 +80,9 @@ def command(
     access_code: str | None,
     access_code_file: str | None,
 ) -> None:
-    """Run a broker until Ctrl-C or SIGTERM. What it has acknowledged survives its end, however that comes.
+    """Run a broker until Ctrl-C or SIGTERM. What it has acknowledged survives a crash.
 
-    Without --data, --port 0 is for trials: its log is removed at the end.
+    --port 0 without --data is for trials: the log is removed at the end.
 
     \b
     sandpiper broker

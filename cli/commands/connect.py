@@ -23,10 +23,12 @@ from sandpiper.peer import Room
 
 @click.command("connect")
 @click.argument("target", required=False)
-@click.option("--host", metavar="HOST", help="In place of TARGET.")
-@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help=f"The broker's door [{PORT}].")
+@click.option("--host", metavar="HOST", help="The broker's host, in place of TARGET.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help=f"The broker's port [{PORT}].")
 @click.option("--room", metavar="ROOM", help="The room [lobby].")
-@click.option("--one-port", is_flag=True, help="Send everything through the front door, even if the bus is in reach.")
+@click.option(
+    "--one-port", is_flag=True, help="Send everything through the broker's one port, even if its bus can be reached."
+)
 @click.option(
     "--backlog",
     type=click.IntRange(0, BACKLOG_MOST),
@@ -46,9 +48,9 @@ def command(
     backlog: int,
     options: ChatOptions,
 ) -> None:
-    """Chat in a room of the broker TARGET, HOST[:PORT][/ROOM] or a link to one. /help lists what one can do.
+    """Chat in a room of the broker TARGET, HOST[:PORT][/ROOM] or a link to one. /help lists the commands.
 
-    In a pipe each line of stdin is a message; it ends once all of them are stored.
+    In a pipe each line of stdin is a message; the command ends once all of them are stored.
 
     \b
     sandpiper connect localhost

@@ -17,8 +17,8 @@ from sandpiper.cli.options.peer import Peering, hold, join_line_option, manner_o
 def command(caller: Caller, peering: Peering, options: ChatOptions) -> None:
     """Open a room between peers and chat in it. Prints its code, and the line by which others join.
 
-    /help lists what one can do there. No server is needed on one machine or one LAN. In a pipe each line of stdin is a
-    message; it ends once others have all of them, or at once if nobody is there.
+    /help lists the commands there. No server is needed on one machine or one LAN. In a pipe each line of stdin is a
+    message; the command ends once others have all of them, or at once if nobody is there.
 
     \b
     sandpiper create

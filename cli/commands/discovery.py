@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     default=DISCOVERY_PORT,
     metavar="PORT",
-    help=f"The one port [{DISCOVERY_PORT}]. 0 picks a free one.",
+    help=f"The port [{DISCOVERY_PORT}]. 0 picks a free one.",
 )
-@click.option("--data", metavar="DIR", help="Where the key is kept; the default is yours and this port's.")
+@click.option("--data", metavar="DIR", help="The folder of the key; by default one of your own for each port.")
 @click.option(
     "--broker",
     "brokers",
@@ -64,9 +64,9 @@ def command(
 ) -> None:
     """Run a discovery service until Ctrl-C or SIGTERM: peers with the same room code find each other by it.
 
-    It is for strangers: it asks for no access code, and learns addresses and times, but no nick and no word of a
-    code. The access code, if one is given, is that of the brokers, and is told to whoever asks for them. It keeps
-    nothing but its key: restart it at any time.
+    Anybody may use it: it asks for no access code. It learns addresses and times, but no nick and no word of a code.
+    An access code given here is that of the brokers, and is told to whoever asks for them. The service stores nothing
+    but its key, so it can be restarted at any time.
 
     \b
     sandpiper discovery --host 0.0.0.0

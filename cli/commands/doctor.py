@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 def command(
     context: click.Context, caller: Caller, network: Network, target: str | None, as_json: bool, join: bool
 ) -> None:
-    """Say why it connects, or does not: this machine, its network, the services, and TARGET if there is one.
+    """Find out why it connects, or does not: this machine, its network, the services, and TARGET if there is one.
 
-    TARGET is HOST[:PORT][/ROOM], a room code or an invite link. Nothing is changed, no key is trusted, and no guess at
-    a code is spent, but for --join. Exit code 0: nothing is wrong; 1: something is; 3: TARGET cannot be reached;
-    4: a wrong code, password or access code; 5: nobody is in the room.
+    TARGET is HOST[:PORT][/ROOM], a room code or an invite link. The command changes nothing, trusts no new key, and
+    spends no guess at a code, except with --join. Exit code 0: nothing is wrong; 1: something is; 3: TARGET cannot be
+    reached; 4: a wrong code, password or access code; 5: nobody is in the room.
 
     \b
     sandpiper doctor
@@ -171,7 +171,7 @@ class Doctor:
         text = f"room {target.room} by {seen.path}; a question takes {seen.rtt_ms:.1f} ms"
         findings.append(Finding("target", "ok", text))
         if seen.path == "one-port":
-            advice = "All works, a little slower; for the bus let the ports above the door through."
+            advice = "All works, a little slower; to use the bus, let the ports above the broker's through."
             findings.append(Finding("target", "note", seen.text or "the bus ports are not in reach", advice))
         return findings
 

@@ -31,7 +31,7 @@ class Identity(msgspec.Struct, tag_field="type", tag="identity"):
 @click.group("id", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Your identity: the key by which others know you, and a nick is yours.
+    """Your identity: the key by which others recognise you.
 
     \b
     sandpiper id show
@@ -60,13 +60,14 @@ def show(as_json: bool) -> None:
 
 @command.command("export")
 @click.argument("file", default=_PIPE)
-@click.option("--force", is_flag=True, help="Write over a FILE that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing FILE.")
 @passphrase_options
 @click.pass_context
 def export(context: click.Context, file: str, force: bool) -> None:
-    """Write your identity to FILE, or `-` for stdout, locked with a passphrase.
+    """Write your identity to FILE, or `-` for stdout, encrypted with a passphrase.
 
-    The passphrase is asked for, unless SANDPIPER_PASSPHRASE or --passphrase-file gives it. Who has both is you.
+    The passphrase is asked for, unless SANDPIPER_PASSPHRASE or --passphrase-file gives it. Whoever has both can act as
+    you.
     """
     import nacl.utils
 
@@ -94,11 +95,11 @@ def export(context: click.Context, file: str, force: bool) -> None:
 
 @command.command("import")
 @click.argument("file")
-@click.option("--force", is_flag=True, help="In place of the identity that is here, which is put aside.")
+@click.option("--force", is_flag=True, help="Replace the identity that is here, which is kept under another name.")
 @passphrase_options
 @click.pass_context
 def import_(context: click.Context, file: str, force: bool) -> None:
-    """Become the identity in FILE, or `-` for stdin, that `sandpiper id export` has written."""
+    """Take over the identity in FILE, or `-` for stdin, as `sandpiper id export` wrote it."""
     from sandpiper.common.keys import fingerprint
     from sandpiper.peer import backup
     from sandpiper.peer.profile import Profile

@@ -17,9 +17,9 @@ from sandpiper.cli.options.secrets import code_options
 @manner_options
 @peer_options
 def command(caller: Caller, peering: Peering, options: ChatOptions) -> None:
-    """Join the room CODE, such as pine-ocean-42, or an invite link. /help lists what one can do there.
+    """Join the room CODE, such as pine-ocean-42, or an invite link. /help lists the commands there.
 
-    Without CODE it comes from SANDPIPER_CODE, from a file, or is asked for. A room that is not there is not made.
+    Without CODE it is taken from SANDPIPER_CODE or a file, or asked for. `join` never opens a room.
 
     \b
     sandpiper join pine-ocean-42

@@ -53,7 +53,10 @@ _NO_PATH: Final = frozenset(("offline", "none", "connecting", "alone"))
 @click.option("--after", type=click.IntRange(0), metavar="SEQ", help="Begin after the message SEQ.")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
 @click.option(
-    "--timeout", type=click.FloatRange(0), metavar="S", help="End after S seconds; 1 if --count is not reached."
+    "--timeout",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="End after S seconds, with exit code 1 if --count is not reached.",
 )
 @filter_option
 @hook_options

@@ -1,4 +1,4 @@
-"""`sandpiper peer`: the general form of `create` and `join`, and the doors for tools."""
+"""`sandpiper peer`: the general form of `create` and `join`, and the endpoints for tools."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from sandpiper.cli.options.secrets import code_options
 @click.command("peer")
 @click.option("--room", "code", metavar="CODE", help="The room, such as pine-ocean-42, or an invite link.")
 @code_options
-@click.option("--headless", is_flag=True, help="No stdin and no screen: stay until a signal comes.")
-@click.option("--attach", is_flag=True, help="Open doors for tools: ZeroMQ (XSUB, XPUB) and JSON lines, for you alone.")
+@click.option("--headless", is_flag=True, help="Read no stdin and show no screen: stay until Ctrl-C or SIGTERM.")
+@click.option(
+    "--attach", is_flag=True, help="Open endpoints for tools: ZeroMQ (XSUB, XPUB) and JSON lines, for your user alone."
+)
 @click.option("--attach-tcp", is_flag=True, help="The same on loopback ports, for every user of this machine.")
 @statute_options
 @backlog_option
@@ -34,10 +36,10 @@ from sandpiper.cli.options.secrets import code_options
 def command(
     caller: Caller, peering: Peering, options: ChatOptions, headless: bool, attach: bool, attach_tcp: bool
 ) -> None:
-    """Join the room --room CODE, or open it when nobody is there, and say so.
+    """Join the room --room CODE, or open it if nobody is there, and say which.
 
-    Of several who do that at once one opens it and the others join. With --attach tools on this machine come in as
-    through a broker's plain doors, and what they say goes out as yours: alice/thermo.
+    If several do that at once, one opens it and the others join. With --attach, tools on this machine connect as to
+    a broker's plain endpoints, and what they say is sent as yours: alice/thermo.
 
     \b
     sandpiper peer --room pine-ocean-42

@@ -33,14 +33,14 @@ _HINT: Final = "; --long split sends such lines in parts"
 
 
 @click.command("say")
-@click.option("--me", is_flag=True, help="In the third person.")
+@click.option("--me", is_flag=True, help="Send it in the third person, as /me does.")
 @click.option("--json", "as_json", is_flag=True, help="Print an ack object for each stored message.")
 @click.option(
     "--long",
     "long_lines",
     type=click.Choice(LONG),
     default=LONG[0],
-    help=f"Lines of stdin over {TEXT_BYTES:,} bytes: sent in parts, left out, or the end [split].",
+    help=f"Lines of stdin over {TEXT_BYTES:,} bytes: split them, skip them, or stop there [split].",
 )
 @target_options
 @click.argument("text", nargs=-1, required=True)
@@ -51,7 +51,8 @@ def command(
 
     TARGET is HOST[:PORT][/ROOM], a room code or an invite link; `@` is the code of SANDPIPER_CODE or --code-file.
     Ends with exit code 0 only once everything is stored: with the broker, or with another member. Nobody is told that
-    you came. A line over the limit is sent as several messages, "…" where they join; left out, it ends with 6.
+    you came. A line over the limit is sent as several messages, with "…" where they join; if one is left out, the exit
+    code is 6.
 
     \b
     sandpiper say localhost:5000/lobby the build is green

@@ -185,11 +185,11 @@ async def _ports(options: Network) -> list[Finding]:
     where = options.listen or "any port"
     trouble = _no_door(options)
     if not trouble:
-        return [*findings, Finding("ports", "ok", f"a door for other peers: {where} can be opened")]
+        return [*findings, Finding("ports", "ok", f"other members can connect: {where} can be opened")]
     advice = "A sandbox or a policy forbids it: allow the program to listen."
     if options.listen:
         advice = "Name another with --listen ADDR:PORT."
-    return [*findings, Finding("ports", "wrong", f"no door for other peers at {where}: {trouble}", advice)]
+    return [*findings, Finding("ports", "wrong", f"other members cannot connect at {where}: {trouble}", advice)]
 
 
 def _no_door(options: Network) -> str:

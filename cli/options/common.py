@@ -47,7 +47,7 @@ def access_options(function: Decorated) -> Decorated:
         "--access-code",
         metavar="CODE",
         envvar="SANDPIPER_ACCESS_CODE",
-        help="The access code; other users of this machine may see it here, so rather use a file.",
+        help="The access code; other users of this machine can see it here, so a file is safer.",
     )
     return file(code(function))
 

@@ -102,29 +102,32 @@ def network_options(function: Decorated) -> Callable[..., Any]:
         multiple=True,
         metavar="HOST:PORT",
         envvar="SANDPIPER_DISCOVERY",
-        help="A discovery service to meet at [this machine, then the LAN]; may be given several times.",
+        help="A discovery service by which members find each other [one on this machine, then the LAN]; may be "
+        "given several times.",
     )
     @click.option(
         "--broker",
         multiple=True,
         metavar="HOST:PORT",
         envvar="SANDPIPER_BROKER",
-        help="A broker to pass on what cannot go direct, which it cannot read; may be given several times.",
+        help="A broker that relays what cannot go directly, and cannot read it; may be given several times.",
     )
-    @click.option("--path", type=click.Choice(_PATHS), default="auto", help="By which way messages go [auto].")
-    @click.option("--no-lan", is_flag=True, help="Look for nobody on the LAN, and tell it nothing.")
+    @click.option("--path", type=click.Choice(_PATHS), default="auto", help="How messages travel [auto].")
+    @click.option("--no-lan", is_flag=True, help="Neither search the LAN for members nor announce anything there.")
     @click.option("--local", is_flag=True, help="Stay on this machine.")
-    @click.option("--listen", metavar="ADDR:PORT", help="Listen for the others there [a free port, everywhere].")
+    @click.option(
+        "--listen", metavar="ADDR:PORT", help="Where other members can connect [a free port, at all addresses]."
+    )
     @click.option(
         "--advertise",
         multiple=True,
         metavar="ADDR",
-        help="An address of yours to tell the others too.",
+        help="One more address at which other members can reach this machine.",
     )
     @click.option(
         "--ephemeral",
         is_flag=True,
-        help="For a room code: be somebody new, known to nobody, and keep nothing.",
+        help="For a room code: use a new identity, and store nothing.",
     )
     @click.pass_context
     @functools.wraps(function)

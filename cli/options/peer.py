@@ -128,13 +128,13 @@ def statute_options(function: Decorated) -> Decorated:
         type=click.IntRange(2, CAPACITY_MOST),
         default=CAPACITY,
         metavar="N",
-        help=f"Sessions that the room takes [{CAPACITY}].",
+        help=f"How many sessions can be in the room [{CAPACITY}].",
     )
     history = click.option(
         "--history",
         type=click.Choice(("epoch", "all", "none")),
         default="epoch",
-        help="What who joins sees of before: all, none, or since the room's last new key [epoch].",
+        help="What a newcomer sees of earlier messages: all, none, or since the room's last new key [epoch].",
     )
     return words(capacity(history(function)))
 
@@ -153,10 +153,17 @@ def manner_options(function: Decorated) -> Callable[..., Any]:
     """Adds how a chat is held: --json, --plain, and the screen's looks; passes them as `options`."""
 
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdin and stdout.")
-    @click.option("--plain", is_flag=True, help="Line by line, without a screen, as in a pipe or for a screen reader.")
-    @click.option("--theme", type=click.Choice(THEMES), help="The screen's colours [as chosen last, else dark].")
-    @click.option("--notify", type=click.Choice(RINGS), default="mentions", help="What rings at first [mentions].")
-    @click.option("--no-history", is_flag=True, help="Keep nothing of what the screen shows.")
+    @click.option(
+        "--plain", is_flag=True, help="Chat line by line, without the full screen, as in a pipe or for a screen reader."
+    )
+    @click.option("--theme", type=click.Choice(THEMES), help="The screen's colours [those chosen last, else dark].")
+    @click.option(
+        "--notify",
+        type=click.Choice(RINGS),
+        default="mentions",
+        help="Which messages ring the bell at first [mentions].",
+    )
+    @click.option("--no-history", is_flag=True, help="Store nothing of what the screen shows.")
     @functools.wraps(function)
     def wrapped(*, as_json: bool, plain: bool, theme: str | None, notify: str, no_history: bool, **rest: Any) -> Any:
         screen = ScreenOptions(theme or "", notify, not no_history)

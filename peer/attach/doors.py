@@ -33,7 +33,7 @@ from sandpiper.peer.attach.tool_port import ToolPort, Wire
 from sandpiper.peer.room import Room
 
 _LOOPBACK: Final = "127.0.0.1"
-_GOODBYE: Final = "the member that these doors belong to is leaving"
+_GOODBYE: Final = "the member that these endpoints belong to is leaving"
 
 
 class AttachReady(msgspec.Struct, tag_field="type", tag="ready"):
@@ -51,8 +51,8 @@ async def attached(room: Room, *, tcp: bool) -> AsyncIterator[Doors]:
     limit = file_limit()
     if LOCAL and not tcp and limit is not None and limit < LOCAL_DESCRIPTORS:
         raise SandpiperError(
-            f"doors for tools in the file system need {LOCAL_DESCRIPTORS} file descriptors, and this process may have "
-            f"{limit}; allow it more (`ulimit -n {LOCAL_DESCRIPTORS}`), or try --attach-tcp"
+            f"endpoints for tools in the file system need {LOCAL_DESCRIPTORS} file descriptors, and this process may "
+            f"have {limit}; allow it more (`ulimit -n {LOCAL_DESCRIPTORS}`), or try --attach-tcp"
         )
     doors = Doors(room, tcp=tcp or not LOCAL)
     try:
@@ -106,7 +106,7 @@ class Doors:
                 await self._door.open_local(lines)
         except (OSError, zmq.ZMQError) as error:
             raise SandpiperError(
-                f"cannot open doors for tools: {error}; try --attach-tcp, or another TMPDIR"
+                f"cannot open endpoints for tools: {error}; try --attach-tcp, or another TMPDIR"
             ) from error
         self.ready = AttachReady(self.desk.room, xsub, xpub, lines)
         await self._ask_who_is_present()

@@ -49,7 +49,7 @@ class PlainPublications:
 
     def _check(self, room: str) -> None:
         if room != self._room:
-            raise Refusal(Code.NO_ROOM, f"these doors lead to one room, {self._room}")
+            raise Refusal(Code.NO_ROOM, f"these endpoints lead to one room, {self._room}")
 
     def _batch(self, body: bytes, now: float) -> None:
         bodies = batch.bodies(body)

@@ -319,7 +319,7 @@ class ToolPort:
 
     def _check(self, room: str) -> None:
         if room != self.room:
-            raise Refusal(Code.NO_ROOM, f"these doors lead to one room, {self.room}")
+            raise Refusal(Code.NO_ROOM, f"these endpoints lead to one room, {self.room}")
 
     def _known(self, guest: Guest) -> _Seat:
         seat = self._seats.get(guest)

@@ -147,7 +147,7 @@ def test_an_attempt_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sandpiper.peer.reconnect.CONNECT_S", 0.005)
 
     async def scene() -> None:
-        with pytest.raises(Unreachable, match="host:1 opens its door, but does not answer further"):
+        with pytest.raises(Unreachable, match="host:1 accepts connections, but does not answer further"):
             await Line().reconnector.until(lambda: False, "host:1")
         await Line().reconnector.until(lambda: True, "host:1")
 

@@ -267,7 +267,9 @@ class RendezvousClient:
         try:
             reply = await asyncio.wait_for(self._request(greet), CONNECT_S)
         except asyncio.TimeoutError:
-            raise Unreachable(f"{self.address} lets nothing but its door through; try again later") from None
+            raise Unreachable(
+                f"{self.address} accepts connections, but does not answer further; try again later"
+            ) from None
         if isinstance(reply, Greeted):
             return reply
         refusal = _refusal(reply)
