@@ -128,8 +128,8 @@ def test_packets_are_opened_by_the_description_alone() -> None:
     for raw in map(bytes.fromhex, vectors["to one"]):
         head, nonce, box = raw[:9], raw[9:33], raw[33:]
         plain = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head + other, nonce, key)
-        kinds = ("pull", "page", "have", "cards", "hush", "heard", "want", "key", "probe", "signs")
-        kinds += ("compare", "nonce", "reveal", "compared")
+        kinds = {"pull", "page", "have", "cards", "hush", "heard", "want", "key", "probe", "signs"}
+        kinds |= {"compare", "nonce", "reveal", "compared"}
         assert msgpack.unpackb(plain)["type"] in kinds
 
 
