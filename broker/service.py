@@ -359,7 +359,7 @@ class BrokerService:
             "strangers_total": ("Connections refused by ZAP.", self._zap.refused),
             "denied_total": ("Wrong access codes.", self.admission.denied),
             "cut_total": ("Connections cut for sending without end.", self._guard.cut if self._guard else 0),
-            "door_connections": ("Connections at the front door.", self._door.connections),
+            **self._door.sample(),
             "turned_away_total": ("Connections refused for want of file descriptors.", self._descriptors.refused),
             "newcomers": ("Connections at the bus whose handshakes wait for others'.", self._curve.newcomers),
             "relay_tags": ("Tags at which sealed bodies are passed on.", core.relay.tags),

@@ -301,6 +301,6 @@ class DiscoveryService:
             "unsent_total": ("Frames dropped for slow or gone clients.", self._router.unsent),
             "cut_total": ("Connections cut for taking nothing.", self._cut),
             "strangers_total": ("Connections refused by ZAP.", self._zap.refused),
-            "door_connections": ("Connections at the front door.", self._door.connections),
+            **self._door.sample(),
             "turned_away_total": ("Connections refused for want of file descriptors.", self._descriptors.refused),
         }

@@ -61,6 +61,19 @@ class FrontDoor:
         """Connections now."""
         return self.connection_limits.present
 
+    def sample(self) -> dict[str, tuple[str, float]]:
+        """The counters, as Samples shows them: name → (help, value)."""
+        counters = self.counters
+        return {
+            "door_connections": ("Connections at the front door.", self.connections),
+            "door_lines_total": ("Connections that spoke JSON lines.", counters.lines),
+            "door_spliced_total": ("ZeroMQ connections passed on.", counters.spliced),
+            "door_foreign_total": ("Connections that spoke neither.", counters.foreign),
+            "door_refused_total": ("Connections turned away.", counters.refused),
+            "door_dropped_total": ("JSON-lines clients cut for not reading.", counters.dropped),
+            "door_expired_total": ("JSON-lines clients cut for a line that they did not finish.", counters.expired),
+        }
+
     @property
     def port(self) -> int:
         """The port where it listens; 0 while it does not."""

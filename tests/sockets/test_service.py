@@ -95,6 +95,11 @@ def test_health_and_metrics(tmp_path: Path) -> None:
         assert status == 200
         assert "sandpiper_messages_stored_total 1.0" in page
         assert "sandpiper_line_clients 1.0" in page
+        assert "sandpiper_door_lines_total 1.0" in page
+        with socket.create_connection(("127.0.0.1", broker.port), timeout=DEADLINE_S) as foreign:
+            foreign.sendall(b"\x16\x03\x01")  # as TLS begins
+            assert foreign.recv(1000)
+        assert "sandpiper_door_foreign_total 1.0" in get(port, "/metrics")[1]
         assert get(port, "/elsewhere")[0] == 404
 
 
