@@ -28,6 +28,7 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from sandpiper.chat.commands import is_command
+from sandpiper.cli.chat.rows import rows
 from sandpiper.cli.stdio import Output, say, status
 from sandpiper.cli.styled import one_line
 from sandpiper.common.io.exit_deadline import before_the_end
@@ -100,7 +101,7 @@ class Prompt:
     async def show(self, line: str) -> None:
         """See View."""
         await self._out.ready()
-        self.above(f"{one_line(line)}\n")
+        self.above(f"{rows(one_line(line), _size().columns)}\n")
 
     def status(self, line: str) -> None:
         """Shows the line on stderr."""

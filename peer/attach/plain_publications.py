@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sandpiper.common import batch, frame
 from sandpiper.common.buckets import Meter
@@ -16,11 +17,10 @@ from sandpiper.common.nicks import nick as valid_nick
 class PlainPublications:
     """Decodes publications and hands each to `say`: who says it, under which nick, and what. All tools share one rate.
 
-    Nobody can be told what was wrong with a publication: it is dropped, and `refused` counts it.
+    Nobody can be told what was wrong with a publication: it is dropped.
     """
 
     def __init__(self, room: str, say: Callable[[object, str, Draft], object], clock: Callable[[], float]) -> None:
-        self.refused = 0
         self._room = room
         self._say = say
         self._clock = clock
@@ -30,10 +30,8 @@ class PlainPublications:
         """Takes what has come by the bus."""
         now = self._clock()
         for encoded in frames:
-            try:
+            with suppress(Refusal, SandpiperError):
                 self._frame(encoded, now)
-            except (Refusal, SandpiperError):
-                self.refused += 1
 
     def _frame(self, encoded: bytes, now: float) -> None:
         if self._meter.take(len(encoded), now):
@@ -58,10 +56,8 @@ class PlainPublications:
         for each in bodies[1:]:
             self._meter.charge(len(each), now)
         for each in bodies:
-            try:
+            with suppress(Refusal):
                 self._draft(frame.decode_draft(_known(batch.kind_of(each)), each))
-            except Refusal:
-                self.refused += 1
 
     def _draft(self, draft: Draft) -> None:
         nick = valid_nick(draft.nick) if draft.nick else ANON
