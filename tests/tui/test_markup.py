@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from sandpiper.common.sanitise import printable
-from sandpiper.tui.code import coloured
 from sandpiper.tui.markup import Row, mention_of, rows
 
 
@@ -46,8 +45,6 @@ def test_fences() -> None:
     assert shown("```\n*raw* <b>") == ["│ *raw* <b>"]
     assert shown("```one line```") == ["│ one line"]
     assert shown("`" * 500) == [""]
-    assert coloured("+added", "diff") == [("+added", "added")]
-    assert coloured("anything", "brainfuck") == [("anything", "code")]
 
 
 @pytest.mark.parametrize(
