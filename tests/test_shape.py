@@ -19,6 +19,7 @@ WIRE: Final = {
     "common/legacy.py",
     "common/messages.py",
     "common/p2p/admission.py",
+    "common/p2p/deeds.py",
     "common/p2p/membership.py",
     "common/p2p/packets.py",
     "common/rendezvous.py",

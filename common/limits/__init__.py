@@ -6,6 +6,7 @@ from sandpiper.common.limits.client import *
 from sandpiper.common.limits.commands import *
 from sandpiper.common.limits.discovery import *
 from sandpiper.common.limits.door import *
+from sandpiper.common.limits.membership import *
 from sandpiper.common.limits.peers import *
 from sandpiper.common.limits.protocol import *
 from sandpiper.common.limits.screen import *

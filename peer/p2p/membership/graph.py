@@ -1,0 +1,303 @@
+"""The graph of deeds: which of them count, at which level, and who is in the room (docs/membership.md).
+
+A deed names the tips that its writer knew; its past is what these lead to. Three questions, each answered from what is
+senior or in the past, so never in a circle, and the same whatever order deeds came in: what a grant gives (`gives`),
+whether a removal ends it (`_ended`), by which level a deed counts (`_judge`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from sandpiper.common.p2p.deeds import Admit, Deed, Found, Note, Own, Readmit, Rekey, persons
+from sandpiper.common.p2p.sealing import digest
+from sandpiper.peer.p2p.membership.level import FOUNDER, PLAIN, Level, named_by
+from sandpiper.peer.p2p.membership.node import DeedNode, PersonRecord
+from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, past_of, shared
+
+
+class DeedGraph:
+    """Takes genuine deeds of one room, each after its past, and says what follows. Begins with the founding.
+
+    `members` are the persons that are in, with their rank: their level. `rekeys` are the founding and all deeds that
+    made a secret.
+    """
+
+    def __init__(self, founding: Deed) -> None:
+        assert isinstance(founding.said, Found)
+        self.room = founding.id
+        self.founder = founding.writer
+        self.members: dict[bytes, Level] = {}
+        self.rekeys: list[DeedNode] = []
+        self._nodes: dict[bytes, DeedNode] = {}
+        self._order: list[DeedNode] = []
+        self._people: dict[bytes, PersonRecord] = {}
+        self._tips: dict[bytes, DeedNode] | None = {}
+        self._changed: set[bytes] = set()
+        self.revision = 0  # grows when a deed that was here counts otherwise than before
+        self._enter(founding)
+
+    # Taking in ---------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._nodes
+
+    def missing(self, deed: Deed) -> list[bytes]:
+        """Returns which of the deeds that it was built on are not here."""
+        return [tip for tip in deed.tips if tip not in self._nodes]
+
+    def add(self, deed: Deed) -> bool:
+        """Takes a deed in whose past is here; whether that is news."""
+        if deed.id in self._nodes or deed.room != self.room:
+            return False
+        assert deed.tips
+        assert not self.missing(deed)
+        self._enter(deed)
+        return True
+
+    def would_count(self, deed: Deed) -> bool:
+        """Whether a deed whose past is here would count, if it were taken in now."""
+        return self._judge(DeedNode(len(self._order), deed, self._past(deed))) is not None
+
+    def _past(self, deed: Deed) -> DeedPast:
+        tips = (self._nodes[tip] for tip in deed.tips)
+        return past_of(((tip.at, tip.past) for tip in tips), len(self._order))
+
+    def _enter(self, deed: Deed) -> None:
+        node = DeedNode(len(self._order), deed, self._past(deed))
+        self._nodes[deed.id] = node
+        self._order.append(node)
+        self._record(deed.writer).works.append(node)
+        about = persons(deed.said)
+        match deed.said:
+            case Found():
+                self._record(deed.writer).places.append(node)
+                about = (deed.writer,)
+            case Admit():
+                self._record(about[0]).admits.append(node)
+            case Own() | Readmit():
+                for person in about:
+                    self._record(person).places.append(node)
+            case Rekey():
+                for person in about:
+                    self._record(person).removals.append(node)
+        if isinstance(deed.said, (Found, Rekey)):
+            self.rekeys.append(node)
+        node.level = self._judge(node)
+        if node.level is None:
+            return
+        self._extend_tips(node)
+        if isinstance(deed.said, Rekey):
+            self._settle(about)  # nobody can have built on it yet, so only whom it removes is touched
+        for person in about:
+            self._rank_anew(person)
+
+    def _record(self, person: bytes) -> PersonRecord:
+        record = self._people.get(person)
+        if record is None:
+            record = self._people[person] = PersonRecord()
+        return record
+
+    def _settle(self, touched: Iterable[bytes]) -> None:
+        """Judges again what these wrote, then whom that touches, until nothing changes."""
+        queue = deque(dict.fromkeys(touched))
+        queued = set(queue)
+        while queue:
+            person = queue.popleft()
+            queued.discard(person)
+            record = self._record(person)
+            record.asked = False
+            for node in record.works:
+                level = self._judge(node)
+                if level == node.level:
+                    continue
+                node.level = level
+                self._tips = None
+                self.revision += 1
+                for other in persons(node.deed.said):
+                    self._record(other).asked = False
+                    if other not in queued:
+                        queued.add(other)
+                        queue.append(other)
+            self._rank_anew(person)
+
+    # The three questions -----------------------------------------------------------------------------------
+
+    def gives(self, grant: DeedNode) -> Level | None:
+        """Returns the level that a grant gives, if it counts."""
+        level, said = grant.level, grant.deed.said
+        if level is None or isinstance(said, Found):
+            return level
+        return named_by(level, said.number, grant.deed.id) if isinstance(said, Own) else PLAIN
+
+    def _ended(self, person: PersonRecord, grant: DeedNode, given: Level, work: DeedNode | None) -> bool:
+        """Whether a removal ends a grant; for a deed of the person's: unless the removal knew that deed."""
+        for removal in person.removals:
+            level = removal.level
+            if level is None or not level < given:
+                continue  # it does not count, or is no senior's
+            if work is not None and removal.knows(work):
+                continue
+            if not self.forgives(grant, removal):
+                return True
+        return False
+
+    def forgives(self, grant: DeedNode, removal: DeedNode) -> bool:
+        """Whether an owner who knew of a removal, and is not junior to who removed, lets in again by this grant."""
+        return (
+            isinstance(grant.deed.said, (Own, Readmit))
+            and grant.level is not None
+            and removal.level is not None
+            and grant.level <= removal.level
+            and grant.knows(removal)
+        )
+
+    def _judge(self, node: DeedNode) -> Level | None:
+        """By which level a deed counts: the best that its writer had, as far as it knew."""
+        said = node.deed.said
+        if isinstance(said, Found):
+            return FOUNDER
+        person = self._record(node.deed.writer)
+        best: Level | None = None
+        for grant in person.places:
+            given = self.gives(grant)
+            if given is None or (best is not None and best <= given) or not node.knows(grant):
+                continue
+            if not self._ended(person, grant, given, node):
+                best = given
+        if best is None and isinstance(said, (Admit, Note)) and self._is_spared(person, node):
+            best = next((PLAIN for grant in person.admits if grant.level is not None and node.knows(grant)), None)
+        return None if best == PLAIN and not isinstance(said, (Admit, Note)) else best
+
+    def _is_spared(self, person: PersonRecord, work: DeedNode | None) -> bool:
+        """Whether no removal ends the admissions of a person; for a deed of its own: as far as they did not know it.
+
+        An owner's level is senior to what an admission gives, and nothing but an owner's grant forgives: so what ends
+        one admission ends them all.
+        """
+        if not person.asked:
+            pasts = [each.past for each in person.removals if each.level is not None]
+            person.spared, person.asked = (shared(pasts) if pasts else None), True
+        return person.spared is None or (work is not None and work.at in person.spared)
+
+    # Persons -----------------------------------------------------------------------------------------------
+
+    def _rank_anew(self, person: bytes) -> None:
+        record = self._record(person)
+        record.asked = False
+        record.rank = min((given for grant in self._standing(record) if (given := self.gives(grant))), default=None)
+        self._changed.add(person)
+        if record.rank is None:
+            self.members.pop(person, None)
+        else:
+            self.members[person] = record.rank
+
+    def _standing(self, record: PersonRecord) -> Iterator[DeedNode]:
+        for grant in record.places:
+            given = self.gives(grant)
+            if given is not None and not self._ended(record, grant, given, None):
+                yield grant
+        if self._is_spared(record, None):
+            yield from (grant for grant in record.admits if grant.level is not None)
+
+    def standing(self, person: bytes) -> Iterator[DeedNode]:
+        """Returns the grants by which a person is in the room now."""
+        return self._standing(self._people.get(person) or PersonRecord())
+
+    def rank(self, person: bytes) -> Level | None:
+        """None: not in the room; PLAIN: a member; else an owner, by this place."""
+        return self.members.get(person)
+
+    def removals(self, person: bytes) -> list[DeedNode]:
+        """Returns the counting removals of a person, also those that are forgiven."""
+        record = self._people.get(person)
+        return [each for each in record.removals if each.level is not None] if record else []
+
+    def is_removed(self, person: bytes) -> bool:
+        """Whether a person is out because an owner put it out."""
+        return person not in self.members and bool(self.removals(person))
+
+    def changed(self) -> set[bytes]:
+        """Returns the persons whose standing may have changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def grants(self, person: bytes) -> list[DeedNode]:
+        """Returns what lets a person in, whether it counts or not."""
+        record = self._people.get(person)
+        return record.places + record.admits if record else []
+
+    def admissions(self, person: bytes) -> list[Admit]:
+        """Returns the counting admissions of a person's sessions, as they came in here."""
+        record = self._people.get(person)
+        admits = record.admits if record else []
+        return [each.deed.said for each in admits if each.level is not None and isinstance(each.deed.said, Admit)]
+
+    def people(self) -> Iterable[bytes]:
+        """Returns all persons of whom there is a deed."""
+        return self._people
+
+    # Deeds -------------------------------------------------------------------------------------------------
+
+    def node(self, name: bytes) -> DeedNode | None:
+        """Returns what is kept of a deed."""
+        return self._nodes.get(name)
+
+    def nodes(self) -> list[DeedNode]:
+        """Returns all deeds, as they came in: each after its past."""
+        return self._order
+
+    def level(self, name: bytes) -> Level | None:
+        """Returns the level by which a deed counts; None: it does not, or is not here."""
+        node = self._nodes.get(name)
+        return node.level if node else None
+
+    def _extend_tips(self, node: DeedNode) -> None:
+        if self._tips is not None:
+            for name in [name for name, tip in self._tips.items() if node.knows(tip)]:
+                del self._tips[name]
+            self._tips[node.deed.id] = node
+
+    def tips(self) -> list[bytes]:
+        """Returns the deeds that count and that no other counting one knew: what an honest writer names, ascending."""
+        if self._tips is None:
+            self._tips = {
+                node.deed.id: node for node in tips_of(node for node in self._order if node.level is not None)
+            }
+        return sorted(self._tips)
+
+    def digest(self) -> bytes:
+        """Returns a hash over the tips: equal at those who have the same deeds that count."""
+        return digest(b"tips", *self.tips())
+
+    def past(self, names: Iterable[bytes], known: Iterable[bytes] = ()) -> list[DeedNode]:
+        """Returns these deeds and their past, in an order in which they can be taken in; without what `known` ones
+        and their past are. What is not here is passed over.
+        """
+        wanted = self._closed(names)
+        had = self._closed(known)
+        return [node for node in self._order[: wanted.end] if node.at in wanted and node.at not in had]
+
+    def _closed(self, names: Iterable[bytes]) -> DeedPast:
+        """What these deeds and their past are."""
+        found = NOTHING
+        for name in names:
+            node = self._nodes.get(name)
+            if node is not None:
+                found = joined(found, past_of([(node.at, node.past)], node.at + 1))
+        return found
+
+
+def tips_of(nodes: Iterable[DeedNode]) -> list[DeedNode]:
+    """Returns those of these nodes, which come in their order, that no other of them knew."""
+    found: list[DeedNode] = []
+    known = NOTHING
+    for node in reversed(list(nodes)):
+        if node.at not in known:
+            found.append(node)
+            known = joined(known, node.past)
+    return found

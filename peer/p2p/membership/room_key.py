@@ -1,0 +1,108 @@
+"""The room's key: which secrets it is mixed of, for whom each is, and when a new one is due (docs/membership.md).
+
+The heads are the deeds that made a secret, that count, and that no later such deed knew. The room's key is the hash of
+the secrets of all of them: whoever is excluded by one is out of the mix.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sandpiper.common.p2p.deeds import Admit, Own, Readmit, Rekey, persons
+from sandpiper.peer.p2p.membership.graph import DeedGraph, tips_of
+from sandpiper.peer.p2p.membership.node import DeedNode
+
+
+class SecretHolders:
+    """Who has, or may have, the secret that one deed made. `handed` are a person's counting grants along with which it
+    was given the secret; `leaked` its grants, counting or not, along with which somebody may have given it.
+    """
+
+    def __init__(self, graph: DeedGraph, made: DeedNode) -> None:
+        said = made.deed.said
+        self.handed: dict[bytes, list[DeedNode]] = defaultdict(list)
+        self.leaked: dict[bytes, list[DeedNode]] = defaultdict(list)
+        self.sealed = {made.deed.writer, *(said.names if isinstance(said, Rekey) else ())}
+        self._graph = graph
+        self._made = made
+        self._next = made.at + 1
+
+    def follow(self) -> None:
+        """Takes in what the graph has that was not there the last time."""
+        nodes = self._graph.nodes()
+        for node in nodes[self._next :]:
+            if isinstance(node.deed.said, (Admit, Own, Readmit)) and node.knows(self._made):
+                self._follow(node)
+        self._next = len(nodes)
+
+    def _follow(self, grant: DeedNode) -> None:
+        writer = grant.deed.writer
+        sealed = writer in self.sealed
+        if grant.level is not None and (sealed or any(grant.knows(each) for each in self.handed.get(writer, ()))):
+            for person in persons(grant.deed.said):
+                self.handed[person].append(grant)
+        if sealed or any(grant.knows(each) for each in self.leaked.get(writer, ())):
+            for person in persons(grant.deed.said):
+                if not self._was_known_out(person, grant):
+                    self.leaked[person].append(grant)
+
+    def _was_known_out(self, person: bytes, grant: DeedNode) -> bool:
+        """Whether who wrote a grant knew that the person was out, and so gives it nothing."""
+        known = [each for each in self._graph.removals(person) if grant.knows(each)]
+        if not known:
+            return False
+        again = [each for each in self._graph.grants(person) if each is grant or grant.knows(each)]
+        return any(not any(self._graph.forgives(each, removal) for each in again) for removal in known)
+
+
+class RoomKey:
+    """Answers for a graph. A deed's id names its secret."""
+
+    def __init__(self, graph: DeedGraph) -> None:
+        self._graph = graph
+        self._heads: list[DeedNode] = []
+        self._holders: dict[bytes, SecretHolders] = {}
+        self._asked = (0, -1)
+
+    def heads(self) -> list[DeedNode]:
+        """Returns the deeds whose secrets are mixed to the room's key, by id."""
+        self._follow()
+        return self._heads
+
+    def _follow(self) -> None:
+        asked = (len(self._graph), self._graph.revision)
+        if asked == self._asked:
+            return
+        before = self._holders if asked[1] == self._asked[1] else {}  # else what counted then may not now
+        self._asked = asked
+        heads = tips_of(node for node in self._graph.rekeys if node.level is not None)
+        self._heads = sorted(heads, key=lambda node: node.deed.id)
+        names = [(node.deed.id, node) for node in heads]
+        self._holders = {name: before.get(name) or SecretHolders(self._graph, node) for name, node in names}
+        for each in self._holders.values():
+            each.follow()
+
+    def is_for(self, person: bytes, head: bytes) -> bool:
+        """Whether a head's secret is for a person: its maker, those it was made for, and whom one of these let in who
+        knew it. Who of them lacks it asks any other and is given it.
+        """
+        self._follow()
+        holders = self._holders[head]
+        if person in holders.sealed:
+            return True
+        handed = holders.handed.get(person, [])
+        return bool(handed) and any(grant in handed for grant in self._graph.standing(person))
+
+    def waiting(self) -> set[bytes]:
+        """Returns the members for whom the current key is not: somebody for whom it is must let them in again."""
+        names = [head.deed.id for head in self.heads()]
+        return {person for person in self._graph.members if not all(self.is_for(person, name) for name in names)}
+
+    def is_due(self) -> bool:
+        """Whether those who are out have, between them, every secret of the key: an owner is to make another."""
+        self._follow()
+        members = self._graph.members
+        return all(
+            any(person not in members for person in holders.sealed | holders.leaked.keys())
+            for holders in self._holders.values()
+        )
