@@ -53,7 +53,7 @@ class Branches:
             return
         self._asked = asked
         let_in = self._let_in()
-        firsts = sorted(person for person in self._graph.people() if self._let_in_by_owner(person) is not None)
+        firsts = sorted(person for person in self._graph.people if self._let_in_by_owner(person) is not None)
         self._root, self._depth = {person: person for person in firsts}, dict.fromkeys(firsts, 0)
         queue = deque(firsts)
         while queue:
@@ -66,7 +66,7 @@ class Branches:
     def _let_in(self) -> dict[bytes, list[bytes]]:
         """Whom each person has let in, by deeds that count."""
         found: dict[bytes, list[bytes]] = defaultdict(list)
-        for person in self._graph.people():
+        for person in self._graph.people:
             for writer in sorted(
                 {grant.deed.writer for grant in self._graph.grants(person) if grant.level is not None}
             ):

@@ -7,7 +7,7 @@ whether a removal ends it (`_ended`), by which level a deed counts (`_judge`).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from sandpiper.common.p2p.deeds import Admit, Deed, Found, Note, Own, Readmit, Rekey, persons
@@ -20,8 +20,8 @@ from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, past_o
 class DeedGraph:
     """Takes genuine deeds of one room, each after its past, and says what follows. Begins with the founding.
 
-    `members` are the persons that are in, with their rank: their level. `rekeys` are the founding and all deeds that
-    made a secret.
+    `members` are the persons that are in, with their rank: their level. `people` are all of whom there is a deed.
+    `rekeys` are the founding and all deeds that made a secret.
     """
 
     def __init__(self, founding: Deed) -> None:
@@ -32,7 +32,7 @@ class DeedGraph:
         self.rekeys: list[DeedNode] = []
         self._nodes: dict[bytes, DeedNode] = {}
         self._order: list[DeedNode] = []
-        self._people: dict[bytes, PersonRecord] = {}
+        self.people: defaultdict[bytes, PersonRecord] = defaultdict(PersonRecord)
         self._tips: dict[bytes, DeedNode] | None = {}
         self._changed: set[bytes] = set()
         self.revision = 0  # grows when a deed that was here counts otherwise than before
@@ -71,36 +71,33 @@ class DeedGraph:
         node = DeedNode(len(self._order), deed, self._past(deed))
         self._nodes[deed.id] = node
         self._order.append(node)
-        self._record(deed.writer).works.append(node)
+        self.people[deed.writer].works.append(node)
         about = persons(deed.said)
         match deed.said:
             case Found():
-                self._record(deed.writer).places.append(node)
+                self.people[deed.writer].places.append(node)
                 about = (deed.writer,)
             case Admit():
-                self._record(about[0]).admits.append(node)
+                self.people[about[0]].admits.append(node)
             case Own() | Readmit():
                 for person in about:
-                    self._record(person).places.append(node)
+                    self.people[person].places.append(node)
             case Rekey():
                 for person in about:
-                    self._record(person).removals.append(node)
+                    self.people[person].removals.append(node)
         if isinstance(deed.said, (Found, Rekey)):
             self.rekeys.append(node)
         node.level = self._judge(node)
         if node.level is None:
             return
-        self._extend_tips(node)
+        if self._tips is not None:
+            for name in [name for name, tip in self._tips.items() if node.knows(tip)]:
+                del self._tips[name]
+            self._tips[deed.id] = node
         if isinstance(deed.said, Rekey):
             self._settle(about)  # nobody can have built on it yet, so only whom it removes is touched
         for person in about:
             self._rank_anew(person)
-
-    def _record(self, person: bytes) -> PersonRecord:
-        record = self._people.get(person)
-        if record is None:
-            record = self._people[person] = PersonRecord()
-        return record
 
     def _settle(self, touched: Iterable[bytes]) -> None:
         """Judges again what these wrote, then whom that touches, until nothing changes."""
@@ -109,7 +106,7 @@ class DeedGraph:
         while queue:
             person = queue.popleft()
             queued.discard(person)
-            record = self._record(person)
+            record = self.people[person]
             record.asked = False
             for node in record.works:
                 level = self._judge(node)
@@ -119,7 +116,7 @@ class DeedGraph:
                 self._tips = None
                 self.revision += 1
                 for other in persons(node.deed.said):
-                    self._record(other).asked = False
+                    self.people[other].asked = False
                     if other not in queued:
                         queued.add(other)
                         queue.append(other)
@@ -161,7 +158,7 @@ class DeedGraph:
         said = node.deed.said
         if isinstance(said, Found):
             return FOUNDER
-        person = self._record(node.deed.writer)
+        person = self.people[node.deed.writer]
         best: Level | None = None
         for grant in person.places:
             given = self.gives(grant)
@@ -187,7 +184,7 @@ class DeedGraph:
     # Persons -----------------------------------------------------------------------------------------------
 
     def _rank_anew(self, person: bytes) -> None:
-        record = self._record(person)
+        record = self.people[person]
         record.asked = False
         record.rank = min((given for grant in self._standing(record) if (given := self.gives(grant))), default=None)
         self._changed.add(person)
@@ -206,7 +203,7 @@ class DeedGraph:
 
     def standing(self, person: bytes) -> Iterator[DeedNode]:
         """Returns the grants by which a person is in the room now."""
-        return self._standing(self._people.get(person) or PersonRecord())
+        return self._standing(self.people.get(person) or PersonRecord())
 
     def rank(self, person: bytes) -> Level | None:
         """None: not in the room; PLAIN: a member; else an owner, by this place."""
@@ -214,7 +211,7 @@ class DeedGraph:
 
     def removals(self, person: bytes) -> list[DeedNode]:
         """Returns the counting removals of a person, also those that are forgiven."""
-        record = self._people.get(person)
+        record = self.people.get(person)
         return [each for each in record.removals if each.level is not None] if record else []
 
     def is_removed(self, person: bytes) -> bool:
@@ -228,18 +225,14 @@ class DeedGraph:
 
     def grants(self, person: bytes) -> list[DeedNode]:
         """Returns what lets a person in, whether it counts or not."""
-        record = self._people.get(person)
+        record = self.people.get(person)
         return record.places + record.admits if record else []
 
     def admissions(self, person: bytes) -> list[Admit]:
         """Returns the counting admissions of a person's sessions, as they came in here."""
-        record = self._people.get(person)
+        record = self.people.get(person)
         admits = record.admits if record else []
         return [each.deed.said for each in admits if each.level is not None and isinstance(each.deed.said, Admit)]
-
-    def people(self) -> Iterable[bytes]:
-        """Returns all persons of whom there is a deed."""
-        return self._people
 
     # Deeds -------------------------------------------------------------------------------------------------
 
@@ -255,12 +248,6 @@ class DeedGraph:
         """Returns the level by which a deed counts; None: it does not, or is not here."""
         node = self._nodes.get(name)
         return node.level if node else None
-
-    def _extend_tips(self, node: DeedNode) -> None:
-        if self._tips is not None:
-            for name in [name for name, tip in self._tips.items() if node.knows(tip)]:
-                del self._tips[name]
-            self._tips[node.deed.id] = node
 
     def tips(self) -> list[bytes]:
         """Returns the deeds that count and that no other counting one knew: what an honest writer names, ascending."""
