@@ -42,6 +42,10 @@ class Bucket:
             return 0.0
         return min(wait, full_at - now)
 
+    def wait(self, n: float, now: float) -> float:
+        """The seconds until `n` could be taken; nothing is."""
+        return max(0.0, min(self._full_at + n * self._each_s - now - self._burst_s, self._full_at - now))
+
     def charge(self, n: float, now: float) -> float:
         """Takes `n` whatever is there, or gives it back if negative; the seconds until the bucket is out of debt."""
         full_at = self._full_at = max(self._full_at, now) + n * self._each_s

@@ -21,3 +21,57 @@ REKEY_NAMES: Final = 1024
 # Taking in -----------------------------------------------------------------------------------------------
 BRANCH_SOUGHT: Final = 64
 """Persons looked at, on the way up, for whose branch somebody is of: chains of invitation are short."""
+BRANCH_DEEDS: Final = 64
+BRANCH_DEEDS_H: Final = 32
+BRANCH_BYTES: Final = 64 * 1024
+BRANCH_BYTES_H: Final = 32 * 1024
+"""Deeds of plain members, of one branch: so many at once, then so many an hour. A class of thirty, let in by one whom
+the owner let in, fits; who invents people waits."""
+LINE_DEEDS: Final = 2048
+LINE_DEEDS_H: Final = 1024
+LINE_BYTES: Final = 2 * 1024 * 1024
+LINE_BYTES_H: Final = 1024 * 1024
+"""What comes by one owner whom the founder named: whom he lets in, and the owners that he names and whom they let in.
+The branches of a dishonest owner, each of which has its own, come to no more together."""
+OWNER_DEEDS: Final = 1024
+OWNER_DEEDS_H: Final = 512
+OWNER_BYTES: Final = 8 * 1024 * 1024
+OWNER_BYTES_H: Final = 4 * 1024 * 1024
+"""Of one such owner himself, whose removals of a full room have 50 kB. The founder's have no limit: it is his room."""
+BROUGHT_DEEDS: Final = 512
+BROUGHT_DEEDS_H: Final = 256
+BROUGHT_BYTES: Final = 1024 * 1024
+BROUGHT_BYTES_H: Final = 512 * 1024
+"""What one member brings that others' deeds were built on, and that would have to wait by itself, or does not count."""
+
+# Exchange ------------------------------------------------------------------------------------------------
+DEED_PAGE: Final = 128
+DEED_PAGE_BYTES: Final = 32 * 1024
+"""Deeds in one answer; one alone may be larger. Each is two or three signatures to verify, about 0.2 ms."""
+DEED_LANDMARKS: Final = 128
+"""Deeds that one says to have when one asks for others: what these knew is not sent."""
+DEEDS_LATE: Final = 64
+DEEDS_LATE_BYTES: Final = 256 * 1024
+"""Deeds of one sender that wait for what they were built on; of more the oldest is fetched again."""
+DEEDS_APART_S: Final = 1.5
+"""Tips that differ for longer are no deed under way: what is lacking is asked for."""
+DEEDS_ASKED: Final = 2
+"""Members that are asked at once: what one has, mostly the other has too."""
+DEEDS_AGAIN_S: Final = 2.0
+DEEDS_TRIES: Final = 3
+"""An answer is waited for so long, so often."""
+DEEDS_PAUSE_S: Final = 4.0
+DEEDS_PAUSE_MOST_S: Final = 600.0
+"""Who had nothing that could be taken is asked again after this, and after twice as long each time."""
+DEEDS_IDLE_PAGES: Final = 16
+"""Pages in a row of which nothing could be taken, after which somebody else is asked."""
+DEEDS_GIVEN_BYTES_S: Final = 1024 * 1024
+DEEDS_GIVEN_BURST: Final = 8 * 1024 * 1024
+"""What one member is given in answers: the deeds of ten thousand people at once, then more than a line carries."""
+DEEDS_GIVEN_LEAST: Final = 4096
+"""What an answer counts for at least, so that empty ones are bounded too."""
+DEEDS_TOLD_S: Final = 8.0
+DEEDS_TOLD: Final = 64
+"""Deeds of others that a sender tells unasked: so many at once, then so many a second; the rest is fetched."""
+DIGESTS_KNOWN: Final = 64
+"""Earlier digests of one's own: who says one of them lacks something, and has nothing for us."""

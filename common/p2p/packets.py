@@ -209,6 +209,27 @@ class Compared(PairSaid):
     id: bytes
 
 
+class Fetch(PairSaid):
+    """Asks for the deeds that count for the addressee, and their past, without what `known` ones and their past are.
+
+    Of these only what owners' deeds are and were built on, if it says `owners`; and what comes after the deed `after`
+    in the addressee's own order. `r` grows, so that nothing old can be asked again.
+    """
+
+    r: int
+    known: list[bytes]
+    after: bytes = b""
+    owners: bool = False
+
+
+class Deeds(PairSaid):
+    """Answers Fetch. There is more to ask for, after the deed `next`, unless that is empty."""
+
+    r: int
+    deeds: list[bytes]
+    next: bytes = b""
+
+
 class Want(PairSaid):
     """Asks for the key of the current epoch, which was not sealed for us: we came in while it was made."""
 
@@ -224,7 +245,8 @@ class Key(PairSaid):
 AnySaid: TypeAlias = Shout | Signed
 AnyOwn: TypeAlias = Beacon | Carded | Bye
 AnyPair: TypeAlias = (
-    Pull | Page | Probe | Signs | Have | Cards | Hush | Heard | Want | Key | Compare | Nonce | Reveal | Compared
+    Pull | Page | Probe | Signs | Have | Cards | Hush | Heard
+    | Fetch | Deeds | Want | Key | Compare | Nonce | Reveal | Compared
 )
 
 _OWN_DOMAIN: Final = b"sandpiper own v1\0"

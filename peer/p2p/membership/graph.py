@@ -14,7 +14,7 @@ from sandpiper.common.p2p.deeds import Admit, Deed, Found, Note, Own, Readmit, R
 from sandpiper.common.p2p.sealing import digest
 from sandpiper.peer.p2p.membership.level import FOUNDER, PLAIN, Level, named_by
 from sandpiper.peer.p2p.membership.node import DeedNode, PersonRecord
-from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, past_of, shared
+from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, members_beyond, past_of, shared
 
 
 class DeedGraph:
@@ -59,9 +59,9 @@ class DeedGraph:
         self._enter(deed)
         return True
 
-    def would_count(self, deed: Deed) -> bool:
-        """Whether a deed whose past is here would count, if it were taken in now."""
-        return self._judge(DeedNode(len(self._order), deed, self._past(deed))) is not None
+    def judge(self, deed: Deed) -> Level | None:
+        """Returns the level by which a deed whose past is here would count, if it were taken in now."""
+        return self._judge(DeedNode(len(self._order), deed, self._past(deed)))
 
     def _past(self, deed: Deed) -> DeedPast:
         tips = (self._nodes[tip] for tip in deed.tips)
@@ -158,7 +158,7 @@ class DeedGraph:
         said = node.deed.said
         if isinstance(said, Found):
             return FOUNDER
-        person = self.people[node.deed.writer]
+        person = self.people.get(node.deed.writer) or PersonRecord()
         best: Level | None = None
         for grant in person.places:
             given = self.gives(grant)
@@ -261,13 +261,14 @@ class DeedGraph:
         """Returns a hash over the tips: equal at those who have the same deeds that count."""
         return digest(b"tips", *self.tips())
 
-    def past(self, names: Iterable[bytes], known: Iterable[bytes] = ()) -> list[DeedNode]:
-        """Returns these deeds and their past, in an order in which they can be taken in; without what `known` ones
-        and their past are. What is not here is passed over.
+    def past(self, names: Iterable[bytes], known: Iterable[bytes] = (), after: bytes = b"") -> Iterator[DeedNode]:
+        """Returns these deeds and their past, in an order in which they can be taken in, without what `known` ones and
+        their past are: from the one that comes after `after` here. What is not here is passed over.
         """
-        wanted = self._closed(names)
-        had = self._closed(known)
-        return [node for node in self._order[: wanted.end] if node.at in wanted and node.at not in had]
+        wanted, had = self._closed(names), self._closed(known)
+        last = self._nodes.get(after)
+        for at in members_beyond(wanted, had, 0 if last is None else last.at + 1):
+            yield self._order[at]
 
     def _closed(self, names: Iterable[bytes]) -> DeedPast:
         """What these deeds and their past are."""

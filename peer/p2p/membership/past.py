@@ -7,7 +7,7 @@ where a set of what it knew would take one bit for each deed there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -64,6 +64,19 @@ def shared(pasts: Iterable[DeedPast]) -> DeedPast:
     if end <= base:
         return DeedPast(end, 0, end)
     return _trimmed(base, absent & ((1 << (end - base)) - 1), end)
+
+
+def members_beyond(wanted: DeedPast, had: DeedPast, first: int) -> Iterator[int]:
+    """Returns what is in one past and not in another, from a number on, ascending."""
+    lacked = had.absent << had.base
+    if wanted.end > had.end:
+        lacked |= ((1 << (wanted.end - had.end)) - 1) << had.end
+    lacked &= ((1 << wanted.end) - 1) & ~(wanted.absent << wanted.base)
+    bits = bin(lacked >> first)[:1:-1]
+    at = bits.find("1")
+    while at >= 0:
+        yield first + at
+        at = bits.find("1", at + 1)
 
 
 def _trimmed(base: int, absent: int, end: int) -> DeedPast:

@@ -1,0 +1,114 @@
+"""Arriving deeds: which of those that somebody brings are taken into the graph now.
+
+One that counts is paid for by its writer's branch. One that does not count, or whose branch has nothing left, is not
+taken in for itself; but what others were built on is, in the name of whoever brings it, for nobody can leave out a
+part of a past. What is refused waits at whoever has it, and is offered again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf
+
+from sandpiper.common.errors import Refusal
+from sandpiper.common.p2p.deeds import Deed, genuine, parse
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.intake import DeedIntake
+from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
+
+
+@dataclass(slots=True)
+class DeedVerdicts:
+    """What became of deeds that were brought. `wait` is in how many seconds some of the refused could be paid for."""
+
+    taken: list[Deed] = field(default_factory=list)
+    refused: int = 0
+    wait: float = inf
+    false: int = 0
+
+
+@dataclass(slots=True)
+class Bringer:
+    """Who brings deeds. `person` is in the room, or None. Of a `trusted` one everything is taken that counts or that
+    others were built on. `owners`: what it brings now it says that owners' deeds were built on.
+    """
+
+    person: bytes | None
+    late: LateDeeds
+    trusted: bool = False
+    owners: bool = False
+
+
+class ArrivingDeeds:
+    """Takes deeds into a graph."""
+
+    def __init__(self, graph: DeedGraph) -> None:
+        self._graph = graph
+        self._intake = DeedIntake(graph)
+
+    def take(self, raws: Iterable[bytes], bringer: Bringer, now: float) -> DeedVerdicts:
+        """Takes in what it may of these and of those of the bringer that waited; the others of which a part of the
+        past is missing wait.
+        """
+        found = DeedVerdicts()
+        pending = {deed.id: deed for deed in bringer.late if deed.id not in self._graph}
+        for raw in raws:
+            deed = self._read(raw)
+            if deed is None:
+                found.false += 1
+            elif deed.id not in self._graph:
+                pending[deed.id] = deed
+        waiting: dict[bytes, list[Deed]] = defaultdict(list)
+        for deed in pending.values():
+            for tip in self._graph.missing(deed):
+                waiting[tip].append(deed)
+        ready = deque(deed for deed in pending.values() if not self._graph.missing(deed))
+        while ready:
+            deed = ready.popleft()
+            del pending[deed.id]
+            if not self._accept(deed, bringer, waiting, found, now):
+                continue
+            self._graph.add(deed)
+            found.taken.append(deed)
+            ready.extend(each for each in waiting.pop(deed.id, ()) if not self._graph.missing(each))
+        bringer.late.keep(pending.values())
+        return found
+
+    def _read(self, raw: bytes) -> Deed | None:
+        try:
+            deed = parse(raw)
+        except Refusal:
+            return None
+        if deed.id in self._graph:  # with which signature does not matter
+            return deed
+        return deed if deed.room == self._graph.room and deed.tips and genuine(deed) else None
+
+    def _accept(
+        self, deed: Deed, bringer: Bringer, waiting: dict[bytes, list[Deed]], found: DeedVerdicts, now: float
+    ) -> bool:
+        level = self._graph.judge(deed)
+        wait = inf
+        if level is not None:
+            wait = 0.0 if bringer.trusted else self._intake.pay(deed, level, now)
+        if wait > 0.0 and (bringer.trusted or bringer.owners or self._is_called_for(deed, waiting, now)):
+            wait = 0.0 if bringer.trusted else min(wait, self._intake.bring(deed, bringer.person, now))
+        if wait == 0.0:
+            return True
+        if level is not None:
+            found.refused += 1
+            found.wait = min(found.wait, wait)
+        return False
+
+    def _is_called_for(self, deed: Deed, waiting: dict[bytes, list[Deed]], now: float) -> bool:
+        """Whether a deed was built on it, at one or more removes, that will be taken in as far as can be told."""
+        queue, seen = deque([deed.id]), {deed.id}
+        while queue:
+            for other in waiting.get(queue.popleft(), ()):
+                if other.id not in seen:
+                    if self._intake.affords(other, now):
+                        return True
+                    seen.add(other.id)
+                    queue.append(other.id)
+        return False

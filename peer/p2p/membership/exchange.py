@@ -1,0 +1,252 @@
+"""The exchange: brings two members' deeds to be equal, by any way that may lose, repeat and reorder.
+
+A beacon says a digest of the tips. Who hears another one than its own for a while asks its sender for what it lacks:
+first for what owners' deeds need, then for all the rest, a page at a time, each deed after its past. Nobody is told
+that it lacks something, each sees to itself. A fresh deed its writer tells everybody; one whose past is missing here
+waits in a small pool of its sender's, and is reason to ask at once.
+
+What is over a budget stays where it is (intake.py), and is asked for again, more and more rarely.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.limits import (
+    DEED_PAGE,
+    DEEDS_AGAIN_S,
+    DEEDS_APART_S,
+    DEEDS_ASKED,
+    DEEDS_IDLE_PAGES,
+    DEEDS_PAUSE_MOST_S,
+    DEEDS_PAUSE_S,
+    DEEDS_TOLD,
+    DEEDS_TOLD_S,
+    DEEDS_TRIES,
+    DIGESTS_KNOWN,
+)
+from sandpiper.common.p2p.deeds import Deed
+from sandpiper.common.p2p.packets import Deeds, Fetch
+from sandpiper.peer.p2p.membership.arriving import ArrivingDeeds, Bringer, DeedVerdicts
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
+from sandpiper.peer.p2p.membership.level import PLAIN
+from sandpiper.peer.p2p.membership.offer import DeedOffer, landmarks
+
+
+@dataclass(slots=True)
+class _Fetching:
+    """A request under way, page by page: first for what owners' deeds need, then for all."""
+
+    digest: bytes
+    revision: int
+    known: list[bytes]
+    again_at: float
+    owners: bool = True
+    after: bytes = b""
+    tries: int = 1
+    idle: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class _Source:
+    """Another session. `done` is the digest, and our revision, of which it has nothing more for us."""
+
+    digest: bytes = b""
+    apart_since: float | None = None
+    done: tuple[bytes, int] = (b"", -1)
+    r: int = 0
+    fetching: _Fetching | None = None
+    rest_until: float = 0.0
+    pause_s: float = DEEDS_PAUSE_S
+    trusted: bool = False
+    late: LateDeeds = field(default_factory=LateDeeds)
+    told: Bucket = field(default_factory=lambda: Bucket(DEEDS_TOLD_S, DEEDS_TOLD))
+
+
+class DeedExchange:
+    """One member's end. Take `outgoing` (whom to say what) and `taken` (what is new in the graph) after each call.
+
+    `person_of` returns the person of a session that is in the room, or None.
+    """
+
+    def __init__(self, graph: DeedGraph, person_of: Callable[[bytes], bytes | None]) -> None:
+        self.outgoing: list[tuple[bytes, Fetch | Deeds]] = []
+        self.taken: list[Deed] = []
+        self._graph = graph
+        self._person_of = person_of
+        self._arriving = ArrivingDeeds(graph)
+        self._offer = DeedOffer(graph)
+        self._sources: dict[bytes, _Source] = {}
+        self._digest = graph.digest()
+        self._digests = deque([self._digest], DIGESTS_KNOWN)
+
+    # What is heard -----------------------------------------------------------------------------------------
+
+    def digest(self) -> bytes:
+        """Returns what a beacon says of the deeds here. To be called also when the member itself has written one."""
+        digest = self._graph.digest()
+        if digest != self._digest:
+            self._digest = digest
+            self._digests.append(digest)
+        return digest
+
+    def heard(self, session: bytes, digest: bytes, now: float) -> None:
+        """Takes the digest of a beacon."""
+        source = self._sources.setdefault(session, _Source())
+        source.digest = digest
+        if self.is_known(digest):
+            source.apart_since = None
+            source.pause_s = DEEDS_PAUSE_S
+        elif source.apart_since is None:
+            source.apart_since = now
+
+    def is_known(self, digest: bytes) -> bool:
+        """Whether all deeds of whoever says this digest are here: it is ours, or was."""
+        return digest == self.digest() or digest in self._digests
+
+    def trust(self, session: bytes) -> None:
+        """Takes from a session what it has without a budget, once: it has let us in."""
+        self._sources.setdefault(session, _Source()).trusted = True
+
+    def forget(self, session: bytes) -> None:
+        """Asks a session no more, and keeps nothing of it: it has gone."""
+        self._sources.pop(session, None)
+        self._offer.forget(session)
+
+    def receive_fetch(self, session: bytes, said: Fetch, now: float) -> None:
+        """Gives what is asked for."""
+        answer = self._offer.answer(session, said, now)
+        if answer is not None:
+            self.outgoing.append((session, answer))
+
+    def receive_told(self, session: bytes, raws: Sequence[bytes], now: float) -> None:
+        """Takes deeds that somebody tells unasked; the session is empty where it is not known."""
+        source = self._sources.setdefault(session, _Source())
+        room = [raw for raw in islice(raws, DEED_PAGE) if source.told.take(1, now) == 0.0]
+        self._take(session, source, room, now)
+        source.rest_until = max(source.rest_until, now)
+
+    def receive_deeds(self, session: bytes, said: Deeds, now: float) -> None:
+        """Takes an answer, and asks for the next page."""
+        source = self._sources.get(session)
+        if source is None or source.fetching is None or said.r != source.r:
+            return
+        fetching = source.fetching
+        found = self._take(session, source, said.deeds[:DEED_PAGE], now)
+        if found.false:
+            self._rest(source, now)  # it lies
+            return
+        fetching.refused += found.refused
+        fetching.idle = 0 if found.taken else fetching.idle + 1
+        if said.next and said.deeds and fetching.idle < DEEDS_IDLE_PAGES:
+            fetching.after = said.next
+            self._ask(session, source, now)
+        elif fetching.owners:
+            fetching.owners, fetching.after, fetching.idle = False, b"", 0
+            fetching.known = landmarks(self._graph)
+            self._ask(session, source, now)
+        else:
+            self._finish(source, now, complete=not said.next)
+
+    def _finish(self, source: _Source, now: float, *, complete: bool) -> None:
+        fetching = source.fetching
+        assert fetching is not None
+        source.fetching, source.trusted = None, False
+        if complete and not fetching.refused and not source.late:
+            source.done = (fetching.digest, fetching.revision)
+            source.pause_s = DEEDS_PAUSE_S
+        else:
+            self._rest(source, now)
+
+    def _rest(self, source: _Source, now: float) -> None:
+        source.fetching = None
+        source.rest_until = now + source.pause_s
+        source.pause_s = min(2 * source.pause_s, DEEDS_PAUSE_MOST_S)
+
+    # Taking in ---------------------------------------------------------------------------------------------
+
+    def _take(self, session: bytes, source: _Source, raws: Sequence[bytes], now: float) -> DeedVerdicts:
+        found = self._bring(session, source, raws, now)
+        moved = bool(found.taken)
+        while moved:  # what came may be what others' deeds waited for
+            moved = False
+            for other, each in list(self._sources.items()):
+                if each.late.is_moved(self._graph):
+                    moved = bool(self._bring(other, each, (), now).taken) or moved
+        self.digest()
+        return found
+
+    def _bring(self, session: bytes, source: _Source, raws: Sequence[bytes], now: float) -> DeedVerdicts:
+        owners = source.fetching is not None and source.fetching.owners
+        bringer = Bringer(self._person_of(session), source.late, source.trusted, owners)
+        found = self._arriving.take(raws, bringer, now)
+        self.taken += found.taken
+        return found
+
+    # Time --------------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> float | None:
+        """When `handle_timer` is to be called."""
+        busy = [source.fetching.again_at for source in self._sources.values() if source.fetching is not None]
+        if len(busy) < DEEDS_ASKED:
+            busy += [
+                due for session, source in self._sources.items() if (due := self._due(session, source)) is not None
+            ]
+        return min(busy, default=None)
+
+    def _due(self, session: bytes, source: _Source) -> float | None:
+        """When a session that is not being asked is to be asked."""
+        if source.fetching is not None or not session:
+            return None
+        if source.late:
+            return source.rest_until
+        if source.apart_since is None or source.done == (source.digest, self._graph.revision):
+            return None
+        return max(source.apart_since + DEEDS_APART_S, source.rest_until)
+
+    def handle_timer(self, now: float) -> None:
+        """Asks who has another digest, and who has not answered again."""
+        for session, source in self._sources.items():
+            fetching = source.fetching
+            if fetching is None or now < fetching.again_at:
+                continue
+            if fetching.tries == DEEDS_TRIES:
+                self._rest(source, now)
+            else:
+                fetching.tries += 1
+                self._ask(session, source, now, again=True)
+        for session, source in self._sources.items():
+            if self._is_urgent(session, source, now):
+                self._begin(session, source, now)
+        busy = sum(source.fetching is not None for source in self._sources.values())
+        due = [
+            (at, session) for session, source in self._sources.items() if (at := self._due(session, source)) is not None
+        ]
+        for at, session in sorted(due)[: max(0, DEEDS_ASKED - busy)]:
+            if at <= now:
+                self._begin(session, self._sources[session], now)
+
+    def _is_urgent(self, session: bytes, source: _Source, now: float) -> bool:
+        """Whether an owner has told a deed of which a part of the past is missing: no others are waited for then."""
+        person = self._person_of(session) if source.late and session and source.fetching is None else None
+        rank = self._graph.rank(person) if person is not None else None
+        return rank is not None and rank < PLAIN and source.rest_until <= now
+
+    def _begin(self, session: bytes, source: _Source, now: float) -> None:
+        source.fetching = _Fetching(source.digest, self._graph.revision, landmarks(self._graph), now)
+        self._ask(session, source, now)
+
+    def _ask(self, session: bytes, source: _Source, now: float, *, again: bool = False) -> None:
+        fetching = source.fetching
+        assert fetching is not None
+        source.r += 1
+        if not again:
+            fetching.tries = 1
+        fetching.again_at = now + DEEDS_AGAIN_S
+        self.outgoing.append((session, Fetch(source.r, fetching.known, fetching.after, fetching.owners)))

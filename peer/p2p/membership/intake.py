@@ -1,0 +1,142 @@
+"""Intake: how fast deeds are taken in. It delays, and decides nothing: what is over a budget waits at who has it.
+
+Each deed is paid for by the branch that its writer came in by, and what comes by an owner whom the founder named by
+his line as well, so that a branch, or an owner, that invents people fills nobody's memory faster than its budget. Who
+came in by several branches may use any of them: nobody loses his place by being let in by a flooder as well.
+
+Owners' deeds have budgets that are none of anybody else's. The founder's have no limit.
+"""
+
+from __future__ import annotations
+
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.limits import (
+    BRANCH_BYTES,
+    BRANCH_BYTES_H,
+    BRANCH_DEEDS,
+    BRANCH_DEEDS_H,
+    BROUGHT_BYTES,
+    BROUGHT_BYTES_H,
+    BROUGHT_DEEDS,
+    BROUGHT_DEEDS_H,
+    LINE_BYTES,
+    LINE_BYTES_H,
+    LINE_DEEDS,
+    LINE_DEEDS_H,
+    OWNER_BYTES,
+    OWNER_BYTES_H,
+    OWNER_DEEDS,
+    OWNER_DEEDS_H,
+)
+from sandpiper.common.p2p.deeds import Deed
+from sandpiper.peer.p2p.membership.branches import Branches
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.level import FOUNDER, PLAIN, Level
+
+_HOUR_S = 3600.0
+
+
+class DeedBudget:
+    """A number of deeds and of octets at once, then so many an hour."""
+
+    __slots__ = ("_deeds", "_octets")
+
+    def __init__(self, deeds: int, deeds_h: int, octets: int, octets_h: int) -> None:
+        self._deeds = Bucket(deeds_h / _HOUR_S, deeds)
+        self._octets = Bucket(octets_h / _HOUR_S, octets)
+
+    def wait(self, size: int, now: float) -> float:
+        """Returns the seconds until a deed of this size can be paid for; nothing is taken."""
+        return max(self._deeds.wait(1, now), self._octets.wait(size, now))
+
+    def charge(self, size: int, now: float) -> None:
+        """Pays for a deed, whatever is there."""
+        self._deeds.charge(1, now)
+        self._octets.charge(size, now)
+
+
+class DeedIntake:
+    """Decides whether a deed can be taken in now."""
+
+    def __init__(self, graph: DeedGraph) -> None:
+        self._graph = graph
+        self._branches = Branches(graph)
+        self._by_branch: dict[bytes, DeedBudget] = {}
+        self._by_line: dict[bytes, DeedBudget] = {}
+        self._by_owner: dict[bytes, DeedBudget] = {}
+        self._by_bringer: dict[bytes, DeedBudget] = {}
+
+    def pay(self, deed: Deed, level: Level, now: float) -> float:
+        """Pays for a deed that counts by this level: 0.0; else the seconds until that can be, and nothing is paid."""
+        size = len(deed.raw)
+        if level < PLAIN:
+            return self._pay(self._owner_budgets(deed.writer, level), size, now)
+        least = _HOUR_S
+        for root, sponsor in self._branches.roots(deed.writer):
+            wait = self._pay(self._branch_budgets(root, sponsor), size, now)
+            if wait == 0.0:
+                return 0.0
+            least = min(least, wait)
+        return least
+
+    def bring(self, deed: Deed, bringer: bytes | None, now: float) -> float:
+        """Pays for a deed in the name of the person that brings it, because others were built on it; as `pay`."""
+        level = self._graph.rank(bringer) if bringer is not None else None
+        if bringer is None or level is None:
+            return _HOUR_S
+        if level == FOUNDER:
+            return 0.0
+        budget = self._by_bringer.get(bringer)
+        if budget is None:
+            sizes = (BROUGHT_DEEDS, BROUGHT_DEEDS_H, BROUGHT_BYTES, BROUGHT_BYTES_H)
+            budget = self._by_bringer[bringer] = DeedBudget(*sizes)
+        return self._pay([budget], len(deed.raw), now)
+
+    def affords(self, deed: Deed, now: float) -> bool:
+        """Whether a deed by somebody who is in the room could be paid for, for all that is known of its writer."""
+        level = self._graph.rank(deed.writer)
+        if level is None:
+            return False
+        size = len(deed.raw)
+        if level < PLAIN:
+            return self._wait(self._owner_budgets(deed.writer, level), size, now) == 0.0
+        return any(
+            self._wait(self._branch_budgets(root, sponsor), size, now) == 0.0
+            for root, sponsor in self._branches.roots(deed.writer)
+        )
+
+    def _pay(self, budgets: list[DeedBudget], size: int, now: float) -> float:
+        wait = self._wait(budgets, size, now)
+        if wait == 0.0:
+            for budget in budgets:
+                budget.charge(size, now)
+        return wait
+
+    def _wait(self, budgets: list[DeedBudget], size: int, now: float) -> float:
+        return max((budget.wait(size, now) for budget in budgets), default=0.0)
+
+    def _owner_budgets(self, owner: bytes, level: Level) -> list[DeedBudget]:
+        if level == FOUNDER:
+            return []
+        if level[0] > 1:
+            return self._line_budgets(level)
+        budget = self._by_owner.get(owner)
+        if budget is None:
+            budget = self._by_owner[owner] = DeedBudget(OWNER_DEEDS, OWNER_DEEDS_H, OWNER_BYTES, OWNER_BYTES_H)
+        return [budget]
+
+    def _line_budgets(self, level: Level) -> list[DeedBudget]:
+        """Of what came by the owner whom the founder named, on the way down to this level."""
+        if level == FOUNDER:
+            return []
+        naming = level[1][0][1]
+        budget = self._by_line.get(naming)
+        if budget is None:
+            budget = self._by_line[naming] = DeedBudget(LINE_DEEDS, LINE_DEEDS_H, LINE_BYTES, LINE_BYTES_H)
+        return [budget]
+
+    def _branch_budgets(self, root: bytes, sponsor: Level) -> list[DeedBudget]:
+        budget = self._by_branch.get(root)
+        if budget is None:
+            budget = self._by_branch[root] = DeedBudget(BRANCH_DEEDS, BRANCH_DEEDS_H, BRANCH_BYTES, BRANCH_BYTES_H)
+        return [budget, *self._line_budgets(sponsor)]

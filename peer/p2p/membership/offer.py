@@ -1,0 +1,78 @@
+"""The offer: gives other members the deeds that they lack, a page at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.limits import (
+    DEED_LANDMARKS,
+    DEED_PAGE,
+    DEED_PAGE_BYTES,
+    DEEDS_GIVEN_BURST,
+    DEEDS_GIVEN_BYTES_S,
+    DEEDS_GIVEN_LEAST,
+)
+from sandpiper.common.p2p.packets import Deeds, Fetch
+from sandpiper.peer.p2p.membership.graph import DeedGraph, tips_of
+from sandpiper.peer.p2p.membership.level import PLAIN
+
+
+def landmarks(graph: DeedGraph) -> list[bytes]:
+    """Returns deeds that say how much one has: the tips, and older ones at growing distances, for who has not those."""
+    nodes = graph.nodes()
+    found = dict.fromkeys(graph.tips()[: DEED_LANDMARKS // 2])
+    back = 1
+    while back <= len(nodes) and len(found) < DEED_LANDMARKS:
+        found[nodes[-back].deed.id] = None
+        back *= 2
+    return list(found)
+
+
+@dataclass(slots=True)
+class _Asker:
+    """What a session has asked for: the newest request, and how much it was given."""
+
+    r: int = -1
+    given: Bucket = field(default_factory=lambda: Bucket(DEEDS_GIVEN_BYTES_S, DEEDS_GIVEN_BURST))
+
+
+class DeedOffer:
+    """Answers for a graph."""
+
+    def __init__(self, graph: DeedGraph) -> None:
+        self._graph = graph
+        self._askers: dict[bytes, _Asker] = {}
+        self._owners: list[bytes] = []
+        self._asked = (0, -1)
+
+    def answer(self, session: bytes, said: Fetch, now: float) -> Deeds | None:
+        """Answers a request; None for one that is old, or said again, and for who was given enough for now."""
+        asker = self._askers.setdefault(session, _Asker())
+        if said.r <= asker.r or asker.given.wait(DEEDS_GIVEN_LEAST, now) > 0.0:
+            return None
+        asker.r = said.r
+        wanted = self._owners_tips() if said.owners else self._graph.tips()
+        raws: list[bytes] = []
+        size, last = 0, b""
+        for node in self._graph.past(wanted, said.known[:DEED_LANDMARKS], said.after):
+            if raws and (len(raws) == DEED_PAGE or size + len(node.deed.raw) > DEED_PAGE_BYTES):
+                break
+            raws.append(node.deed.raw)
+            size += len(node.deed.raw)
+            last = node.deed.id
+        else:
+            last = b""
+        asker.given.charge(max(size, DEEDS_GIVEN_LEAST), now)
+        return Deeds(said.r, raws, last)
+
+    def _owners_tips(self) -> list[bytes]:
+        asked = (len(self._graph), self._graph.revision)
+        if asked != self._asked:
+            nodes = (node for node in self._graph.nodes() if node.level is not None and node.level < PLAIN)
+            self._asked, self._owners = asked, [node.deed.id for node in tips_of(nodes)]
+        return self._owners
+
+    def forget(self, session: bytes) -> None:
+        """Gives a session nothing any more: it has gone."""
+        self._askers.pop(session, None)
