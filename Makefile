@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Most of the suite waits, for deadlines that are the thing under test; a file's tests stay in order, in one worker.
 WORKERS := 4
 
-.PHONY: help chat stop test test-core lint bench docs clean
+.PHONY: help chat stop test test-core model lint bench docs clean
 
 help:
 	@echo 'make chat   open a room in this terminal, or join one (CODE=pine-ocean-42); NICK=you'
@@ -12,6 +12,7 @@ help:
 	@echo 'make stop   stop the broker that make chat ROOM=... started'
 	@echo 'make test   the test suite (ARGS="tests/common -x"; WORKERS=0 for pdb)'
 	@echo 'make test-core   its part without sockets, processes and terminals, in seconds'
+	@echo 'make model  all small rooms, in every order, against the rules of membership, in an hour (ARGS="--depth 2")'
 	@echo 'make lint   ruff, its format check, mypy --strict'
 	@echo 'make docs   the documentation as a site in build/site; and what is written from the code, written anew'
 	@echo 'make bench  the benchmarks: docs/benchmarks.md says what they measure (ARGS=...)'
@@ -32,6 +33,10 @@ test:
 test-core:
 	@sh scripts/venv.sh test
 	@$(BIN)/python -m pytest -n $(WORKERS) -m core $(ARGS)
+
+model:
+	@sh scripts/venv.sh test
+	@$(BIN)/python -m tests.peer.p2p.membership.model.run $(ARGS)
 
 lint:
 	@sh scripts/venv.sh test lint

@@ -6,7 +6,7 @@ What follows here limits honest members and delays dishonest ones; nothing that 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sandpiper.common.limits import BRANCH_SOUGHT
 from sandpiper.peer.p2p.membership.graph import DeedGraph
@@ -78,13 +78,13 @@ class Branches:
         self._follow()
         return self._depth.get(person, 0)
 
-    def is_full(self, capacity: int) -> bool:
+    def is_full(self, capacity: int, persons: Iterable[bytes]) -> bool:
         """Whether there is no room for another person: of each branch a quarter of the room counts, so none fills it.
 
         An honest member asks before it lets somebody in; what is let in all the same is in.
         """
         self._follow()
-        sizes = Counter(self._root.get(person, person) for person in self._graph.members)
+        sizes = Counter(self._root.get(person, person) for person in persons)
         return sum(min(size, max(1, capacity // 4)) for size in sizes.values()) >= capacity
 
     def only_by(self, person: bytes) -> set[bytes]:

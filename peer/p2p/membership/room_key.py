@@ -24,14 +24,14 @@ class SecretHolders:
         self.leaked: dict[bytes, list[DeedNode]] = defaultdict(list)
         self.sealed = {made.deed.writer, *(said.names if isinstance(said, Rekey) else ())}
         self._graph = graph
-        self._made = made
+        self.made = made
         self._next = made.at + 1
 
     def follow(self) -> None:
         """Takes in what the graph has that was not there the last time."""
         nodes = self._graph.nodes()
         for node in nodes[self._next :]:
-            if isinstance(node.deed.said, (Admit, Own, Readmit)) and node.knows(self._made):
+            if isinstance(node.deed.said, (Admit, Own, Readmit)) and node.knows(self.made):
                 self._follow(node)
         self._next = len(nodes)
 
@@ -87,11 +87,13 @@ class RoomKey:
         knew it. Who of them lacks it asks any other and is given it.
         """
         self._follow()
-        holders = self._holders[head]
-        if person in holders.sealed:
-            return True
+        return self._has(person, self._holders[head])
+
+    def _has(self, person: bytes, holders: SecretHolders) -> bool:
         handed = holders.handed.get(person, [])
-        return bool(handed) and any(grant in handed for grant in self._graph.standing(person))
+        return person in holders.sealed or (
+            bool(handed) and any(grant in handed for grant in self._graph.standing(person))
+        )
 
     def waiting(self) -> set[bytes]:
         """Returns the members for whom the current key is not: somebody for whom it is must let them in again."""
@@ -106,3 +108,27 @@ class RoomKey:
             any(person not in members for person in holders.sealed | holders.leaked.keys())
             for holders in self._holders.values()
         )
+
+    def holders(self, writer: bytes) -> set[bytes]:
+        """Returns the persons for whom a new key should be that this member makes: those for whom the present one is.
+
+        If that is not for the writer, for an owner has made one for nobody: those who had the key before it, as far
+        back as it was for the writer.
+        """
+        counting = [node for node in self._graph.rekeys if node.level is not None]
+        while True:
+            heads = [self._holders_of(head) for head in tips_of(counting)]
+            if not heads:
+                return {writer}
+            without = [each.made for each in heads if not self._has(writer, each)]
+            if not without:
+                return {person for person in self._graph.members if all(self._has(person, each) for each in heads)}
+            counting = [node for node in counting if node not in without]
+
+    def _holders_of(self, head: DeedNode) -> SecretHolders:
+        self._follow()
+        found = self._holders.get(head.deed.id)
+        if found is None:
+            found = SecretHolders(self._graph, head)
+            found.follow()
+        return found
