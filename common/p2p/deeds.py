@@ -44,8 +44,8 @@ from sandpiper.common.p2p.sealing import KEY_BYTES, NONCE_BYTES, SHORT_BYTES, TA
 
 ID_BYTES: Final = 32
 COPY_BYTES: Final = NONCE_BYTES + KEY_BYTES + TAG_BYTES
+SIGNATURE_BYTES: Final = 64
 HISTORIES_SAID: Final = frozenset({"all", "epoch", "none"})
-_SIGNATURE_BYTES: Final = 64
 _SEQ_MOST: Final = 1 << 62
 _DOMAIN: Final = b"sandpiper deed v1\0"
 _ID_DOMAIN: Final = b"sandpiper deed id v1\0"
@@ -165,9 +165,9 @@ def sign(identity: SigningKey, room: bytes, tips: Iterable[bytes], said: AnyDeed
 
 def parse(raw: bytes) -> Deed:
     """Reads one; `genuine` then tells whether it was signed. Raises Refusal."""
-    if not _SIGNATURE_BYTES < len(raw) <= DEED_BYTES:
+    if not SIGNATURE_BYTES < len(raw) <= DEED_BYTES:
         raise _refused("its size")
-    body = raw[_SIGNATURE_BYTES:]
+    body = raw[SIGNATURE_BYTES:]
     head: _Body = codec.decode(_body, body, "not a deed")
     _check(_encoder.encode(head) == body, "not in its shortest form")
     founding = head.kind == "found"
@@ -184,7 +184,7 @@ def genuine(deed: Deed) -> bool:
     """Whether its writer has signed it, and the session that it lets in belongs to the person in this room."""
     if isinstance(deed.said, Admit) and not deed.said.keys.holds(deed.room):
         return False
-    return verified(deed.writer, _DOMAIN + deed.raw[_SIGNATURE_BYTES:], deed.raw[:_SIGNATURE_BYTES])
+    return verified(deed.writer, _DOMAIN + deed.raw[SIGNATURE_BYTES:], deed.raw[:SIGNATURE_BYTES])
 
 
 def persons(said: AnyDeedSaid) -> tuple[bytes, ...]:
@@ -230,7 +230,7 @@ def _fits(said: AnyDeedSaid) -> bool:
         case Admit():
             keys = said.keys
             sizes = {len(keys.identity), len(keys.session), len(keys.box), len(keys.curve)} == {KEY_BYTES}
-            signed = {len(keys.vouch), len(keys.bond)} == {_SIGNATURE_BYTES}
+            signed = {len(keys.vouch), len(keys.bond)} == {SIGNATURE_BYTES}
             return sizes and signed and len(said.proven) <= DEED_PROVEN_CHARS and said.proven.isascii()
         case Own():
             return len(said.person) == KEY_BYTES and 0 <= said.number <= DEED_NUMBER_MOST

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.p2p.deeds import Deed, genuine, parse
+from sandpiper.common.limits import DEEDS_VERIFIED
+from sandpiper.common.p2p.deeds import SIGNATURE_BYTES, Deed, genuine, parse
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.intake import DeedIntake
 from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
@@ -47,6 +48,7 @@ class ArrivingDeeds:
     def __init__(self, graph: DeedGraph) -> None:
         self._graph = graph
         self._intake = DeedIntake(graph)
+        self._genuine: dict[bytes, bytes] = {}
 
     def take(self, raws: Iterable[bytes], bringer: Bringer, now: float) -> DeedVerdicts:
         """Takes in what it may of these and of those of the bringer that waited; the others of which a part of the
@@ -71,6 +73,7 @@ class ArrivingDeeds:
             if not self._accept(deed, bringer, waiting, found, now):
                 continue
             self._graph.add(deed)
+            self._genuine.pop(deed.id, None)
             found.taken.append(deed)
             ready.extend(each for each in waiting.pop(deed.id, ()) if not self._graph.missing(each))
         bringer.late.keep(pending.values())
@@ -83,7 +86,18 @@ class ArrivingDeeds:
             return None
         if deed.id in self._graph:  # with which signature does not matter
             return deed
-        return deed if deed.room == self._graph.room and deed.tips and genuine(deed) else None
+        return deed if deed.room == self._graph.room and deed.tips and self._is_genuine(deed) else None
+
+    def _is_genuine(self, deed: Deed) -> bool:
+        """Whether a deed is signed. What was refused is offered again, and is not verified again."""
+        if self._genuine.get(deed.id) == deed.raw[:SIGNATURE_BYTES]:
+            return True
+        if not genuine(deed):
+            return False
+        self._genuine[deed.id] = deed.raw[:SIGNATURE_BYTES]
+        if len(self._genuine) > DEEDS_VERIFIED:
+            del self._genuine[next(iter(self._genuine))]
+        return True
 
     def _accept(
         self, deed: Deed, bringer: Bringer, waiting: dict[bytes, list[Deed]], found: DeedVerdicts, now: float

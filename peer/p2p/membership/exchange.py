@@ -40,12 +40,15 @@ from sandpiper.peer.p2p.membership.offer import DeedOffer, landmarks
 
 @dataclass(slots=True)
 class _Fetching:
-    """A request under way, page by page: first for what owners' deeds need, then for all."""
+    """A request under way, page by page: first for what owners' deeds need, then for all. `first_r` is the number under
+    which this page was first asked for; an answer to that is as good as to the last.
+    """
 
     digest: bytes
     revision: int
     known: list[bytes]
     again_at: float
+    first_r: int = 0
     owners: bool = True
     after: bytes = b""
     tries: int = 1
@@ -130,14 +133,16 @@ class DeedExchange:
         source = self._sources.setdefault(session, _Source())
         room = [raw for raw in islice(raws, DEED_PAGE) if source.told.take(1, now) == 0.0]
         self._take(session, source, room, now)
-        source.rest_until = max(source.rest_until, now)
+        if source.late:
+            rests = 0.0 if self._is_owner(session) else min(source.rest_until - now, DEEDS_PAUSE_S)
+            source.rest_until = now + max(0.0, rests)
 
     def receive_deeds(self, session: bytes, said: Deeds, now: float) -> None:
         """Takes an answer, and asks for the next page."""
         source = self._sources.get(session)
-        if source is None or source.fetching is None or said.r != source.r:
+        fetching = source.fetching if source is not None else None
+        if source is None or fetching is None or not fetching.first_r <= said.r <= source.r:
             return
-        fetching = source.fetching
         found = self._take(session, source, said.deeds[:DEED_PAGE], now)
         if found.false:
             self._rest(source, now)  # it lies
@@ -234,9 +239,13 @@ class DeedExchange:
 
     def _is_urgent(self, session: bytes, source: _Source, now: float) -> bool:
         """Whether an owner has told a deed of which a part of the past is missing: no others are waited for then."""
-        person = self._person_of(session) if source.late and session and source.fetching is None else None
+        idle = source.fetching is None and source.rest_until <= now
+        return idle and bool(source.late) and self._is_owner(session)
+
+    def _is_owner(self, session: bytes) -> bool:
+        person = self._person_of(session) if session else None
         rank = self._graph.rank(person) if person is not None else None
-        return rank is not None and rank < PLAIN and source.rest_until <= now
+        return rank is not None and rank < PLAIN
 
     def _begin(self, session: bytes, source: _Source, now: float) -> None:
         source.fetching = _Fetching(source.digest, self._graph.revision, landmarks(self._graph), now)
@@ -247,6 +256,6 @@ class DeedExchange:
         assert fetching is not None
         source.r += 1
         if not again:
-            fetching.tries = 1
+            fetching.tries, fetching.first_r = 1, source.r
         fetching.again_at = now + DEEDS_AGAIN_S
         self.outgoing.append((session, Fetch(source.r, fetching.known, fetching.after, fetching.owners)))

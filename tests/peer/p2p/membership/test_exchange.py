@@ -1,0 +1,319 @@
+"""Two members, or five, become equal through a bad link; nothing is asked for without end, and liars gain little."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from sandpiper.common.limits import (
+    BRANCH_DEEDS,
+    BROUGHT_DEEDS,
+    DEED_PAGE,
+    DEED_PAGE_BYTES,
+    DEEDS_LATE,
+    OWNER_DEEDS,
+)
+from sandpiper.common.p2p.deeds import Admit, Deed, Note
+from sandpiper.common.p2p.packets import Deeds, Fetch
+from sandpiper.peer.p2p.membership.exchange import DeedExchange
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from tests.peer.p2p.membership.linked import Link, Linked
+from tests.peer.p2p.membership.persons import Signer, copied, founded, rekey
+
+F, A, B, C, L, M = (Signer(name) for name in "FABCLM")
+
+
+def room() -> DeedGraph:
+    """F has let all in; A is an owner."""
+    graph = founded(F)
+    F.names(graph, A)
+    for each in (A, B, C, L):
+        F.admits(graph, each)
+    return graph
+
+
+def people(n: int) -> list[Signer]:
+    return [Signer(f"p{at}") for at in range(n)]
+
+
+def pair(graph: DeedGraph, **bad: float) -> tuple[Link, Linked, Linked]:
+    one, other = Linked(F, graph), Linked(B, copied(graph))
+    return Link([one, other], **bad), one, other  # type: ignore[arg-type]
+
+
+def test_members_with_the_same_deeds_say_nothing() -> None:
+    link, one, other = pair(room())
+    link.run(30)
+    assert one.octets_in == other.octets_in == 0
+    assert one.exchange.get_timer() is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_halves_become_equal_through_a_bad_link(seed: int) -> None:
+    link, one, other = pair(room(), seed=seed, lost=0.3, doubled=0.2, late_s=2.5)
+    for each in people(30):
+        F.admits(one.graph, each)
+    for each in people(20):
+        B.admits(other.graph, each, number=1)
+    link.run(120)
+    assert link.is_equal()
+    assert one.graph.members == other.graph.members
+    assert len(one.graph.members) == 35
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_five_members_become_equal_whatever_they_write_meanwhile(seed: int) -> None:
+    chance = random.Random(seed)
+    graph = room()
+    persons = (F, A, B, C, L)
+    five = [Linked(each, copied(graph)) for each in persons]
+    link = Link(five, seed=seed, lost=0.25, doubled=0.2, late_s=2.0)
+    for step in range(20):
+        one, other = chance.sample(five, 2)
+        if one.name in one.graph.members:
+            if one.signer in (F, A) and chance.random() < 0.2 and other.signer not in (F, A):
+                made = one.signer.removes(one.graph, other.signer)
+            else:
+                made = one.signer.admits(one.graph, chance.choice(people(9)), step)
+            link.tell(one, [each.raw for each in made])
+        link.apart = {frozenset(each.name for each in chance.sample(five, 2)) for _ in range(4)}
+        link.run(chance.random() * 4)
+    link.apart = set()
+    link.run(300)
+    assert link.is_equal()
+    assert len({str(sorted(each.graph.members.items())) for each in five}) == 1
+
+
+def test_an_answer_is_a_page_and_each_deed_comes_after_its_past() -> None:
+    graph = room()
+    for each in people(400):
+        F.admits(graph, each)
+    exchange, after, pages, known = DeedExchange(graph, lambda session: session), b"", 0, {graph.room}
+    while True:
+        pages += 1
+        exchange.receive_fetch(B.key, Fetch(pages, [graph.room], after), 0.0)
+        [(_, said)] = exchange.outgoing
+        exchange.outgoing.clear()
+        assert isinstance(said, Deeds)
+        assert len(said.deeds) <= DEED_PAGE
+        assert sum(map(len, said.deeds)) <= DEED_PAGE_BYTES
+        by_raw = {node.deed.raw: node.deed for node in graph.nodes()}
+        for raw in said.deeds:
+            assert set(by_raw[raw].tips) <= known
+            known.add(by_raw[raw].id)
+        after = said.next
+        if not after:
+            break
+    assert len(known) == len(graph)
+    assert pages > 3
+
+
+def test_a_request_that_is_said_again_is_not_answered_again() -> None:
+    """Fault 21's kind: a replayed request makes a member send nothing."""
+    exchange = DeedExchange(room(), lambda session: session)
+    for _ in range(50):
+        exchange.receive_fetch(B.key, Fetch(7, []), 0.0)
+        exchange.receive_fetch(B.key, Fetch(3, []), 0.0)
+    assert len(exchange.outgoing) == 1
+
+
+def test_a_member_is_given_so_much_in_a_time() -> None:
+    graph = room()
+    for each in people(100):
+        F.admits(graph, each)
+    exchange = DeedExchange(graph, lambda session: session)
+    for n in range(4000):
+        exchange.receive_fetch(B.key, Fetch(n, []), n / 1000)
+    given = sum(len(raw) for _, said in exchange.outgoing if isinstance(said, Deeds) for raw in said.deeds)
+    assert given < 13 * 1024 * 1024
+
+
+def test_a_deed_whose_past_is_missing_is_fetched_from_who_told_it_at_once() -> None:
+    link, one, other = pair(room())
+    F.admits(one.graph, Signer("x"))
+    made = F.removes(one.graph, L)
+    link.tell(one, [each.raw for each in made])
+    link.run(1.0)
+    assert L.key not in other.graph.members
+    assert link.is_equal()
+
+
+def test_what_waits_is_bounded_for_each_sender() -> None:
+    graph = room()
+    exchange = DeedExchange(copied(graph), lambda session: session)
+    lies = [L.says(graph.room, [Deed(bytes([n]) * 32, b"", b"", (), Note(), b"")], Note()) for n in range(1, 200)]
+    for at, lie in enumerate(lies):
+        exchange.receive_told(L.key, [lie.raw], float(at))
+    assert len(exchange._sources[L.key].late) == DEEDS_LATE
+    assert exchange.taken == []
+    exchange.forget(L.key)
+    assert exchange.get_timer() is None
+
+
+def test_garbage_ends_the_asking() -> None:
+    exchange = DeedExchange(room(), lambda session: session)
+    exchange.heard(L.key, b"other", 0.0)
+    exchange.handle_timer(2.0)
+    [(_, asked)] = exchange.outgoing
+    assert isinstance(asked, Fetch)
+    exchange.receive_deeds(L.key, Deeds(asked.r, [b"garbage"] * 50, b"x" * 32), 2.0)
+    assert len(exchange.outgoing) == 1
+    timer = exchange.get_timer()
+    assert timer is not None
+    assert timer >= 6.0
+
+
+def test_who_always_has_more_of_nothing_is_asked_less_and_less() -> None:
+    exchange = DeedExchange(room(), lambda session: session)
+    known = [node.deed.raw for node in exchange._graph.nodes()][:2]
+    now, asked = 0.0, 0
+    while now < 3600:
+        exchange.heard(L.key, b"other", now)
+        exchange.handle_timer(now)
+        for _, said in exchange.outgoing:
+            asked += 1
+            exchange.outgoing = []
+            assert isinstance(said, Fetch)
+            exchange.receive_deeds(L.key, Deeds(said.r, known, b"x" * 32), now)
+            while exchange.outgoing:
+                [(_, again)] = exchange.outgoing
+                exchange.outgoing = []
+                asked += 1
+                assert isinstance(again, Fetch)
+                exchange.receive_deeds(L.key, Deeds(again.r, known, b"x" * 32), now)
+        now += 1.0
+    assert asked < 600
+
+
+# Budgets -----------------------------------------------------------------------------------------------------
+
+
+def flooded(graph: DeedGraph, n: int) -> list[Deed]:
+    """L invents people, each known to nobody but him."""
+    return [L.says(graph.room, [graph.nodes()[-1].deed], Admit(each.keys(graph.room), "code")) for each in people(n)]
+
+
+def test_a_branch_is_taken_in_at_its_rate_and_no_faster() -> None:
+    graph = room()
+    liar, honest = Linked(L, copied(graph)), Linked(B, graph)
+    for each in flooded(graph, 400):
+        liar.graph.add(each)
+    link = Link([liar, honest])
+    link.run(60)
+    assert len(honest.graph) - 8 <= BRANCH_DEEDS + 2
+    link.run(3600)
+    assert BRANCH_DEEDS + 16 < len(honest.graph) < BRANCH_DEEDS + 50
+    assert honest.octets_in < 12 * 1024 * 1024  # it was asked more and more rarely
+
+
+def test_others_are_not_kept_waiting_by_a_flood() -> None:
+    """Nor is what an honest member builds on a flood that it has, and others have not."""
+    graph = room()
+    liar, honest, other = Linked(L, copied(graph)), Linked(B, copied(graph)), Linked(C, graph)
+    flood = flooded(graph, 3 * BRANCH_DEEDS)
+    for each in flood:
+        liar.graph.add(each)
+    for each in flood[:BRANCH_DEEDS]:
+        honest.graph.add(each)
+    for each in flood[BRANCH_DEEDS : 2 * BRANCH_DEEDS]:
+        other.graph.add(each)
+    link = Link([liar, honest, other])
+    x = Signer("x")
+    link.tell(honest, [each.raw for each in B.admits(honest.graph, x)])
+    link.run(30)
+    assert x.key in other.graph.members
+
+
+def test_an_owners_removal_comes_through_a_flood_at_once() -> None:
+    graph = room()
+    liar, founder, other = Linked(L, copied(graph)), Linked(F, copied(graph)), Linked(C, graph)
+    flood = flooded(graph, 600)
+    for each in flood:
+        liar.graph.add(each)
+    for each in flood[:300]:
+        founder.graph.add(each)
+    link = Link([liar, founder, other], late_s=0.1)
+    link.run(20)
+    link.tell(founder, [each.raw for each in F.removes(founder.graph, L)])
+    link.run(2)
+    assert L.key not in other.graph.members
+    assert other.graph.digest() == founder.graph.digest()
+
+
+def test_what_does_not_count_is_not_taken_in_for_itself() -> None:
+    graph = room()
+    F.removes(graph, L)
+    lies = [L.says(graph.room, [graph.nodes()[0].deed], Note())]
+    lies += [L.says(graph.room, lies, Note())]
+    exchange = DeedExchange(copied(graph), lambda session: session)
+    exchange.receive_told(C.key, [each.raw for each in lies], 0.0)
+    assert exchange.taken == []
+    note = C.says(graph.room, [lies[-1], graph.nodes()[-1].deed], Note())
+    exchange.receive_told(C.key, [each.raw for each in (*lies, note)], 1.0)
+    assert [each.id for each in exchange.taken] == [each.id for each in (*lies, note)]
+
+
+def test_what_one_brings_for_others_is_bounded() -> None:
+    """An accomplice names thousands of a removed one's deeds, which do not count."""
+    graph = room()
+    F.removes(graph, L)
+    lies = [L.says(graph.room, [graph.nodes()[0].deed], Note())]
+    while len(lies) < 2 * BROUGHT_DEEDS:
+        lies.append(L.says(graph.room, lies[-1:], Note()))
+    accomplice, other = Linked(C, copied(graph)), Linked(B, graph)
+    for each in lies:
+        accomplice.graph.add(each)
+    accomplice.graph.add(C.says(graph.room, [lies[-1], graph.nodes()[-1].deed], Note()))
+    Link([accomplice, other]).run(600)
+    assert len(other.graph) < len(accomplice.graph) - len(lies) + BROUGHT_DEEDS + 100
+
+
+def test_an_owner_has_a_budget_of_his_own_and_the_founder_none() -> None:
+    graph = room()
+    owner, founder, other = Linked(A, copied(graph)), Linked(F, copied(graph)), Linked(C, graph)
+    tip = graph.nodes()[-1].deed
+    for _ in range(OWNER_DEEDS + 2 * BROUGHT_DEEDS):
+        tip = A.says(graph.room, [tip], rekey((), (), tip.id))
+        owner.graph.add(tip)
+    tip = graph.nodes()[-1].deed
+    for _ in range(OWNER_DEEDS + 200):
+        tip = F.says(graph.room, [tip], Note())
+        founder.graph.add(tip)
+    link = Link([owner, founder, other])
+    link.run(120)
+    from_owner = sum(node.deed.writer == A.key for node in other.graph.nodes())
+    from_founder = sum(node.deed.writer == F.key for node in other.graph.nodes())
+    assert OWNER_DEEDS - 10 < from_owner < OWNER_DEEDS + BROUGHT_DEEDS + 60
+    assert from_founder > OWNER_DEEDS + 200
+
+
+def test_a_newcomer_takes_from_its_sponsor_what_there_is() -> None:
+    graph = room()
+    flood = flooded(graph, 600)
+    sponsor = Linked(F, graph)
+    newcomer = Linked(B, copied(graph))
+    for each in flood:
+        sponsor.graph.add(each)
+    newcomer.exchange.trust(F.key)
+    link = Link([sponsor, newcomer])
+    link.run(30)
+    assert link.is_equal()
+
+
+def test_who_came_in_by_a_flooder_too_writes_by_who_let_him_in_first() -> None:
+    graph = room()
+    x = Signer("x")
+    B.admits(graph, x)
+    liar, honest, other = Linked(L, copied(graph)), Linked(x, copied(graph)), Linked(C, graph)
+    flood = [L.says(graph.room, [graph.nodes()[0].deed, graph.nodes()[-1].deed][1:], Admit(x.keys(graph.room), "code"))]
+    flood += flooded(graph, 300)
+    for each in flood:
+        liar.graph.add(each)
+    honest.graph.add(flood[0])
+    link = Link([liar, honest, other])
+    link.run(30)
+    y = Signer("y")
+    link.tell(honest, [each.raw for each in x.admits(honest.graph, y)])
+    link.run(5)
+    assert y.key in other.graph.members
