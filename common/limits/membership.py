@@ -27,10 +27,10 @@ BRANCH_BYTES: Final = 64 * 1024
 BRANCH_BYTES_H: Final = 32 * 1024
 """Deeds of plain members, of one branch: so many at once, then so many an hour. A class of thirty, let in by one whom
 the owner let in, fits; who invents people waits."""
-LINE_DEEDS: Final = 2048
-LINE_DEEDS_H: Final = 1024
-LINE_BYTES: Final = 2 * 1024 * 1024
-LINE_BYTES_H: Final = 1024 * 1024
+OWNERS_LINE_DEEDS: Final = 2048
+OWNERS_LINE_DEEDS_H: Final = 1024
+OWNERS_LINE_BYTES: Final = 2 * 1024 * 1024
+OWNERS_LINE_BYTES_H: Final = 1024 * 1024
 """What comes by one owner whom the founder named: whom he lets in, and the owners that he names and whom they let in.
 The branches of a dishonest owner, each of which has its own, come to no more together."""
 OWNER_DEEDS: Final = 1024
@@ -38,6 +38,11 @@ OWNER_DEEDS_H: Final = 512
 OWNER_BYTES: Final = 8 * 1024 * 1024
 OWNER_BYTES_H: Final = 4 * 1024 * 1024
 """Of one such owner himself, whose removals of a full room have 50 kB. The founder's have no limit: it is his room."""
+RETURN_DEEDS: Final = 4
+RETURN_DEEDS_H: Final = 2
+RETURN_BYTES: Final = 8 * 1024
+RETURN_BYTES_H: Final = 4 * 1024
+"""Admissions of one person who is in the room, when the branch by which he comes in again has nothing left."""
 BROUGHT_DEEDS: Final = 512
 BROUGHT_DEEDS_H: Final = 256
 BROUGHT_BYTES: Final = 1024 * 1024

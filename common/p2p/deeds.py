@@ -16,7 +16,7 @@ shortest, and any other is refused; what a deed of an unknown kind says may be a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -142,14 +142,22 @@ _said: Final[dict[str, msgspec.msgpack.Decoder[Any]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deed:
-    """A deed as it was read. `raw` is all of it; `room` of a founding is its own id."""
+    """A deed as it was read; `room` of a founding is its own id. `body` is kept of an unknown kind alone: of the others
+    it is what is here, in its one encoding.
+    """
 
     id: bytes
     room: bytes
     writer: bytes
     tips: tuple[bytes, ...]
     said: AnyDeedSaid
-    raw: bytes
+    signature: bytes
+    body: bytes = b""
+
+    @property
+    def raw(self) -> bytes:
+        """All of it, as it travels."""
+        return self.signature + (self.body or _encode(self.said, self.room, self.writer, self.tips))
 
     def __repr__(self) -> str:
         return f"Deed({_NAMES[type(self.said)]} {self.id.hex()[:8]} by {self.writer.hex()[:8]})"
@@ -157,10 +165,14 @@ class Deed:
 
 def sign(identity: SigningKey, room: bytes, tips: Iterable[bytes], said: AnyDeedSaid) -> Deed:
     """Writes a deed. Raises Refusal for one that nobody would take."""
-    kind = _NAMES[type(said)]
-    writer = bytes(identity.verify_key)
-    body = _encoder.encode(_Body(kind, room, writer, sorted(tips), msgspec.Raw(_encoder.encode(said))))
+    body = _encode(said, room, bytes(identity.verify_key), sorted(tips))
     return parse(identity.sign(_DOMAIN + body).signature + body)
+
+
+def _encode(said: AnyDeedSaid, room: bytes, writer: bytes, tips: Sequence[bytes]) -> bytes:
+    kind = _NAMES[type(said)]
+    room = b"" if kind == "found" else room
+    return _encoder.encode(_Body(kind, room, writer, list(tips), msgspec.Raw(_encoder.encode(said))))
 
 
 def parse(raw: bytes) -> Deed:
@@ -177,14 +189,16 @@ def parse(raw: bytes) -> Deed:
     _check(_ascend(head.tips, 0 if founding else 1, 0 if founding else DEED_TIPS), "its tips")
     said = _read_said(head)
     name = _id(body)
-    return Deed(name, name if founding else head.room, head.writer, tuple(head.tips), said, raw)
+    room = name if founding else head.room
+    kept = b"" if head.kind in _KINDS else body
+    return Deed(name, room, head.writer, tuple(head.tips), said, raw[:SIGNATURE_BYTES], kept)
 
 
 def genuine(deed: Deed) -> bool:
     """Whether its writer has signed it, and the session that it lets in belongs to the person in this room."""
     if isinstance(deed.said, Admit) and not deed.said.keys.holds(deed.room):
         return False
-    return verified(deed.writer, _DOMAIN + deed.raw[SIGNATURE_BYTES:], deed.raw[:SIGNATURE_BYTES])
+    return verified(deed.writer, _DOMAIN + deed.raw[SIGNATURE_BYTES:], deed.signature)
 
 
 def persons(said: AnyDeedSaid) -> tuple[bytes, ...]:

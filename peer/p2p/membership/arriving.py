@@ -14,7 +14,7 @@ from math import inf
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import DEEDS_VERIFIED
-from sandpiper.common.p2p.deeds import SIGNATURE_BYTES, Deed, genuine, parse
+from sandpiper.common.p2p.deeds import Deed, genuine, parse
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.intake import DeedIntake
 from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
@@ -90,11 +90,11 @@ class ArrivingDeeds:
 
     def _is_genuine(self, deed: Deed) -> bool:
         """Whether a deed is signed. What was refused is offered again, and is not verified again."""
-        if self._genuine.get(deed.id) == deed.raw[:SIGNATURE_BYTES]:
+        if self._genuine.get(deed.id) == deed.signature:
             return True
         if not genuine(deed):
             return False
-        self._genuine[deed.id] = deed.raw[:SIGNATURE_BYTES]
+        self._genuine[deed.id] = deed.signature
         if len(self._genuine) > DEEDS_VERIFIED:
             del self._genuine[next(iter(self._genuine))]
         return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from sandpiper.common.p2p.deeds import Admit, Deed, Found, Note, Own, Readmit, Rekey, persons
 from sandpiper.common.p2p.sealing import digest
@@ -68,10 +69,15 @@ class DeedGraph:
         return past_of(((tip.at, tip.past) for tip in tips), len(self._order))
 
     def _enter(self, deed: Deed) -> None:
-        node = DeedNode(len(self._order), deed, self._past(deed))
+        past = self._past(deed)
+        writer = self.people[deed.writer].name or deed.writer
+        tips = tuple(self._nodes[tip].deed.id for tip in deed.tips)
+        deed = replace(deed, room=self.room, writer=writer, tips=tips)  # what is the same is kept once
+        node = DeedNode(len(self._order), deed, past)
         self._nodes[deed.id] = node
         self._order.append(node)
-        self.people[deed.writer].works.append(node)
+        self.people[writer].name = writer
+        self.people[writer].works.append(node)
         about = persons(deed.said)
         match deed.said:
             case Found():

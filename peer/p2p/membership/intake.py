@@ -2,12 +2,15 @@
 
 Each deed is paid for by the branch that its writer came in by, and what comes by an owner whom the founder named by
 his line as well, so that a branch, or an owner, that invents people fills nobody's memory faster than its budget. Who
-came in by several branches may use any of them: nobody loses his place by being let in by a flooder as well.
+came in by several branches may use any of them: nobody loses his place by being let in by a flooder as well. And who is
+in the room already has a few admissions of his own: a room that wakes up in the morning is not kept waiting.
 
 Owners' deeds have budgets that are none of anybody else's. The founder's have no limit.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.limits import (
@@ -19,16 +22,20 @@ from sandpiper.common.limits import (
     BROUGHT_BYTES_H,
     BROUGHT_DEEDS,
     BROUGHT_DEEDS_H,
-    LINE_BYTES,
-    LINE_BYTES_H,
-    LINE_DEEDS,
-    LINE_DEEDS_H,
     OWNER_BYTES,
     OWNER_BYTES_H,
     OWNER_DEEDS,
     OWNER_DEEDS_H,
+    OWNERS_LINE_BYTES,
+    OWNERS_LINE_BYTES_H,
+    OWNERS_LINE_DEEDS,
+    OWNERS_LINE_DEEDS_H,
+    RETURN_BYTES,
+    RETURN_BYTES_H,
+    RETURN_DEEDS,
+    RETURN_DEEDS_H,
 )
-from sandpiper.common.p2p.deeds import Deed
+from sandpiper.common.p2p.deeds import Admit, Deed
 from sandpiper.peer.p2p.membership.branches import Branches
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.level import FOUNDER, PLAIN, Level
@@ -55,16 +62,20 @@ class DeedBudget:
         self._octets.charge(size, now)
 
 
+_BRANCH: Final = (BRANCH_DEEDS, BRANCH_DEEDS_H, BRANCH_BYTES, BRANCH_BYTES_H)
+_OWNER: Final = (OWNER_DEEDS, OWNER_DEEDS_H, OWNER_BYTES, OWNER_BYTES_H)
+_LINE: Final = (OWNERS_LINE_DEEDS, OWNERS_LINE_DEEDS_H, OWNERS_LINE_BYTES, OWNERS_LINE_BYTES_H)
+_RETURNER: Final = (RETURN_DEEDS, RETURN_DEEDS_H, RETURN_BYTES, RETURN_BYTES_H)
+_BRINGER: Final = (BROUGHT_DEEDS, BROUGHT_DEEDS_H, BROUGHT_BYTES, BROUGHT_BYTES_H)
+
+
 class DeedIntake:
     """Decides whether a deed can be taken in now."""
 
     def __init__(self, graph: DeedGraph) -> None:
         self._graph = graph
         self._branches = Branches(graph)
-        self._by_branch: dict[bytes, DeedBudget] = {}
-        self._by_line: dict[bytes, DeedBudget] = {}
-        self._by_owner: dict[bytes, DeedBudget] = {}
-        self._by_bringer: dict[bytes, DeedBudget] = {}
+        self._budgets: dict[tuple[tuple[int, int, int, int], bytes], DeedBudget] = {}
 
     def pay(self, deed: Deed, level: Level, now: float) -> float:
         """Pays for a deed that counts by this level: 0.0; else the seconds until that can be, and nothing is paid."""
@@ -77,7 +88,14 @@ class DeedIntake:
             if wait == 0.0:
                 return 0.0
             least = min(least, wait)
-        return least
+        return min(least, self._pay_as_returning(deed, size, now))
+
+    def _pay_as_returning(self, deed: Deed, size: int, now: float) -> float:
+        """Pays for the admission of somebody who is in the room already, in his own name: a session of tomorrow's."""
+        person = deed.said.keys.identity if isinstance(deed.said, Admit) else b""
+        if person not in self._graph.members:
+            return _HOUR_S
+        return self._pay([self._budget(_RETURNER, person)], size, now)
 
     def bring(self, deed: Deed, bringer: bytes | None, now: float) -> float:
         """Pays for a deed in the name of the person that brings it, because others were built on it; as `pay`."""
@@ -86,11 +104,7 @@ class DeedIntake:
             return _HOUR_S
         if level == FOUNDER:
             return 0.0
-        budget = self._by_bringer.get(bringer)
-        if budget is None:
-            sizes = (BROUGHT_DEEDS, BROUGHT_DEEDS_H, BROUGHT_BYTES, BROUGHT_BYTES_H)
-            budget = self._by_bringer[bringer] = DeedBudget(*sizes)
-        return self._pay([budget], len(deed.raw), now)
+        return self._pay([self._budget(_BRINGER, bringer)], len(deed.raw), now)
 
     def affords(self, deed: Deed, now: float) -> bool:
         """Whether a deed by somebody who is in the room could be paid for, for all that is known of its writer."""
@@ -115,28 +129,21 @@ class DeedIntake:
     def _wait(self, budgets: list[DeedBudget], size: int, now: float) -> float:
         return max((budget.wait(size, now) for budget in budgets), default=0.0)
 
+    def _budget(self, sizes: tuple[int, int, int, int], name: bytes) -> DeedBudget:
+        """Whoever has one is in the graph, so there are no more of them than persons there."""
+        budget = self._budgets.get((sizes, name))
+        if budget is None:
+            budget = self._budgets[sizes, name] = DeedBudget(*sizes)
+        return budget
+
     def _owner_budgets(self, owner: bytes, level: Level) -> list[DeedBudget]:
         if level == FOUNDER:
             return []
-        if level[0] > 1:
-            return self._line_budgets(level)
-        budget = self._by_owner.get(owner)
-        if budget is None:
-            budget = self._by_owner[owner] = DeedBudget(OWNER_DEEDS, OWNER_DEEDS_H, OWNER_BYTES, OWNER_BYTES_H)
-        return [budget]
+        return [self._budget(_OWNER, owner)] if level[0] == 1 else self._line_budgets(level)
 
     def _line_budgets(self, level: Level) -> list[DeedBudget]:
         """Of what came by the owner whom the founder named, on the way down to this level."""
-        if level == FOUNDER:
-            return []
-        naming = level[1][0][1]
-        budget = self._by_line.get(naming)
-        if budget is None:
-            budget = self._by_line[naming] = DeedBudget(LINE_DEEDS, LINE_DEEDS_H, LINE_BYTES, LINE_BYTES_H)
-        return [budget]
+        return [] if level == FOUNDER else [self._budget(_LINE, level[1][0][1])]
 
     def _branch_budgets(self, root: bytes, sponsor: Level) -> list[DeedBudget]:
-        budget = self._by_branch.get(root)
-        if budget is None:
-            budget = self._by_branch[root] = DeedBudget(BRANCH_DEEDS, BRANCH_DEEDS_H, BRANCH_BYTES, BRANCH_BYTES_H)
-        return [budget, *self._line_budgets(sponsor)]
+        return [self._budget(_BRANCH, root), *self._line_budgets(sponsor)]

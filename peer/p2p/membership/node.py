@@ -31,6 +31,7 @@ class PersonRecord:
     `spared` are the deeds that every counting removal of it knew; None: nothing has removed it, or it is to be asked.
     """
 
+    name: bytes = b""
     works: list[DeedNode] = field(default_factory=list)
     admits: list[DeedNode] = field(default_factory=list)
     places: list[DeedNode] = field(default_factory=list)

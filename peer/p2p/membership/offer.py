@@ -56,10 +56,11 @@ class DeedOffer:
         raws: list[bytes] = []
         size, last = 0, b""
         for node in self._graph.past(wanted, said.known[:DEED_LANDMARKS], said.after):
-            if raws and (len(raws) == DEED_PAGE or size + len(node.deed.raw) > DEED_PAGE_BYTES):
+            raw = node.deed.raw
+            if raws and (len(raws) == DEED_PAGE or size + len(raw) > DEED_PAGE_BYTES):
                 break
-            raws.append(node.deed.raw)
-            size += len(node.deed.raw)
+            raws.append(raw)
+            size += len(raw)
             last = node.deed.id
         else:
             last = b""

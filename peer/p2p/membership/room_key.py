@@ -63,6 +63,8 @@ class RoomKey:
         self._heads: list[DeedNode] = []
         self._holders: dict[bytes, SecretHolders] = {}
         self._asked = (0, -1)
+        self._waiting: set[bytes] | None = None
+        self._due: bool | None = None
 
     def heads(self) -> list[DeedNode]:
         """Returns the deeds whose secrets are mixed to the room's key, by id."""
@@ -74,7 +76,7 @@ class RoomKey:
         if asked == self._asked:
             return
         before = self._holders if asked[1] == self._asked[1] else {}  # else what counted then may not now
-        self._asked = asked
+        self._asked, self._waiting, self._due = asked, None, None
         heads = tips_of(node for node in self._graph.rekeys if node.level is not None)
         self._heads = sorted(heads, key=lambda node: node.deed.id)
         names = [(node.deed.id, node) for node in heads]
@@ -97,17 +99,23 @@ class RoomKey:
 
     def waiting(self) -> set[bytes]:
         """Returns the members for whom the current key is not: somebody for whom it is must let them in again."""
-        names = [head.deed.id for head in self.heads()]
-        return {person for person in self._graph.members if not all(self.is_for(person, name) for name in names)}
+        self._follow()
+        if self._waiting is None:
+            holders = list(self._holders.values())
+            members = self._graph.members
+            self._waiting = {person for person in members if not all(self._has(person, each) for each in holders)}
+        return self._waiting
 
     def is_due(self) -> bool:
         """Whether those who are out have, between them, every secret of the key: an owner is to make another."""
         self._follow()
-        members = self._graph.members
-        return all(
-            any(person not in members for person in holders.sealed | holders.leaked.keys())
-            for holders in self._holders.values()
-        )
+        if self._due is None:
+            members = self._graph.members
+            self._due = all(
+                any(person not in members for person in holders.sealed | holders.leaked.keys())
+                for holders in self._holders.values()
+            )
+        return self._due
 
     def holders(self, writer: bytes) -> set[bytes]:
         """Returns the persons for whom a new key should be that this member makes: those for whom the present one is.
