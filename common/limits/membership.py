@@ -60,21 +60,23 @@ DEEDS_LATE_BYTES: Final = 256 * 1024
 """Deeds of one sender that wait for what they were built on; of more the oldest is fetched again."""
 DEEDS_APART_S: Final = 1.5
 """Tips that differ for longer are no deed under way: what is lacking is asked for."""
-DEEDS_ASKED: Final = 2
-"""Members that are asked at once: what one has, mostly the other has too."""
+DEEDS_ASKED: Final = 3
+"""Members that are asked at once: what one has, mostly the others have too."""
 DEEDS_AGAIN_S: Final = 2.0
 DEEDS_TRIES: Final = 3
 """An answer is waited for so long, so often."""
 DEEDS_PAUSE_S: Final = 4.0
 DEEDS_PAUSE_MOST_S: Final = 600.0
-"""Who had nothing that could be taken is asked again after this, and after twice as long each time."""
+DEEDS_STRIKES: Final = 8
+"""Who had nothing that could be taken is asked again after this, and after twice as long each time; and so is who does
+not answer, or lies."""
 DEEDS_IDLE_PAGES: Final = 16
 """Pages in a row of which nothing could be taken, after which somebody else is asked."""
-DEEDS_GIVEN_BYTES_S: Final = 1024 * 1024
-DEEDS_GIVEN_BURST: Final = 8 * 1024 * 1024
-"""What one member is given in answers: the deeds of ten thousand people at once, then more than a line carries."""
-DEEDS_GIVEN_LEAST: Final = 4096
-"""What an answer counts for at least, so that empty ones are bounded too."""
+DEEDS_GIVEN_BYTES_S: Final = 512 * 1024
+DEEDS_GIVEN_BURST: Final = 4 * 1024 * 1024
+"""What one member is given in answers: seven thousand admissions at once, then a thousand a second."""
+DEEDS_GIVEN_LEAST: Final = 16 * 1024
+"""What an answer counts for at least, for even an empty one takes a millisecond or two in a large room."""
 DEEDS_TOLD_S: Final = 8.0
 DEEDS_TOLD: Final = 64
 """Deeds of others that a sender tells unasked: so many at once, then so many a second; the rest is fetched."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import inf
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import DEEDS_VERIFIED
@@ -22,11 +21,10 @@ from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
 
 @dataclass(slots=True)
 class DeedVerdicts:
-    """What became of deeds that were brought. `wait` is in how many seconds some of the refused could be paid for."""
+    """What became of deeds that were brought. `refused` are those that count and must wait, `false` those that lie."""
 
     taken: list[Deed] = field(default_factory=list)
     refused: int = 0
-    wait: float = inf
     false: int = 0
 
 
@@ -103,16 +101,12 @@ class ArrivingDeeds:
         self, deed: Deed, bringer: Bringer, waiting: dict[bytes, list[Deed]], found: DeedVerdicts, now: float
     ) -> bool:
         level = self._graph.judge(deed)
-        wait = inf
-        if level is not None:
-            wait = 0.0 if bringer.trusted else self._intake.pay(deed, level, now)
-        if wait > 0.0 and (bringer.trusted or bringer.owners or self._is_called_for(deed, waiting, now)):
-            wait = 0.0 if bringer.trusted else min(wait, self._intake.bring(deed, bringer.person, now))
-        if wait == 0.0:
+        if bringer.trusted or (level is not None and self._intake.pay(deed, level, now)):
             return True
-        if level is not None:
-            found.refused += 1
-            found.wait = min(found.wait, wait)
+        needed = bringer.owners or self._is_called_for(deed, waiting, now)
+        if needed and self._intake.bring(deed, bringer.person, now):
+            return True
+        found.refused += level is not None
         return False
 
     def _is_called_for(self, deed: Deed, waiting: dict[bytes, list[Deed]], now: float) -> bool:

@@ -24,6 +24,7 @@ from sandpiper.common.limits import (
     DEEDS_IDLE_PAGES,
     DEEDS_PAUSE_MOST_S,
     DEEDS_PAUSE_S,
+    DEEDS_STRIKES,
     DEEDS_TOLD,
     DEEDS_TOLD_S,
     DEEDS_TRIES,
@@ -53,12 +54,17 @@ class _Fetching:
     after: bytes = b""
     tries: int = 1
     idle: int = 0
+    taken: int = 0
     refused: int = 0
+    whole: bool = True
 
 
 @dataclass(slots=True)
 class _Source:
-    """Another session. `done` is the digest, and our revision, of which it has nothing more for us."""
+    """Another session. `done` is the digest, and our revision, of which it has nothing more for us. `pause_s` grows
+    while it has nothing that can be taken, `strikes` while it does not answer, or has no end of nothing; `resume` is up
+    to where that went.
+    """
 
     digest: bytes = b""
     apart_since: float | None = None
@@ -67,6 +73,8 @@ class _Source:
     fetching: _Fetching | None = None
     rest_until: float = 0.0
     pause_s: float = DEEDS_PAUSE_S
+    strikes: int = 0
+    resume: bytes = b""
     trusted: bool = False
     late: LateDeeds = field(default_factory=LateDeeds)
     told: Bucket = field(default_factory=lambda: Bucket(DEEDS_TOLD_S, DEEDS_TOLD))
@@ -134,8 +142,8 @@ class DeedExchange:
         room = [raw for raw in islice(raws, DEED_PAGE) if source.told.take(1, now) == 0.0]
         self._take(session, source, room, now)
         if source.late:
-            rests = 0.0 if self._is_owner(session) else min(source.rest_until - now, DEEDS_PAUSE_S)
-            source.rest_until = now + max(0.0, rests)
+            rests = 0.0 if self._is_owner(session) else source.rest_until - now
+            source.rest_until = now + max(0.0, min(rests, DEEDS_PAUSE_S * 2**source.strikes))
 
     def receive_deeds(self, session: bytes, said: Deeds, now: float) -> None:
         """Takes an answer, and asks for the next page."""
@@ -145,34 +153,41 @@ class DeedExchange:
             return
         found = self._take(session, source, said.deeds[:DEED_PAGE], now)
         if found.false:
-            self._rest(source, now)  # it lies
+            self._strike(source, now)  # it lies
             return
         fetching.refused += found.refused
+        fetching.taken += len(found.taken)
         fetching.idle = 0 if found.taken else fetching.idle + 1
         if said.next and said.deeds and fetching.idle < DEEDS_IDLE_PAGES:
             fetching.after = said.next
             self._ask(session, source, now)
         elif fetching.owners:
-            fetching.owners, fetching.after, fetching.idle = False, b"", 0
+            fetching.owners, fetching.after, fetching.idle = False, source.resume, 0
+            fetching.whole = not source.resume and not said.next
             fetching.known = landmarks(self._graph)
             self._ask(session, source, now)
+        elif said.next:
+            source.resume = said.next  # the next time it is asked for what comes then
+            self._strike(source, now)
         else:
-            self._finish(source, now, complete=not said.next)
+            self._finish(source, now)
 
-    def _finish(self, source: _Source, now: float, *, complete: bool) -> None:
+    def _finish(self, source: _Source, now: float) -> None:
         fetching = source.fetching
         assert fetching is not None
-        source.fetching, source.trusted = None, False
-        if complete and not fetching.refused and not source.late:
+        source.fetching, source.trusted, source.strikes, source.resume = None, False, 0, b""
+        if fetching.whole and not fetching.refused and not source.late:
             source.done = (fetching.digest, fetching.revision)
+        if fetching.taken and not fetching.refused:
             source.pause_s = DEEDS_PAUSE_S
-        else:
-            self._rest(source, now)
+        if fetching.refused or source.late or not fetching.taken:
+            source.rest_until = now + source.pause_s
+            source.pause_s = min(2 * source.pause_s, DEEDS_PAUSE_MOST_S)
 
-    def _rest(self, source: _Source, now: float) -> None:
+    def _strike(self, source: _Source, now: float) -> None:
         source.fetching = None
-        source.rest_until = now + source.pause_s
-        source.pause_s = min(2 * source.pause_s, DEEDS_PAUSE_MOST_S)
+        source.rest_until = now + min(DEEDS_PAUSE_S * 2**source.strikes, DEEDS_PAUSE_MOST_S)
+        source.strikes = min(source.strikes + 1, DEEDS_STRIKES)
 
     # Taking in ---------------------------------------------------------------------------------------------
 
@@ -222,7 +237,7 @@ class DeedExchange:
             if fetching is None or now < fetching.again_at:
                 continue
             if fetching.tries == DEEDS_TRIES:
-                self._rest(source, now)
+                self._strike(source, now)
             else:
                 fetching.tries += 1
                 self._ask(session, source, now, again=True)

@@ -15,7 +15,7 @@ from sandpiper.common.p2p.deeds import Admit, Deed, Found, Note, Own, Readmit, R
 from sandpiper.common.p2p.sealing import digest
 from sandpiper.peer.p2p.membership.level import FOUNDER, PLAIN, Level, named_by
 from sandpiper.peer.p2p.membership.node import DeedNode, PersonRecord
-from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, members_beyond, past_of, shared
+from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, members_beyond, ones, past_of, shared
 
 
 class DeedGraph:
@@ -34,7 +34,8 @@ class DeedGraph:
         self._nodes: dict[bytes, DeedNode] = {}
         self._order: list[DeedNode] = []
         self.people: defaultdict[bytes, PersonRecord] = defaultdict(PersonRecord)
-        self._tips: dict[bytes, DeedNode] | None = {}
+        self._tips: int | None = 0  # as bits, by number
+        self._named: list[bytes] | None = None  # and by id
         self._changed: set[bytes] = set()
         self.revision = 0  # grows when a deed that was here counts otherwise than before
         self._enter(founding)
@@ -97,13 +98,16 @@ class DeedGraph:
         if node.level is None:
             return
         if self._tips is not None:
-            for name in [name for name, tip in self._tips.items() if node.knows(tip)]:
-                del self._tips[name]
-            self._tips[deed.id] = node
+            self._tips = (self._tips >> past.base & past.absent) << past.base | 1 << node.at
+        self._named = None
         if isinstance(deed.said, Rekey):
             self._settle(about)  # nobody can have built on it yet, so only whom it removes is touched
+            return
+        given = self.gives(node)
         for person in about:
-            self._rank_anew(person)
+            record = self.people[person]
+            if given is not None and self._stands(record, node, given):
+                self._take_rank(person, given if record.rank is None else min(record.rank, given))
 
     def _settle(self, touched: Iterable[bytes]) -> None:
         """Judges again what these wrote, then whom that touches, until nothing changes."""
@@ -119,7 +123,7 @@ class DeedGraph:
                 if level == node.level:
                     continue
                 node.level = level
-                self._tips = None
+                self._tips = self._named = None
                 self.revision += 1
                 for other in persons(node.deed.said):
                     self.people[other].asked = False
@@ -191,25 +195,33 @@ class DeedGraph:
 
     def _rank_anew(self, person: bytes) -> None:
         record = self.people[person]
-        record.asked = False
-        record.rank = min((given for grant in self._standing(record) if (given := self.gives(grant))), default=None)
+        places = ((grant, given) for grant in record.places if (given := self.gives(grant)) is not None)
+        rank = min((given for grant, given in places if not self._ended(record, grant, given, None)), default=None)
+        if rank is None and self._is_spared(record, None):
+            rank = next((PLAIN for grant in record.admits if grant.level is not None), None)
+        self._take_rank(person, rank)
+
+    def _take_rank(self, person: bytes, rank: Level | None) -> None:
         self._changed.add(person)
-        if record.rank is None:
+        self.people[person].rank = rank
+        if rank is None:
             self.members.pop(person, None)
         else:
-            self.members[person] = record.rank
+            self.members[person] = rank
 
-    def _standing(self, record: PersonRecord) -> Iterator[DeedNode]:
-        for grant in record.places:
-            given = self.gives(grant)
-            if given is not None and not self._ended(record, grant, given, None):
-                yield grant
-        if self._is_spared(record, None):
-            yield from (grant for grant in record.admits if grant.level is not None)
+    def _stands(self, record: PersonRecord, grant: DeedNode, given: Level) -> bool:
+        """Whether a person is in the room by a grant that gives this."""
+        if isinstance(grant.deed.said, Admit):
+            return self._is_spared(record, None)
+        return not self._ended(record, grant, given, None)
 
     def standing(self, person: bytes) -> Iterator[DeedNode]:
         """Returns the grants by which a person is in the room now."""
-        return self._standing(self.people.get(person) or PersonRecord())
+        record = self.people.get(person) or PersonRecord()
+        for grant in (*record.places, *record.admits):
+            given = self.gives(grant)
+            if given is not None and self._stands(record, grant, given):
+                yield grant
 
     def rank(self, person: bytes) -> Level | None:
         """None: not in the room; PLAIN: a member; else an owner, by this place."""
@@ -258,32 +270,30 @@ class DeedGraph:
     def tips(self) -> list[bytes]:
         """Returns the deeds that count and that no other counting one knew: what an honest writer names, ascending."""
         if self._tips is None:
-            self._tips = {
-                node.deed.id: node for node in tips_of(node for node in self._order if node.level is not None)
-            }
-        return sorted(self._tips)
+            tips = tips_of(node for node in self._order if node.level is not None)
+            self._tips = sum(1 << node.at for node in tips)
+        if self._named is None:
+            self._named = sorted(self._order[at].deed.id for at in ones(self._tips))
+        return self._named
 
     def digest(self) -> bytes:
         """Returns a hash over the tips: equal at those who have the same deeds that count."""
         return digest(b"tips", *self.tips())
 
-    def past(self, names: Iterable[bytes], known: Iterable[bytes] = (), after: bytes = b"") -> Iterator[DeedNode]:
-        """Returns these deeds and their past, in an order in which they can be taken in, without what `known` ones and
-        their past are: from the one that comes after `after` here. What is not here is passed over.
-        """
-        wanted, had = self._closed(names), self._closed(known)
-        last = self._nodes.get(after)
-        for at in members_beyond(wanted, had, 0 if last is None else last.at + 1):
-            yield self._order[at]
+    def past(self, names: Iterable[bytes]) -> Iterator[DeedNode]:
+        """Returns these deeds and their past, in an order in which they can be taken in, without what is not here."""
+        wanted = closure(self, names)
+        return (self._order[at] for at in members_beyond(wanted, NOTHING, 0))
 
-    def _closed(self, names: Iterable[bytes]) -> DeedPast:
-        """What these deeds and their past are."""
-        found = NOTHING
-        for name in names:
-            node = self._nodes.get(name)
-            if node is not None:
-                found = joined(found, past_of([(node.at, node.past)], node.at + 1))
-        return found
+
+def closure(graph: DeedGraph, names: Iterable[bytes]) -> DeedPast:
+    """Returns what these deeds and their past are, without those that are not here."""
+    found = NOTHING
+    for name in names:
+        node = graph.node(name)
+        if node is not None:
+            found = joined(found, past_of([(node.at, node.past)], node.at + 1))
+    return found
 
 
 def tips_of(nodes: Iterable[DeedNode]) -> list[DeedNode]:

@@ -52,9 +52,9 @@ class DeedBudget:
         self._deeds = Bucket(deeds_h / _HOUR_S, deeds)
         self._octets = Bucket(octets_h / _HOUR_S, octets)
 
-    def wait(self, size: int, now: float) -> float:
-        """Returns the seconds until a deed of this size can be paid for; nothing is taken."""
-        return max(self._deeds.wait(1, now), self._octets.wait(size, now))
+    def affords(self, size: int, now: float) -> bool:
+        """Whether there is enough for a deed of this size."""
+        return self._deeds.wait(1, now) == 0.0 and self._octets.wait(size, now) == 0.0
 
     def charge(self, size: int, now: float) -> None:
         """Pays for a deed, whatever is there."""
@@ -77,34 +77,23 @@ class DeedIntake:
         self._branches = Branches(graph)
         self._budgets: dict[tuple[tuple[int, int, int, int], bytes], DeedBudget] = {}
 
-    def pay(self, deed: Deed, level: Level, now: float) -> float:
-        """Pays for a deed that counts by this level: 0.0; else the seconds until that can be, and nothing is paid."""
+    def pay(self, deed: Deed, level: Level, now: float) -> bool:
+        """Pays for a deed that counts by this level, if there is enough for it."""
         size = len(deed.raw)
         if level < PLAIN:
-            return self._pay(self._owner_budgets(deed.writer, level), size, now)
-        least = _HOUR_S
-        for root, sponsor in self._branches.roots(deed.writer):
-            wait = self._pay(self._branch_budgets(root, sponsor), size, now)
-            if wait == 0.0:
-                return 0.0
-            least = min(least, wait)
-        return min(least, self._pay_as_returning(deed, size, now))
-
-    def _pay_as_returning(self, deed: Deed, size: int, now: float) -> float:
-        """Pays for the admission of somebody who is in the room already, in his own name: a session of tomorrow's."""
+            return _pay(self._owner_budgets(deed.writer, level), size, now)
+        roots = self._branches.roots(deed.writer)
+        if any(_pay(self._branch_budgets(root, sponsor), size, now) for root, sponsor in roots):
+            return True
         person = deed.said.keys.identity if isinstance(deed.said, Admit) else b""
-        if person not in self._graph.members:
-            return _HOUR_S
-        return self._pay([self._budget(_RETURNER, person)], size, now)
+        return person in self._graph.members and _pay([self._budget(_RETURNER, person)], size, now)
 
-    def bring(self, deed: Deed, bringer: bytes | None, now: float) -> float:
-        """Pays for a deed in the name of the person that brings it, because others were built on it; as `pay`."""
+    def bring(self, deed: Deed, bringer: bytes | None, now: float) -> bool:
+        """Pays for a deed in the name of the person that brings it, because others were built on it."""
         level = self._graph.rank(bringer) if bringer is not None else None
         if bringer is None or level is None:
-            return _HOUR_S
-        if level == FOUNDER:
-            return 0.0
-        return self._pay([self._budget(_BRINGER, bringer)], len(deed.raw), now)
+            return False
+        return level == FOUNDER or _pay([self._budget(_BRINGER, bringer)], len(deed.raw), now)
 
     def affords(self, deed: Deed, now: float) -> bool:
         """Whether a deed by somebody who is in the room could be paid for, for all that is known of its writer."""
@@ -113,21 +102,9 @@ class DeedIntake:
             return False
         size = len(deed.raw)
         if level < PLAIN:
-            return self._wait(self._owner_budgets(deed.writer, level), size, now) == 0.0
-        return any(
-            self._wait(self._branch_budgets(root, sponsor), size, now) == 0.0
-            for root, sponsor in self._branches.roots(deed.writer)
-        )
-
-    def _pay(self, budgets: list[DeedBudget], size: int, now: float) -> float:
-        wait = self._wait(budgets, size, now)
-        if wait == 0.0:
-            for budget in budgets:
-                budget.charge(size, now)
-        return wait
-
-    def _wait(self, budgets: list[DeedBudget], size: int, now: float) -> float:
-        return max((budget.wait(size, now) for budget in budgets), default=0.0)
+            return _affords(self._owner_budgets(deed.writer, level), size, now)
+        roots = self._branches.roots(deed.writer)
+        return any(_affords(self._branch_budgets(root, sponsor), size, now) for root, sponsor in roots)
 
     def _budget(self, sizes: tuple[int, int, int, int], name: bytes) -> DeedBudget:
         """Whoever has one is in the graph, so there are no more of them than persons there."""
@@ -147,3 +124,16 @@ class DeedIntake:
 
     def _branch_budgets(self, root: bytes, sponsor: Level) -> list[DeedBudget]:
         return [self._budget(_BRANCH, root), *self._line_budgets(sponsor)]
+
+
+def _affords(budgets: list[DeedBudget], size: int, now: float) -> bool:
+    return all(budget.affords(size, now) for budget in budgets)
+
+
+def _pay(budgets: list[DeedBudget], size: int, now: float) -> bool:
+    """Pays from all of these, or from none."""
+    if not _affords(budgets, size, now):
+        return False
+    for budget in budgets:
+        budget.charge(size, now)
+    return True

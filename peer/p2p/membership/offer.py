@@ -14,8 +14,9 @@ from sandpiper.common.limits import (
     DEEDS_GIVEN_LEAST,
 )
 from sandpiper.common.p2p.packets import Deeds, Fetch
-from sandpiper.peer.p2p.membership.graph import DeedGraph, tips_of
+from sandpiper.peer.p2p.membership.graph import DeedGraph, closure, tips_of
 from sandpiper.peer.p2p.membership.level import PLAIN
+from sandpiper.peer.p2p.membership.past import DeedPast, members_beyond
 
 
 def landmarks(graph: DeedGraph) -> list[bytes]:
@@ -43,7 +44,7 @@ class DeedOffer:
     def __init__(self, graph: DeedGraph) -> None:
         self._graph = graph
         self._askers: dict[bytes, _Asker] = {}
-        self._owners: list[bytes] = []
+        self._wanted: dict[bool, DeedPast] = {}
         self._asked = (0, -1)
 
     def answer(self, session: bytes, said: Fetch, now: float) -> Deeds | None:
@@ -52,27 +53,34 @@ class DeedOffer:
         if said.r <= asker.r or asker.given.wait(DEEDS_GIVEN_LEAST, now) > 0.0:
             return None
         asker.r = said.r
-        wanted = self._owners_tips() if said.owners else self._graph.tips()
+        had = closure(self._graph, said.known[:DEED_LANDMARKS])
+        before = self._graph.node(said.after)
+        first = 0 if before is None else before.at + 1
         raws: list[bytes] = []
         size, last = 0, b""
-        for node in self._graph.past(wanted, said.known[:DEED_LANDMARKS], said.after):
-            raw = node.deed.raw
+        for at in members_beyond(self._closure(owners=said.owners), had, first):
+            deed = self._graph.nodes()[at].deed
+            raw = deed.raw
             if raws and (len(raws) == DEED_PAGE or size + len(raw) > DEED_PAGE_BYTES):
                 break
             raws.append(raw)
             size += len(raw)
-            last = node.deed.id
+            last = deed.id
         else:
             last = b""
         asker.given.charge(max(size, DEEDS_GIVEN_LEAST), now)
         return Deeds(said.r, raws, last)
 
-    def _owners_tips(self) -> list[bytes]:
+    def _closure(self, *, owners: bool) -> DeedPast:
+        """What counts and its past, or what owners' deeds are and were built on."""
         asked = (len(self._graph), self._graph.revision)
         if asked != self._asked:
-            nodes = (node for node in self._graph.nodes() if node.level is not None and node.level < PLAIN)
-            self._asked, self._owners = asked, [node.deed.id for node in tips_of(nodes)]
-        return self._owners
+            self._asked, self._wanted = asked, {}
+        if owners not in self._wanted:
+            by_owners = (node for node in self._graph.nodes() if node.level is not None and node.level < PLAIN)
+            names = [node.deed.id for node in tips_of(by_owners)] if owners else self._graph.tips()
+            self._wanted[owners] = closure(self._graph, names)
+        return self._wanted[owners]
 
     def forget(self, session: bytes) -> None:
         """Gives a session nothing any more: it has gone."""

@@ -72,11 +72,16 @@ def members_beyond(wanted: DeedPast, had: DeedPast, first: int) -> Iterator[int]
     if wanted.end > had.end:
         lacked |= ((1 << (wanted.end - had.end)) - 1) << had.end
     lacked &= ((1 << wanted.end) - 1) & ~(wanted.absent << wanted.base)
-    bits = bin(lacked >> first)[:1:-1]
-    at = bits.find("1")
+    return (first + at for at in ones(lacked >> first))
+
+
+def ones(bits: int) -> Iterator[int]:
+    """Returns the places of the ones in a number, ascending."""
+    digits = bin(bits)[:1:-1]
+    at = digits.find("1")
     while at >= 0:
-        yield first + at
-        at = bits.find("1", at + 1)
+        yield at
+        at = digits.find("1", at + 1)
 
 
 def _trimmed(base: int, absent: int, end: int) -> DeedPast:

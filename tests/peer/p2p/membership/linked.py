@@ -62,7 +62,9 @@ class Link:
     def _flush(self, member: Linked) -> None:
         outgoing, member.exchange.outgoing = member.exchange.outgoing, []
         for name, said in outgoing:
-            self.send(member, next(each for each in self.members if each.name == name), said)
+            for each in self.members:
+                if each.name == name:
+                    self.send(member, each, said)
 
     def run(self, seconds: float) -> None:
         """Lets time pass."""

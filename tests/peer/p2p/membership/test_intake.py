@@ -40,7 +40,7 @@ def paid(intake: DeedIntake, graph: DeedGraph, deed: Deed, now: float, most: int
     """Returns how many such deeds are paid for at once."""
     level = graph.judge(deed)
     assert level is not None
-    return next(n for n in range(most) if intake.pay(deed, level, now) > 0.0)
+    return next(n for n in range(most) if not intake.pay(deed, level, now))
 
 
 def test_a_branch_has_so_many_at_once_and_then_so_many_an_hour() -> None:
@@ -50,8 +50,8 @@ def test_a_branch_has_so_many_at_once_and_then_so_many_an_hour() -> None:
     assert paid(intake, graph, note(graph, M), 0.0) == 0  # of the same branch
     assert paid(intake, graph, note(graph, B), 0.0) == BRANCH_DEEDS
     assert paid(intake, graph, note(graph, L), HOUR) == BRANCH_DEEDS_H
-    wait = intake.pay(note(graph, L), PLAIN, HOUR)
-    assert 0.0 < wait <= HOUR / BRANCH_DEEDS_H
+    assert not intake.pay(note(graph, L), PLAIN, HOUR)
+    assert intake.pay(note(graph, L), PLAIN, HOUR + HOUR / BRANCH_DEEDS_H)
 
 
 def test_octets_are_counted_too() -> None:
@@ -74,7 +74,7 @@ def test_an_owner_has_a_budget_of_his_own_and_the_founder_none() -> None:
     assert paid(intake, graph, note(graph, N), 0.0) == BRANCH_DEEDS
     founders = graph.judge(note(graph, F))
     assert founders is not None
-    assert all(intake.pay(note(graph, F), founders, 0.0) == 0.0 for _ in range(2 * OWNER_DEEDS))
+    assert all(intake.pay(note(graph, F), founders, 0.0) for _ in range(2 * OWNER_DEEDS))
 
 
 def test_what_comes_by_one_owner_is_bounded_however_many_branches_it_has() -> None:
@@ -111,11 +111,11 @@ def test_what_is_brought_is_paid_for_by_who_brings_it() -> None:
     graph = room()
     intake = DeedIntake(graph)
     deed = note(graph, L)
-    brought = [next(n for n in range(5000) if intake.bring(deed, who, 0.0) > 0.0) for who in (B.key, A.key)]
+    brought = [next(n for n in range(5000) if not intake.bring(deed, who, 0.0)) for who in (B.key, A.key)]
     assert brought == [BROUGHT_DEEDS, BROUGHT_DEEDS]
-    assert intake.bring(deed, None, 0.0) > 0.0
-    assert intake.bring(deed, Signer("stranger").key, 0.0) > 0.0
-    assert all(intake.bring(deed, F.key, 0.0) == 0.0 for _ in range(2 * BROUGHT_DEEDS))
+    assert not intake.bring(deed, None, 0.0)
+    assert not intake.bring(deed, Signer("stranger").key, 0.0)
+    assert all(intake.bring(deed, F.key, 0.0) for _ in range(2 * BROUGHT_DEEDS))
     assert paid(intake, graph, note(graph, B), 0.0) == BRANCH_DEEDS  # that is another budget
 
 

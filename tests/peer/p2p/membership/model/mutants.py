@@ -36,6 +36,7 @@ class NothingIsJudgedAgain(BrokenGraph):
     def _settle(self, touched: Iterable[bytes]) -> None:
         for person in touched:
             self.people[person].asked = False
+            self._rank_anew(person)
 
 
 class OnlyTheRemovedAreJudgedAgain(BrokenGraph):
@@ -47,7 +48,8 @@ class OnlyTheRemovedAreJudgedAgain(BrokenGraph):
             record.asked = False
             for node in record.works:
                 node.level = self._judge(node)
-        self._tips = None
+            self._rank_anew(person)
+        self._tips = self._named = None
         self.revision += 1
 
 
@@ -250,7 +252,7 @@ class UnknownTips(BrokenGraph):
     """Tips are kept as they were when what they are of counted."""
 
     def tips(self) -> list[bytes]:
-        self._tips = self._tips if self._tips is not None else {self.room: self._order[0]}
+        self._tips = self._tips if self._tips is not None else 1
         return super().tips()
 
 
@@ -290,7 +292,7 @@ class NobodyWaits(RoomKey):
 class GivenToAll(RoomKey):
     """Every member is given the current key."""
 
-    def is_for(self, person: bytes, head: bytes) -> bool:
+    def _has(self, person: bytes, holders: SecretHolders) -> bool:
         return True
 
 
