@@ -96,6 +96,8 @@ class DeedExchange:
         self._sources: dict[bytes, _Source] = {}
         self._digest = graph.digest()
         self._digests = deque([self._digest], DIGESTS_KNOWN)
+        self._timer: float | None = None
+        self._stale = False  # whether that is to be found anew
 
     # What is heard -----------------------------------------------------------------------------------------
 
@@ -105,13 +107,18 @@ class DeedExchange:
         if digest != self._digest:
             self._digest = digest
             self._digests.append(digest)
+            self._stale = True
         return digest
 
     def heard(self, session: bytes, digest: bytes, now: float) -> None:
         """Takes the digest of a beacon."""
         source = self._sources.setdefault(session, _Source())
+        known = self.is_known(digest)
+        if digest == source.digest and known == (source.apart_since is None):
+            return
+        self._stale = True
         source.digest = digest
-        if self.is_known(digest):
+        if known:
             source.apart_since = None
             source.pause_s = DEEDS_PAUSE_S
         elif source.apart_since is None:
@@ -127,7 +134,7 @@ class DeedExchange:
 
     def forget(self, session: bytes) -> None:
         """Asks a session no more, and keeps nothing of it: it has gone."""
-        self._sources.pop(session, None)
+        self._stale |= self._sources.pop(session, None) is not None
         self._offer.forget(session)
 
     def receive_fetch(self, session: bytes, said: Fetch, now: float) -> None:
@@ -192,6 +199,7 @@ class DeedExchange:
     # Taking in ---------------------------------------------------------------------------------------------
 
     def _take(self, session: bytes, source: _Source, raws: Sequence[bytes], now: float) -> DeedVerdicts:
+        self._stale = True
         found = self._bring(session, source, raws, now)
         moved = bool(found.taken)
         while moved:  # what came may be what others' deeds waited for
@@ -232,6 +240,7 @@ class DeedExchange:
 
     def handle_timer(self, now: float) -> None:
         """Asks who has another digest, and who has not answered again."""
+        self._stale = True
         for session, source in self._sources.items():
             fetching = source.fetching
             if fetching is None or now < fetching.again_at:

@@ -36,6 +36,7 @@ class DeedGraph:
         self.people: defaultdict[bytes, PersonRecord] = defaultdict(PersonRecord)
         self._tips: int | None = 0  # as bits, by number
         self._named: list[bytes] | None = None  # and by id
+        self._digest = b""
         self._changed: set[bytes] = set()
         self.revision = 0  # grows when a deed that was here counts otherwise than before
         self._enter(founding)
@@ -274,11 +275,13 @@ class DeedGraph:
             self._tips = sum(1 << node.at for node in tips)
         if self._named is None:
             self._named = sorted(self._order[at].deed.id for at in ones(self._tips))
+            self._digest = digest(b"tips", *self._named)
         return self._named
 
     def digest(self) -> bytes:
         """Returns a hash over the tips: equal at those who have the same deeds that count."""
-        return digest(b"tips", *self.tips())
+        self.tips()
+        return self._digest
 
     def past(self, names: Iterable[bytes]) -> Iterator[DeedNode]:
         """Returns these deeds and their past, in an order in which they can be taken in, without what is not here."""

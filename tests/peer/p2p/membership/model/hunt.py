@@ -22,16 +22,20 @@ def hunt(rules: Rules) -> str:
 
 
 def _places(rules: Rules) -> Iterator[tuple[str, Callable[[], Any]]]:
-    for depth, share, wild in ((1, 1.0, False), (1, 1.0, True), (2, 0.06, False)):
-        yield from _worlds(rules, depth, share, wild=wild)
+    for wild in (False, True):
+        yield from _worlds(rules, 1, 0, wild=wild)
     for seed in range(60):
         yield f"a life, {seed}", Life(rules, seed).live
-    for depth, share, wild in ((2, 0.3, False), (2, 0.1, True), (3, 0.02, False)):
-        yield from _worlds(rules, depth, share, wild=wild)
+    yield from _worlds(rules, 2, 40)
+    for seed in range(5):
+        yield from _worlds(rules, 3, 8, seed=seed)
+        yield from _worlds(rules, 4, 4, seed=seed, wild=True)
     for seed in range(60, 400):
         yield f"a life, {seed}", Life(rules, seed).live
 
 
-def _worlds(rules: Rules, depth: int, share: float, *, wild: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _worlds(
+    rules: Rules, depth: int, width: int, *, seed: int = 1, wild: bool = False
+) -> Iterator[tuple[str, Callable[[], Any]]]:
     for opening in OPENINGS:
-        yield f"{opening}, {depth} more", partial(Walk(rules, depth, share, wild=wild).through, opening)
+        yield f"{opening}, {depth} more", partial(Walk(rules, depth, width, seed, wild=wild).through, opening)

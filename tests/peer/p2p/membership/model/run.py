@@ -20,9 +20,10 @@ def small(opening: str, depth: int, *, wild: bool) -> str:
 
 def larger(opening: str, seed: int) -> str:
     worlds = 0
-    for depth, share in ((4, 0.01), (5, 0.005), (6, 0.003)):
-        worlds += len(Walk(depth=depth, share=share, seed=seed).through(opening).worlds)
-    return f"{opening}, 4 to 6 more, seed {seed}: {worlds} worlds"
+    for depth, width in ((4, 8), (6, 3), (8, 2), (20, 1)):
+        for wild in (False, True):
+            worlds += len(Walk(depth=depth, width=width, seed=seed, wild=wild).through(opening).worlds)
+    return f"{opening}, 4 to 20 more, seed {seed}: {worlds} worlds"
 
 
 def lives(first: int, number: int) -> str:

@@ -76,14 +76,15 @@ class _World:
 
 @dataclass(slots=True)
 class Walk:
-    """Walks through the worlds of up to `depth` deeds after an opening; `share` of the steps, drawn by `seed`.
+    """Walks through the worlds of up to `depth` deeds after an opening: all of them, or from each `width` steps on,
+    drawn by `seed`; then each world is also built in another order.
 
     In a `wild` one there are also deeds that can never count, and notes.
     """
 
     rules: Rules = field(default_factory=Rules)
     depth: int = 2
-    share: float = 1.0
+    width: int = 0
     seed: int = 1
     worlds: dict[int, int] = field(default_factory=dict)
     arrivals: int = 0
@@ -115,9 +116,12 @@ class Walk:
         return _World(deeds, graph, key, wider, world.left | {heads_of(world.key)})
 
     def _go(self, world: _World, people: str, depth: int) -> None:
-        for each in moves(world.graph, world.deeds, people, sorted(world.closed), wild=self.wild):
-            if each.id in world.graph or (self.share < 1 and self._random.random() > self.share):
-                continue
+        steps = [
+            each
+            for each in moves(world.graph, world.deeds, people, sorted(world.closed), wild=self.wild)
+            if each.id not in world.graph
+        ]
+        for each in self._random.sample(steps, min(self.width, len(steps))) if self.width else steps:
             self.arrivals += 1
             new = self._step(world, each)
             name = hash(frozenset(one.id for one in new.deeds))
@@ -128,10 +132,24 @@ class Walk:
                 continue
             self.worlds[name] = said
             check_world(new.graph, new.key)
+            if self.width:
+                self._check_another_order(new)
             if self.rules.compared:
                 check_oracle(new.graph)
             if depth > 1:
                 self._go(new, people, depth - 1)
+
+    def _check_another_order(self, world: _World) -> None:
+        graph = room_of((), self.rules.graph)
+        key = self.rules.key(graph)
+        left = list(world.deeds[1:])
+        while left:
+            ready = [each for each in left if not graph.missing(each)]
+            graph.add(ready[self._random.randrange(len(ready))])
+            left = [each for each in left if each.id not in graph]
+            key.waiting()
+        if answers(graph, key) != answers(world.graph, world.key):
+            raise Broken("order: the same deeds mean two things")
 
 
 def moves(graph: DeedGraph, deeds: Sequence[Deed], people: str, closed: Sequence[int], *, wild: bool) -> Iterator[Deed]:
