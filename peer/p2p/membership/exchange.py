@@ -119,7 +119,7 @@ class DeedExchange:
         self._stale = True
         source.digest = digest
         if known:
-            source.apart_since = None
+            source.apart_since, source.trusted = None, False
             source.pause_s = DEEDS_PAUSE_S
         elif source.apart_since is None:
             source.apart_since = now

@@ -24,6 +24,7 @@ def hunt(rules: Rules) -> str:
 def _places(rules: Rules) -> Iterator[tuple[str, Callable[[], Any]]]:
     for wild in (False, True):
         yield from _worlds(rules, 1, 0, wild=wild)
+    yield "keys, 2 more", partial(Walk(rules, 2, 40).through, "one is let in before a key, and after it")
     for seed in range(60):
         yield f"a life, {seed}", Life(rules, seed).live
     yield from _worlds(rules, 2, 40)
