@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from sandpiper.chat.members import own_place, path_words
 from sandpiper.chat.port import Chat
 from sandpiper.chat.table import Row, columns
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.nicks import chosen as valid_nick
 from sandpiper.common.nicks import fold
+
+_WITH_ADMITTED: Final = "--with-admitted"
 
 
 def first_word(rest: str) -> tuple[str, str]:
@@ -150,15 +155,33 @@ async def ignore(chat: Chat, rest: str) -> None:
 
 
 async def kick(chat: Chat, rest: str) -> None:
-    """Removes a person for good."""
-    nick, room = _named(rest, "/kick NICK removes a person for good"), chat.room
+    """Removes a person for good, or also whom they let in."""
+    words, room = rest.removeprefix(_WITH_ADMITTED).removesuffix(_WITH_ADMITTED).strip(), chat.room
+    nick = _named(words, f"/kick NICK removes a person for good; {_WITH_ADMITTED} also whom they let in")
+    with_admitted = words != rest
 
     async def remove() -> None:
-        await room.kick(nick)
-        await chat.note(f"{nick} is removed; the room has new keys and another code")
+        removed = await room.kick(nick, with_admitted=with_admitted)
+        await chat.note(f"{_listed(removed)} removed; the room has new keys and another code")
 
-    await room.kick(nick, dry_run=True)  # what is refused is not asked for
-    await chat.ask(f"Remove {nick} for good, and give the room another code?", remove)
+    names = await room.kick(nick, with_admitted=with_admitted, dry_run=True)  # what is refused is not asked for
+    await chat.ask(f"Remove {', '.join(names)} for good, and give the room another code?", remove)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+async def readmit(chat: Chat, rest: str) -> None:
+    """Lets persons in again that were removed, or that wait for the room's key."""
+    nicks: list[str] = []
+    while rest:
+        nick, rest = first_word(rest)
+        nicks.append(nick)
+    if not nicks:
+        raise Refusal(Code.INVALID, "whom? /readmit NICK lets a person in again, by nick or by the key")
+    names = await chat.room.readmit(nicks)
+    await chat.note(f"{_listed(names)} let in again: who was removed comes back with the code that the room has now")
 
 
 async def owner(chat: Chat, rest: str) -> None:

@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fuzz.decoders import PIECES, attempt
 from sandpiper.common import rendezvous
-from sandpiper.common.p2p import admission, envelope, membership, packets
-from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p import admission, deeds, envelope, packets
+from sandpiper.common.p2p.deeds import Note, Own
+from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.sealing import seal
 from sandpiper.peer.p2p.replication import entries
 from sandpiper.peer.p2p.state.peer import Way
@@ -32,7 +33,8 @@ def seeds() -> list[bytes]:
     """Well-formed letters, packets and envelopes to start from."""
     vectors = json.loads((VECTORS / "p2p.json").read_text(encoding="utf-8"))
     found = [vectors["card on a lease"]]
-    for name in ("envelopes", "deeds", "letters", "to the room", "to one"):
+    found += [each["raw"] for each in vectors["deeds"]]
+    for name in ("envelopes", "letters", "to the room", "to one"):
         found += vectors[name]
     return [bytes.fromhex(each) for each in found]
 
@@ -68,7 +70,10 @@ class Fuzz:
             packets.encode(room.cards.sign()),
             packets.encode(ring.signed(room.gossip.make_beacon(self.town.now))),
             packets.encode(packets.Pull(1, self.alice.keys.session, 0, 0)),
-            packets.encode(packets.Page(1, self.alice.keys.session, 0, 1, 5, [self._envelope(DEEDS, b"\x90")])),
+            packets.encode(packets.Page(1, self.alice.keys.session, 0, 1, 5, [self._envelope(TALK, b"\x90")])),
+            packets.encode(packets.Shout(deeds=[self._deed()])),
+            packets.encode(packets.Fetch(1, self.mallory.member.roster.graph.tips())),
+            packets.encode(packets.Deeds(1, [self._deed()])),
         ]
 
     def _envelope(self, stream: int, body: bytes) -> bytes:
@@ -80,12 +85,19 @@ class Fuzz:
         )  # fmt: skip
         return made.raw
 
+    def _deed(self) -> bytes:
+        """Genuinely signed, on what she knows or on what nobody does; whether it counts is another question."""
+        dice, graph = self.dice, self.mallory.member.roster.graph
+        tips = dice.choice([graph.tips(), [graph.room], [dice.randbytes(32)]])
+        said = dice.choice([Note(), Own(dice.randbytes(32), dice.randrange(1 << 32))])
+        return deeds.sign(self.mallory.keys.identity, graph.room, tips, said).raw
+
     def step(self) -> bytes:
         """One input; what it was."""
         dice, bob = self.dice, self.bob
         raw = wound(dice, dice.choice(self.corpus))
         letters = (admission.decode_letter, rendezvous.decode_answer)
-        for decoder in (envelope.parse, membership.decode, entries.decode, *letters):
+        for decoder in (envelope.parse, deeds.parse, entries.decode, *letters):
             attempt(decoder, raw)
         bob.member.letter(dice.randbytes(16), raw, self.town.now)
         for packet in (raw, self._to_room(raw), self._to_one(bob, raw), self._signed(raw)):
@@ -107,7 +119,10 @@ class Fuzz:
         """Genuinely signed, whatever it says; or envelopes around whatever it is."""
         ring = self.mallory.member.keyring
         if self.dice.random() < 0.5:
-            return ring.to_room(packets.Shout([self._envelope(self.dice.choice([TALK, DEEDS]), body[:1000] or b"x")]))
+            deed = self._deed()
+            wounded = wound(self.dice, deed[64:])
+            text = self.mallory.keys.identity.sign(b"sandpiper deed v1\0" + wounded).signature + wounded
+            return ring.to_room(packets.Shout([self._envelope(TALK, body[:1000] or b"x")], [deed, text]))
         text = packets.own_text(ring.room, body)
         signed = packets.Signed(ring.session, body, self.mallory.keys.signing.sign(text).signature)
         return ring.to_room(signed)

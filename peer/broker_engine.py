@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sandpiper.common import batch, control
@@ -143,7 +143,11 @@ class BrokerEngine:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}, which vouches for the nicks; /who shows the fingerprints")
 
-    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
+    async def kick(self, nick: str, *, with_admitted: bool = False, dry_run: bool = False) -> list[str]:
+        """See Engine."""
+        raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
+
+    async def readmit(self, nicks: Sequence[str]) -> list[str]:
         """See Engine."""
         raise Refusal(Code.INVALID, f"{_ELSEWHERE}: who runs it says who may come in")
 

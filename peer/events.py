@@ -87,7 +87,7 @@ WRITING_WAITS: Final = "; what you write waits for them"
 class Warned(msgspec.Struct, frozen=True, gc=False):
     """Something that a person should know of, in words: a guess at the code, a person with another key, a cheat.
 
-    `kind` is one of `guess`, `code`, `key`, `cheat`, `roster`, `kick`, `lan`, `relay`, `storage`, for
+    `kind` is one of `guess`, `code`, `key`, `cheat`, `kick`, `waiting`, `lan`, `relay`, `storage`, for
     programs.
     """
 

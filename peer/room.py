@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -68,6 +68,14 @@ def connect(
         return BrokerEngine(aim, options, access_code, profile or Profile.default(), one_port=one_port, turned=turned)
 
     return Room(engine)
+
+
+async def _close(publisher: Publisher, wake: asyncio.Event) -> None:
+    try:
+        await publisher.engine.close()
+    finally:
+        wake.set()
+        publisher.abandon(RoomClosed("the room was closed before the message was stored"))
 
 
 def _aim(target: str | Target) -> Target:
@@ -131,15 +139,8 @@ class Room(RoomView):
             return
         if self._closing is None:
             self._made.close()
-            self._closing = asyncio.get_running_loop().create_task(self._close(self._made))
+            self._closing = asyncio.get_running_loop().create_task(_close(self._made, self._wake))
         await to_its_end(self._closing)
-
-    async def _close(self, publisher: Publisher) -> None:
-        try:
-            await publisher.engine.close()
-        finally:
-            self._wake.set()
-            publisher.abandon(RoomClosed("the room was closed before the message was stored"))
 
     @property
     def _publisher(self) -> Publisher:
@@ -250,9 +251,19 @@ class Room(RoomView):
         """
         return await self._asked(self._live.verify(nick, same=same))
 
-    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
-        """Removes a person, with new keys and another code; `dry_run` only asks if it can. Raises Refusal."""
-        await self._asked(self._live.kick(nick, dry_run=dry_run))
+    async def kick(self, nick: str, *, with_admitted: bool = False, dry_run: bool = False) -> list[str]:
+        """Removes a person, with new keys and another code; `with_admitted` also whom they let in, and so on.
+
+        Returns the nicks of all who are removed; `dry_run` only asks. Raises Refusal.
+        """
+        return await self._asked(self._live.kick(nick, with_admitted=with_admitted, dry_run=dry_run))
+
+    async def readmit(self, nicks: Sequence[str]) -> list[str]:
+        """Lets persons in again that were removed, or that wait for the room's key; returns the nicks.
+
+        Raises Refusal.
+        """
+        return await self._asked(self._live.readmit(nicks))
 
     async def name_owner(self, nick: str) -> None:
         """Makes another person an owner, who may remove people too. Raises Refusal."""

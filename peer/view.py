@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from sandpiper.common.messages import Member, Message, RoomInfo
@@ -31,14 +31,23 @@ class RoomRequests(Protocol):
         With `same` they were compared: it is remembered for this session that they were the same. None are returned.
         """
 
-    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
-        """Removes a person for good, with new keys and another code; `dry_run` only asks if it can."""
+    async def kick(self, nick: str, *, with_admitted: bool = False, dry_run: bool = False) -> list[str]:
+        """Removes a person for good, with new keys and another code; `with_admitted` also whom they let in, and so on.
+
+        Returns the nicks of all who are removed; `dry_run` only asks. While nobody else is heard it stays a wish.
+        """
+
+    async def readmit(self, nicks: Sequence[str]) -> list[str]:
+        """Lets persons in again, by nick or key, that were removed, or that wait for the room's key; returns the nicks.
+
+        Owners let in whom they, or a more junior owner, removed; any member lets in who waits.
+        """
 
     async def name_owner(self, nick: str) -> None:
         """Makes another person an owner, who may remove people too."""
 
     async def rotate(self) -> str:
-        """Gives the room another code, and returns it."""
+        """Gives the room another key and code, as an owner may, and returns the code."""
 
     async def older(self, before: int | Message | None) -> list[Message]:
         """Messages from before that one, or before this member came in, oldest first; none if nobody has any.

@@ -183,8 +183,13 @@ async def _verify(frontend: JsonFrontend, room: Room, request: objects.Verify) -
 
 
 async def _kick(frontend: JsonFrontend, room: Room, request: objects.Kick) -> None:
-    await asyncio.wait_for(room.kick(request.nick), QUIT_S)
+    await asyncio.wait_for(room.kick(request.nick, with_admitted=request.with_admitted), QUIT_S)
     frontend.answer(objects.JsonDone("kick", room.name))
+
+
+async def _readmit(frontend: JsonFrontend, room: Room, request: objects.Readmit) -> None:
+    await asyncio.wait_for(room.readmit(request.nicks), QUIT_S)
+    frontend.answer(objects.JsonDone("readmit", room.name))
 
 
 async def _owner(frontend: JsonFrontend, room: Room, request: objects.Owner) -> None:
@@ -220,6 +225,7 @@ _TABLE: Final[dict[str, tuple[msgspec.json.Decoder[Any], _Handler]]] = {
     "rooms": (msgspec.json.Decoder(messages.ListRooms), _rooms),
     "verify": (msgspec.json.Decoder(objects.Verify), _verify),
     "kick": (msgspec.json.Decoder(objects.Kick), _kick),
+    "readmit": (msgspec.json.Decoder(objects.Readmit), _readmit),
     "owner": (msgspec.json.Decoder(objects.Owner), _owner),
     "code": (msgspec.json.Decoder(objects.AskCode), _code),
     "paths": (msgspec.json.Decoder(objects.AskPaths), _paths),

@@ -54,9 +54,17 @@ class Verified(msgspec.Struct, tag_field="type", tag="verified"):
 
 
 class Kick(msgspec.Struct, tag_field="type", tag="kick"):
-    """Removes a person; answered by `done`, after which the code changes."""
+    """Removes a person; answered by `done`, after which the code changes. `with_admitted`: also whom they let in."""
 
     nick: str
+    with_admitted: bool = False
+    room: str | None = None
+
+
+class Readmit(msgspec.Struct, tag_field="type", tag="readmit"):
+    """Lets persons in again that were removed, or that wait; answered by `done`."""
+
+    nicks: list[str]
     room: str | None = None
 
 

@@ -92,6 +92,8 @@ HEARSAY_SOUGHT: Final = 4
 something itself in a moment. A member that lies has us dial no more than these."""
 DESERTED: Final = 2
 """So many times in a row nothing listened at any of its addresses: who was there has ended, and is sought no more."""
+NICKS_LEFT: Final = 256
+"""Persons put out whose nick is kept, for it to be said that they are in again."""
 CARDS_AWAY: Final = 256
 """Members that are not here, but whose card is kept, to dial back at once when they come. Others say theirs again."""
 NAMESAKES_TOLD: Final = 1024
@@ -100,12 +102,6 @@ SPEAKERS_KNOWN: Final = 1024
 """Sessions whose last numbers of each kind are kept, for `prev`. One that is silent while so many speak begins anew."""
 NICKS_SIGNED: Final = 64
 """Nicks that one session signs as and that are kept as they are shown; a member has one, and its tools some more."""
-ADMITS_MOST: Final = 2000
-"""Sessions that one session may admit: far above a room's, and an end to inventing them."""
-CHEAT_PROOFS: Final = 8
-"""Proofs against one session that a member writes down: more would be the cheat's doing."""
-DEEDS_MOST: Final = 20_000
-"""Entries of one session's deeds: past them it is heard no more, for they are never forgotten."""
 REQUESTS_KNOWN: Final = 4096
 """So many numbers below a member's highest are known to be answered or not; one further below is a relay's replay."""
 PROBED: Final = 8
@@ -150,14 +146,16 @@ HANDOVER_PRESENT: Final = 256
 HANDOVER_LETTERS: Final = 64
 """What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
 KEY_WAIT_S: Final = 15.0
-"""A member for whom a new key was not sealed has this long to be given it by another, while it hears any."""
+"""A secret of the room's key that nobody gives within this, while others are heard, is lost: an owner makes another."""
+SUPERSEDED_S: Final = 3600.0
+"""Keys are kept so long after they were superseded, for who was away or has not heard yet."""
+SESSIONS_OF_PERSON: Final = 16
+"""So many sessions of one person are served, those that came last: windows and machines, and no crowd."""
 REKEY_COPIES: Final = 512
 REKEY_AWAY: Final = 64
 REKEY_GONE: Final = 500
-"""In one removal, so that it fits HANDOVER_BYTES even if somebody has invented thousands of members: those who are
-here come first, then the last of those who fell silent; the others ask for the key when they come."""
-EPOCH_ASKED: Final = 64
-"""Logs of deeds that are asked for at once when somebody speaks by an unknown key: the owners', and some others'."""
+"""In one removal, so that it fits a letter even if somebody has invented thousands of members: those who are here come
+first, then the last of those who fell silent; the others ask for the secret when they come."""
 CAPACITY: Final = 64
 """Sessions in a room, unless told otherwise: everyone holds a connection to everyone."""
 CAPACITY_MOST: Final = 256
@@ -170,8 +168,11 @@ REUNITE_AT_ONCE: Final = 4
 """And to so many a second: in a large room on busy machines everybody may be slow to be heard."""
 GUESSES: Final = 10
 """Wrong codes until the room takes another one by itself."""
-GENERATIONS: Final = 100_000
-"""Forms of the code: an owner may skip some, but not so many that counting them takes time."""
+GENERATIONS: Final = 32
+"""Forms of the code under one key of the room: 310 wrong guesses. At the last nobody more comes in until an owner makes
+a new key. What proves the guesses fits a letter."""
+MISSES_BYTES: Final = 8
+"""The digest in beacons of who has met how many wrong guesses."""
 ATTEMPT_S: Final = 30.0
 """After the sponsor's half, all but the right confirmation within this is a wrong guess."""
 KNOCK_S: Final = 4.0

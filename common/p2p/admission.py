@@ -22,7 +22,8 @@ import msgspec
 
 from sandpiper.common import codec
 from sandpiper.common.errors import Code
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
+from sandpiper.common.p2p.misses import MissCount
 from sandpiper.common.p2p.packets import Signed
 
 
@@ -126,30 +127,42 @@ class Head(msgspec.Struct, array_like=True):
     head: int
 
 
-class Welcome(msgspec.Struct):
-    """The room: its id, the key of its epoch, and the founder, whose first deed roots everything.
+class Secret(msgspec.Struct, array_like=True):
+    """A secret of which the room's key is mixed, and the deed that made it."""
 
-    `deeds` are all deeds, the joiner's own admission included; `cards` as they were signed; `heads` where the talk
-    stands that the joiner may read; `present` who is there now. So many letters with `more` deeds and heads follow.
+    deed: bytes
+    secret: bytes
+
+
+class Welcome(msgspec.Struct):
+    """The room: its id, which is the hash of its founding, and the secrets of its key.
+
+    `deeds` are in an order in which each follows what it builds on: the founding first, the joiner's own admission
+    last. `cards` are as they were signed; `heads` say where the talk stands that the joiner may read; `present` who is
+    there now; `clock` how late it is in the room (Lamport time). So many letters follow with `more` deeds and heads,
+    and with the counts of wrong guesses.
     """
 
     room: bytes
-    epoch: bytes
+    secrets: list[Secret]
     deeds: list[bytes]
     cards: list[Signed]
     heads: list[Head]
     present: list[bytes]
     sponsor: bytes
     nameplate: int
+    clock: int
     more: int = 0
+    misses: list[MissCount] = []
 
 
 class More(msgspec.Struct):
-    """Further deeds and heads: the `index`-th such letter, from 0."""
+    """What did not fit the first letter: the `index`-th such letter, from 0."""
 
     index: int
-    deeds: list[bytes]
-    heads: list[Head]
+    deeds: list[bytes] = []
+    heads: list[Head] = []
+    misses: list[MissCount] = []
 
 
 AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Declined | Handover | Rest

@@ -39,7 +39,7 @@ from sandpiper.common.limits import (
     REKEY_GONE,
     REKEY_NAMES,
 )
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.sealing import KEY_BYTES, NONCE_BYTES, SHORT_BYTES, TAG_BYTES, digest, verified
 
 ID_BYTES: Final = 32

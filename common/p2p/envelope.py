@@ -2,10 +2,10 @@
 
     envelope  = header signature body
     header    = room run session stream first count clock prev digest    ; 149 octets
-    room      = 16OCTET     ; the room's constant random id
+    room      = 32OCTET     ; the room's id
     run       = 16OCTET     ; random, anew in each process
     session   = 32OCTET     ; Ed25519 key of the session whose log this is
-    stream    = OCTET       ; 0 talk, 1 deeds
+    stream    = OCTET       ; 0
     first     = 8OCTET      ; seq of the first entry, big endian; the others follow without a hole
     count     = 4OCTET      ; entries, at least 1
     clock     = 8OCTET      ; Lamport time of the first entry; the n-th has clock + n - 1
@@ -32,10 +32,9 @@ from sandpiper.common.limits import ENVELOPE_BYTES, ENVELOPE_ENTRIES
 from sandpiper.common.p2p.sealing import verified
 
 TALK: Final = 0
-DEEDS: Final = 1
 NO_HASH: Final = bytes(32)
 _DOMAIN: Final = b"sandpiper envelope v1\0"
-_HEADER: Final = struct.Struct(">16s16s32sBQIQ32s32s")
+_HEADER: Final = struct.Struct(">32s16s32sBQIQ32s32s")
 _SIGNATURE_BYTES: Final = 64
 _HEAD_BYTES: Final = _HEADER.size + _SIGNATURE_BYTES
 _SEQ_MOST: Final = 1 << 62
@@ -84,7 +83,7 @@ def parse(raw: bytes) -> Envelope:
         raise Refusal(Code.INVALID, "not an envelope: its size")
     room, run, session, stream, first, count, clock, prev, body_hash = _HEADER.unpack_from(raw)
     body = raw[_HEAD_BYTES:]
-    if stream not in (TALK, DEEDS) or not 1 <= count <= ENVELOPE_ENTRIES or not 1 <= first < _SEQ_MOST:
+    if stream != TALK or not 1 <= count <= ENVELOPE_ENTRIES or not 1 <= first < _SEQ_MOST:
         raise Refusal(Code.INVALID, "not an envelope: its header")
     if clock >= _SEQ_MOST:
         raise Refusal(Code.INVALID, "not an envelope: its clock")
@@ -99,7 +98,7 @@ def parse_head(raw: bytes) -> Envelope:
     if not _HEAD_BYTES <= len(raw) <= ENVELOPE_BYTES:
         raise Refusal(Code.INVALID, "not an envelope: its size")
     room, run, session, stream, first, count, clock, prev, _ = _HEADER.unpack_from(raw)
-    if stream not in (TALK, DEEDS):
+    if stream != TALK:
         raise Refusal(Code.INVALID, "not an envelope: its header")
     raw = raw[:_HEAD_BYTES]
     return Envelope(room, run, session, stream, first, count, clock, prev, b"", _hash(raw[: _HEADER.size]), raw)

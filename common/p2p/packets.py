@@ -19,6 +19,7 @@ import msgspec
 
 from sandpiper.common import codec
 from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.p2p.misses import MissCount
 from sandpiper.common.p2p.sealing import NONCE_BYTES, SHORT_BYTES, Epoch, seal, unseal
 
 _TO_ROOM: Final = b"\x01"
@@ -31,9 +32,10 @@ class Said(msgspec.Struct, tag_field="type", tag=str.lower, array_like=False, om
 
 
 class Shout(Said):
-    """Envelopes, as their sessions signed them."""
+    """Envelopes and deeds, as they were signed."""
 
-    envelopes: list[bytes]
+    envelopes: list[bytes] = []
+    deeds: list[bytes] = []
 
 
 class Signed(Said):
@@ -91,11 +93,17 @@ class Own(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
 
 
 class Beacon(Own):
-    """A sign of life, and where the logs stand: some one by one, all the others in the sum `rest`."""
+    """A sign of life, and what the sender knows.
+
+    `tips` is a digest of the tips of its deeds, `generation` that of the code and `misses` the digest of the wrong
+    guesses against it. The logs are said one by one in `frontiers`, all the others in the sum `rest`.
+    """
 
     at: float
     epoch: bytes
-    roster: bytes
+    tips: bytes
+    generation: int
+    misses: bytes
     frontiers: list[Frontier]
     echoes: list[Echo]
     card: int
@@ -109,10 +117,9 @@ class Carded(Own):
 
 
 class Bye(Own):
-    """The session ends. It has said all up to `talk` and `deeds`."""
+    """The session ends. It has said all up to `talk`."""
 
     talk: int
-    deeds: int
 
 
 class PairSaid(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
@@ -209,6 +216,12 @@ class Compared(PairSaid):
     id: bytes
 
 
+class Tips(PairSaid):
+    """Says the digest of a beacon to a session that may not be able to read beacons: its own are of another key."""
+
+    digest: bytes
+
+
 class Fetch(PairSaid):
     """Asks for the deeds that count for the addressee, and their past, without what `known` ones and their past are.
 
@@ -230,23 +243,46 @@ class Deeds(PairSaid):
     next: bytes = b""
 
 
-class Want(PairSaid):
-    """Asks for the key of the current epoch, which was not sealed for us: we came in while it was made."""
+class Misses(PairSaid):
+    """Gives counts of wrong guesses at the code, because the addressee's beacon shows others."""
 
-    epoch: bytes
+    counts: list[MissCount]
+
+
+class Want(PairSaid):
+    """Asks for the secret of a deed that made a new key: it was not sealed for this session, or is lost."""
+
+    deed: bytes
 
 
 class Key(PairSaid):
     """Answers Want."""
 
-    key: bytes
+    deed: bytes
+    secret: bytes
 
 
 AnySaid: TypeAlias = Shout | Signed
 AnyOwn: TypeAlias = Beacon | Carded | Bye
 AnyPair: TypeAlias = (
-    Pull | Page | Probe | Signs | Have | Cards | Hush | Heard
-    | Fetch | Deeds | Want | Key | Compare | Nonce | Reveal | Compared
+    Pull
+    | Page
+    | Probe
+    | Signs
+    | Have
+    | Cards
+    | Hush
+    | Heard
+    | Tips
+    | Fetch
+    | Deeds
+    | Misses
+    | Want
+    | Key
+    | Compare
+    | Nonce
+    | Reveal
+    | Compared
 )
 
 _OWN_DOMAIN: Final = b"sandpiper own v1\0"

@@ -136,4 +136,4 @@ def topic(room: bytes, session: bytes = b"") -> bytes:
 
     It outlives epochs, so that who slept through a new key still hears that there is one.
     """
-    return derive(room.ljust(KEY_BYTES, b"\0"), "topic", session)[:TAG_BYTES]
+    return derive(room, "topic", session)[:TAG_BYTES]

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from sandpiper.common.codes import RoomCode
 from sandpiper.common.errors import AccessDenied, Refusal
-from sandpiper.common.p2p import envelope, membership
+from sandpiper.common.limits import CLOCK_HEARD_MOST
+from sandpiper.common.p2p import deeds
 from sandpiper.common.p2p.admission import Welcome
-from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
-from sandpiper.common.p2p.membership import Admit, Cheat, Found
-from sandpiper.common.p2p.sealing import Epoch
+from sandpiper.common.p2p.deeds import Admit, Found, commitment
+from sandpiper.common.p2p.envelope import TALK
+from sandpiper.common.p2p.sealing import KEY_BYTES
+from sandpiper.peer.p2p.admission.guesses import CodeGuesses
 from sandpiper.peer.p2p.member import Member
-from sandpiper.peer.p2p.membership.deed_log import fork_of, proven
-from sandpiper.peer.p2p.replication.ledger import Ledger
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.keyring import Keyring, SessionKeys
@@ -44,15 +46,21 @@ def found_room(
     entropy: Entropy,
 ) -> Member:
     """Founds a room; returns its only member."""
-    room, epoch, run = entropy(16), Epoch(entropy(32)), entropy(16)
-    found = Found(keys.vouched(room), epoch.id, policy.capacity, len(code.words), password is not None, policy.history)
-    replica = Replica(keys.session, room)
+    secret = entropy(KEY_BYTES)
+    settings_of_room = Found(
+        entropy(KEY_BYTES), commitment(secret), policy.capacity, len(code.words), password is not None, policy.history
+    )
+    founding = deeds.sign(keys.identity, b"", (), settings_of_room)
+    graph = DeedGraph(founding)
+    graph.add(deeds.sign(keys.identity, graph.room, graph.tips(), Admit(keys.vouched(graph.room), "founder")))
+    keyring = Keyring(keys, graph.room, entropy)
+    keyring.secrets.hold(founding.id, secret)
+    keyring.mix([founding.id], now)
+    replica = Replica(keys.session, graph.room)
     replica.open(keys.session)
-    body = membership.encode_all([found])
-    replica.write(envelope.sign(keys.signing, keys.session, room, run, DEEDS, 1, 1, 1, envelope.NO_HASH, body))
-    keyring = Keyring(keys, room, epoch, entropy)
-    ledger = Ledger(keys.session, found)
-    return Member(Context(keyring, code, settings, run, now, wall, entropy), ledger, replica, password)
+    roster = Roster(graph)
+    context = Context(keyring, code, settings, entropy(16), now, wall, entropy)
+    return Member(context, roster, replica, CodeGuesses(keyring, roster.is_member), password)
 
 
 def enter_room(
@@ -68,83 +76,40 @@ def enter_room(
     entropy: Entropy,
 ) -> Member:
     """Enters the room that a sponsor has handed over. Raises AccessDenied when it does not hold together."""
-    roots = [each for raw in welcome.deeds if (each := _genuine(raw, welcome.room)) is not None]
-    founder, found = _founding(roots, welcome.room)
-    try:
-        epoch = Epoch(welcome.epoch)
-    except Refusal:
-        raise AccessDenied(_FALSE, asks_for="") from None
-    replica = Replica(keys.session, welcome.room)
-    ledger = Ledger(founder, found)
-    replica.open(founder)
-    starts = {head.session: head for head in welcome.heads if head.stream == TALK}
-    cheats = _grow(roots, replica, ledger, welcome.room, now)
-    if keys.session not in ledger.state.members or ledger.state.epoch != epoch.id:
+    roster = Roster(_graph(welcome))
+    keyring = Keyring(keys, roster.graph.room, entropy)
+    for each in welcome.secrets:
+        if roster.commitment(each.deed) == commitment(each.secret):
+            keyring.secrets.hold(each.deed, each.secret)
+    if keys.session not in roster.members or not keyring.mix(roster.heads(), now):
         raise AccessDenied(_FALSE, asks_for="")
-    replica.open(keys.session)
-    for session, head in starts.items():
-        if session in ledger.known:
-            replica.start_talk(session, head.start if 1 <= head.start <= head.head + 1 else 1)
-    for session in ledger.state.members:
+    guesses = CodeGuesses(keyring, roster.is_member)
+    guesses.take(welcome.misses)
+    replica = Replica(keys.session, keyring.room)
+    replica.clock = min(max(welcome.clock, 0), CLOCK_HEARD_MOST)
+    for session in (keys.session, *roster.members):
         replica.open(session)
-    keyring = Keyring(keys, welcome.room, epoch, entropy)
+    for head in welcome.heads:
+        if head.stream == TALK and head.session in roster.known:
+            replica.start_talk(head.session, head.start if 1 <= head.start <= head.head + 1 else 1)
     context = Context(keyring, code, settings, entropy(16), now, wall, entropy)
-    member = Member(context, ledger, replica, password)
-    member.enter(welcome, cheats, backlog)
+    member = Member(context, roster, replica, guesses, password)
+    member.enter(welcome, backlog)
     return member
 
 
-def _genuine(raw: bytes, room: bytes) -> Envelope | None:
-    try:
-        found = envelope.parse(raw)
-    except Refusal:
-        return None
-    return found if found.room == room and found.stream == DEEDS and envelope.genuine(found) else None
-
-
-def _founding(roots: list[Envelope], room: bytes) -> tuple[bytes, Found]:
-    for each in roots:
+def _graph(welcome: Welcome) -> DeedGraph:
+    """The deeds that were handed over: the founding, whose hash is the room's id, and all that is built on it."""
+    graph: DeedGraph | None = None
+    for raw in welcome.deeds:
         try:
-            first = membership.decode(each.body)[0] if each.first == 1 else None
-        except (Refusal, IndexError):
+            deed = deeds.parse(raw)
+        except Refusal:
             continue
-        if isinstance(first, Found) and first.keys.session == each.session and first.keys.holds(room):
-            return each.session, first
-    raise AccessDenied(_FALSE, asks_for="")
-
-
-def _grow(roots: list[Envelope], replica: Replica, ledger: Ledger, room: bytes, now: float) -> list[Cheat]:
-    """Takes the deeds in, each log once its session is known, until nothing more follows. The cheats among them."""
-    left = roots
-    cheats: list[Cheat] = []
-    grown = True
-    while grown and left:
-        grown, later = False, []
-        for each in left:
-            if each.session not in ledger.known:
-                later.append(each)
-                continue
-            grown = True
-            replica.open(each.session)
-            for accepted in replica.take([each.raw], now):
-                if accepted.envelope is not None:
-                    cheats += _enter(ledger, accepted.envelope, room)
-        left = later
-    for cheat in cheats:
-        proof = proven(cheat)
-        forked = fork_of(*proof) if proof is not None else None
-        if proof is not None and forked is not None:
-            ledger.fork(proof[0].session, forked)
-            replica.fork(proof[0].session, forked)
-    return cheats
-
-
-def _enter(ledger: Ledger, found: Envelope, room: bytes) -> list[Cheat]:
-    try:
-        learnt = membership.decode(found.body)[: found.count]
-    except Refusal:
-        return []
-    for index, deed in enumerate(learnt):
-        if not isinstance(deed, Cheat) and (not isinstance(deed, Admit) or deed.keys.holds(room)):
-            ledger.add(found.session, found.first + index, deed)
-    return [deed for deed in learnt if isinstance(deed, Cheat)]
+        if graph is not None and deed.room == graph.room and not graph.missing(deed) and deeds.genuine(deed):
+            graph.add(deed)
+        elif graph is None and deed.id == welcome.room and deeds.genuine(deed):
+            graph = DeedGraph(deed)
+    if graph is None:
+        raise AccessDenied(_FALSE, asks_for="")
+    return graph

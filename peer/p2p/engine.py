@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sandpiper.common.errors import Code, Refusal
@@ -151,18 +151,25 @@ class P2PEngine:
         self.runner.pump()
         await waiting
 
-    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
+    async def kick(self, nick: str, *, with_admitted: bool = False, dry_run: bool = False) -> list[str]:
         """See Engine."""
-        self.member.kick(nick, dry_run=dry_run)
+        names = self.member.removals.kick(nick, with_admitted=with_admitted, dry_run=dry_run)
         self.runner.pump()
+        return names
+
+    async def readmit(self, nicks: Sequence[str]) -> list[str]:
+        """See Engine."""
+        names = self.member.removals.readmit(nicks)
+        self.runner.pump()
+        return names
 
     async def name_owner(self, nick: str) -> None:
         """See Engine."""
-        self.member.name_owner(nick)
+        self.member.removals.name_owner(nick)
         self.runner.pump()
 
     async def rotate(self) -> str:
         """See Engine."""
-        code = self.member.rotate()
+        code = self.member.removals.change_code()
         self.runner.pump()
         return code

@@ -1,14 +1,14 @@
 """A member of a room between peers, as a pure machine: packets, letters and `now` in; packets, letters, commands and
 events out.
 
-It puts together the keyring, the replica of everybody's logs, the ledger that follows from their deeds, the others'
+It puts together the keyring, the replica of everybody's talk, the roster that follows from all deeds, the others'
 presence, the sponsor, and one's own messages, each of which knows only what it is handed here. The engine carries its
 packets by whatever way there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from nacl.signing import SigningKey
@@ -18,15 +18,19 @@ from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.messages import Draft
 from sandpiper.common.p2p import admission, packets
 from sandpiper.common.p2p.envelope import TALK
-from sandpiper.common.p2p.membership import Cheat
 from sandpiper.common.p2p.packets import Card, Frontier, Shout
 from sandpiper.common.p2p.sealing import NONCE_BYTES
 from sandpiper.peer.events import Event
+from sandpiper.peer.p2p.admission.current_code import CurrentCode
 from sandpiper.peer.p2p.admission.gatekeeper import Gatekeeper
-from sandpiper.peer.p2p.membership.deed_log import DeedLog
+from sandpiper.peer.p2p.admission.guess_reports import GuessReports
+from sandpiper.peer.p2p.admission.guesses import CodeGuesses
+from sandpiper.peer.p2p.membership.deed_gossip import DeedGossip
 from sandpiper.peer.p2p.membership.governance import Governance
 from sandpiper.peer.p2p.membership.rekeying import Rekeying
+from sandpiper.peer.p2p.membership.removals import Removals
 from sandpiper.peer.p2p.membership.reunion import Reunion
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.packet_receiver import PacketReceiver
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.gossip import Gossip
@@ -36,10 +40,10 @@ from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.verification import Verifier
 from sandpiper.peer.p2p.presence.whispers import PeerWhispers
 from sandpiper.peer.p2p.replication.display import Display
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.past import Past
 from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.replication.talk_intake import TalkIntake
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.keyring import Keyring
 from sandpiper.peer.p2p.state.outputs import OutgoingPacket, Outputs
@@ -54,51 +58,76 @@ class Member:
     public for tests; the engine uses the methods and `status`.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, replica: Replica, password: str | None) -> None:
+    def __init__(
+        self, context: Context, roster: Roster, replica: Replica, guesses: CodeGuesses, password: str | None
+    ) -> None:
         self.context = context
         self.keyring: Keyring = context.keyring
-        self.ledger = ledger
+        self.roster = roster
         self.replica = replica
+        self.guesses = guesses
         presence = self.presence = Presence(
             context,
-            ledger,
+            roster,
             replica,
             greet=lambda peer, now: self.gossip.greet(peer, now),
             hurry=lambda now: self.gossip.send_beacon_soon(now),
-            retired=lambda session: self.whispers.forget(session),
+            retired=self._retired,
         )
-        names = self.names = Names(context, ledger, presence.peers, presence.away, presence.bearers)
-        persons = Persons(context, ledger, presence.peers, names)
-        self.verifier = Verifier(context, persons, presence.bearers)
+        names = self.names = Names(context, roster, presence.peers, presence.away, presence.bearers)
+        self.persons = Persons(context, roster, presence.peers, names)
+        self.verifier = Verifier(context, self.persons, presence.bearers)
         self.message_log = MessageLog(context.keyring, replica, context.run, context.events, context.now)
         self.display = Display(context, replica, names, presence.bearers)
+        self.talk = TalkIntake(context, replica, self.display, names)
         self.cards = CardBook(context, presence)
-        self.gossip = Gossip(context, ledger, replica, self.message_log, presence, self.cards)
-        self.whispers = PeerWhispers(context, presence.peers, persons, names)
-        self.reunion = Reunion(context, ledger, replica, presence)
-        self.deed_log = DeedLog(
-            context, ledger, replica, self.display, presence, names, lambda of, deed: self.governance.learnt(of, deed)
+        self.whispers = PeerWhispers(context, presence.peers, self.persons, names)
+        self.reunion = Reunion(context, roster, presence)
+        self.past = Past(context, roster, replica, self.display, presence)
+        self.status = MemberStatus(context, roster, replica, self.message_log, presence)
+        self._make_membership(password)
+        replica.fetcher.reach_by(presence.reachable, presence.ended, presence.met)
+
+    def _make_membership(self, password: str | None) -> None:
+        """Makes the parts that carry out deeds and let others in, and those that hear of them."""
+        context, roster, replica, presence = self.context, self.roster, self.replica, self.presence
+        names, guesses = self.names, self.guesses
+        self.deeds = DeedGossip(context, roster, presence, lambda fresh: self.governance.learnt(fresh))
+        write = self.deeds.write
+        code = self.code = CurrentCode(context, roster, guesses, password)
+        reports = self.reports = GuessReports(context, guesses, code, presence, names)
+        self.gossip = Gossip(
+            context, roster, replica, self.message_log, presence, self.cards, self.deeds, guesses, reports
         )
-        write = self.deed_log.write
-        self.rekeying = Rekeying(context, ledger, replica, presence, write, self.gossip.send_soon)
-        self.governance = Governance(context, ledger, replica, presence, names, persons, self.rekeying, write, password)
-        self.gatekeeper = Gatekeeper(context, ledger, replica, presence, self.cards, self.governance, write)
-        self.past = Past(context, ledger, replica, self.display, presence)
-        self.status = MemberStatus(context, ledger, replica, self.message_log, presence)
+        self.rekeying = Rekeying(context, roster, replica, presence, write, self.gossip.send_soon)
+        self.removals = Removals(context, roster, names, self.persons, self.rekeying, write, self.deeds.up_to_date)
+        self.governance = Governance(
+            context, roster, replica, presence, names, self.rekeying, code, self.removals.weigh
+        )
+        self.gatekeeper = Gatekeeper(
+            context, roster, replica, presence, self.cards, self.governance, code.state, guesses, write, reports.miss
+        )
         self._receiver = PacketReceiver(
             context,
-            ledger,
             replica,
             presence,
             self.cards,
             self.gossip,
-            self.deed_log,
+            self.talk,
+            self.deeds,
+            self.rekeying,
             self.governance,
+            reports,
             self.whispers,
             self.past,
             self.verifier,
         )
-        replica.fetcher.reach_by(presence.reachable, presence.ended, presence.met)
+
+    def _retired(self, session: bytes) -> None:
+        """Lets go of what is kept for a session that is here: it has gone away."""
+        self.whispers.forget(session)
+        self.names.remember(session)
+        self.deeds.forget(session)
 
     @property
     def peers(self) -> dict[bytes, Peer]:
@@ -151,13 +180,13 @@ class Member:
         """Acknowledges and asks what there is to: to be called after each batch of packets."""
         context, replica = self.context, self.replica
         context.now = now
-        self.deed_log.accept(replica.ready())
-        for session in self.deed_log.arrived:
+        self.talk.accept(replica.ready())
+        for session in self.talk.arrived:
             peer = self.peers.get(session)
             if peer is not None:
                 log = replica.log(session, TALK)
                 context.send_to(peer, packets.Have([Frontier(session, TALK, log.head, log.hash)]))
-        self.deed_log.arrived.clear()
+        self.talk.arrived.clear()
         pulls, replica.fetcher.pulls = replica.fetcher.pulls, []
         for source, pull in pulls:
             peer = self.peers.get(source)
@@ -174,7 +203,7 @@ class Member:
         except Refusal:
             return []
         if isinstance(said, Shout):
-            self.deed_log.take(said, now)
+            self.deeds.take(said.deeds, None, now)
             self.settle(now)
         return []
 
@@ -192,12 +221,11 @@ class Member:
 
     # Entering, and discovery services ----------------------------------------------------------------------
 
-    def enter(self, welcome: admission.Welcome, cheats: Iterable[Cheat], backlog: int | None) -> None:
-        """Takes over what the sponsor knows: who is here, who cheats, how far the logs go. Shows `backlog` of them."""
+    def enter(self, welcome: admission.Welcome, backlog: int | None) -> None:
+        """Takes over what the sponsor knows: who is here, and how far the logs go. Shows `backlog` of them."""
         now, present = self.context.now, set(welcome.present)
+        self.deeds.trust(welcome.sponsor)
         self.governance.sync(present.union(card.session for card in welcome.cards))
-        for cheat in cheats:
-            self.deed_log.check_cheat(cheat)
         for signed in welcome.cards:
             self.cards.read(signed)
         for head in welcome.heads:
@@ -270,18 +298,6 @@ class Member:
         """Lets what is heard wait for the reader, or no more. The logs go on."""
         self.display.pause(on)
 
-    def kick(self, nick: str, *, dry_run: bool = False) -> None:
-        """Removes a person from the room; `dry_run` only asks if it can. Raises Refusal."""
-        self.governance.kick(nick, dry_run=dry_run)
-
-    def name_owner(self, nick: str) -> None:
-        """Makes a person an owner too. Raises Refusal."""
-        self.governance.name_owner(nick)
-
-    def rotate(self) -> str:
-        """Changes the code; returns the new one."""
-        return self.governance.rotate()
-
     def rename(self, nick: str) -> None:
         """Changes the member's nick. Raises Refusal."""
         self.cards.rename(nick)
@@ -291,14 +307,18 @@ class Member:
     def get_timer(self) -> float:
         """When `handle_timer` is to be called."""
         timers = [self.gossip.get_timer(), *self.whispers.get_timers(), *self.rekeying.get_timers()]
-        some = (self.replica.fetcher, self.gatekeeper, self.reunion, self.past, self.display, self.verifier)
+        some = (
+            self.replica.fetcher, self.gatekeeper, self.reunion, self.past, self.display, self.verifier, self.deeds
+        )  # fmt: skip
         return min(timers + [due for each in some if (due := each.get_timer()) is not None])
 
     def handle_timer(self, now: float) -> None:
         """Does what is due."""
         self.context.now = now
-        self.deed_log.accept(self.replica.handle_timer(now))
+        self.talk.accept(self.replica.handle_timer(now))
         self.gatekeeper.handle_timer(now)
+        self.deeds.handle_timer(now)
+        self.removals.carry_out()
         self.rekeying.handle_timer(now)
         self.whispers.handle_timer(now)
         self.gossip.handle_timer(now)

@@ -6,24 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import EPOCH_ASKED, PAGE_LEAST
+from sandpiper.common.limits import PAGE_LEAST
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.envelope import DEEDS
 from sandpiper.common.p2p.packets import Shout, Signed
-from sandpiper.peer.p2p.membership.deed_log import DeedLog
+from sandpiper.peer.p2p.admission.guess_reports import GuessReports
+from sandpiper.peer.p2p.membership.deed_gossip import DeedGossip
 from sandpiper.peer.p2p.membership.governance import Governance
+from sandpiper.peer.p2p.membership.rekeying import Rekeying
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.gossip import Gossip
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.verification import Verifier
 from sandpiper.peer.p2p.presence.whispers import PeerWhispers
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.past import Past
 from sandpiper.peer.p2p.replication.replica import Replica
+from sandpiper.peer.p2p.replication.talk_intake import TalkIntake
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.peer import Peer, Way
 
-_UNKNOWN_EPOCH_S = 1.0
+_UNKNOWN_KEY_S = 1.0
+_TO_WHO_WAITS = (packets.Tips, packets.Fetch, packets.Deeds, packets.Want, packets.Key)
 
 
 class PacketReceiver:
@@ -32,28 +34,31 @@ class PacketReceiver:
     def __init__(
         self,
         context: Context,
-        ledger: Ledger,
         replica: Replica,
         presence: Presence,
         cards: CardBook,
         gossip: Gossip,
-        deed_log: DeedLog,
+        talk: TalkIntake,
+        deeds: DeedGossip,
+        rekeying: Rekeying,
         governance: Governance,
+        reports: GuessReports,
         whispers: PeerWhispers,
         past: Past,
         verifier: Verifier,
     ) -> None:
         self._context = context
-        self._ledger = ledger
         self._replica = replica
         self._presence = presence
         self._cards = cards
         self._gossip = gossip
-        self._deed_log = deed_log
+        self._talk = talk
+        self._deeds = deeds
+        self._rekeying = rekeying
         self._governance = governance
         self._past = past
-        self._asked_epoch_at = float("-inf")
-        self._asked_epoch_of = 0
+        self._asked_at = float("-inf")
+        self._asked = 0
         self._handlers: dict[type, Callable[[Peer, Any, float], None]] = {
             packets.Pull: self._pull,
             packets.Page: self._page,
@@ -63,6 +68,10 @@ class PacketReceiver:
             packets.Cards: self._take_cards,
             packets.Hush: whispers.receive,
             packets.Heard: whispers.confirm,
+            packets.Tips: deeds.receive_tips,
+            packets.Fetch: deeds.receive_fetch,
+            packets.Deeds: deeds.receive_deeds,
+            packets.Misses: reports.receive,
             packets.Compare: verifier.receive_compare,
             packets.Nonce: verifier.receive_nonce,
             packets.Reveal: verifier.receive_reveal,
@@ -89,36 +98,34 @@ class PacketReceiver:
             session, said = self._context.keyring.open(packet)
         except Refusal as refusal:
             if refusal.code is Code.NOT_HERE and not presence.missed(packet):
-                self._ask_for_epoch(source, now)
+                self._ask_for_deeds(source, packet, now)
             return False
         if isinstance(said, Shout):
-            return self._deed_log.take(said, now) and calm
+            self._deeds.take(said.deeds, source, now)
+            return self._talk.take(said.envelopes, now) and calm and not said.deeds
         if session is not None:
             peer = presence.peers.get(session)
             if peer is not None:
                 presence.prove(curve, session)
                 presence.heard(peer, way, now)
-                self._handlers[type(said)](peer, said, now)
+                if not self._governance.waits(session) or isinstance(said, _TO_WHO_WAITS):
+                    self._handlers[type(said)](peer, said, now)
         elif isinstance(said, Signed):
             self._gossip.receive(said, way, now, curve)
         return False
 
-    def _ask_for_epoch(self, source: Peer | None, now: float) -> None:
-        """Asks for the deeds that made an unknown epoch; a relayed packet does not tell its sender: any peer."""
-        if now - self._asked_epoch_at < _UNKNOWN_EPOCH_S:
+    def _ask_for_deeds(self, source: Peer | None, packet: bytes, now: float) -> None:
+        """Asks for the deeds that made an unknown key; a relayed packet does not tell its sender: any peer."""
+        if now - self._asked_at < _UNKNOWN_KEY_S:
             return
-        self._asked_epoch_at = now
-        peers = self._presence.peers
-        if source is None:
-            if not peers:
-                return
-            source = list(peers.values())[self._asked_epoch_of % len(peers)]
-        members = list(self._ledger.state.members)
-        at = self._asked_epoch_of * EPOCH_ASKED % len(members)
-        self._asked_epoch_of += 1
-        owners = [session for session in members if self._ledger.is_owner(session)]
-        for session in dict.fromkeys([*owners[-EPOCH_ASKED:], *peers, *members[at : at + EPOCH_ASKED]]):
-            self._replica.fetcher.ask_on((session, DEEDS), source.keys.session)
+        self._asked_at = now
+        peers = list(self._presence.peers.values())
+        if source is None and peers:
+            source = peers[self._asked % len(peers)]
+        self._asked += 1
+        epoch = packets.for_room(packet)
+        if source is not None and epoch is not None:
+            self._deeds.seek(source, epoch, now)
 
     def _pull(self, peer: Peer, pull: packets.Pull, now: float) -> None:
         floor = self._governance.floor(peer.keys.session, pull.session, pull.stream)
@@ -130,7 +137,7 @@ class PacketReceiver:
 
     def _page(self, peer: Peer, page: packets.Page, now: float) -> None:
         if not self._past.page(peer.keys.session, page, now):
-            self._deed_log.accept(self._replica.page(peer.keys.session, page, now))
+            self._talk.accept(self._replica.page(peer.keys.session, page, now))
 
     def _have(self, peer: Peer, have: packets.Have, now: float) -> None:
         self._gossip.take_frontiers(peer, have.frontiers, now)
@@ -140,12 +147,8 @@ class PacketReceiver:
             self._cards.read(signed)
 
     def _want(self, peer: Peer, want: packets.Want, now: float) -> None:
-        epoch = self._context.keyring.epoch
-        if want.epoch == epoch.id == self._ledger.state.epoch:
-            self._context.send_to(peer, packets.Key(epoch.key))
+        self._rekeying.give(peer, want)
 
     def _key(self, peer: Peer, key: packets.Key, now: float) -> None:
-        try:
-            self._governance.receive_key(key.key)
-        except Refusal:
-            return  # no key
+        self._rekeying.receive(key)
+        self._governance.follow_key()

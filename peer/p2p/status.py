@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sandpiper.common.p2p.envelope import TALK
 from sandpiper.peer.p2p.connectivity import Connectivity
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
@@ -16,10 +16,10 @@ class MemberStatus:
     """A view of a member that is always current."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, replica: Replica, message_log: MessageLog, presence: Presence
+        self, context: Context, roster: Roster, replica: Replica, message_log: MessageLog, presence: Presence
     ) -> None:
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
         self._replica = replica
         self._message_log = message_log
         self._presence = presence
@@ -45,7 +45,7 @@ class MemberStatus:
     @property
     def password_needed(self) -> bool:
         """Whether a joiner needs a password besides the code."""
-        return self._ledger.founding.password
+        return self._roster.founding.password
 
     @property
     def rtt_s(self) -> float | None:

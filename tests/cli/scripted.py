@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from sandpiper.common.errors import Code, Refusal
@@ -69,12 +70,18 @@ class ScriptedRoom:
             return []
         return [Verification(nick, "b" * 24, "pine ocean river", self.shown)]
 
-    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
+    async def kick(self, nick: str, *, with_admitted: bool = False, dry_run: bool = False) -> list[str]:
         self._between_peers()
         if nick == "nobody":
             raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
         if not dry_run:
             self.asked.append(("kick", nick))
+        return [nick, "mole"] if with_admitted else [nick]
+
+    async def readmit(self, nicks: Sequence[str]) -> list[str]:
+        self._between_peers()
+        self.asked += [("readmit", nick) for nick in nicks]
+        return list(nicks)
 
     async def name_owner(self, nick: str) -> None:
         self._between_peers()

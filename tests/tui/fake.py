@@ -154,13 +154,20 @@ class FakeRoom:
             return []
         return [Verification(nick, key(nick), "amber canoe velvet", self.shown)]
 
-    async def kick(self, nick: str, *, dry_run: bool = False) -> None:
+    async def kick(self, nick: str, *, with_admitted: bool = False, dry_run: bool = False) -> list[str]:
         if self.code is None:
             raise Refusal(Code.INVALID, "who runs it says who may come in")
         if nick == "nobody":
             raise Refusal(Code.NOT_HERE, f"nobody else here is called {nick}")
         if not dry_run:
             self.asked.append(("kick", nick))
+        return [nick, "mole"] if with_admitted else [nick]
+
+    async def readmit(self, nicks: Sequence[str]) -> list[str]:
+        if self.code is None:
+            raise Refusal(Code.INVALID, "who runs it says who may come in")
+        self.asked += [("readmit", nick) for nick in nicks]
+        return list(nicks)
 
     async def older(self, before: int | Message | None) -> list[Message]:
         self.pages += 1

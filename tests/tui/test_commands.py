@@ -19,7 +19,8 @@ LINK = f"sandpiper://connect/localhost:5000/lobby#{'b' * 24}"
 
 def test_there_is_a_row_for_each_command() -> None:
     wanted = (
-        "help nick who msg me join create leave rooms code verify path ignore kick owner search export notify clear"
+        "help nick who msg me join create leave rooms code verify path ignore kick readmit owner search export notify "
+        "clear"
     )
     assert [command.name for command in COMMANDS] == [*wanted.split(), "theme", "quit"]
     assert all(command.help for command in COMMANDS)
@@ -30,7 +31,7 @@ def test_help_lists_every_row_and_the_keys() -> None:
         await stage.enters("/help")
         await stage.shows(*(f"/{command.name}" for command in COMMANDS), "//text", "Alt+Enter", "Ctrl+C")
         await stage.enters("/help kick")
-        await stage.shows("/kick NICK: remove a person for good")
+        await stage.shows("/kick NICK [--with-admitted]: remove a person for good")
 
     play(scene, size=(120, 60))
 
@@ -285,6 +286,15 @@ def test_kick_asks_first() -> None:
         await stage.press("enter")
         await stage.shows("bob is removed")
         assert stage.room.asked == [("kick", "bob")]
+        await stage.enters("/kick bob --with-admitted")
+        await stage.shows("Remove bob, mole for good")
+        await stage.press("enter")
+        await stage.shows("bob, mole are removed")
+        await stage.enters('/readmit bob "the mole"')
+        await stage.shows("bob, the mole are let in again")
+        assert stage.room.asked[2:] == [("readmit", "bob"), ("readmit", "the mole")]
+        await stage.enters("/readmit")
+        await stage.shows("whom?")
         await stage.enters("/kick")
         await stage.shows("whom?")
         await stage.enters("/kick nobody")

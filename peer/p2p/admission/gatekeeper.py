@@ -7,39 +7,45 @@ from collections.abc import Callable
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import GUESSES_REPORTED
 from sandpiper.common.p2p import admission, packets
-from sandpiper.common.p2p.membership import Admit, AnyDeed, Miss
+from sandpiper.common.p2p.deeds import Admit, AnyDeedSaid
 from sandpiper.common.p2p.packets import Carded
+from sandpiper.peer.p2p.admission.guesses import CodeGuesses
 from sandpiper.peer.p2p.admission.handover import make_welcome
-from sandpiper.peer.p2p.admission.sponsor import Knows, Missed, Sponsor
+from sandpiper.peer.p2p.admission.sponsor import CodeState, Knows, Missed, Sponsor
 from sandpiper.peer.p2p.membership.governance import Governance
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 
 
 class Gatekeeper:
-    """Answers letters of those who want in. `write` puts admissions and wrong guesses into the member's deed log."""
+    """Answers letters of those who want in. `write` writes admissions down, `miss` counts a wrong guess."""
 
     def __init__(
         self,
         context: Context,
-        ledger: Ledger,
+        roster: Roster,
         replica: Replica,
         presence: Presence,
         cards: CardBook,
         governance: Governance,
-        write: Callable[[AnyDeed], None],
+        code: Callable[[], CodeState],
+        guesses: CodeGuesses,
+        write: Callable[[AnyDeedSaid], None],
+        miss: Callable[[], None],
     ) -> None:
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
         self._replica = replica
         self._presence = presence
         self._cards = cards
         self._governance = governance
+        self._guesses = guesses
         self._write = write
-        self.sponsor = Sponsor(context.keyring.room, governance.code_state, context.entropy)
+        self._miss = miss
+        self.sponsor = Sponsor(context.keyring.room, code, context.entropy)
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
@@ -67,11 +73,11 @@ class Gatekeeper:
     def report_guesses(self, count: int) -> None:
         """Counts our own failed proofs, from when we joined: strangers may have tested guesses on them."""
         for _ in range(min(count, GUESSES_REPORTED)):
-            self._write(Miss(self._ledger.state.generation))
+            self._miss()
 
     def _count(self, missed: Missed | None) -> None:
         if missed is not None:
-            self._write(Miss(missed.generation))
+            self._miss()
 
     def _decide(self, knows: Knows) -> None:
         application, sponsor = knows.application, self.sponsor
@@ -82,12 +88,19 @@ class Gatekeeper:
         except Refusal as refusal:
             sponsor.deny(refusal)
             return
-        self._write(Admit(application.keys))
-        if newcomer not in self._ledger.state.members:
+        try:
+            self._write(Admit(application.keys, "code"))
+        except Refusal as refusal:
+            sponsor.deny(refusal)
+            return
+        if newcomer not in self._roster.members:
             sponsor.deny(Refusal(Code.INVALID, "this session has been removed; start anew"))
             return
         floor, card = self._governance.floor, self._cards.sign()
-        sponsor.admit(*make_welcome(self._context, self._ledger, self._replica, self._presence, floor, card, newcomer))
+        made = make_welcome(
+            self._context, self._roster, self._replica, self._presence, floor, self._guesses.since(1), card, newcomer
+        )
+        sponsor.admit(*made)
         peer = self._presence.peers.get(newcomer)
         if peer is not None and isinstance(own, Carded):
             self._cards.read(application.card)

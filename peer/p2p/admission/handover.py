@@ -11,11 +11,12 @@ from sandpiper.common.limits import (
     HANDOVER_LETTERS,
     HANDOVER_PRESENT,
 )
-from sandpiper.common.p2p.admission import Head, More, Welcome
-from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p.admission import Head, More, Secret, Welcome
+from sandpiper.common.p2p.envelope import TALK
+from sandpiper.common.p2p.misses import MissCount
 from sandpiper.common.p2p.packets import Signed
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 
@@ -25,10 +26,11 @@ Floor = Callable[[bytes, bytes, int], int]
 
 def make_welcome(
     context: Context,
-    ledger: Ledger,
+    roster: Roster,
     replica: Replica,
     presence: Presence,
     floor: Floor,
+    misses: list[MissCount],
     card: Signed,
     newcomer: bytes,
 ) -> tuple[Welcome, list[More]]:
@@ -41,23 +43,26 @@ def make_welcome(
     here = [peer for peer in presence.peers.values() if peer.here]
     cards = [card, *(peer.carded for peer in here if peer.carded is not None)]
     present = [context.session, *(peer.keys.session for peer in here if not peer.quiet)]
-    order = _in_order(context.session, ledger, replica)
-    first, *others = portions([found.raw for each in order for found in replica.log(each, DEEDS).all()])
-    more = [More(0, deeds, []) for deeds in others]
-    more += [More(0, [], heads[at : at + HANDOVER_HEADS]) for at in range(HANDOVER_HEADS, len(heads), HANDOVER_HEADS)]
-    more = [More(index, each.deeds, each.heads) for index, each in enumerate(more[:HANDOVER_LETTERS])]
+    first, *others = portions([deed.raw for deed in roster.deeds()])
+    more = [More(0, deeds=deeds) for deeds in others]
+    more += [More(0, heads=heads[at : at + HANDOVER_HEADS]) for at in range(HANDOVER_HEADS, len(heads), HANDOVER_HEADS)]
+    more += [More(0, misses=misses)] if misses else []
+    for index, each in enumerate(more):
+        each.index = index
+    secrets = context.keyring.secrets
     welcome = Welcome(
         context.keyring.room,
-        context.keyring.epoch.key,
+        [Secret(head, secret) for head in roster.heads() if (secret := secrets.get(head)) is not None],
         first,
         _fitting(cards),
         heads[:HANDOVER_HEADS],
         present[:HANDOVER_PRESENT],
         context.session,
         context.code.nameplate,
-        len(more),
+        replica.clock,
+        min(len(more), HANDOVER_LETTERS),
     )
-    return welcome, more
+    return welcome, more[:HANDOVER_LETTERS]
 
 
 def portions(deeds: list[bytes]) -> list[list[bytes]]:
@@ -81,20 +86,3 @@ def _fitting(cards: list[Signed]) -> list[Signed]:
         if size <= HANDOVER_CARDS_BYTES:
             found.append(card)
     return found
-
-
-def lineage(session: bytes, ledger: Ledger) -> list[bytes]:
-    """The founder, the session that it let in, and so on, up to the one that let `session` in."""
-    sponsors = ledger.state.sponsors
-    chain = [session]
-    while chain[-1] in sponsors and sponsors[chain[-1]] not in chain:
-        chain.append(sponsors[chain[-1]])
-    return list(dict.fromkeys([ledger.founder, *reversed(chain[1:])]))
-
-
-def _in_order(session: bytes, ledger: Ledger, replica: Replica) -> list[bytes]:
-    """The sessions whose deeds tell of others first: from the founder to `session`, then the rest."""
-    first = [*lineage(session, ledger), session]
-    known = {each for each, stream in replica.tracks if stream == DEEDS}
-    order = [*dict.fromkeys(first), *(each for each in known if each not in first)]
-    return [each for each in order if each in known]

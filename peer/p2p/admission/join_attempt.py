@@ -70,4 +70,5 @@ class JoinAttempt:
         for index in range(welcome.more):
             welcome.deeds += self._more[index].deeds
             welcome.heads += self._more[index].heads
+            welcome.misses += self._more[index].misses
         return welcome

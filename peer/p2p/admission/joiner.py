@@ -33,6 +33,7 @@ from sandpiper.common.limits import (
 )
 from sandpiper.common.p2p import admission
 from sandpiper.common.p2p.admission import AnyLetter, Application, Welcome
+from sandpiper.common.p2p.deeds import ID_BYTES
 from sandpiper.common.sanitise import quoted
 from sandpiper.peer.p2p.admission.box_queue import Box, BoxQueue
 from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
@@ -256,7 +257,7 @@ class Joiner:
         self._seek(now)
 
     def _answered(self, knock: _Knock, letter: admission.Answer, now: float) -> None:
-        if letter.v != VERSION or len(letter.key) != 32 or len(letter.room) != 16:
+        if letter.v != VERSION or len(letter.key) != 32 or len(letter.room) != ID_BYTES:
             return None
         if not 1 <= letter.generation <= GENERATIONS:
             return None

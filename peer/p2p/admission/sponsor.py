@@ -2,7 +2,7 @@
 
 Many may knock, which shows nothing; one attempt at a time goes on from there. From its own half on, anything but the
 right confirmation within ATTEMPT_S is a wrong guess, also silence: what has been shown could be tested against one
-guess. Guesses are deeds, so all members count together.
+guess. Guesses are passed on, so all members count together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
 class CodeState:
     """The code as it is now: its nameplate and generation, what must be known, how often it was forced to change.
 
-    `spent`: this member has let in as many as one may.
+    `spent`: nobody more may come in here for now, whatever they know.
     """
 
     nameplate: int

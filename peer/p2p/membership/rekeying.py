@@ -1,147 +1,166 @@
-"""Rekeying: how a room comes to another key, of which those who are removed know nothing."""
+"""Rekeying: how a room comes to another key, of which those who are removed know nothing.
+
+The room's key is mixed of secrets, each made by a deed. A secret is sealed for those who are here and for some who are
+away. Whom it is for and who lacks it asks the others; if nobody gives it, or if those who are out know every secret
+between them, an owner makes a new one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
-from sandpiper.common.errors import Refusal, Rejected
-from sandpiper.common.limits import BEACON_S, KEY_WAIT_S, REKEY_AWAY, REKEY_COPIES, REKEY_GONE
+from sandpiper.common.errors import Refusal
+from sandpiper.common.limits import BEACON_S, KEY_WAIT_S, REKEY_AWAY, REKEY_COPIES, REKEY_GONE, REKEY_NAMES
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.envelope import DEEDS, TALK
-from sandpiper.common.p2p.membership import AnyDeed, Gone, Rekey
-from sandpiper.common.p2p.sealing import Epoch, digest, short
+from sandpiper.common.p2p.deeds import AnyDeedSaid, Deed, Rekey, TalkHead, commitment
+from sandpiper.common.p2p.envelope import TALK
+from sandpiper.common.p2p.keys import Keys
+from sandpiper.common.p2p.sealing import KEY_BYTES
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.outputs import NewEpoch
+from sandpiper.peer.p2p.state.peer import Peer
 
 
 class Rekeying:
     """Makes new keys, by `write`, and gets those that others have made. `taken` is called when there is another one.
 
-    `began` is the moment at which the current epoch began here (see Replica.moment).
+    `began` is the moment at which the current key began here (see Replica.moment). `waits`: the room has a key that is
+    not for this member.
     """
 
     def __init__(
         self,
         context: Context,
-        ledger: Ledger,
+        roster: Roster,
         replica: Replica,
         presence: Presence,
-        write: Callable[[AnyDeed], None],
+        write: Callable[[AnyDeedSaid], None],
         taken: Callable[[float], None],
     ) -> None:
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
         self._replica = replica
         self._presence = presence
         self._write = write
         self._taken = taken
         self.began = 0
-        self._made: dict[bytes, Epoch] = {}
-        self._lacking: tuple[bytes, int] | None = None  # the epoch, and how often somebody who is here was asked
-        self._ask_at = 0.0
-
-    @property
-    def current(self) -> bool:
-        """Whether the key of the ledger's epoch is here."""
-        return self._ledger.state.epoch == self._context.keyring.epoch.id
+        self.waits = False
+        self._made: dict[bytes, bytes] = {}  # secrets by their commitments, until their deed is entered
+        self._lacked: dict[bytes, float] = {}  # deeds whose secret is for us: for how long it was asked for in vain
+        self._ask_at = float("inf")
+        self._due_s = 0.0
 
     # Getting a key -----------------------------------------------------------------------------------------
 
-    def follow(self) -> None:
-        """Takes the key of the ledger's epoch, or begins to ask the others for it."""
-        if self.current:
+    def learn(self, deed: Deed) -> None:
+        """Takes the secret of a deed that has made one, if it is sealed for this session, or was made here."""
+        made, keyring = deed.said, self._context.keyring
+        if not isinstance(made, Rekey):
             return
-        name = self._ledger.state.epoch
-        epoch = self._find(name)
-        if epoch is not None:
-            self._take(epoch)
-        elif self._lacking is None or self._lacking[0] != name:
-            self._lacking = (name, 0)
-            self._ask_at = self._context.now
+        own = self._made.pop(made.commitment, None) if deed.writer == keyring.person else None
+        if own is not None:
+            keyring.secrets.hold(deed.id, own)
+            return
+        copy = made.copies.get(keyring.short)
+        if copy is not None:
+            try:
+                keyring.secrets.hold(deed.id, keyring.open_copy(made.box, copy, made.commitment))
+            except Refusal:
+                return  # whoever made it did not mean it
 
-    def _find(self, name: bytes) -> Epoch | None:
-        """The epoch's key: made or known here, or sealed for us."""
-        keyring = self._context.keyring
-        known = self._made.get(name) or keyring.epochs.get(name)
-        found = self._ledger.current_rekey()
-        if known is not None or found is None:
-            return known
-        rekey, writer = found
-        keys = self._ledger.known.get(writer)
-        if keys is None or writer == self._context.session:
-            return None
-        try:
-            return keyring.unseal_epoch(keys, rekey.copies.get(keyring.short, b""), name)
-        except Refusal:
-            return None  # whoever made it did not know of us
+    def follow(self) -> None:
+        """Takes the key that is mixed of all present secrets, or begins to ask the others for what is lacking."""
+        context, heads = self._context, self._roster.heads()
+        if context.keyring.mix(heads, context.now):
+            self.began = self._replica.moment()
+            context.commands.append(NewEpoch(cut=self._roster.removes(heads)))
+            self._taken(context.now)
+        lacking = [head for head in heads if context.keyring.secrets.get(head) is None]
+        mine = [head for head in lacking if self._roster.key.is_for(context.keyring.person, head)]
+        self._wait(len(mine) < len(lacking))
+        self._lacked = {head: self._lacked.get(head, 0.0) for head in mine}
+        due = bool(mine) or self._roster.key.is_due()
+        if not due:
+            self._ask_at, self._due_s = float("inf"), 0.0
+        elif self._ask_at == float("inf"):
+            self._ask_at = context.now
 
-    def _take(self, epoch: Epoch) -> None:
-        found = self._ledger.current_rekey()
-        self._lacking = None
-        self._context.keyring.take(epoch)
-        self.began = self._replica.moment()
-        self._context.commands.append(NewEpoch(found is not None and bool(found[0].gone)))
-        self._taken(self._context.now)
+    def _wait(self, waits: bool) -> None:
+        was, self.waits = self.waits, waits
+        if waits and not was:
+            self._context.warn(
+                "waiting",
+                "the room has a new key that is not for you: whoever made it had not heard of you. Nobody hears you "
+                "until a member lets you in again (/readmit); or join again, with the code that the room has now",
+            )
 
-    def receive(self, key: bytes) -> bool:
-        """Takes another member's answer to Want; whether it is the key that is lacking. Raises Refusal."""
-        epoch = Epoch(key)
-        if self._lacking is None or epoch.id != self._ledger.state.epoch:
-            return False
-        self._take(epoch)
-        return True
+    def receive(self, key: packets.Key) -> None:
+        """Takes another member's answer to Want."""
+        made = self._roster.commitment(key.deed)
+        if key.deed in self._lacked and made is not None and commitment(key.secret) == made:
+            self._context.keyring.secrets.hold(key.deed, key.secret)
+
+    def give(self, peer: Peer, want: packets.Want) -> None:
+        """Answers a member that lacks a secret, if it is for it."""
+        secret = self._context.keyring.secrets.get(want.deed)
+        if secret is not None and self._roster.key.is_for(peer.keys.identity, want.deed):
+            self._context.send_to(peer, packets.Key(want.deed, secret))
+
+    # Time --------------------------------------------------------------------------------------------------
 
     def get_timers(self) -> list[float]:
         """When `handle_timer` is to be called."""
-        return [self._ask_at] if self._lacking is not None and self._context.broken is None else []
+        return [self._ask_at] if self._context.broken is None else []
 
     def handle_timer(self, now: float) -> None:
-        """Asks for a key that was not sealed for us, until somebody gives it."""
+        """Asks for secrets that were not sealed for this session, and makes a new key where one is due."""
         context, peers = self._context, self._presence.peers
-        if self._lacking is None or context.broken is not None or now < self._ask_at:
+        if context.broken is not None or now < self._ask_at:
             return
-        name, asked = self._lacking
-        if asked * BEACON_S > KEY_WAIT_S:
-            context.broken = Rejected("the room has a new key that this session did not get; join again")
-            return
-        # While the process is stopped, or its cable out, nobody can have answered.
-        self._lacking = (name, asked + any(peer.here for peer in peers.values()))
         self._ask_at = now + BEACON_S
-        for peer in peers.values():
-            context.send_to(peer, packets.Want(name))
+        heard = any(peer.here for peer in peers.values())
+        for head, waited in self._lacked.items():
+            # While the process is stopped, or its cable out, nobody can have answered.
+            self._lacked[head] = waited + BEACON_S * heard
+            for peer in peers.values():
+                context.send_to(peer, packets.Want(head))
+        if self._roster.key.is_due() or any(waited > KEY_WAIT_S for waited in self._lacked.values()):
+            self._due_s += BEACON_S * heard
+            turn = self._turn()
+            if turn is not None and heard and self._due_s > turn * KEY_WAIT_S:
+                self._due_s = 0.0
+                self.make(set())
+        self.follow()
+
+    def _turn(self) -> int | None:
+        """How many owners here are senior to this member, who are to act first; None for who is no owner."""
+        person = self._context.keyring.person
+        if not self._roster.is_owner(person):
+            return None
+        here = {peer.keys.identity for peer in self._presence.peers.values() if peer.here}
+        return sum(self._roster.is_senior(each, person) for each in here)
 
     # Making one --------------------------------------------------------------------------------------------
 
-    def remove(self, persons: set[bytes]) -> None:
-        """Writes the deed that removes these persons: a new key, sealed for everybody else."""
-        context, ledger, replica, presence = self._context, self._ledger, self._replica, self._presence
-        epoch = Epoch(context.entropy(32))
-        self._made[epoch.id] = epoch
-        gone, stay = [], []
-        for session, keys in ledger.state.members.items():
-            if keys.identity in persons:
-                gone.append(Gone(session, replica.head(session, TALK), replica.head(session, DEEDS)))
-            elif session != context.session:
-                stay.append(session)
-        gone.sort(key=lambda each: -max(each.talk, each.deeds))  # of whom nothing is listed nothing counts
-        gone = gone[:REKEY_GONE]
+    def make(self, out: set[bytes]) -> None:
+        """Writes the deed that removes these persons, who may be none: a new secret, sealed for everybody else."""
+        context, roster, replica = self._context, self._roster, self._replica
+        secret = context.entropy(KEY_BYTES)
+        made = commitment(secret)
+        gone = [TalkHead(session, replica.head(session, TALK)) for session in roster.sessions_of(out)]
+        gone.sort(key=lambda each: -each.seq)  # of whom nothing is listed nothing counts
+        names = [person for person in roster.key.holders(context.keyring.person) if person not in out][:REKEY_NAMES]
+        box, copies = context.keyring.seal_copies(self._recipients(set(names)), secret, made)
+        self._made[made] = secret
+        self._write(Rekey(sorted(out), sorted(names), copies, box, made, gone[:REKEY_GONE]))
+
+    def _recipients(self, persons: set[bytes]) -> Iterable[Keys]:
+        """The sessions for which a new secret is sealed: those here first, then the last of those who fell silent."""
+        presence = self._presence
         here = [peer.keys for peer in sorted(presence.peers.values(), key=lambda peer: not peer.here)]
         silent = [row.keys for row in islice(presence.away.latest(), REKEY_AWAY)]
-        copied = [keys for keys in here + silent if keys.identity not in persons][:REKEY_COPIES]
-        sealed = {short(keys.session): context.keyring.seal_epoch(keys, epoch) for keys in copied}
-        copies = {name: copy for name, copy in sealed.items() if copy}
-        roster = digest(epoch.id, *sorted([*stay, context.session]))
-        generation = ledger.state.generation + 1
-        self._write(Rekey(ledger.state.epoch, epoch.id, sorted(persons), gone, roster, copies, generation))
-
-    def remove_again(self) -> None:
-        """Repeats, as an owner, a removal that lost: of two made at once the key of one counts, but both removals."""
-        ledger = self._ledger
-        again = {person for lost in ledger.lost_rekeys() for person in lost.persons}
-        again -= ledger.state.banned | {ledger.founding.keys.identity}
-        if again and ledger.is_owner(self._context.session):
-            self.remove(again)
+        return [keys for keys in here + silent if keys.identity in persons][:REKEY_COPIES]

@@ -24,12 +24,10 @@ from sandpiper.common.limits import (
     REUNITE_S,
     REUNITE_TRIES,
 )
-from sandpiper.common.p2p.envelope import DEEDS
 from sandpiper.common.p2p.packets import Shout
-from sandpiper.peer.p2p.admission.handover import lineage, portions
+from sandpiper.peer.p2p.admission.handover import portions
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.presence import Presence
-from sandpiper.peer.p2p.replication.ledger import Ledger
-from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.outputs import OutgoingLetter
 
@@ -48,11 +46,10 @@ class _Unheard:
 class Reunion:
     """Writes to members whose lease it sees and who may not know of us. Take `letters` after each call."""
 
-    def __init__(self, context: Context, ledger: Ledger, replica: Replica, presence: Presence) -> None:
+    def __init__(self, context: Context, roster: Roster, presence: Presence) -> None:
         self.letters: list[OutgoingLetter] = []
         self._context = context
-        self._ledger = ledger
-        self._replica = replica
+        self._roster = roster
         self._presence = presence
         self._unheard: dict[Hashable, dict[bytes, _Unheard]] = {}
 
@@ -71,7 +68,7 @@ class Reunion:
         """Whether it may not know of us, or we not of it: it has never said anything to us."""
         if self._presence.knows(session):
             return not self._presence.met(session)
-        return bool(session) and session != self._context.session and session not in self._ledger.state.gone
+        return bool(session) and session != self._context.session and session not in self._roster.gone
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
@@ -99,7 +96,6 @@ class Reunion:
                 del self._unheard[service]
 
     def _packets(self) -> list[bytes]:
-        """The deeds by which we are a member: from the founder's on, those of each session that let in the next."""
-        chain = lineage(self._context.session, self._ledger)
-        deeds = [each.raw for session in chain for each in self._replica.log(session, DEEDS).all()]
-        return [self._context.keyring.to_room(Shout(some)) for some in portions(deeds)[:HANDOVER_LETTERS]]
+        """The deeds by which we are a member: our admission, and what it was built on."""
+        deeds = [deed.raw for deed in self._roster.proof_of(self._context.session)]
+        return [self._context.keyring.to_room(Shout(deeds=some)) for some in portions(deeds)[:HANDOVER_LETTERS]]

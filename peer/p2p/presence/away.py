@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.limits import CARDS_AWAY, NOTICES_BURST, NOTICES_S
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.packets import Card, Signed
 from sandpiper.peer.p2p.state.requests import Requests
 

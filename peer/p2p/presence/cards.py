@@ -12,7 +12,7 @@ from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import CARD_BYTES
 from sandpiper.common.nicks import nick as valid_nick
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.packets import Card, Carded, Signed
 from sandpiper.peer.p2p.presence.away import AwayMember
 from sandpiper.peer.p2p.presence.bearers import imitates

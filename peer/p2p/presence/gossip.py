@@ -22,20 +22,21 @@ from sandpiper.common.limits import (
     STANDS_SAID,
 )
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.packets import Beacon, Bye, Carded, Echo, Frontier, Signed
+from sandpiper.peer.p2p.admission.guess_reports import GuessReports
+from sandpiper.peer.p2p.admission.guesses import CodeGuesses
+from sandpiper.peer.p2p.membership.deed_gossip import DeedGossip
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.away import AwayMember
 from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.presence.probing import Probing, alive_at
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.message_log import MessageLog
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.outputs import OutgoingPacket
 from sandpiper.peer.p2p.state.peer import Peer, Way
-
-_ROSTER_S = 10.0
 
 
 class Gossip:
@@ -44,14 +45,20 @@ class Gossip:
     def __init__(
         self,
         context: Context,
-        ledger: Ledger,
+        roster: Roster,
         replica: Replica,
         message_log: MessageLog,
         presence: Presence,
         cards: CardBook,
+        deeds: DeedGossip,
+        guesses: CodeGuesses,
+        reports: GuessReports,
     ) -> None:
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
+        self._deeds = deeds
+        self._guesses = guesses
+        self._reports = reports
         self._replica = replica
         self._message_log = message_log
         self._presence = presence
@@ -106,8 +113,7 @@ class Gossip:
     def say_goodbye(self) -> None:
         """Tells the room that this session leaves, and how far its logs go."""
         session, keyring = self._context.session, self._context.keyring
-        own = Bye(keyring.next_n(), self._replica.log(session, TALK).head, self._replica.log(session, DEEDS).head)
-        self._send(keyring.signed(own))
+        self._send(keyring.signed(Bye(keyring.next_n(), self._replica.log(session, TALK).head)))
 
     def _send(self, signed: Signed, peer: Peer | None = None) -> None:
         to = None if peer is None else peer.keys.session
@@ -196,7 +202,8 @@ class Gossip:
             self.probing.hears(peer, echo, now)
         self._presence.told_of(echo.peer for echo in others)
         self.take_frontiers(peer, beacon.frontiers, now)
-        self._compare_members(peer, beacon, now)
+        self._deeds.compare(peer, beacon, now)
+        self._reports.compare(peer, beacon, now)
         self._compare_logs(peer, beacon, now)
         self._introduce(peer, beacon, now)
 
@@ -226,18 +233,6 @@ class Gossip:
         if cards:
             peer.introduced_at = now
             self._context.send_to(peer, packets.Cards(cards[:INTRODUCED]))
-
-    def _compare_members(self, peer: Peer, beacon: Beacon, now: float) -> None:
-        """Warns of a peer that knows of other members for long: it was shown another room, or one of us is cut off."""
-        if beacon.roster == self._ledger.roster() or beacon.epoch != self._context.keyring.epoch.id:
-            peer.odd_since = None
-            return
-        if peer.odd_since is None:
-            peer.odd_since = now
-        if now - peer.odd_since > _ROSTER_S and peer.odd_since > 0:
-            peer.odd_since = float("-inf")
-            text = f"{peer.nick} knows of other members than you do: /verify, if that does not pass"
-            self._context.warn("roster", text)
 
     def _compare_logs(self, peer: Peer, beacon: Beacon, now: float) -> None:
         """Sends a peer the heads of all our logs, if its other logs have stood elsewhere than ours for a while.
@@ -283,9 +278,8 @@ class Gossip:
     def _end(self, session: bytes, bye: Bye) -> None:
         """A session has written all up to there: members that are here may have what we lack of it."""
         replica, now = self._replica, self._context.now
-        for last in (Frontier(session, TALK, bye.talk, b""), Frontier(session, DEEDS, bye.deeds, b"")):
-            if last.seq > replica.head(session, last.stream):
-                replica.fetcher.claims(session, [last], now)
+        if bye.talk > replica.head(session, TALK):
+            replica.fetcher.claims(session, [Frontier(session, TALK, bye.talk, b"")], now)
         replica.fetcher.forget(session, now)
 
     # What one says -----------------------------------------------------------------------------------------
@@ -301,13 +295,15 @@ class Gossip:
         digest = self._replica.digest
         here = [session for session, peer in peers.items() if peer.here]
         if any(peers[session].sums is False for session in here):  # an earlier version knows nothing of sums
-            here += [session for session in self._ledger.known if session not in peers]
+            here += [session for session in self._roster.known if session not in peers]
         told = digest.frontiers([context.session, *here], now)
         return Beacon(
             context.keyring.next_n(),
             now,
             context.keyring.epoch.id,
-            self._ledger.roster(),
+            self._deeds.digest,
+            self._guesses.generation,
+            self._guesses.digest(),
             told,
             echoes,
             self._cards.own.version,

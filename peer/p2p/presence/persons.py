@@ -10,8 +10,8 @@ from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import FINGERPRINT_LEAST
 from sandpiper.common.nicks import fold
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.names import Names
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.peer import Peer
 
@@ -19,15 +19,15 @@ from sandpiper.peer.p2p.state.peer import Peer
 class Persons:
     """Finds the one person whom a user names: among the members, or among `peers`, who are here or may be."""
 
-    def __init__(self, context: Context, ledger: Ledger, peers: Mapping[bytes, Peer], names: Names) -> None:
+    def __init__(self, context: Context, roster: Roster, peers: Mapping[bytes, Peer], names: Names) -> None:
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
         self._peers = peers
         self._names = names
 
     def member(self, named: str) -> bytes:
         """The identity of the other member who is named, here or not. Raises Refusal."""
-        members = self._ledger.state.members.items()
+        members = self._roster.members.items()
         identities = {fingerprint(keys.identity): keys.identity for _, keys in members}
         found = persons_named(
             named, [(self._names.nick_of(session), fingerprint(keys.identity)) for session, keys in members]
@@ -35,6 +35,16 @@ class Persons:
         found.discard(self._context.keyring.fingerprint)
         if not found:
             raise Refusal(Code.NOT_HERE, f"nobody else here is called {named}")
+        return identities[_the_one(named, found)]
+
+    def outside(self, named: str) -> bytes:
+        """The identity of the person who is named, and was removed or waits to be let in again. Raises Refusal."""
+        identities = {fingerprint(person): person for person in self._roster.outsiders()}
+        found = persons_named(
+            named, [(self._names.nick_of_person(person), name) for name, person in identities.items()]
+        )
+        if not found:
+            raise Refusal(Code.NOT_HERE, f"nobody called {named} was removed or waits to be let in again")
         return identities[_the_one(named, found)]
 
     def here(self, named: str) -> list[Peer]:

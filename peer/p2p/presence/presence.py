@@ -9,13 +9,13 @@ from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import fingerprint
 from sandpiper.common.limits import HEARSAY_SOUGHT, SOUGHT, SOUGHT_S
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.sealing import short
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.away import Away, AwayMember
 from sandpiper.peer.p2p.presence.bearers import Bearers
 from sandpiper.peer.p2p.presence.namesakes import Namesakes
 from sandpiper.peer.p2p.presence.routes import Routes
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.outputs import Came, Drop, Reach
@@ -32,7 +32,7 @@ class Presence:
     def __init__(
         self,
         context: Context,
-        ledger: Ledger,
+        roster: Roster,
         replica: Replica,
         *,
         greet: Callable[[Peer, float], None],
@@ -40,7 +40,7 @@ class Presence:
         retired: Callable[[bytes], None],
     ) -> None:
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
         self._replica = replica
         self._greet = greet
         self._hurry = hurry
@@ -62,7 +62,7 @@ class Presence:
         return session in self.peers or session in self.away
 
     def meet(self, keys: Keys, *, here: bool = True) -> bool:
-        """Takes a new member of the ledger, expected to be here or not; returns whether that is news."""
+        """Takes a new member, expected to be here or not; returns whether that is news."""
         session = keys.session
         if self.knows(session) or session == self._context.session:
             return False

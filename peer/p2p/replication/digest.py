@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sandpiper.common.limits import STANDS, STANDS_MOVED, STANDS_S
+from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.packets import Frontier
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Digest:
         while self._lately and now - self._lately[oldest := next(iter(self._lately))] >= STANDS_S:
             del self._lately[oldest]
         names = list(islice(reversed(self._lately), STANDS_MOVED))
-        still = [name for session in sessions for name in _both(session) if name not in self._lately]
+        still = [name for session in sessions if (name := (session, TALK)) not in self._lately]
         if len(still) > STANDS:
             self._turn %= len(still)
             still = (still[self._turn :] + still[: self._turn])[:STANDS]
@@ -81,10 +82,6 @@ class Digest:
             for name in names
             if (track := self._tracks.get(name)) is not None and track.log.last is not None
         ]
-
-
-def _both(session: bytes) -> tuple[Name, Name]:
-    return (session, 0), (session, 1)
 
 
 def _mark(name: Name, head: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sandpiper.common.limits import LOST_AFTER_S, LOST_ALONE_S, LOST_LOOK_S, LOST_ORPHAN_S, LOST_UNMET_S, PULLS_KNOWN
-from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.packets import Frontier, Pull
 from sandpiper.common.repair import RepairState
 from sandpiper.peer.p2p.replication.digest import Name
@@ -108,7 +108,7 @@ class Fetcher:
 
     def _here(self) -> list[bytes]:
         """The sessions that could be asked."""
-        return [each for each, stream in self._tracks if stream == DEEDS and each != self._me and self._reachable(each)]
+        return [each for each, stream in self._tracks if stream == TALK and each != self._me and self._reachable(each)]
 
     def _able(self, track: Track, after: int) -> list[bytes]:
         """The sessions that say to have what comes next, and can be asked."""
@@ -194,10 +194,7 @@ class Fetcher:
             self._miss(name, track, fetch.after, now)
 
     def _miss(self, name: Name, track: Track, after: int, now: float) -> None:
-        """Waits, asks everybody, and at last gives up: nobody says to have what comes next, or can give it.
-
-        Deeds are never given up: a session that was let in by one has those before it.
-        """
+        """Waits, asks everybody, and at last gives up: nobody says to have what comes next, or can give it."""
         if any(track.lacking.get(each, 0) <= after + 1 for each in self._able(track, after)):
             track.helped()
             track.lacking = {each: start for each, start in track.lacking.items() if start > after + 1}
@@ -208,7 +205,7 @@ class Fetcher:
             self.ask(name, each, after)
         if not hole.over(patience_s):
             track.repair.look_again(now + LOST_LOOK_S)
-        elif name[1] == TALK and track.repair.frontier.holding:
+        elif track.repair.frontier.holding:
             self._give_up(name, track, track.repair.frontier.missing[1], now)
         else:
             track.repair.frontier.settle()

@@ -14,9 +14,9 @@ from sandpiper.common.messages import Message
 from sandpiper.common.p2p.admission import Head
 from sandpiper.common.p2p.envelope import TALK, Envelope
 from sandpiper.common.p2p.packets import Page
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.display import Display
-from sandpiper.peer.p2p.replication.ledger import Ledger
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.replication.strand import Key, Strand
 from sandpiper.peer.p2p.replication.track import Track
@@ -37,7 +37,7 @@ class Past:
     def __init__(
         self,
         context: Context,
-        ledger: Ledger,
+        roster: Roster,
         replica: Replica,
         display: Display,
         presence: Presence,
@@ -45,7 +45,7 @@ class Past:
         self.found: list[Message] | None = []
         self.why = ""
         self._context = context
-        self._ledger = ledger
+        self._roster = roster
         self._replica = replica
         self._display = display
         self._presence = presence
@@ -74,7 +74,7 @@ class Past:
         if before is None or self._told != (before.run, before.seq):
             self._told = None
             self._begin(before)
-        self._here = [each for each in self._ledger.state.members if each in self._presence.peers]
+        self._here = [each for each in self._roster.members if each in self._presence.peers]
         for strand in self._strands.values():
             strand.tried.clear()  # others may be here by now
             strand.tries, strand.over = 0, False
@@ -137,7 +137,7 @@ class Past:
 
     def _sources(self, strand: Strand) -> list[bytes]:
         """The members to ask for what comes next: the one whose it is, then those who have been here longest."""
-        if self._ledger.founding.history == "none":
+        if self._roster.founding.history == "none":
             return []
         able = [each for each in dict.fromkeys([strand.session, *self._here]) if self._presence.reachable(each)]
         return [each for each in able[:PAST_SOURCES] if each not in strand.tried]
@@ -170,16 +170,16 @@ class Past:
             self.why = self._reason()
 
     def _reason(self) -> str:
-        ledger = self._ledger
+        roster = self._roster
         if self._lost:
             return ""
-        if ledger.founder != self._context.session and ledger.founding.history == "none":
+        if roster.founder != self._context.keyring.person and roster.founding.history == "none":
             return _LATER
         if not any(strand.next for strand in self._strands.values()):
             return _BEGIN
         if self._presence.alone:
             return _ALONE
-        return _EPOCH if ledger.founding.history == "epoch" and ledger.current_rekey() is not None else _NOBODY
+        return _EPOCH if roster.founding.history == "epoch" and not roster.is_first_key else _NOBODY
 
     # Answers -----------------------------------------------------------------------------------------------
 

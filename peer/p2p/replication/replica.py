@@ -17,15 +17,13 @@ from dataclasses import dataclass
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import (
     CLOCK_HEARD_MOST,
-    DEEDS_MOST,
-    HANDOVER_BYTES,
     HELD_BYTES,
     LOG_BYTES_MOST,
     LOG_ENTRIES,
     PULLED_BYTES,
 )
 from sandpiper.common.p2p import envelope as envelopes
-from sandpiper.common.p2p.envelope import DEEDS, TALK, Envelope
+from sandpiper.common.p2p.envelope import TALK, Envelope
 from sandpiper.common.p2p.packets import Page, Pull
 from sandpiper.common.repair import RepairState
 from sandpiper.peer.p2p.replication.digest import Digest, Name
@@ -51,8 +49,7 @@ class Accepted:
 class Replica:
     """Holds the logs of all sessions, and writes those of `me`.
 
-    `clock` is the Lamport time of the latest entry that is known, of talk and deeds alike: a member that takes no talk
-    of before learns from the deed that admitted it how late it is in the room.
+    `clock` is the Lamport time of the latest entry that is known, or that the sponsor knew.
     `proofs` of cheats and what `ready` gives are to be taken after each call; what returns something gives that too,
     so that nothing overtakes what came before it.
     """
@@ -71,9 +68,8 @@ class Replica:
 
     def open(self, session: bytes) -> None:
         """Follows a session from now on."""
-        for name in ((session, TALK), (session, DEEDS)):
-            if name not in self.tracks:
-                self.tracks[name] = Track.beginning(1)
+        if (session, TALK) not in self.tracks:
+            self.tracks[session, TALK] = Track.beginning(1)
 
     def start_talk(self, session: bytes, start: int) -> None:
         """Leaves out what a session said before `start`: it is not for us, as our sponsor says."""
@@ -100,17 +96,16 @@ class Replica:
                 self._begin(name, Track.beginning(track.repair.frontier.head + 1, assumed=True))
                 self.tracks[name].claims = claims
 
-    def end(self, session: bytes, talk: int, deeds: int) -> None:
-        """Lets nothing count that a session signs beyond these: it has been removed."""
-        for stream, last in ((TALK, talk), (DEEDS, deeds)):
-            track = self.tracks.get((session, stream))
-            if track is not None and track.ends != last:
-                track.restrict(ends=last, forks=track.forks)
-                self.digest.moved[session, stream] = None
+    def end(self, session: bytes, talk: int) -> None:
+        """Lets nothing count that a session signs beyond this: it has been removed."""
+        track = self.tracks.get((session, TALK))
+        if track is not None and track.limit != talk:
+            track.restrict(talk)
+            self.digest.moved[session, TALK] = None
 
     def resume(self, session: bytes) -> None:
-        """Takes `end` back: the removal does not count after all."""
-        self.end(session, FOR_EVER, FOR_EVER)
+        """Takes `end` back: the session may speak again."""
+        self.end(session, FOR_EVER)
 
     def moment(self) -> int:
         """A number for now, so that `head_at` can be asked later where a log stands now."""
@@ -126,7 +121,7 @@ class Replica:
         return track.marks[index][1] if index < len(track.marks) else track.log.head
 
     def stop(self, session: bytes) -> None:
-        """Ends the talk of a session that cheats. Its deeds count as far as there is one history of them."""
+        """Ends the talk of a session that cheats."""
         track = self.tracks.get((session, TALK))
         if track is not None:
             track.stopped = True
@@ -134,13 +129,6 @@ class Replica:
             self.fetcher.watch((session, TALK), track)
             self.fetcher.losses.drop((session, TALK))
             self.digest.moved[session, TALK] = None
-
-    def fork(self, session: bytes, seq: int) -> None:
-        """Lets none of the deeds of a session count from `seq` on: there are two histories of them."""
-        track = self.tracks.get((session, DEEDS))
-        if track is not None:
-            track.restrict(ends=track.ends, forks=min(track.forks, seq - 1))
-            self.digest.moved[session, DEEDS] = None
 
     def log(self, session: bytes, stream: int) -> Log:
         """The log of a known session."""
@@ -213,7 +201,7 @@ class Replica:
     def _place(self, envelope: Envelope) -> Track | None:
         """The track that wants it; None for what is known, signed by somebody else, or stopped."""
         track = self.tracks.get((envelope.session, envelope.stream))
-        if track is None or track.stopped or (envelope.last > track.limit and envelope.stream == TALK):
+        if track is None or track.stopped or envelope.last > track.limit:
             return None
         held = track.log.holding(envelope.first) if envelope.first <= track.log.head else None
         if held is not None and held.hash == envelope.hash:
@@ -221,15 +209,11 @@ class Replica:
         name = envelope.session, envelope.stream
         late = held is None and track.log.head > envelope.last
         late = late and self.fetcher.losses.covers(name, envelope.first, envelope.last)
-        if envelope.stream == DEEDS and (envelope.last > DEEDS_MOST or len(envelope.raw) > HANDOVER_BYTES):
-            return None
         if not envelopes.genuine(envelope):
             return None
         held = held or track.log.last
         if held is not None and envelopes.conflict(held, envelope):
             self.proofs.append((held, envelope))
-            return None
-        if envelope.last > track.limit:
             return None
         return track if late or envelope.first > track.repair.frontier.seq else None
 
@@ -240,8 +224,6 @@ class Replica:
         if last is not None and envelopes.conflict(last, envelope):
             self.proofs.append((last, envelope))
             self.stop(envelope.session)
-            if envelope.stream == DEEDS:
-                self.fork(envelope.session, last.first)
             return
         self.clock = max(self.clock, min(envelope.latest, CLOCK_HEARD_MOST))
         self._append(track, envelope)
@@ -280,7 +262,7 @@ class Replica:
             track.repair.look_again(now)
 
     def _trim(self, name: Name, track: Track) -> None:
-        if name[1] == TALK and track.log.trim(LOG_ENTRIES, LOG_BYTES_MOST):
+        if track.log.trim(LOG_ENTRIES, LOG_BYTES_MOST):
             self.fetcher.losses.trim(name, track.log.start)
 
     # Pages -------------------------------------------------------------------------------------------------

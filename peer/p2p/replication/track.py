@@ -54,7 +54,7 @@ class Hole:
 class Track:
     """`claims`: who says to have more of it than we do, up to where.
 
-    `ends`: where it may go to, by a removal; `forks`: by a proof that there are two of it.
+    `limit`: the last entry that may count, by a removal.
 
     `marks` are where it stood at moments after which it moved on (see `Replica.moment`).
 
@@ -67,8 +67,6 @@ class Track:
     claims: dict[bytes, int] = field(default_factory=dict)
     lacking: dict[bytes, int] = field(default_factory=dict)
     asked: bytes = b""
-    ends: int = FOR_EVER
-    forks: int = FOR_EVER
     limit: int = FOR_EVER
     stopped: bool = False
     marks: list[tuple[int, int]] = field(default_factory=list)
@@ -96,12 +94,12 @@ class Track:
         if now - self.doubted_at < 2 * BEACON_S:
             return None
         other = Track.beginning(seq + 1)
-        other.ends, other.forks, other.stopped = self.ends, self.forks, self.stopped
+        other.limit, other.stopped = self.limit, self.stopped
         return other
 
-    def restrict(self, *, ends: int, forks: int) -> None:
-        """Lets the log count up to either limit only. What lies beyond is dropped, and none of it waited for."""
-        self.ends, self.forks, self.limit = ends, forks, min(ends, forks)
+    def restrict(self, limit: int) -> None:
+        """Lets the log count up to there only. What lies beyond is dropped, and none of it waited for."""
+        self.limit = limit
         self.repair.frontier.cap(self.limit)
 
     def helped(self) -> None:

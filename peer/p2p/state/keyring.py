@@ -1,18 +1,33 @@
-"""The keyring: a session's own keys, the epochs it knows, and what it shares with each other session."""
+"""The keyring: a session's own keys, the room's keys that it knows, and what it shares with each other session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import fingerprint
+from sandpiper.common.limits import SUPERSEDED_S
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.membership import Keys, bond_text, vouch_text
+from sandpiper.common.p2p.deeds import commitment, mix
+from sandpiper.common.p2p.keys import Keys, bond_text, vouch_text
 from sandpiper.common.p2p.packets import AnyOwn, AnyPair, AnySaid, Signed
-from sandpiper.common.p2p.sealing import NONCE_BYTES, Epoch, box_pair, pair_key, seal, short, unseal, verified
+from sandpiper.common.p2p.sealing import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    Epoch,
+    box_pair,
+    pair_key,
+    seal,
+    short,
+    unseal,
+    verified,
+)
+from sandpiper.peer.p2p.state.secrets import Secrets
+
+_COPY = b"secret"
 
 
 @dataclass(frozen=True)
@@ -55,17 +70,24 @@ class SessionKeys:
 
 
 class Keyring:
-    """The keys of a session in one room. `epoch` is current; older ones are kept, for packets still under way."""
+    """The keys of a session in one room.
 
-    def __init__(self, keys: SessionKeys, room: bytes, epoch: Epoch, entropy: Callable[[int], bytes]) -> None:
+    `secrets` are those of which the room's key is mixed. `epoch` is the current key; older ones are kept for a while,
+    for packets still under way.
+    """
+
+    def __init__(self, keys: SessionKeys, room: bytes, entropy: Callable[[int], bytes]) -> None:
         self.keys = keys
         self.room = room
-        self.epoch = epoch
-        self.epochs = {epoch.id: epoch}
+        self.secrets = Secrets()
+        self.epochs: dict[bytes, Epoch] = {}
         self.session = keys.session
+        self.person = bytes(keys.identity.verify_key)
         self.short = short(self.session)
-        self.fingerprint = fingerprint(bytes(keys.identity.verify_key))
+        self.fingerprint = fingerprint(self.person)
         self._entropy = entropy
+        self._epoch: Epoch | None = None
+        self._retired: dict[bytes, float] = {}
         self._pairs: dict[bytes, tuple[bytes, bytes]] = {}
         self._n = 0
 
@@ -127,24 +149,55 @@ class Keyring:
             raise Refusal(Code.INVALID, "not signed by that session")
         return packets.decode_own(signed.body)
 
-    # Epochs ------------------------------------------------------------------------------------------------
+    # The room's key ----------------------------------------------------------------------------------------
 
-    def seal_epoch(self, other: Keys, epoch: Epoch) -> bytes:
-        """A copy of a new epoch's key for one session, here or not; empty for a key that is none."""
-        try:
-            shared = self.shared(other)
-        except Refusal:
-            return b""
-        return seal(shared, self._entropy(NONCE_BYTES), epoch.key, b"epoch" + epoch.id + other.session)
+    @property
+    def epoch(self) -> Epoch:
+        """The room's key, once there is one."""
+        assert self._epoch is not None
+        return self._epoch
 
-    def unseal_epoch(self, writer: Keys, copy: bytes, epoch_id: bytes) -> Epoch:
-        """The key that `writer` has sealed for us. Raises Refusal."""
-        epoch = Epoch(unseal(self.shared(writer), copy, b"epoch" + epoch_id + self.session))
-        if epoch.id != epoch_id:
-            raise Refusal(Code.INVALID, "another key than it says")
-        return epoch
+    def mix(self, heads: Collection[bytes], now: float) -> bool:
+        """Makes the key that is mixed of these deeds' secrets the current one, if all are here; whether it was not."""
+        found = [self.secrets.get(deed) for deed in heads]
+        held = [secret for secret in found if secret is not None]
+        if len(held) < len(found):
+            return False
+        epoch = Epoch(mix(held))
+        self.secrets.follow(heads, now)
+        if self._epoch is not None and epoch.id == self._epoch.id:
+            return False
+        if self._epoch is not None:
+            self._retired[self._epoch.id] = now
+        self._retired.pop(epoch.id, None)
+        self._epoch = self.epochs[epoch.id] = epoch
+        return True
 
-    def take(self, epoch: Epoch) -> None:
-        """Makes an epoch the current one."""
-        self.epoch = epoch
-        self.epochs[epoch.id] = epoch
+    def forget_old(self, now: float) -> None:
+        """Lets go of keys that were superseded long ago."""
+        for name in [name for name, at in self._retired.items() if now - at >= SUPERSEDED_S]:
+            del self._retired[name], self.epochs[name]
+
+    def seal_copies(self, others: Iterable[Keys], secret: bytes, commitment: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+        """Seals a new secret for sessions, here or not; returns the key made for that, and the copies by short name.
+
+        A session that has no proper key gets none.
+        """
+        public, once = box_pair(self._entropy(KEY_BYTES))
+        copies: dict[bytes, bytes] = {}
+        for other in others:
+            try:
+                shared = pair_key(once, other.box, public, other.session)
+            except Refusal:
+                continue
+            sealed = seal(shared, self._entropy(NONCE_BYTES), secret, _COPY + commitment + other.session)
+            copies[short(other.session)] = sealed
+        return public, copies
+
+    def open_copy(self, public: bytes, copy: bytes, commitment_: bytes) -> bytes:
+        """The new secret that was sealed for this session. Raises Refusal."""
+        shared = pair_key(self.keys.box_secret, public, public, self.session)
+        secret = unseal(shared, copy, _COPY + commitment_ + self.session)
+        if commitment(secret) != commitment_:
+            raise Refusal(Code.INVALID, "another secret than it says")
+        return secret

@@ -29,7 +29,7 @@ from sandpiper.common.limits import (
     PAGES_BYTES_S,
     RELAY_AFTER_S,
 )
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.packets import Card, Signed
 from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.state.requests import Requests
@@ -107,8 +107,10 @@ class Peer:
     gone_at: float = NEVER
     deserted: bool = False
     """Whether nothing listens any more where it was."""
-    odd_since: float | None = None
-    """Since when it has known of other members than we do."""
+    tips: bytes = b""
+    """The digest of the tips of its deeds, as its last beacon had it."""
+    misses_at: float = NEVER
+    """When it may be told again of wrong guesses."""
     apart: LogDifference = field(default_factory=LogDifference)
     sums: bool | None = None
     """Whether its beacons say where the logs stand that they do not name."""

@@ -6,26 +6,28 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from sandpiper.common.p2p import admission, envelope, membership, packets
+from sandpiper.common.p2p import admission, deeds, envelope, misses, packets
+from sandpiper.common.p2p.deeds import Admit, AnyDeedSaid, Deed, Found, Note, Own, Readmit, Rekey, TalkHead, commitment
 from sandpiper.common.p2p.envelope import TALK
-from sandpiper.common.p2p.membership import AnyDeed, Keys, bond_text, vouch_text
+from sandpiper.common.p2p.keys import Keys, bond_text, vouch_text
 from sandpiper.common.p2p.packets import Card, Carded, Echo, Frontier, Signed
 from sandpiper.common.p2p.sealing import Epoch, box_pair, short
 
 IDENTITY, SIGNING = SigningKey(b"I" * 32), SigningKey(b"S" * 32)
 OTHER = SigningKey(b"O" * 32)
-ROOM, RUN, NONCE = b"R" * 16, b"r" * 16, b"N" * 24
+ROOM, RUN, NONCE = b"R" * 32, b"r" * 16, b"N" * 24
 EPOCH = Epoch(b"E" * 32)
+SECRET = b"x" * 32
 SESSION = bytes(SIGNING.verify_key)
 BOX, BOX_SECRET = box_pair(b"B" * 32)
 OTHER_BOX, OTHER_SECRET = box_pair(b"b" * 32)
 CURVE = b"C" * 32
 
 
-def keys() -> Keys:
-    text = vouch_text(ROOM, SESSION, BOX, CURVE)
+def keys(room: bytes = ROOM) -> Keys:
+    text = vouch_text(room, SESSION, BOX, CURVE)
     identity = bytes(IDENTITY.verify_key)
-    bond = bond_text(ROOM, identity, BOX, CURVE)
+    bond = bond_text(room, identity, BOX, CURVE)
     return Keys(identity, SESSION, BOX, CURVE, IDENTITY.sign(text).signature, SIGNING.sign(bond).signature)
 
 
@@ -43,23 +45,30 @@ def sign(stream: int, first: int, count: int, prev: bytes, body: bytes) -> envel
     return envelope.sign(SIGNING, SESSION, ROOM, RUN, stream, first, count, 6 + first, prev, body)
 
 
-def all_deeds() -> list[AnyDeed]:
-    gone = membership.Gone(bytes(OTHER.verify_key), 12, 3)
-    return [
-        membership.Found(keys(), EPOCH.id, 64, 2, False, "epoch"),
-        membership.Admit(keys()),
-        membership.Miss(1),
-        membership.Rotate(2),
-        membership.Own(bytes(OTHER.verify_key)),
-        membership.Rekey(
-            EPOCH.id, b"newepoch", [bytes(OTHER.verify_key)], [gone], b"h" * 32, {short(SESSION): b"copy"}, 3
-        ),
-        membership.Cheat(b"one", b"other"),
+def founding() -> Deed:
+    return deeds.sign(IDENTITY, b"", (), Found(b"n" * 32, commitment(SECRET), 64, 2, False, "epoch"))
+
+
+def all_deeds() -> list[Deed]:
+    """One of each kind, each on the one before; the first is the founding."""
+    other, public = bytes(OTHER.verify_key), OTHER_BOX
+    made = [founding()]
+    copies = {short(SESSION): bytes(72)}
+    said: list[AnyDeedSaid] = [
+        Admit(keys(made[0].id), "founder"),
+        Own(other, 1),
+        Rekey([other], [bytes(IDENTITY.verify_key)], copies, public, commitment(b"s" * 32), [TalkHead(SESSION, 12)]),
+        Readmit([other]),
+        Note(),
     ]
+    for each in said:
+        made.append(deeds.sign(IDENTITY, made[0].id, [made[-1].id], each))
+    return made
 
 
 def all_letters() -> list[Any]:
     head = admission.Head(SESSION, TALK, 1, 9)
+    miss = misses.sign(IDENTITY, ROOM, EPOCH.id, 1, 2)
     return [
         admission.Knock(b"A" * 16, 1, b"k" * 32),
         admission.Answer(b"A" * 16, 1, b"s" * 32, 1, ROOM),
@@ -72,8 +81,10 @@ def all_letters() -> list[Any]:
         admission.Handover(b"A" * 16, b"c" * 32, b"sealed"),
         admission.Rest(b"A" * 16, b"sealed"),
         admission.Application(keys(), signed(Carded(0, card()))),
-        admission.Welcome(ROOM, EPOCH.key, [b"envelope"], [], [head], [SESSION], SESSION, 42, 1),
-        admission.More(0, [b"envelope"], [head]),
+        admission.Welcome(
+            ROOM, [admission.Secret(ROOM, SECRET)], [b"deed"], [], [head], [SESSION], SESSION, 42, 7, 1, [miss]
+        ),
+        admission.More(0, [b"deed"], [head], [miss]),
     ]
 
 
@@ -82,10 +93,11 @@ def all_said() -> list[Any]:
     echo = Echo(short(bytes(OTHER.verify_key)), 12.5, 0.25, True)
     return [
         packets.Shout([b"envelope"]),
-        signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, [stand], [echo], 2)),
+        packets.Shout(deeds=[b"deed"]),
+        signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, 1, b"m" * 8, [stand], [echo], 2)),
         signed(Carded(6, card())),
-        signed(packets.Bye(7, 9, 1)),
-        signed(packets.Beacon(8, 101.5, EPOCH.id, b"h" * 32, [stand], [echo], 2, b"r" * 16)),
+        signed(packets.Bye(7, 9)),
+        signed(packets.Beacon(8, 101.5, EPOCH.id, b"h" * 32, 1, b"m" * 8, [stand], [echo], 2, b"r" * 16)),
     ]
 
 
@@ -97,12 +109,16 @@ def all_pairs() -> list[Any]:
         packets.Cards([signed(Carded(6, card()))]),
         packets.Hush("w1", "alice", "bob", "psst", 1735812345),
         packets.Heard("w1"),
-        packets.Want(EPOCH.id),
-        packets.Key(EPOCH.key),
+        packets.Tips(b"h" * 32),
+        packets.Fetch(1, [ROOM], ROOM, True),
+        packets.Deeds(1, [b"deed"], ROOM),
+        packets.Misses([misses.sign(IDENTITY, ROOM, EPOCH.id, 1, 2)]),
+        packets.Want(ROOM),
+        packets.Key(ROOM, SECRET),
         packets.Compare(b"i" * 16, EPOCH.id, b"c" * 32),
         packets.Nonce(b"i" * 16, b"n" * 32),
         packets.Reveal(b"i" * 16, b"n" * 32),
         packets.Compared(b"i" * 16),
         packets.Probe(2, [short(SESSION)]),
-        packets.Signs(2, [signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, [], [], 2))]),
+        packets.Signs(2, [signed(packets.Beacon(5, 100.5, EPOCH.id, b"h" * 32, 1, b"m" * 8, [], [], 2))]),
     ]

@@ -16,9 +16,9 @@ from nacl.signing import VerifyKey
 
 from sandpiper.common import batch, codes
 from sandpiper.common.messages import DataDraft, MeDraft, MsgDraft
-from sandpiper.common.p2p import admission, comparing, membership, packets
-from sandpiper.common.p2p.envelope import DEEDS, NO_HASH, TALK
-from sandpiper.common.p2p.membership import AnyDeed
+from sandpiper.common.p2p import admission, comparing, packets
+from sandpiper.common.p2p.deeds import AnyDeedSaid, commitment, mix
+from sandpiper.common.p2p.envelope import NO_HASH, TALK
 from sandpiper.common.p2p.packets import Carded, Signed
 from sandpiper.common.p2p.sealing import derive, digest, pair_key, short, topic
 from sandpiper.common.words import WORDS
@@ -27,12 +27,14 @@ from tests.common.p2p.examples import (
     BOX,
     BOX_SECRET,
     EPOCH,
+    IDENTITY,
     NONCE,
     OTHER,
     OTHER_BOX,
     OTHER_SECRET,
     ROOM,
     RUN,
+    SECRET,
     SESSION,
     all_deeds,
     all_letters,
@@ -52,7 +54,6 @@ def make() -> dict[str, Any]:
     tool = entries.encode(MsgDraft(text="21.4 C", id="x1"), "alice/thermo", 1735812345, tool=True)
     first = sign(TALK, 1, 3, NO_HASH, batch.pack(bodies))
     second = sign(TALK, 4, 1, first.hash, batch.pack([tool]))
-    third = sign(DEEDS, 1, 7, NO_HASH, membership.encode_all(all_deeds()))
     other = bytes(OTHER.verify_key)
     parties = comparing.Parties(ROOM, EPOCH.key, b"a" * 32 + SESSION, b"b" * 32 + other)
     shared = pair_key(BOX_SECRET, OTHER_BOX, SESSION, other)
@@ -68,6 +69,8 @@ def make() -> dict[str, Any]:
             "room topic": topic(ROOM).hex(),
             "session topic": topic(ROOM, SESSION).hex(),
             "digest": digest(b"a", b"bc").hex(),
+            "commitment": commitment(SECRET).hex(),
+            "room key of two secrets": mix([SECRET, b"s" * 32]).hex(),
             "words of generation 2": list(codes.derive_words(derive(EPOCH.key, "words"), 2, 2)),
         },
         "compared": {
@@ -75,8 +78,8 @@ def make() -> dict[str, Any]:
             "words": comparing.words(parties, b"i" * 16, b"1" * 32, b"2" * 32),
             "without answer": comparing.fallback_words(parties),
         },
-        "envelopes": [each.raw.hex() for each in (first, second, third)],
-        "deeds": [membership.encode_all([deed]).hex() for deed in all_deeds()],
+        "envelopes": [each.raw.hex() for each in (first, second)],
+        "deeds": [{"id": deed.id.hex(), "raw": deed.raw.hex()} for deed in all_deeds()],
         "letters": [admission.encode(letter).hex() for letter in all_letters()],
         "to the room": [packets.to_room(EPOCH, NONCE, said).hex() for said in all_said()],
         "to one": [packets.to_one(shared, short(SESSION), other, NONCE, said).hex() for said in all_pairs()],
@@ -97,17 +100,32 @@ def test_an_envelope_is_read_by_the_grammar_alone() -> None:
     raws = [bytes.fromhex(raw) for raw in golden()["envelopes"]]
     prev = bytes(32)
     for number, raw in enumerate(raws):
-        header, signature, body = raw[:149], raw[149:213], raw[213:]
+        header, signature, body = raw[:165], raw[165:229], raw[229:]
         VerifyKey(SESSION).verify(b"sandpiper envelope v1\0" + header, signature)
-        assert (header[:16], header[16:32], header[32:64]) == (ROOM, RUN, SESSION)
-        stream, first = header[64], int.from_bytes(header[65:73], "big")
-        count, clock = int.from_bytes(header[73:77], "big"), int.from_bytes(header[77:85], "big")
-        assert (stream, first, count, clock) == [(0, 1, 3, 7), (0, 4, 1, 10), (1, 1, 7, 7)][number]
-        assert header[85:117] == (bytes(32) if stream else prev)
-        assert header[117:] == hashlib.blake2b(body, digest_size=32).digest()
+        assert (header[:32], header[32:48], header[48:80]) == (ROOM, RUN, SESSION)
+        stream, first = header[80], int.from_bytes(header[81:89], "big")
+        count, clock = int.from_bytes(header[89:93], "big"), int.from_bytes(header[93:101], "big")
+        assert (stream, first, count, clock) == [(0, 1, 3, 7), (0, 4, 1, 10)][number]
+        assert header[101:133] == prev
+        assert header[133:] == hashlib.blake2b(body, digest_size=32).digest()
         assert len(msgpack.unpackb(body, strict_map_key=False)) == count
         prev = hashlib.blake2b(header, digest_size=32).digest()
-    assert msgpack.unpackb(raws[0][213:])[0] == {"type": "msg", "nick": "alice", "ts": 1735812345, "text": "hello"}
+    assert msgpack.unpackb(raws[0][229:])[0] == {"type": "msg", "nick": "alice", "ts": 1735812345, "text": "hello"}
+
+
+def test_a_deed_is_read_by_the_grammar_alone() -> None:
+    """The room's id is the hash of its founding; each deed names the one before."""
+    kinds = ["found", "admit", "own", "rekey", "readmit", "note"]
+    room, before = b"", b""
+    for kind, vector in zip(kinds, golden()["deeds"], strict=True):
+        raw = bytes.fromhex(vector["raw"])
+        signature, body = raw[:64], raw[64:]
+        VerifyKey(bytes(IDENTITY.verify_key)).verify(b"sandpiper deed v1\0" + body, signature)
+        name = hashlib.blake2b(b"sandpiper deed id v1\0" + body, digest_size=32).digest()
+        assert name.hex() == vector["id"]
+        read = msgpack.unpackb(body, strict_map_key=False)
+        assert read[:4] == [kind, room, bytes(IDENTITY.verify_key), [before] if before else []]
+        room, before = room or name, name
 
 
 def test_packets_are_opened_by_the_description_alone() -> None:
@@ -129,7 +147,7 @@ def test_packets_are_opened_by_the_description_alone() -> None:
         head, nonce, box = raw[:9], raw[9:33], raw[33:]
         plain = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head + other, nonce, key)
         kinds = {"pull", "page", "have", "cards", "hush", "heard", "want", "key", "probe", "signs"}
-        kinds |= {"compare", "nonce", "reveal", "compared"}
+        kinds |= {"compare", "nonce", "reveal", "compared", "tips", "fetch", "deeds", "misses"}
         assert msgpack.unpackb(plain)["type"] in kinds
 
 
@@ -153,7 +171,7 @@ def test_compared_words_are_made_by_the_description_alone() -> None:
 
 
 def test_every_kind_has_a_vector() -> None:
-    assert {type(deed) for deed in all_deeds()} == set(get_args(AnyDeed))
+    assert {type(deed.said) for deed in all_deeds()} == set(get_args(AnyDeedSaid))
     assert set(get_args(admission.AnyLetter)) <= {type(letter) for letter in all_letters()}
     assert {type(said) for said in all_pairs()} == set(get_args(packets.AnyPair))
     owns = {type(packets.decode_own(said.body)) for said in all_said() if isinstance(said, Signed)}

@@ -286,12 +286,12 @@ class StarvedTown(Town):
             citizen.member.letter(b"", body, self.now)
             self.collect(citizen)
             return
-        known = len(citizen.member.ledger.known)
+        known = len(citizen.member.roster.known)
         letters = citizen.member.letter(sender.mailbox, body, self.now)
         for mailbox, answer in letters:
             if self._reaches_discovery(host):
                 self.later(self.dice.uniform(0.001, 0.05), partial(self._letter_to_joiner, mailbox, host, answer))
-        if len(citizen.member.ledger.known) > known and self.dice.random() < self.sponsor_dies:
+        if len(citizen.member.roster.known) > known and self.dice.random() < self.sponsor_dies:
             citizen.member.context.packets.clear()  # its last words are lost, and only whom it let in has heard of it
             self.later(self.dice.uniform(0.0, 1.0), partial(self._dies, host, citizen))
             self.parted |= {frozenset((host.name, each.name)) for each in self.hosts if each is not sender}
@@ -351,7 +351,7 @@ class StarvedTown(Town):
             host.plugged = True
             if host.frozen:
                 self.wake(host)
-        removed = {session for host in self.inside if host.citizen for session in host.citizen.member.ledger.state.gone}
+        removed = {session for host in self.inside if host.citizen for session in host.citizen.member.roster.gone}
         for host in self.hosts:
             if host.citizen is not None and host.citizen.keys.session in removed:
                 self.kill(host)  # it was away then, finds every door shut, and its person begins anew

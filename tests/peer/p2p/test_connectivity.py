@@ -12,7 +12,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from sandpiper.common.limits import DIRECT_S, RELAY_AFTER_S
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.packets import Card
 from sandpiper.peer.p2p.connectivity import Connectivity
 from sandpiper.peer.p2p.state.peer import Peer, PeerState, Way

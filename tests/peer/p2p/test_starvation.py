@@ -37,7 +37,7 @@ class Chaos:
         town.sponsor_dies = dice.choice([0.0, 0.3])
         deeds = [self.post] * 8 + [self.kill] * 3 + [self.freeze] * 3 + [self.part] * 4
         deeds += [self.pull, self.split, self.leave, self.discovery, self.relay]
-        deeds += dice.choice([[], [self.kick], [self.rotate]])
+        deeds += dice.choice([[], [self.kick], [self.change_code]])
         for _ in range(steps):
             dice.choice(deeds)()
             town.settle(dice.choice([0.05, 0.3, 1.0, 2.0]))
@@ -106,13 +106,15 @@ class Chaos:
         host, other = self.dice.sample(self.town.inside, 2) if len(self.town.inside) > 1 else (None, None)
         if host is not None and host.citizen is not None and not host.frozen and other and other.citizen:
             with contextlib.suppress(Refusal):
-                host.citizen.member.governance.kick(other.citizen.member.keyring.fingerprint)
+                host.citizen.member.removals.kick(other.citizen.member.keyring.fingerprint)
             self.town.collect(host.citizen)
 
-    def rotate(self) -> None:
+    def change_code(self) -> None:
+        """By whoever may."""
         host = self.dice.choice(self.town.running)
         assert host.citizen is not None
-        host.citizen.member.governance.rotate()
+        with contextlib.suppress(Refusal):
+            host.citizen.member.removals.change_code()
         self.town.collect(host.citizen)
 
     def discovery(self) -> None:
@@ -178,7 +180,7 @@ def check(chaos: Chaos) -> list[str]:
             if one is not other:
                 wrong += _deaf(one, other, town.now)
     for what, found in (
-        ("rosters", {each.member.ledger.roster() for each in here}),
+        ("rosters", {each.member.deeds.digest for each in here}),
         ("codes", {str(each.member.context.code) for each in here}),
         ("epochs", {each.member.keyring.epoch.id for each in here}),
     ):
@@ -201,7 +203,7 @@ def _histories(here: list[Citizen]) -> list[str]:
     lost: dict[str, Counter[bytes]] = {}
     for each in here:
         member = each.member
-        persons = {member.names.fingerprint_of(session): session for session in member.ledger.known}
+        persons = {member.names.fingerprint_of(session): session for session in member.roster.known}
         logs = shown[each.name] = {}
         in_order: dict[bytes, list[int]] = {}
         for event in each.events:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandpiper.common.p2p import admission, membership
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p import admission
+from sandpiper.common.p2p.keys import Keys, vouch_text
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from tests.peer.p2p.hostile import still_works, three
 
@@ -24,11 +24,11 @@ def test_nobody_can_say_that_anothers_session_is_theirs() -> None:
     town, alice, bob, mallory = three()
     room = alice.member.keyring.room
     own = mallory.keys.vouched(room)
-    text = membership.vouch_text(room, alice.keys.session, own.box, own.curve)
+    text = vouch_text(room, alice.keys.session, own.box, own.curve)
     stolen = Keys(
         own.identity, alice.keys.session, own.box, own.curve, mallory.keys.identity.sign(text).signature, own.bond
     )
     assert not stolen.holds(room)
     assert alice.keys.vouched(room).holds(room)
-    assert not alice.keys.vouched(room).holds(bytes(16))
+    assert not alice.keys.vouched(room).holds(bytes(32))
     still_works(town, alice, bob)

@@ -9,12 +9,10 @@ import pytest
 
 from sandpiper.common.errors import AccessDenied
 from sandpiper.common.limits import LETTER_BYTES
-from sandpiper.common.p2p import admission, membership
-from sandpiper.common.p2p.envelope import DEEDS, sign
-from sandpiper.common.p2p.membership import Own
+from sandpiper.common.p2p import admission
 from sandpiper.peer.p2p.bootstrap import enter_room
 from sandpiper.peer.p2p.state.outputs import MemberSettings
-from tests.peer.p2p.hostile import shout, still_works, three
+from tests.peer.p2p.hostile import still_works, three
 from tests.peer.p2p.simnet import CODE, Town
 
 
@@ -27,7 +25,7 @@ def test_a_handover_whose_key_is_none_is_refused() -> None:
     joiner, keys = town.joiner("bob")
     town.attempt(joiner)
     assert joiner.welcome is not None
-    joiner.welcome.epoch = b"k" * 100
+    joiner.welcome.secrets[0].secret = b"k" * 100
     with pytest.raises(AccessDenied):
         enter_room(
             keys, joiner.welcome, CODE, None, MemberSettings("bob"), backlog=None, now=town.now, wall=town.wall,
@@ -50,7 +48,7 @@ def test_where_many_have_come_and_gone_one_can_still_come_in(monkeypatch: pytest
         guest.dead = True
     bob = town.join("bob")
     town.settle(3)
-    assert bob.member.ledger.roster() == alice.member.ledger.roster()
+    assert bob.member.deeds.digest == alice.member.deeds.digest
     assert bob.texts == [str(number) for number in range(20)]
     still_works(town, alice, bob)
 
@@ -72,21 +70,17 @@ def test_a_handover_that_is_lost_half_way_is_asked_for_again(monkeypatch: pytest
     carol = town.join("carol", at=[alice])
     assert lost
     town.settle(2)
-    assert carol.member.ledger.roster() == alice.member.ledger.roster()
+    assert carol.member.deeds.digest == alice.member.deeds.digest
 
 
 def test_what_fits_no_letter_keeps_nobody_out() -> None:
     town, alice, bob, mallory = three()
-    room = mallory.member.keyring.room
-    log = mallory.member.replica.log(mallory.keys.session, DEEDS)
-    body = membership.encode_all([Own(b"x" * 190_000)])
-    made = sign(
-        mallory.keys.signing, mallory.keys.session, room, mallory.member.context.run, DEEDS, 1, 1, 1, log.hash, body
-    )
-    shout(town, mallory, made)
+    for _ in range(40):
+        alice.member.rekeying.make(set())  # each sealed for everybody
+    town.collect(alice)
     mallory.member.cards.change(hosts=["x" * 190_000])
     town.collect(mallory)
-    town.settle(3)
+    town.settle(10)
     sizes: list[int] = []
 
     def weigh(mailbox: bytes, body: bytes) -> bytes:
@@ -94,14 +88,15 @@ def test_what_fits_no_letter_keeps_nobody_out() -> None:
         return body
 
     town.tamper = weigh
-    town.join("carol", at=[alice])
+    town.join("carol", alice.member.context.code, at=[alice])
     assert max(sizes) < LETTER_BYTES
     still_works(town, alice, bob)
 
 
 def test_a_sponsor_that_hands_over_a_false_room_is_caught() -> None:
-    town = Town()
+    town, other = Town(), Town(1)
     town.found("alice")
+    eve = other.found("eve")
     joiner, keys = town.joiner("bob")
     town.attempt(joiner)
     welcome = joiner.welcome
@@ -109,9 +104,13 @@ def test_a_sponsor_that_hands_over_a_false_room_is_caught() -> None:
     changes: list[dict[str, Any]] = [
         {"deeds": []},
         {"deeds": [b"rubbish"]},
-        {"epoch": bytes(32)},
-        {"room": bytes(16)},
+        {"secrets": []},
+        {"secrets": [admission.Secret(welcome.room, bytes(32))]},
+        {"room": bytes(32)},
+        {"room": eve.member.keyring.room},
         {"deeds": welcome.deeds[:1]},
+        {"deeds": welcome.deeds[:-1]},
+        {"deeds": [deed.raw for deed in eve.member.roster.deeds()]},
     ]
     for change in changes:
         with pytest.raises(AccessDenied, match="cheating"):

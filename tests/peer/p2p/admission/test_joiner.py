@@ -44,10 +44,10 @@ class Service:
     def sponsor(self, letter: admission.AnyLetter, generation: int = 1) -> admission.AnyLetter | None:
         match letter:
             case admission.Knock():
-                return admission.Answer(letter.attempt, 1, bytes(32), generation, bytes(16))
+                return admission.Answer(letter.attempt, 1, bytes(32), generation, bytes(32))
             case admission.Half():
                 other = Attempt(
-                    joiner=False, secret=b"guess", nameplate=42, generation=1, room=bytes(16), attempt=letter.attempt,
+                    joiner=False, secret=b"guess", nameplate=42, generation=1, room=bytes(32), attempt=letter.attempt,
                     joiner_key=bytes(32), sponsor_key=bytes(32), entropy=self.town.random.randbytes,
                 )  # fmt: skip
                 return admission.Half(letter.attempt, other.message)
@@ -110,7 +110,7 @@ def test_a_password_that_is_forgotten_is_no_guess() -> None:
         assert isinstance(joiner.error, PasswordNeeded)
     town.settle(ATTEMPT_S + 1)
     assert alice.warned == []
-    assert alice.member.ledger.state.missed == 0
+    assert alice.member.guesses.missed == 0
     town.join("bob", password="open sesame")
 
 
@@ -170,7 +170,7 @@ def test_a_service_in_the_middle_has_one_guess_and_is_noticed() -> None:
     first = admission.decode_letter(body)
     assert isinstance(first, admission.Knock)
     mine = town.random.randbytes(32)
-    room = town.random.randbytes(16)
+    room = town.random.randbytes(32)
     joiner.letter(box, admission.encode(admission.Answer(first.attempt, 1, mine, 1, room)), town.now)
     (_, half_body), *_ = _posted(town, joiner)
     half = admission.decode_letter(half_body)

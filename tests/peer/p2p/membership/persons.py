@@ -8,7 +8,7 @@ from hashlib import blake2b
 from nacl.signing import SigningKey
 
 from sandpiper.common.p2p.deeds import Admit, AnyDeedSaid, Deed, Found, Own, Readmit, Rekey, commitment, sign
-from sandpiper.common.p2p.membership import Keys, bond_text, vouch_text
+from sandpiper.common.p2p.keys import Keys, bond_text, vouch_text
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.writing import write_deed
 

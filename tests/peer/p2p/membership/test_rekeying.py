@@ -2,55 +2,119 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.p2p.sealing import Epoch, seal, short
-from tests.peer.p2p.hostile import still_works, three
-from tests.peer.p2p.simnet import Town
+from sandpiper.common.limits import KEY_WAIT_S
+from sandpiper.common.p2p.deeds import Admit, Rekey, commitment
+from sandpiper.common.p2p.sealing import short
+from tests.peer.p2p.hostile import still_works, stranger, three
+from tests.peer.p2p.simnet import Citizen, Town
 
 
-@pytest.mark.parametrize("key", [b"", b"k" * 31, b"k" * 100])
-def test_a_copy_that_is_no_key_is_refused(key: bytes) -> None:
-    town, alice, bob, _ = three()
-    name = Epoch(b"k" * 32).id
-    ring = alice.member.keyring
-    _, shared = ring._pairs[short(bob.keys.session)]
-    copy = seal(shared, town.random.randbytes(24), key, b"epoch" + name + bob.keys.session)
+@pytest.mark.parametrize("secret", [b"", b"k" * 31, b"k" * 100, b"k" * 32])
+def test_a_copy_that_is_not_the_secret_is_refused(secret: bytes) -> None:
+    _, alice, bob, _ = three()
+    box, copies = alice.member.keyring.seal_copies([bob.keys.vouched(bytes(32))], secret, commitment(b"s" * 32))
     with pytest.raises(Refusal):
-        bob.member.keyring.unseal_epoch(bob.member.ledger.known[alice.keys.session], copy, name)
+        bob.member.keyring.open_copy(box, copies[short(bob.keys.session)], commitment(b"s" * 32))
 
 
-def test_who_came_in_while_a_key_was_made_is_given_it() -> None:
+def split() -> tuple[Town, Citizen, Citizen, Citizen, Citizen]:
+    """Alice removes mallory while carol, of whom she has not heard, is let in by bob."""
     town = Town()
     alice, bob, mallory = town.found("alice"), town.join("bob"), town.join("mallory")
+    dave = town.join("dave")
     town.settle(3)
-    town.cut.add(frozenset(("alice", "bob")))
+    town.cut |= {frozenset((one, other)) for one in ("alice", "dave") for other in ("bob", "carol", "mallory")}
     town.settle(1)
     carol = town.join("carol", at=[bob])
-    town.cut.add(frozenset(("alice", "carol")))
-    assert carol.keys.session not in alice.member.ledger.state.members
-    alice.member.governance.kick("mallory")
+    assert carol.keys.session not in alice.member.roster.members
+    alice.member.removals.kick("mallory")
     mallory.dead = True
     town.collect(alice)
     town.cut.clear()
-    town.settle(8)
-    assert carol.member.broken is None
+    town.settle(20)
+    return town, alice, bob, carol, dave
+
+
+def test_who_came_in_by_somebody_who_had_not_heard_of_the_new_key_waits_until_let_in_again() -> None:
+    town, alice, bob, carol, dave = split()
+    assert carol.member.rekeying.waits
+    assert "waiting" in carol.warned
+    assert "waiting" in dave.warned
+    town.post(carol, "can you hear me?")
+    town.post(bob, "not for carol")
+    town.settle(3)
+    assert "can you hear me?" not in alice.texts + bob.texts + dave.texts
+    assert "not for carol" not in carol.texts
+    with pytest.raises(Refusal, match="you wait yourself"):
+        carol.member.removals.readmit(["carol"])
+    assert dave.member.removals.readmit(["carol"]) == ["carol"]  # any member may for whom the key is
+    town.collect(dave)
+    town.settle(10)
+    assert not carol.member.rekeying.waits
     assert carol.member.keyring.epoch.id == alice.member.keyring.epoch.id
     assert str(carol.member.context.code) == str(alice.member.context.code)
+    still_works(town, alice, bob, carol, dave)
+    assert "can you hear me?" in alice.texts
+
+
+def test_who_waits_comes_in_by_the_code_as_well() -> None:
+    town, alice, bob, carol, dave = split()
+    carol.dead = True
+    again = town.join("carol", alice.member.context.code, identity=carol.keys.identity, at=[dave])
+    town.settle(3)
+    assert not again.member.rekeying.waits
+    still_works(town, alice, bob, dave, again)
+
+
+def test_who_is_of_those_a_key_is_for_and_lacks_it_is_given_it_by_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are here that not all copies fit; their names do."""
+    monkeypatch.setattr("sandpiper.peer.p2p.membership.rekeying.REKEY_COPIES", 1)
+    town, alice, bob, mallory = three()
+    carol = town.join("carol")
+    town.settle(3)
+    alice.member.removals.kick("mallory")
+    mallory.dead = True
+    town.collect(alice)
+    town.settle(5)
     still_works(town, alice, bob, carol)
 
 
-def test_a_removal_that_lost_is_made_again_though_its_maker_is_gone() -> None:
+def test_a_secret_that_nobody_gives_is_followed_by_a_new_key_of_the_most_senior_owner_here() -> None:
+    town = Town()
+    alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
+    mallory = town.join("mallory")
+    town.settle(3)
+    for nick in ("bob", "carol"):
+        alice.member.removals.name_owner(nick)
+        town.collect(alice)
+        town.settle(2)
+    carol.member.keyring.seal_copies = lambda *_: (bytes(32), {})  # type: ignore[method-assign]
+    carol.member.removals.kick("mallory")
+    carol.dead = mallory.dead = True
+    town.collect(carol)
+    town.settle(KEY_WAIT_S + 10)
+    assert len(alice.member.roster.heads()) == 1
+    made = alice.member.roster.graph.node(alice.member.roster.heads()[0])
+    assert made is not None
+    assert made.deed.writer == alice.member.keyring.person
+    still_works(town, alice, bob)
+
+
+def test_of_two_removals_at_once_both_hold_though_one_of_their_makers_is_gone() -> None:
     town = Town()
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     dave, erin = town.join("dave"), town.join("erin")
     town.settle(3)
-    alice.member.governance.name_owner("bob")
+    alice.member.removals.name_owner("bob")
     town.collect(alice)
     town.settle(2)
-    bob.member.governance.kick("erin")
-    alice.member.governance.kick("dave")
+    bob.member.removals.kick("erin")
+    alice.member.removals.kick("dave")
     town.collect(bob)
     bob.dead = True
     town.collect(alice)
@@ -59,6 +123,8 @@ def test_a_removal_that_lost_is_made_again_though_its_maker_is_gone() -> None:
     assert dave.member.broken is not None
     dave.dead = erin.dead = True
     still_works(town, alice, carol)
+    secrets = alice.member.roster.key
+    assert not secrets.is_due(), "each of the removed had the other's new secret: so there is another key"
 
 
 def test_who_slept_through_a_new_key_and_has_only_a_relay_finds_it() -> None:
@@ -71,7 +137,7 @@ def test_who_slept_through_a_new_key_and_has_only_a_relay_finds_it() -> None:
     mallory = town.join("mallory", at=[alice])
     town.settle(5)
     carol.asleep = True
-    alice.member.governance.kick("mallory")
+    alice.member.removals.kick("mallory")
     mallory.dead = True
     town.collect(alice)
     town._due.clear()
@@ -88,7 +154,7 @@ def test_who_slept_through_a_new_key_finds_its_copy() -> None:
     mallory = town.join("mallory")
     town.settle(3)
     carol.asleep = True
-    alice.member.governance.kick("mallory")
+    alice.member.removals.kick("mallory")
     town.collect(alice)
     mallory.dead = True
     town._due.clear()
@@ -105,11 +171,11 @@ def test_two_owners_remove_at_once_and_both_removals_hold() -> None:
     alice, bob, carol = town.found("alice"), town.join("bob"), town.join("carol")
     dave, erin = town.join("dave"), town.join("erin")
     town.settle(3)
-    alice.member.governance.name_owner("bob")
+    alice.member.removals.name_owner("bob")
     town.collect(alice)
     town.settle(2)
-    alice.member.governance.kick("dave")
-    bob.member.governance.kick("erin")
+    alice.member.removals.kick("dave")
+    bob.member.removals.kick("erin")
     town.collect(alice)
     town.collect(bob)
     town.settle(10)
@@ -120,3 +186,20 @@ def test_two_owners_remove_at_once_and_both_removals_hold() -> None:
     town.post(carol, "three of us")
     town.settle(3)
     assert alice.texts[-1] == bob.texts[-1] == "three of us"
+
+
+def test_who_is_here_has_a_new_key_of_sixty_four_members_at_once() -> None:
+    """And it is made in less than a second: a copy takes a fraction of a millisecond."""
+    town, alice, _, mallory = three()
+    room = alice.member.keyring.room
+    for _ in range(61):
+        alice.member.deeds.write(Admit(stranger(town).vouched(room), "code"))
+    town.collect(alice)
+    town.settle(5)
+    begun = time.process_time()
+    alice.member.removals.kick("mallory")
+    assert time.process_time() - begun < 1.0
+    rekey = alice.member.roster.graph.nodes()[-1].deed.said
+    assert isinstance(rekey, Rekey)
+    assert len(rekey.copies) == 62
+    assert mallory.keys.session not in alice.member.roster.members

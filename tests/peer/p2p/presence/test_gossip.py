@@ -28,7 +28,7 @@ def test_two_who_do_not_hear_each_other_are_told_by_a_third_where_they_are() -> 
 
 def test_what_another_says_of_itself_cannot_be_forged() -> None:
     town, alice, bob, mallory = three()
-    body = packets.encode(Bye(1 << 40, 0, 0))
+    body = packets.encode(Bye(1 << 40, 0))
     signature = mallory.keys.signing.sign(packets.own_text(alice.member.keyring.room, body)).signature
     packet = mallory.member.keyring.to_room(Signed(alice.keys.session, body, signature))
     town.arrive(mallory, bob, packet, Way.MESH)

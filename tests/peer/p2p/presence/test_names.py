@@ -169,7 +169,7 @@ def test_a_whole_key_names_one_person_for_a_removal_too() -> None:
         one.member.cards.change(nick=other.member.keyring.fingerprint)
         town.collect(one)
     town.settle(3)
-    alice.member.governance.kick(mallory.member.keyring.fingerprint)
+    alice.member.removals.kick(mallory.member.keyring.fingerprint)
     town.collect(alice)
     town.settle(3)
     assert mallory.member.broken is not None

@@ -6,7 +6,7 @@ import pytest
 
 from sandpiper.common.limits import EVASIVE_S, GONE_S, SOUGHT_S
 from sandpiper.common.messages import Notice
-from sandpiper.common.p2p.membership import Admit
+from sandpiper.common.p2p.deeds import Admit
 from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.presence import namesakes
 from sandpiper.peer.p2p.state.keyring import SessionKeys
@@ -18,11 +18,11 @@ def test_who_names_anothers_mesh_key_does_not_take_it_along() -> None:
     town, alice, bob, mallory = three()
     room = alice.member.keyring.room
     false = SessionKeys.make(mallory.keys.identity, bob.keys.curve, town.random.randbytes)
-    mallory.member.deed_log.write(Admit(false.vouched(room)))
+    mallory.member.deeds.write(Admit(false.vouched(room), "code"))
     town.collect(mallory)
     town.settle(1)
     assert alice.member.presence.peer_of(bob.keys.curve) is alice.member.peers[bob.keys.session]
-    alice.member.governance.kick("mallory")
+    alice.member.removals.kick("mallory")
     town.collect(alice)
     mallory.dead = True
     town.settle(3)

@@ -6,7 +6,7 @@ import msgspec
 
 from sandpiper.common.limits import GONE_S, PROBED
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.membership import Admit
+from sandpiper.common.p2p.deeds import Admit
 from sandpiper.common.p2p.packets import Beacon, Echo, Probe, Signed, Signs
 from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.state.keyring import SessionKeys
@@ -36,7 +36,7 @@ def test_hearsay_keeps_nobody_here_who_is_dead_or_was_never_born() -> None:
     entropy = town.random.randbytes
     ghosts = [SessionKeys.make(mallory.keys.identity, entropy(32), entropy) for _ in range(6)]
     for ghost in ghosts:
-        mallory.member.deed_log.write(Admit(ghost.vouched(alice.member.keyring.room)))
+        mallory.member.deeds.write(Admit(ghost.vouched(alice.member.keyring.room), "code"))
     town.collect(mallory)
     lies(mallory, bob.member.keyring.short, *(short(ghost.session) for ghost in ghosts))
     town.settle(GONE_S * 3)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.membership import Admit
+from sandpiper.common.p2p.deeds import Admit
 from sandpiper.common.p2p.packets import Card, Carded, Signed
 from sandpiper.peer.p2p.mesh.mesh import Candidate
 from sandpiper.peer.p2p.presence.routes import Routes, interleaved
@@ -46,7 +46,7 @@ def copies_key(town: Town, alice: Citizen, bob: Citizen, mallory: Citizen) -> Se
     """Lets in a session of mallory's that names bob's mesh key, and says that it is elsewhere."""
     room = alice.member.keyring.room
     false = SessionKeys.make(mallory.keys.identity, bob.keys.curve, town.random.randbytes)
-    mallory.member.deed_log.write(Admit(false.vouched(room)))
+    mallory.member.deeds.write(Admit(false.vouched(room), "code"))
     town.collect(mallory)
     town.settle(1)
     card = Card(false.session, 9, "m2", [ELSEWHERE.host], ELSEWHERE.pub, ELSEWHERE.sub)

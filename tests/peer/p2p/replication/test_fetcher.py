@@ -123,7 +123,7 @@ def test_a_claim_of_what_does_not_exist_costs_its_maker_only() -> None:
         Frontier(mallory.keys.session, TALK, 1 << 60, b"h" * 32),
         Frontier(alice.keys.session, TALK, 1 << 60, b"h" * 32),
     ]
-    body = packets.Beacon(1 << 30, town.now, b"", b"", stands, [], 0)
+    body = packets.Beacon(1 << 30, town.now, b"", b"", 1, b"", stands, [], 0)
     town.arrive(mallory, bob, mallory.member.keyring.to_room(mallory.member.keyring.signed(body)), Way.MESH)
     town.settle(30)
     still_works(town, alice, bob)

@@ -185,7 +185,7 @@ def test_who_fills_its_own_hole_with_another_history_is_a_cheat(which: str) -> N
 
 def test_what_is_beyond_a_removal_is_not_taken() -> None:
     town, alice, bob, _, dave = given_up()
-    bob.member.replica.end(alice.keys.session, 1, 1)
+    bob.member.replica.end(alice.keys.session, 1)
     two = alice.member.replica.log(alice.keys.session, TALK).all()[1]
     shout(town, dave, two, to=[bob])
     assert bob.texts == ["one", "last"]

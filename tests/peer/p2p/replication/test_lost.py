@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.common.limits import GONE_S, KEY_WAIT_S, LOST_AFTER_S, LOST_ALONE_S, LOST_ORPHAN_S
+from sandpiper.common.limits import GONE_S, LOST_AFTER_S, LOST_ALONE_S, LOST_ORPHAN_S
 from sandpiper.common.messages import Lost
-from sandpiper.common.p2p.envelope import DEEDS, TALK
+from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.packets import Frontier, Page
 from sandpiper.peer.p2p.state.peer import Way
 from tests.peer.p2p.simnet import Citizen, Town, Weather
@@ -135,8 +135,7 @@ def test_what_is_gone_with_its_origin_is_looked_for_no_longer() -> None:
     town, alice, bob, carol = holed()
     town.settle(2 * HEALED_S)
     for each in (bob, carol):
-        for stream in (TALK, DEEDS):
-            assert each.member.replica.tracks[alice.keys.session, stream].repair.get_timer() is None
+        assert each.member.replica.tracks[alice.keys.session, TALK].repair.get_timer() is None
 
 
 @pytest.mark.parametrize("seconds", [1.0, LOST_AFTER_S, LOST_ORPHAN_S])
@@ -149,29 +148,6 @@ def test_nothing_is_lost_of_somebody_who_comes_back(seconds: float) -> None:
         assert each.texts == ["one", "two", "three"]
         assert lost(each) == 0
     assert Way.MESH in bob.member.peers[alice.keys.session].heard
-
-
-def test_who_lacks_the_rooms_new_key_and_hears_nobody_is_not_put_out() -> None:
-    town = Town()
-    alice = town.found("alice")
-    bob, dave = town.join("bob"), town.join("dave")
-    town.settle(2)
-    town.cut = {frozenset((one, other)) for one in ("alice", "dave") for other in ("bob", "carol")}
-    carol = town.join("carol", at=[bob])
-    town.settle(2)
-    alice.member.governance.kick("dave")  # she has not heard of Carol
-    town.collect(alice)
-    rekey = alice.member.replica.log(alice.keys.session, DEEDS).all()
-    town.cut.add(frozenset(("bob", "carol")))
-    carol.member.deed_log.accept(carol.member.replica.take([each.raw for each in rekey], town.now))
-    assert carol.member.rekeying.get_timers()
-    town.settle(GONE_S + 2 * KEY_WAIT_S)
-    assert carol.member.broken is None
-    town.cut.clear()
-    town.settle(10)
-    assert dave.member.broken is not None
-    assert carol.member.broken is None
-    assert carol.member.keyring.epoch.id == alice.member.keyring.epoch.id
 
 
 def test_who_never_heard_whose_it_was_waits_no_longer_than_the_others() -> None:

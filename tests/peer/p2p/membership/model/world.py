@@ -17,7 +17,7 @@ from sandpiper.common.p2p.deeds import (
     Readmit,
     Rekey,
 )
-from sandpiper.common.p2p.membership import Keys
+from sandpiper.common.p2p.keys import Keys
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.level import Level
 from sandpiper.peer.p2p.membership.node import DeedNode

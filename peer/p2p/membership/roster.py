@@ -1,0 +1,199 @@
+"""The roster: which sessions are in the room and which are out, as follows from the deeds.
+
+Deeds are of persons. Each session came in by an `admit`, which vouches for its keys; it is served while its person is
+in the room, unless many others of that person's came in after it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sandpiper.common.limits import SESSIONS_OF_PERSON
+from sandpiper.common.p2p.deeds import Admit, Deed, Found, Own, Rekey
+from sandpiper.common.p2p.keys import Keys
+from sandpiper.peer.p2p.membership.branches import Branches
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.level import PLAIN
+from sandpiper.peer.p2p.membership.room_key import RoomKey
+
+
+class Roster:
+    """Keeps the sessions in step with `graph`; `take` is to be called with each deed that it has taken in.
+
+    `known` are all sessions that were ever let in, `members` those that are served, `gone` those whose person is out,
+    each with the seq up to which its talk counts.
+    """
+
+    def __init__(self, graph: DeedGraph) -> None:
+        self.graph = graph
+        self.key = RoomKey(graph)
+        self.branches = Branches(graph)
+        self.founder = graph.founder
+        self.known: dict[bytes, Keys] = {}
+        self.members: dict[bytes, Keys] = {}
+        self.gone: dict[bytes, int] = {}
+        self._admits: dict[bytes, list[bytes]] = defaultdict(list)  # deeds by session
+        self._sessions: dict[bytes, list[bytes]] = defaultdict(list)  # by person, as they came
+        self._doubles: set[bytes] = set()
+        self._ends: dict[bytes, list[tuple[bytes, int]]] = defaultdict(list)  # by session: which removal says what
+        self._fresh: list[Keys] = []
+        self._anew = False
+        self.take(node.deed for node in graph.nodes())
+
+    # Taking in -----------------------------------------------------------------------------------------------
+
+    def take(self, deeds: Iterable[Deed]) -> None:
+        """Takes deeds that are new in the graph."""
+        changed = self.graph.changed()
+        for deed in deeds:
+            if isinstance(deed.said, Admit):
+                changed |= self._admit(deed, deed.said.keys)
+            elif isinstance(deed.said, Rekey):
+                for head in deed.said.heads:
+                    self._ends[head.session].append((deed.id, head.seq))
+                    changed.add(self.person(head.session))
+        for person in sorted(changed):
+            self._derive(person)
+
+    def _admit(self, deed: Deed, keys: Keys) -> set[bytes]:
+        """Enters a session; returns whose standing that may change."""
+        session = keys.session
+        known = self.known.setdefault(session, keys)
+        self._admits[session].append(deed.id)
+        if session not in self._sessions[keys.identity]:
+            self._sessions[keys.identity].append(session)
+        if known != keys:
+            # It has signed two sets of keys for itself: whichever came first here, it is served nowhere.
+            self._doubles.add(session)
+        return {keys.identity, known.identity}
+
+    def _derive(self, person: bytes) -> None:
+        """Derives which sessions of a person are served."""
+        sessions = [each for each in self._sessions.get(person, ()) if self._is_of(each, person)]
+        served = set([each for each in sessions if self._serves(each)][-SESSIONS_OF_PERSON:])
+        for session in sessions:
+            keys = self.known[session]
+            if session in served and session not in self.members:
+                self.members[session] = keys
+                self._fresh.append(keys)
+                self._anew = self._anew or session in self.gone
+            elif session not in served and session in self.members:
+                del self.members[session]
+                self._anew = True
+            self._end(session, out=not self.is_member(person) or session in self._doubles)
+
+    def _is_of(self, session: bytes, person: bytes) -> bool:
+        return session in self._doubles or self.known[session].identity == person
+
+    def _serves(self, session: bytes) -> bool:
+        return (
+            session not in self._doubles
+            and self.is_member(self.known[session].identity)
+            and any(self.graph.level(deed) is not None for deed in self._admits[session])
+        )
+
+    def _end(self, session: bytes, *, out: bool) -> None:
+        """Notes up to where the talk of a session counts."""
+        before = self.gone.pop(session, None)
+        if out:
+            counting = [seq for deed, seq in self._ends.get(session, ()) if self.graph.level(deed) is not None]
+            self.gone[session] = max(counting, default=0)
+        self._anew = self._anew or before != self.gone.get(session)
+
+    def news(self) -> tuple[list[Keys], bool]:
+        """The members that came in since the last call; the second says whether others may be out, or in again."""
+        fresh, self._fresh = self._fresh, []
+        anew, self._anew = self._anew, False
+        return [keys for keys in fresh if keys.session in self.members], anew
+
+    # What is asked -------------------------------------------------------------------------------------------
+
+    @property
+    def founding(self) -> Found:
+        """The room's settings, as its founder chose them."""
+        said = self.graph.nodes()[0].deed.said
+        assert isinstance(said, Found)
+        return said
+
+    def person(self, session: bytes) -> bytes:
+        """The identity behind a session; empty for one that is not known."""
+        keys = self.known.get(session)
+        return keys.identity if keys is not None else b""
+
+    def sessions(self, person: bytes) -> list[bytes]:
+        """All sessions of a person that ever came in."""
+        return self._sessions.get(person, [])
+
+    def sessions_of(self, persons: Iterable[bytes]) -> list[bytes]:
+        """The sessions of these persons that are served."""
+        return [each for person in persons for each in self._sessions.get(person, ()) if each in self.members]
+
+    def is_member(self, person: bytes) -> bool:
+        """Whether a person is in the room."""
+        return person in self.graph.members
+
+    def is_owner(self, person: bytes) -> bool:
+        """Whether a person owns the room, alone or with others."""
+        return self.graph.members.get(person, PLAIN) != PLAIN
+
+    def is_senior(self, person: bytes, other: bytes) -> bool:
+        """Whether a person is senior to another, or as senior: one who may not be removed by the other."""
+        rank = self.graph.members.get(person, PLAIN)
+        return rank != PLAIN and rank <= self.graph.members.get(other, PLAIN)
+
+    # The key ---------------------------------------------------------------------------------------------------
+
+    def heads(self) -> list[bytes]:
+        """The deeds whose secrets are mixed to the room's key."""
+        return [head.deed.id for head in self.key.heads()]
+
+    @property
+    def is_first_key(self) -> bool:
+        """Whether the room still has the key that its founding made."""
+        return self.heads() == [self.graph.room]
+
+    def commitment(self, deed: bytes) -> bytes | None:
+        """What a deed says of the secret that it made; None if it is not here, or made none."""
+        node = self.graph.node(deed)
+        return node.deed.said.commitment if node is not None and isinstance(node.deed.said, (Found, Rekey)) else None
+
+    def removes(self, heads: Iterable[bytes]) -> bool:
+        """Whether one of these deeds puts somebody out."""
+        said = (node.deed.said for head in heads if (node := self.graph.node(head)) is not None)
+        return any(isinstance(each, Rekey) and each.out for each in said)
+
+    def waiting_sessions(self) -> set[bytes]:
+        """The sessions of members for whom the room's key is not, until somebody lets them in again."""
+        return set(self.sessions_of(self.key.waiting()))
+
+    # Removals --------------------------------------------------------------------------------------------------
+
+    def banned(self) -> set[bytes]:
+        """All persons who are out because an owner put them out."""
+        return {person for person in self.graph.people if self.graph.is_removed(person)}
+
+    def outsiders(self) -> set[bytes]:
+        """The persons who came in and are out, or wait to be let in again."""
+        return {self.person(session) for session in self.gone} | self.key.waiting()
+
+    def may_forgive(self, writer: bytes, person: bytes) -> bool:
+        """Whether an owner is as senior as all who have removed a person."""
+        rank = self.graph.members.get(writer, PLAIN)
+        return all(removal.level is not None and rank <= removal.level for removal in self.graph.removals(person))
+
+    def next_number(self, writer: bytes) -> int:
+        """The number of the next whom an owner names."""
+        named = (node.deed for node in self.graph.nodes() if isinstance(node.deed.said, Own))
+        return sum(deed.writer == writer for deed in named) + 1
+
+    # Deeds -----------------------------------------------------------------------------------------------------
+
+    def deeds(self) -> list[Deed]:
+        """All deeds that count, and what these were built on, each after its past."""
+        return [node.deed for node in self.graph.past(self.graph.tips())]
+
+    def proof_of(self, session: bytes) -> list[Deed]:
+        """The deeds by which a session is in the room, each after its past."""
+        admits = [deed for deed in self._admits.get(session, ()) if self.graph.level(deed) is not None]
+        return [node.deed for node in self.graph.past(admits)]
