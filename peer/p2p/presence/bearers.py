@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 
 from sandpiper.common.limits import FINGERPRINT_LEAST
 from sandpiper.common.nicks import fold, skeleton
@@ -68,16 +68,16 @@ class Bearers:
         return mine < others or others == float("inf")
 
 
-def imitates(nick: str, person: str, fingerprints: Iterable[str]) -> bool:
-    """Whether a nick of `person` looks like the fingerprint, or its beginning, of another of these persons."""
+def imitates(nick: str, person: str, looks: Set[str]) -> bool:
+    """Whether a nick of `person` looks like another's fingerprint, or its beginning: one of these `looks`."""
     if len(nick) < FINGERPRINT_LEAST:
         return False
-    looks = skeleton(nick), skeleton(fold(nick))
-    if any(look.startswith(_look(person)) for look in looks):
+    found = skeleton(nick), skeleton(fold(nick))
+    if any(each.startswith(look(person)) for each in found):
         return False
-    return any(look.startswith(_look(each)) for each in fingerprints for look in looks)
+    return any(each[:end] in looks for each in found for end in range(FINGERPRINT_LEAST, 2 * FINGERPRINT_LEAST + 1))
 
 
-def _look(fingerprint: str) -> str:
-    """What the beginning of a fingerprint looks like. Character by character, for there may be thousands."""
+def look(fingerprint: str) -> str:
+    """What the beginning of a fingerprint looks like: m is r and n. Character by character, for there are thousands."""
     return "".join(map(skeleton, fingerprint[:FINGERPRINT_LEAST]))

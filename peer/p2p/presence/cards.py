@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -44,7 +43,7 @@ class CardBook:
         """Gives the member another nick. Raises Refusal."""
         context = self._context
         valid_nick(nick)
-        if imitates(nick, context.keyring.fingerprint, self._presence.fingerprints()):
+        if imitates(nick, context.keyring.fingerprint, self._presence.looks()):
             raise Refusal(Code.INVALID, "invalid nick: it looks like somebody's key")
         was, context.settings.nick = context.settings.nick, nick
         self.change(nick=nick)
@@ -91,6 +90,7 @@ class CardBook:
             context.commands.append(Named(peer))
         if was != nick and peer.announced:
             context.notice(f"{was} is now {nick}", "nick", nick, peer.fingerprint, was)
+        if was != nick and (peer.announced or peer.quiet):
             self._presence.namesakes.renamed(peer)
 
     def read(self, signed: Signed) -> bool:
@@ -113,12 +113,11 @@ class CardBook:
     def _harmless(self, card: Card, keys: Keys) -> Card:
         """The card with a nick that may be shown."""
         person = fingerprint(keys.identity)
-        others = chain((self._context.keyring.fingerprint,), self._presence.fingerprints())
         try:
-            valid_nick(card.nick)
+            shown = not imitates(valid_nick(card.nick), person, self._presence.looks())
         except Refusal:
-            return msgspec.structs.replace(card, nick=person[:8])
-        return msgspec.structs.replace(card, nick=person[:8]) if imitates(card.nick, person, others) else card
+            shown = False
+        return card if shown else msgspec.structs.replace(card, nick=person[:8])
 
     def read_lease(self, blob: bytes) -> bytes:
         """Takes a card as it lies at a discovery service; returns whose it is, empty for nobody's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Set
 from itertools import islice
 
 from sandpiper.common.errors import Refusal
@@ -13,7 +13,7 @@ from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.sealing import short
 from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.away import Away, AwayMember
-from sandpiper.peer.p2p.presence.bearers import Bearers
+from sandpiper.peer.p2p.presence.bearers import Bearers, look
 from sandpiper.peer.p2p.presence.namesakes import Namesakes
 from sandpiper.peer.p2p.presence.routes import Routes
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -53,6 +53,7 @@ class Presence:
         self.leased: set[bytes] = set()
         self._shorts: dict[bytes, bytes] = {}
         self.routes = Routes()
+        self._looks: set[str] | None = None
         self.by_curve: dict[bytes, Peer] = {}
 
     # Members -----------------------------------------------------------------------------------------------
@@ -72,6 +73,7 @@ class Presence:
             self.away.add(AwayMember(keys))
         self._shorts[short(session)] = session
         self.routes.name(keys.curve, session)
+        self._looks = None
         self.by_curve.clear()
         self._replica.open(session)
         return True
@@ -87,15 +89,17 @@ class Presence:
         self.away.remove(session)
         self._shorts.pop(short(session), None)
         self.bearers.forget(session)
+        self._looks = None
         self.routes.forget(row.keys.curve, session)
         self.by_curve.clear()
 
-    def fingerprints(self) -> Iterator[str]:
-        """The fingerprints of all other members, here or not."""
-        for peer in self.peers.values():
-            yield peer.fingerprint
-        for row in self.away:
-            yield fingerprint(row.keys.identity)
+    def looks(self) -> Set[str]:
+        """What the keys of all members look like, here or not, as `imitates` wants them."""
+        if self._looks is None:
+            away = (fingerprint(row.keys.identity) for row in self.away)
+            here = (peer.fingerprint for peer in self.peers.values())
+            self._looks = {look(each) for each in (self._context.keyring.fingerprint, *here, *away)}
+        return self._looks
 
     def parted(self, members: Container[bytes]) -> list[bytes]:
         """The sessions that we still count as members, though they are none of these."""
@@ -292,7 +296,8 @@ class Presence:
                 peer.state = state
                 if state is PeerState.GONE:
                     self._fall_silent(peer, now)
-            self.announce(peer)
+            if not peer.quiet:
+                self.announce(peer)
         sought = sorted((peer for peer in self.peers.values() if peer.state is PeerState.GONE), key=_least_sure)
         held = len(sought) - SOUGHT
         for index, peer in enumerate(sought):

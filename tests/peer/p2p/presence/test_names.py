@@ -163,6 +163,20 @@ def test_a_nick_that_only_looks_like_somebodys_key_is_not_shown() -> None:
     assert alice.member.names.nick_of(mallory.keys.session) == mallory.member.keyring.fingerprint[:8]
 
 
+def test_what_keys_look_like_is_worked_out_once_whoever_changes_a_nick() -> None:
+    town, alice, bob, mallory = three()
+    looks = alice.member.presence.looks()
+    for number in range(20):
+        mallory.member.cards.change(nick=f"a rather long nick {number}")
+        town.collect(mallory)
+        town.settle(0.1)
+    assert alice.member.presence.looks() is looks
+    town.join("carol")
+    town.settle(1)
+    assert len(alice.member.presence.looks()) == 4
+    still_works(town, alice, bob)
+
+
 def test_a_whole_key_names_one_person_for_a_removal_too() -> None:
     town, alice, bob, mallory = three()
     for one, other in ((mallory, bob), (bob, mallory)):
