@@ -168,6 +168,9 @@ REUNITE_AT_ONCE: Final = 4
 """And to so many a second: in a large room on busy machines everybody may be slow to be heard."""
 GUESSES: Final = 10
 """Wrong codes until the room takes another one by itself."""
+DOORKEEPERS: Final = 5
+"""So many persons answer who knocks, whoever else is here: of more that are asked at once each would judge a guess
+before it has heard of the others'. With two each they are the ten; one alone has them all."""
 GENERATIONS: Final = 32
 """Forms of the code under one key of the room: 310 wrong guesses. At the last nobody more comes in until an owner makes
 a new key. What proves the guesses fits a letter."""

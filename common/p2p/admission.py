@@ -2,7 +2,7 @@
 
     joiner                                         sponsor
       Knock {key}                          →
-                                           ←       Answer {key, generation, room} or Busy
+                                           ←       Answer {key, generation, room}, or Busy, or Elsewhere {mailboxes}
       Half {message}                       →
                                            ←       Half {message}
       Proof {confirm, sealed Application}  →                                     a wrong one is a guess spent
@@ -16,15 +16,18 @@ joiner confirms first, so a wrong guess learns nothing but that it was wrong.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from sandpiper.common import codec
 from sandpiper.common.errors import Code
+from sandpiper.common.limits import DOORKEEPERS
 from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.misses import MissCount
 from sandpiper.common.p2p.packets import Signed
+from sandpiper.common.rendezvous import Mailbox
 
 
 class Letter(msgspec.Struct, tag_field="type", tag=str.lower, omit_defaults=True):
@@ -60,6 +63,12 @@ class Busy(Letter):
 
     retry_ms: int
     full: str = ""
+
+
+class Elsewhere(Letter):
+    """Sends the joiner on: whoever it has asked lets nobody in, and these mailboxes of the same service do."""
+
+    mailboxes: Annotated[list[Mailbox], Meta(max_length=DOORKEEPERS)]
 
 
 class Half(Letter):
@@ -165,7 +174,10 @@ class More(msgspec.Struct):
     misses: list[MissCount] = []
 
 
-AnyLetter: TypeAlias = Knock | Answer | Busy | Half | Proof | Denied | Declined | Handover | Rest
+AnyLetter: TypeAlias = Knock | Answer | Busy | Elsewhere | Half | Proof | Denied | Declined | Handover | Rest
+
+TurnedAway: TypeAlias = Busy | Elsewhere | Denied
+"""What is said to a knock by whoever does not answer it, and proven by nothing."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _letters: Final = msgspec.msgpack.Decoder(AnyLetter)

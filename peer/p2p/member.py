@@ -193,11 +193,11 @@ class Member:
             if peer is not None:
                 context.send_to(peer, pull)
 
-    def letter(self, mailbox: bytes, body: bytes, now: float) -> list[tuple[bytes, bytes]]:
+    def letter(self, mailbox: bytes, body: bytes, now: float, service: Hashable = None) -> list[tuple[bytes, bytes]]:
         """Takes a letter from our mailbox, of a joiner or of a member that we do not know; returns the answers."""
         self.context.now = now
         if not packets.is_for_room(body):
-            return self.gatekeeper.receive(mailbox, body, now)
+            return self.gatekeeper.receive(service, mailbox, body, now)
         try:
             _, said = self.keyring.open(body)
         except Refusal:
@@ -266,6 +266,7 @@ class Member:
         """Takes all cards that lie at a discovery service now, by mailbox; returns whose they are."""
         sessions = {mailbox: self.cards.read_lease(blob) for mailbox, blob in blobs.items()}
         self.reunion.leased(service, sessions, now)
+        self.gatekeeper.doorkeepers.leased(service, sessions)
         return set(sessions.values())
 
     def take_leased(self, sessions: set[bytes]) -> None:

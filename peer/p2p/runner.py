@@ -215,7 +215,7 @@ class MemberRunner:
         if self.member is None:
             self._entering.letter(service, sender, body)
             return
-        for mailbox, answer in self.member.letter(sender, body, time.monotonic()):
+        for mailbox, answer in self.member.letter(sender, body, time.monotonic(), service):
             service.post(mailbox, answer)
         self.pump()
 

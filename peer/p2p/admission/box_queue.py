@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sandpiper.common.limits import BOX_AGAIN_S, BOX_PATIENT, BOX_SOON_S, JOIN_BOXES
+from sandpiper.common.limits import BOX_AGAIN_S, BOX_PATIENT, BOX_SOON_S, DOORKEEPERS, JOIN_BOXES
 
 Box: TypeAlias = "tuple[object, bytes]"
 """A mailbox, and the discovery service it is at."""
@@ -26,6 +26,7 @@ class _Entry:
     place: tuple[int, int, int]
     asked: int = 0
     not_before: float = 0.0
+    hearsay: bool = False  # somebody that was asked has named it
 
 
 class BoxQueue:
@@ -73,6 +74,18 @@ class BoxQueue:
         if entry is not None:
             least = BOX_SOON_S if entry.asked < BOX_PATIENT else BOX_AGAIN_S
             entry.not_before = now + max(seconds, least)
+
+    def send_on(self, box: Box, mailboxes: Sequence[bytes], now: float) -> None:
+        """Asks those that this one has named, in its place, and then this one again. Whom they name is not asked."""
+        self.put_off(box, BOX_AGAIN_S, now)
+        entry = self._entries.get(box)
+        if entry is None or entry.hearsay:
+            return
+        for mailbox in mailboxes[:DOORKEEPERS]:
+            other = (box[0], mailbox)
+            if other not in self._known[box[0]] and len(self._known[box[0]]) < JOIN_BOXES:
+                self._known[box[0]].add(other)
+                self._entries[other] = _Entry(other, entry.group, entry.place, hearsay=True)
 
     def drop(self, box: Box) -> None:
         """Asks this one no more."""

@@ -30,7 +30,13 @@ class CurrentCode:
         """The code as the sponsor is to ask for it now."""
         code, guesses = self._context.code, self._guesses
         return CodeState(
-            code.nameplate, guesses.generation, code.secret, self.password, guesses.forced, spent=guesses.spent
+            code.nameplate,
+            guesses.generation,
+            code.secret,
+            self.password,
+            guesses.forced,
+            guesses.missed_at,
+            spent=guesses.spent,
         )
 
     def follow(self) -> bool:

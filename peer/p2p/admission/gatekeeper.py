@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.limits import GUESSES_REPORTED
 from sandpiper.common.p2p import admission, packets
+from sandpiper.common.p2p.admission import AnyLetter, Busy, Elsewhere, Half, Knock
 from sandpiper.common.p2p.deeds import Admit, AnyDeedSaid
 from sandpiper.common.p2p.packets import Carded
+from sandpiper.peer.p2p.admission.doorkeepers import Doorkeepers
 from sandpiper.peer.p2p.admission.guesses import CodeGuesses
 from sandpiper.peer.p2p.admission.handover import make_welcome
 from sandpiper.peer.p2p.admission.sponsor import CodeState, Knows, Missed, Sponsor
@@ -18,6 +20,8 @@ from sandpiper.peer.p2p.presence.cards import CardBook
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.replica import Replica
 from sandpiper.peer.p2p.state.context import Context
+
+_NOT_HERE_MS = 500  # until then others' guesses may have been told
 
 
 class Gatekeeper:
@@ -43,6 +47,7 @@ class Gatekeeper:
         self._cards = cards
         self._governance = governance
         self._guesses = guesses
+        self.doorkeepers = Doorkeepers(context, roster, presence, guesses)
         self._write = write
         self._miss = miss
         self.sponsor = Sponsor(context.keyring.room, code, context.entropy)
@@ -55,13 +60,15 @@ class Gatekeeper:
         """Counts an attempt that ran out as a wrong guess."""
         self._count(self.sponsor.handle_timer(now))
 
-    def receive(self, mailbox: bytes, body: bytes, now: float) -> list[tuple[bytes, bytes]]:
-        """Takes a letter; returns the answers: mailbox and body."""
+    def receive(self, service: Hashable, mailbox: bytes, body: bytes, now: float) -> list[tuple[bytes, bytes]]:
+        """Takes a letter that came through a discovery service; returns the answers: mailbox and body."""
         try:
             letter = admission.decode_letter(body)
         except Refusal:
             return []
         self.handle_timer(now)
+        if isinstance(letter, Knock | Half) and not self.doorkeepers.may_answer(service):
+            return [(mailbox, admission.encode(self._send_on(service, letter.attempt)))]
         outcome = self.sponsor.letter(mailbox, letter, now, self._governance.full())
         if isinstance(outcome, Knows):
             self._decide(outcome)
@@ -69,6 +76,11 @@ class Gatekeeper:
             self._count(outcome)
         letters, self.sponsor.letters = self.sponsor.letters, []
         return letters
+
+    def _send_on(self, service: Hashable, attempt: bytes) -> AnyLetter:
+        """Returns what a joiner is told who is not to try a guess here: who else lets in, or to come back."""
+        mailboxes = self.doorkeepers.elsewhere(service)
+        return Elsewhere(attempt, mailboxes) if mailboxes else Busy(attempt, _NOT_HERE_MS)
 
     def report_guesses(self, count: int) -> None:
         """Counts our own failed proofs, from when we joined: strangers may have tested guesses on them."""

@@ -44,6 +44,7 @@ class GuessReports:
 
     def _tell(self, at: str, generation: int) -> None:
         context, guesses = self._context, self._guesses
+        guesses.missed_at = context.now
         left = f"{guesses.missed} of {GUESSES}" if guesses.generation == generation else "the last one"
         context.warn("guess", f"somebody tried a wrong code at {at} ({left} before it changes)")
         if guesses.spent:

@@ -6,8 +6,9 @@ of all are passed on. So many against one generation end it, and the next one be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from math import inf
 
 from sandpiper.common.limits import GENERATIONS, GUESSES, MISSES_BYTES
 from sandpiper.common.p2p import misses
@@ -21,6 +22,8 @@ class CodeGuesses:
     def __init__(self, keyring: Keyring, counts: Callable[[bytes], bool]) -> None:
         self._keyring = keyring
         self._counts = counts
+        self.missed_at = -inf
+        """When the last one was met, here or by another member."""
         self._epoch = b""
         self._known: list[dict[bytes, MissCount]] = []
         """By generation, from the first; each person's largest."""
@@ -46,6 +49,21 @@ class CodeGuesses:
     def spent(self) -> bool:
         """Whether there is no generation left: nobody comes in until the room has another key."""
         return self.generation >= GENERATIONS
+
+    def may_answer(self, persons: Sequence[bytes]) -> bool:
+        """Whether this member may have a guess tried on it now, where `persons` answer, the nearest first.
+
+        The guesses that are left are dealt out to them, one each: they may be met all at once, before anybody has heard
+        of the others'. Of all guesses against a generation each has a share of its own.
+        """
+        self._follow()
+        known, left = self._known[-1], GUESSES - self.missed
+        dealt = [
+            person
+            for rank, person in enumerate(persons)
+            if person not in known or known[person].count < share(rank, len(persons))
+        ]
+        return self._keyring.person in dealt[:left]
 
     def miss(self) -> MissCount:
         """Counts a wrong guess that this member has met."""
@@ -100,3 +118,8 @@ class CodeGuesses:
         """The counts from a generation on, for a member that stands there."""
         self._follow()
         return [each for known in self._known[max(generation, 1) - 1 :] for each in known.values()]
+
+
+def share(rank: int, count: int) -> int:
+    """Returns how many of the guesses against a generation the person of that rank may meet, of so many who answer."""
+    return -(-(GUESSES - rank) // count)

@@ -32,7 +32,7 @@ from sandpiper.common.limits import (
     VERSION,
 )
 from sandpiper.common.p2p import admission
-from sandpiper.common.p2p.admission import AnyLetter, Application, Welcome
+from sandpiper.common.p2p.admission import AnyLetter, Application, Busy, Denied, Elsewhere, TurnedAway, Welcome
 from sandpiper.common.p2p.deeds import ID_BYTES
 from sandpiper.common.sanitise import quoted
 from sandpiper.peer.p2p.admission.box_queue import Box, BoxQueue
@@ -209,20 +209,16 @@ class Joiner:
     def _take_answer(self, knock: _Knock, letter: AnyLetter, now: float) -> None:
         """Takes what is said to a knock, which nothing proves."""
         match letter:
-            case admission.Busy():
-                self._put_off(knock.box, letter, now)
-            case admission.Denied():
-                self._refused(knock.box, letter.text, now)
+            case Busy() | Elsewhere() | Denied():
+                self._turned_away(knock.box, letter, now)
             case admission.Answer() if self.state is JoinerState.SEEKING:
                 self._answered(knock, letter, now)
 
     def _take_letter(self, attempt: JoinAttempt, letter: AnyLetter, now: float) -> None:
         """Takes a letter of the sponsor with whom an attempt is under way."""
         match self.state, letter:
-            case JoinerState.HALVING, admission.Busy():
-                self._put_off(attempt.box, letter, now)
-            case JoinerState.HALVING, admission.Denied():
-                self._refused(attempt.box, letter.text, now)
+            case JoinerState.HALVING, Busy() | Elsewhere() | Denied():
+                self._turned_away(attempt.box, letter, now)
             case JoinerState.HALVING, admission.Half():
                 self._prove(attempt, letter, now)
             case JoinerState.PROVING, admission.Denied():
@@ -237,23 +233,20 @@ class Joiner:
 
     # What nothing proves -----------------------------------------------------------------------------------
 
-    def _put_off(self, box: Box, letter: admission.Busy, now: float) -> None:
-        if letter.full:
-            return self._refused(box, letter.full, now)
+    def _turned_away(self, box: Box, letter: TurnedAway, now: float) -> None:
+        """Asks others; this one again in its time, or no more. What it says is told if nobody is left."""
+        if isinstance(letter, Elsewhere):
+            self._queue.send_on(box, letter.mailboxes, now)
+        elif isinstance(letter, Busy) and not letter.full:
+            seconds = min(letter.retry_ms / 1000, PAUSE_MOST_S)
+            self._hearsay = "another is just being let in, or there were too many wrong guesses; try again in a while"
+            if now + seconds > self._until:
+                self._hearsay = f"nobody is let in for {int(seconds) + 1} s, after wrong guesses; try again then"
+            self._queue.put_off(box, seconds, now)
+        else:
+            self._hearsay = quoted(letter.full if isinstance(letter, Busy) else letter.text)
+            self._queue.drop(box)
         self._forget_knocks(box)
-        seconds = min(letter.retry_ms / 1000, PAUSE_MOST_S)
-        self._hearsay = "another is just being let in, or there were too many wrong guesses; try again in a while"
-        if now + seconds > self._until:
-            self._hearsay = f"nobody is let in for {int(seconds) + 1} s, after wrong guesses; try again then"
-        self._queue.put_off(box, seconds, now)
-        self._seek(now)
-        return None
-
-    def _refused(self, box: Box, text: str, now: float) -> None:
-        """Asks this one no more; what it says is told if nobody else is left."""
-        self._hearsay = quoted(text)
-        self._forget_knocks(box)
-        self._queue.drop(box)
         self._seek(now)
 
     def _answered(self, knock: _Knock, letter: admission.Answer, now: float) -> None:

@@ -21,6 +21,9 @@ from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
 class CodeState:
     """The code as it is now: its nameplate and generation, what must be known, how often it was forced to change.
 
+    `missed_at` is when somebody last made a wrong guess at any member: the oftener it was forced to change, the longer
+    nobody may try again.
+
     `spent`: nobody more may come in here for now, whatever they know.
     """
 
@@ -29,7 +32,13 @@ class CodeState:
     words: str = field(repr=False)
     password: str | None = field(repr=False)
     forced: int
+    missed_at: float
     spent: bool = False
+
+    @property
+    def not_before(self) -> float:
+        """When somebody may try again."""
+        return self.missed_at + min(2.0 ** min(self.forced - 1, 32), PAUSE_MOST_S) if self.forced else self.missed_at
 
     @property
     def asked(self) -> tuple[int, str, str | None]:
@@ -82,7 +91,6 @@ class Sponsor:
         self._entropy = entropy
         self._knocked: dict[tuple[bytes, bytes], _Knocked] = {}  # by mailbox and attempt, the oldest first
         self._open: _Open | None = None
-        self._not_before = 0.0
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
@@ -93,7 +101,7 @@ class Sponsor:
         if self._open is None or now < self._open.until:
             return None
         gave_up, self._open = self._open, None
-        return None if gave_up.proven else self._miss(gave_up.code.generation, now)
+        return None if gave_up.proven else Missed(gave_up.code.generation)
 
     def letter(self, mailbox: bytes, letter: AnyLetter, now: float, full: str) -> Missed | Knows | None:
         """Takes one letter of a joiner; `full` says why nobody can come in, if so."""
@@ -117,9 +125,9 @@ class Sponsor:
             return self._send(mailbox, admission.Busy(letter.attempt, 0, full))
         if len(letter.key) != 32 or len(letter.attempt) != 16:
             return None
-        if (wait := self._wait(now)) > 0:
-            return self._send(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
         code = self._code()
+        if (wait := self._wait(code, now)) > 0:
+            return self._send(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
         if code.spent:
             return self._send(mailbox, admission.Busy(letter.attempt, 1000))
         self._knocked = {name: each for name, each in self._knocked.items() if each.until > now}
@@ -130,16 +138,16 @@ class Sponsor:
         needed = code.password is not None
         return self._send(mailbox, admission.Answer(letter.attempt, VERSION, key, code.generation, self.room, needed))
 
-    def _wait(self, now: float) -> float:
+    def _wait(self, code: CodeState, now: float) -> float:
         """How long no attempt may begin."""
         proving = min(self._open.until - now, 0.5) if self._open is not None else 0.0
-        return max(proving, self._not_before - now)
+        return max(proving, code.not_before - now)
 
     def _half(self, mailbox: bytes, letter: admission.Half, now: float) -> None:
         knocked = self._knocked.pop((mailbox, letter.attempt), None)
         if knocked is None or knocked.until <= now:
             return None
-        if (wait := self._wait(now)) > 0:
+        if (wait := self._wait(self._code(), now)) > 0:
             return self._send(mailbox, admission.Busy(letter.attempt, int(wait * 1000) + 1))
         attempt = Attempt(
             joiner=False,
@@ -167,7 +175,7 @@ class Sponsor:
         if not opened.attempt.proves(letter.confirm):
             self._open = None
             self._send(opened.mailbox, admission.Denied(letter.attempt, "wrong code"))
-            return self._miss(opened.code.generation, now)
+            return Missed(opened.code.generation)
         opened.proven = True
         if self._code().asked != opened.code.asked:
             # Who is being removed knows the code that was: it may not come back by an attempt begun before.
@@ -196,12 +204,6 @@ class Sponsor:
         assert opened is not None
         sealed = opened.attempt.seal(admission.encode(admission.Reason(refusal.code.value, refusal.text)))
         self._send(opened.mailbox, admission.Declined(opened.name, opened.attempt.confirmation, sealed))
-
-    def _miss(self, generation: int, now: float) -> Missed:
-        forced = self._code().forced
-        if forced:
-            self._not_before = now + min(2.0 ** min(forced - 1, 32), PAUSE_MOST_S)
-        return Missed(generation)
 
     def _send(self, mailbox: bytes, letter: AnyLetter) -> None:
         self.letters.append((mailbox, admission.encode(letter)))

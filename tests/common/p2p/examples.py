@@ -73,6 +73,7 @@ def all_letters() -> list[Any]:
         admission.Knock(b"A" * 16, 1, b"k" * 32),
         admission.Answer(b"A" * 16, 1, b"s" * 32, 1, ROOM),
         admission.Busy(b"A" * 16, 250),
+        admission.Elsewhere(b"A" * 16, [b"m" * 16]),
         admission.Half(b"A" * 16, b"m" * 33),
         admission.Proof(b"A" * 16, b"c" * 32, b"sealed"),
         admission.Denied(b"A" * 16, "wrong code"),
