@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 import pytest
+from nacl.signing import VerifyKey
 
 from sandpiper.common.errors import Refusal, SandpiperError
-from sandpiper.common.p2p import admission, packets
+from sandpiper.common.p2p import admission, deeds, packets
 from sandpiper.common.p2p.admission import Application, More, Welcome
-from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded
+from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded, Shout
 from sandpiper.peer.p2p.admission.joiner import Joiner
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from sandpiper.peer.p2p.state.peer import Way
-from tests.common.p2p.examples import all_letters, all_pairs
-from tests.extremes import extremes, values
+from tests.common.p2p.examples import all_deeds, all_letters, all_pairs
+from tests.extremes import INTEGERS, OCTETS, extremes, values
 from tests.peer.p2p.hostile import still_works, three
 from tests.peer.p2p.simnet import CODE, Citizen, Town
 
@@ -166,6 +168,43 @@ def enter(town: Town, joiner: Joiner, keys: SessionKeys) -> None:
     except (Refusal, SandpiperError):
         return
     town.settle(SELDOM_S)
+
+
+def raw_deed(signer: Citizen, said: msgspec.Struct, *, room: bytes | None = None, tips: object = None) -> bytes:
+    """A deed of `signer`'s, signed, with whatever in it."""
+    graph = signer.member.roster.graph
+    kind = type(said).__name__.lower()
+    head = [kind, graph.room if room is None else room, bytes(signer.keys.identity.verify_key)]
+    body = msgspec.msgpack.encode([*head, graph.tips() if tips is None else tips, said])
+    return signer.keys.identity.sign(b"sandpiper deed v1\0" + body).signature + body
+
+
+@pytest.mark.parametrize("deed", all_deeds(), ids=lambda deed: type(deed.said).__name__)
+def test_what_an_owner_signs_about_the_room(deed: Any) -> None:
+    """A founding with a hundred words in its code raised in every member."""
+    town, alice, bob, mallory = three()
+    alice.member.removals.name_owner("mallory")
+    town.collect(alice)
+    town.settle(3)
+    made = [raw_deed(mallory, changed) for changed in extremes(deed.said)]
+    made += [raw_deed(mallory, deed.said, room=room) for room in OCTETS]
+    made += [raw_deed(mallory, deed.said, tips=tips) for tips in (*INTEGERS, *OCTETS, [[]], [OCTETS[4]] * 65, {})]
+    for raw in made:
+        try:
+            parsed = deeds.parse(raw)
+        except Refusal:
+            parsed = None
+        if parsed is not None and {alice.keys.identity.verify_key, bob.keys.identity.verify_key} & {
+            VerifyKey(person) for person in deeds.persons(parsed.said)
+        }:
+            continue  # that is an owner's right
+        fed(town, mallory, mallory.member.keyring.to_room(Shout(deeds=[raw])))
+        town.settle(SELDOM_S)
+    alice.member.removals.kick("mallory")
+    town.collect(alice)
+    town.settle(5)
+    mallory.dead = True
+    still_works(town, alice, bob)
 
 
 def test_the_walk_meets_every_message() -> None:
