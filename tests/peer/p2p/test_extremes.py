@@ -188,7 +188,8 @@ def test_what_an_owner_signs_about_the_room(deed: Any) -> None:
     town.settle(3)
     made = [raw_deed(mallory, changed) for changed in extremes(deed.said)]
     made += [raw_deed(mallory, deed.said, room=room) for room in OCTETS]
-    made += [raw_deed(mallory, deed.said, tips=tips) for tips in (*INTEGERS, *OCTETS, [[]], [OCTETS[4]] * 65, {})]
+    odd: list[Any] = [*INTEGERS, *OCTETS, [[]], [OCTETS[4]] * 65, {}]
+    made += [raw_deed(mallory, deed.said, tips=tips) for tips in odd]
     for raw in made:
         try:
             parsed = deeds.parse(raw)
