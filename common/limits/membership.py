@@ -19,8 +19,8 @@ REKEY_NAMES: Final = 1024
 """Persons for whom a new key is made; it costs each of the others that somebody lets it in again."""
 
 # Taking in -----------------------------------------------------------------------------------------------
-BRANCH_SOUGHT: Final = 64
-"""Persons looked at, on the way up, for whose branch somebody is of: chains of invitation are short."""
+BRANCH_SOUGHT: Final = 512
+"""Persons looked at, on the way up, for whose branch somebody is of: also who hundreds of invented people let in."""
 BRANCH_DEEDS: Final = 64
 BRANCH_DEEDS_H: Final = 32
 BRANCH_BYTES: Final = 64 * 1024

@@ -78,14 +78,16 @@ class Branches:
         self._follow()
         return self._depth.get(person, 0)
 
-    def is_full(self, capacity: int, persons: Iterable[bytes]) -> bool:
-        """Whether there is no room for another person: of each branch a quarter of the room counts, so none fills it.
+    def is_full(self, capacity: int, persons: Iterable[bytes], sponsor: bytes = b"") -> bool:
+        """Whether there is no room for another of these persons, for a sponsor who is about to let one in.
 
-        An honest member asks before it lets somebody in; what is let in all the same is in.
+        Of each branch a quarter of the room counts, so that no other one fills it; but the sponsor's own counts whole.
+        An honest member asks before it lets somebody in; who is let in all the same is in.
         """
         self._follow()
         sizes = Counter(self._root.get(person, person) for person in persons)
-        return sum(min(size, max(1, capacity // 4)) for size in sizes.values()) >= capacity
+        own, most = self._root.get(sponsor, sponsor), max(1, capacity // 4)
+        return sum(size if root == own else min(size, most) for root, size in sizes.items()) >= capacity
 
     def only_by(self, person: bytes) -> set[bytes]:
         """Returns the members that came in by a person alone, by those it let in, and so on."""

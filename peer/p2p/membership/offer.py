@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.limits import (
@@ -14,9 +15,9 @@ from sandpiper.common.limits import (
     DEEDS_GIVEN_LEAST,
 )
 from sandpiper.common.p2p.packets import Deeds, Fetch
-from sandpiper.peer.p2p.membership.graph import DeedGraph, closure, tips_of
+from sandpiper.peer.p2p.membership.graph import DeedGraph, closure
 from sandpiper.peer.p2p.membership.level import PLAIN
-from sandpiper.peer.p2p.membership.past import DeedPast, members_beyond
+from sandpiper.peer.p2p.membership.past import NOTHING, DeedPast, joined, members_beyond, past_of
 
 
 def landmarks(graph: DeedGraph) -> list[bytes]:
@@ -44,8 +45,7 @@ class DeedOffer:
     def __init__(self, graph: DeedGraph) -> None:
         self._graph = graph
         self._askers: dict[bytes, _Asker] = {}
-        self._wanted: dict[bool, DeedPast] = {}
-        self._asked = (0, -1)
+        self._found = dict.fromkeys((False, True), (0, -1, NOTHING))  # up to which deed, at which revision
 
     def answer(self, session: bytes, said: Fetch, now: float) -> Deeds | None:
         """Answers a request; None for one that is old, or said again, and for who was given enough for now."""
@@ -72,15 +72,16 @@ class DeedOffer:
         return Deeds(said.r, raws, last)
 
     def _closure(self, *, owners: bool) -> DeedPast:
-        """What counts and its past, or what owners' deeds are and were built on."""
-        asked = (len(self._graph), self._graph.revision)
-        if asked != self._asked:
-            self._asked, self._wanted = asked, {}
-        if owners not in self._wanted:
-            by_owners = (node for node in self._graph.nodes() if node.level is not None and node.level < PLAIN)
-            names = [node.deed.id for node in tips_of(by_owners)] if owners else self._graph.tips()
-            self._wanted[owners] = closure(self._graph, names)
-        return self._wanted[owners]
+        """What counts and its past, or what owners' deeds are and were built on; found anew where that has changed."""
+        graph, (length, revision, found) = self._graph, self._found[owners]
+        if revision != graph.revision:
+            length, found = 0, NOTHING
+        nodes = graph.nodes()
+        for node in islice(nodes, length, None):
+            if node.level is not None and (node.level < PLAIN or not owners):
+                found = joined(found, past_of([(node.at, node.past)], node.at + 1))
+        self._found[owners] = (len(nodes), graph.revision, found)
+        return found
 
     def forget(self, session: bytes) -> None:
         """Gives a session nothing any more: it has gone."""
