@@ -7,7 +7,7 @@ whether a removal ends it (`_ended`), by which level a deed counts (`_judge`).
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -64,18 +64,15 @@ class DeedGraph:
 
     def judge(self, deed: Deed) -> Level | None:
         """Returns the level by which a deed whose past is here would count, if it were taken in now."""
-        return self._judge(DeedNode(len(self._order), deed, self._past(deed)))
-
-    def _past(self, deed: Deed) -> DeedPast:
-        tips = (self._nodes[tip] for tip in deed.tips)
-        return past_of(((tip.at, tip.past) for tip in tips), len(self._order))
+        return self._judge(_node(deed, [self._nodes[tip] for tip in deed.tips], len(self._order)))
 
     def _enter(self, deed: Deed) -> None:
-        past = self._past(deed)
+        tips = [self._nodes[tip] for tip in deed.tips]
         writer = self.people[deed.writer].name or deed.writer
-        tips = tuple(self._nodes[tip].deed.id for tip in deed.tips)
-        deed = replace(deed, room=self.room, writer=writer, tips=tips)  # what is the same is kept once
-        node = DeedNode(len(self._order), deed, past)
+        names = tuple(tip.deed.id for tip in tips)
+        deed = replace(deed, room=self.room, writer=writer, tips=names)  # what is the same is kept once
+        node = _node(deed, tips, len(self._order))
+        past = node.past
         self._nodes[deed.id] = node
         self._order.append(node)
         self.people[writer].name = writer
@@ -102,7 +99,7 @@ class DeedGraph:
             self._tips = (self._tips >> past.base & past.absent) << past.base | 1 << node.at
         self._named = None
         if isinstance(deed.said, Rekey):
-            self._settle(about)  # nobody can have built on it yet, so only whom it removes is touched
+            self._put_out(node, about)
             return
         given = self.gives(node)
         for person in about:
@@ -110,28 +107,45 @@ class DeedGraph:
             if given is not None and self._stands(record, node, given):
                 self._take_rank(person, given if record.rank is None else min(record.rank, given))
 
+    def _put_out(self, removal: DeedNode, about: Iterable[bytes]) -> None:
+        """Lets a new removal take effect. Nobody can have built on it yet, so of what is here it can only end something
+        of whom it removes: what is junior to it, and not known to it.
+        """
+        level = removal.level
+        assert level is not None
+        touched: dict[bytes, None] = {}
+        for person in about:
+            record = self.people[person]
+            if record.asked:
+                record.spared = shared([record.spared, removal.past]) if record.spared else removal.past
+            for work in record.works:
+                if work.level is not None and level < work.level and not removal.knows(work):
+                    touched.update(dict.fromkeys(self._judge_again(work)))
+        for person in about:
+            self._rank_anew(person)
+        self._settle(touched)
+
     def _settle(self, touched: Iterable[bytes]) -> None:
         """Judges again what these wrote, then whom that touches, until nothing changes."""
-        queue = deque(dict.fromkeys(touched))
-        queued = set(queue)
+        queue = dict.fromkeys(touched)
         while queue:
-            person = queue.popleft()
-            queued.discard(person)
+            person = next(iter(queue))
+            del queue[person]
             record = self.people[person]
             record.asked = False
-            for node in record.works:
-                level = self._judge(node)
-                if level == node.level:
-                    continue
-                node.level = level
-                self._tips = self._named = None
-                self.revision += 1
-                for other in persons(node.deed.said):
-                    self.people[other].asked = False
-                    if other not in queued:
-                        queued.add(other)
-                        queue.append(other)
+            for work in record.works:
+                queue.update(dict.fromkeys(self._judge_again(work)))
             self._rank_anew(person)
+
+    def _judge_again(self, work: DeedNode) -> Iterable[bytes]:
+        """Judges a deed again; returns whom that touches."""
+        level = self._judge(work)
+        if level == work.level:
+            return ()
+        work.level = level
+        self._tips = self._named = None
+        self.revision += 1
+        return persons(work.deed.said)
 
     # The three questions -----------------------------------------------------------------------------------
 
@@ -247,12 +261,6 @@ class DeedGraph:
         record = self.people.get(person)
         return record.places + record.admits if record else []
 
-    def admissions(self, person: bytes) -> list[Admit]:
-        """Returns the counting admissions of a person's sessions, as they came in here."""
-        record = self.people.get(person)
-        admits = record.admits if record else []
-        return [each.deed.said for each in admits if each.level is not None and isinstance(each.deed.said, Admit)]
-
     # Deeds -------------------------------------------------------------------------------------------------
 
     def node(self, name: bytes) -> DeedNode | None:
@@ -287,6 +295,10 @@ class DeedGraph:
         """Returns these deeds and their past, in an order in which they can be taken in, without what is not here."""
         wanted = closure(self, names)
         return (self._order[at] for at in members_beyond(wanted, NOTHING, 0))
+
+
+def _node(deed: Deed, tips: Iterable[DeedNode], at: int) -> DeedNode:
+    return DeedNode(at, deed, past_of(((tip.at, tip.past) for tip in tips), at))
 
 
 def closure(graph: DeedGraph, names: Iterable[bytes]) -> DeedPast:

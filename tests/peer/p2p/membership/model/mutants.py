@@ -33,8 +33,8 @@ class BrokenGraph(DeedGraph):
 class NothingIsJudgedAgain(BrokenGraph):
     """What was accepted stays accepted: what counts depends on the order of arrival."""
 
-    def _settle(self, touched: Iterable[bytes]) -> None:
-        for person in touched:
+    def _put_out(self, removal: DeedNode, about: Iterable[bytes]) -> None:
+        for person in about:
             self.people[person].asked = False
             self._rank_anew(person)
 
@@ -43,14 +43,7 @@ class OnlyTheRemovedAreJudgedAgain(BrokenGraph):
     """A removal reaches whom it names, but not what hangs on them."""
 
     def _settle(self, touched: Iterable[bytes]) -> None:
-        for person in touched:
-            record = self.people[person]
-            record.asked = False
-            for node in record.works:
-                node.level = self._judge(node)
-            self._rank_anew(person)
-        self._tips = self._named = None
-        self.revision += 1
+        pass
 
 
 class AnythingForgives(BrokenGraph):
@@ -218,8 +211,9 @@ class BystandersGo(BrokenGraph):
         )
         return None if gone else found
 
-    def _settle(self, touched: Iterable[bytes]) -> None:
-        super()._settle([*touched, *self.people])
+    def _put_out(self, removal: DeedNode, about: Iterable[bytes]) -> None:
+        super()._put_out(removal, about)
+        self._settle(list(self.people))
 
 
 class LateAdmissionsVoid(BrokenGraph):
@@ -232,8 +226,9 @@ class LateAdmissionsVoid(BrokenGraph):
         )
         return None if apart else found
 
-    def _settle(self, touched: Iterable[bytes]) -> None:
-        super()._settle([*touched, *self.people])
+    def _put_out(self, removal: DeedNode, about: Iterable[bytes]) -> None:
+        super()._put_out(removal, about)
+        self._settle(list(self.people))
 
 
 class TwoEach(BrokenGraph):
