@@ -66,7 +66,8 @@ class Governance:
         """Why nobody can come in, if so."""
         capacity = self._roster.founding.capacity
         here = [peer.keys.identity for peer in self._presence.peers.values() if peer.here]
-        full = self._roster.branches.is_full(capacity, [self._context.keyring.person, *here])
+        person = self._context.keyring.person
+        full = self._roster.branches.is_full(capacity, [person, *here], person)
         return _FULL.format(capacity) if full else ""
 
     def check_application(self, application: Application) -> None:
