@@ -1,8 +1,9 @@
 # `make chat` and `make test` need Python 3.10+, pip and make; everything else goes into .venv of this checkout.
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
-# Most of the suite waits, for deadlines that are the thing under test; a file's tests stay in order, in one worker.
-WORKERS := 4
+# Most of the suite waits, for deadlines that are the thing under test; a file's tests stay in order, in one worker. The
+# files begin in the order of tests/conftest.py, the longest first: xdist's own would begin with those of many tests.
+WORKERS := 6
 
 .PHONY: help chat stop test test-core model lint bench docs clean
 
@@ -28,7 +29,7 @@ stop:
 
 test:
 	@sh scripts/venv.sh test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-core:
 	@sh scripts/venv.sh test
