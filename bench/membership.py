@@ -30,7 +30,7 @@ from sandpiper.common.p2p.deeds import (
     parse,
     sign,
 )
-from sandpiper.common.p2p.membership import Keys, bond_text, vouch_text
+from sandpiper.common.p2p.keys import Keys, bond_text, vouch_text
 from sandpiper.peer.p2p.membership.branches import Branches
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.room_key import RoomKey

@@ -321,6 +321,7 @@ class Member:
         self.deeds.handle_timer(now)
         self.removals.carry_out()
         self.rekeying.handle_timer(now)
+        self.keyring.forget_old(now)
         self.whispers.handle_timer(now)
         self.gossip.handle_timer(now)
         self.reunion.handle_timer(now)

@@ -79,6 +79,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"type": "code"},
     {"type": "verify", "nick": "anna2"},
     {"type": "kick", "nick": "nobody-here"},
+    {"type": "readmit", "nicks": ["nobody-here"]},
     {"type": "owner", "nick": "nobody-here"},
 ]
 

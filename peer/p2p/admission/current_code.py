@@ -28,7 +28,9 @@ class CurrentCode:
 
     def state(self) -> CodeState:
         """The code as the sponsor is to ask for it now."""
-        code, guesses = self._context.code, self._guesses
+        code, guesses, secrets = self._context.code, self._guesses, self._context.keyring.secrets
+        # Whoever lacks a part of the room's key cannot hand it over, and knows an old code at most.
+        lacks = any(secrets.get(head) is None for head in self._roster.heads())
         return CodeState(
             code.nameplate,
             guesses.generation,
@@ -36,7 +38,7 @@ class CurrentCode:
             self.password,
             guesses.forced,
             guesses.missed_at,
-            spent=guesses.spent,
+            spent=guesses.spent or lacks,
         )
 
     def follow(self) -> bool:

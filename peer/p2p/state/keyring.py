@@ -174,7 +174,8 @@ class Keyring:
         return True
 
     def forget_old(self, now: float) -> None:
-        """Lets go of keys that were superseded long ago."""
+        """Lets go of keys and secrets that were superseded long ago."""
+        self.secrets.forget_old(now)
         for name in [name for name, at in self._retired.items() if now - at >= SUPERSEDED_S]:
             del self._retired[name], self.epochs[name]
 

@@ -23,9 +23,14 @@ class Secrets:
         return self._held.get(deed)
 
     def follow(self, heads: Collection[bytes], now: float) -> None:
-        """Takes which secrets the key is mixed of now, and lets go of those that are superseded for long."""
-        for deed in list(self._held):
+        """Takes which secrets the key is mixed of now: the others are superseded."""
+        for deed in self._held:
             if deed in heads:
                 self._superseded.pop(deed, None)
-            elif now - self._superseded.setdefault(deed, now) >= SUPERSEDED_S:
-                del self._held[deed], self._superseded[deed]
+            else:
+                self._superseded.setdefault(deed, now)
+
+    def forget_old(self, now: float) -> None:
+        """Lets go of secrets that were superseded long ago."""
+        for deed in [deed for deed, at in self._superseded.items() if now - at >= SUPERSEDED_S]:
+            del self._held[deed], self._superseded[deed]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.limits import KEY_WAIT_S
+from sandpiper.common.limits import KEY_WAIT_S, SUPERSEDED_S
 from sandpiper.common.p2p.deeds import Admit, Rekey, commitment
 from sandpiper.common.p2p.sealing import short
 from tests.peer.p2p.hostile import still_works, stranger, three
@@ -186,6 +186,28 @@ def test_two_owners_remove_at_once_and_both_removals_hold() -> None:
     town.post(carol, "three of us")
     town.settle(3)
     assert alice.texts[-1] == bob.texts[-1] == "three of us"
+
+
+def test_superseded_keys_are_kept_for_a_while_and_then_forgotten() -> None:
+    town, alice, bob, mallory = three()
+    first = alice.member.keyring.epoch.id
+    alice.member.removals.kick("mallory")
+    mallory.dead = True
+    town.collect(alice)
+    town.settle(5)
+    room = alice.member.keyring.room
+    for each in (alice, bob):
+        assert first in each.member.keyring.epochs
+        assert each.member.keyring.secrets.get(room) is not None
+        each.member.handle_timer(town.now + SUPERSEDED_S + 10)
+        assert list(each.member.keyring.epochs) == [each.member.keyring.epoch.id]
+        assert each.member.keyring.secrets.get(room) is None
+
+
+def test_who_waits_or_lacks_a_secret_lets_nobody_in() -> None:
+    _, alice, _, carol, _ = split()
+    assert carol.member.code.state().spent
+    assert not alice.member.code.state().spent
 
 
 def test_who_is_here_has_a_new_key_of_sixty_four_members_at_once() -> None:
