@@ -35,7 +35,7 @@ PRINTED: list[type[msgspec.Struct]] = [
 READ: list[type[msgspec.Struct]] = [
     messages.LineMsg, messages.LineMe, messages.LineData, messages.LineWhisper, messages.Nick, messages.Who,
     messages.ListRooms, messages.Ping, messages.Leave,
-    objects.Verify, objects.Kick, objects.Owner, objects.AskCode, objects.AskPaths,
+    objects.Verify, objects.Kick, objects.Readmit, objects.Owner, objects.AskCode, objects.AskPaths,
 ]  # fmt: skip
 """What a chat with --json reads on stdin."""
 
