@@ -8,7 +8,7 @@ part of a past. What is refused waits at whoever has it, and is offered again.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sandpiper.common.errors import Refusal
@@ -40,6 +40,37 @@ class Bringer:
     owners: bool = False
 
 
+class _CalledFor:
+    """The deeds, of those that are brought at once, on which others were built, at one or more removes, that will be
+    taken in as far as can be told. Found at the first question and for all of them together: a sender chooses how many
+    there are, and how they hang together.
+    """
+
+    def __init__(
+        self, intake: DeedIntake, pending: Mapping[bytes, Deed], lacking: Mapping[bytes, Iterable[bytes]], now: float
+    ) -> None:
+        self._intake = intake
+        self._waiting = [(pending[name], tuple(tips)) for name, tips in lacking.items() if tips]
+        self._now = now
+        self._names: set[bytes] | None = None
+
+    def __contains__(self, name: bytes) -> bool:
+        if self._names is None:
+            self._names = self._find()
+        return name in self._names
+
+    def _find(self) -> set[bytes]:
+        lacking = {deed.id: tips for deed, tips in self._waiting}
+        found: set[bytes] = set()
+        queue = deque(deed.id for deed, _ in self._waiting if self._intake.affords(deed, self._now))
+        while queue:
+            for tip in lacking.get(queue.popleft(), ()):
+                if tip not in found:
+                    found.add(tip)
+                    queue.append(tip)
+        return found
+
+
 class ArrivingDeeds:
     """Takes deeds into a graph."""
 
@@ -60,21 +91,26 @@ class ArrivingDeeds:
                 found.false += 1
             elif deed.id not in self._graph:
                 pending[deed.id] = deed
+        lacking = {deed.id: set(self._graph.missing(deed)) for deed in pending.values()}
         waiting: dict[bytes, list[Deed]] = defaultdict(list)
-        for deed in pending.values():
-            for tip in self._graph.missing(deed):
-                waiting[tip].append(deed)
-        ready = deque(deed for deed in pending.values() if not self._graph.missing(deed))
+        for name, tips in lacking.items():
+            for tip in tips:
+                waiting[tip].append(pending[name])
+        called_for = _CalledFor(self._intake, pending, lacking, now)
+        ready = deque(deed for deed in pending.values() if not lacking[deed.id])
         while ready:
             deed = ready.popleft()
             del pending[deed.id]
-            if not self._accept(deed, bringer, waiting, found, now):
+            if not self._accept(deed, bringer, called_for, found, now):
                 continue
             self._graph.add(deed)
             self._genuine.pop(deed.id, None)
             found.taken.append(deed)
-            ready.extend(each for each in waiting.pop(deed.id, ()) if not self._graph.missing(each))
-        bringer.late.keep(pending.values())
+            for each in waiting.pop(deed.id, ()):
+                lacking[each.id].discard(deed.id)
+                if not lacking[each.id]:
+                    ready.append(each)
+        bringer.late.keep((deed, next(iter(lacking[deed.id]))) for deed in pending.values())
         return found
 
     def _read(self, raw: bytes) -> Deed | None:
@@ -97,26 +133,12 @@ class ArrivingDeeds:
             del self._genuine[next(iter(self._genuine))]
         return True
 
-    def _accept(
-        self, deed: Deed, bringer: Bringer, waiting: dict[bytes, list[Deed]], found: DeedVerdicts, now: float
-    ) -> bool:
+    def _accept(self, deed: Deed, bringer: Bringer, called_for: _CalledFor, found: DeedVerdicts, now: float) -> bool:
         level = self._graph.judge(deed)
         if bringer.trusted or (level is not None and self._intake.pay(deed, level, now)):
             return True
-        needed = bringer.owners or self._is_called_for(deed, waiting, now)
+        needed = bringer.owners or deed.id in called_for
         if needed and self._intake.bring(deed, bringer.person, now):
             return True
         found.refused += level is not None
-        return False
-
-    def _is_called_for(self, deed: Deed, waiting: dict[bytes, list[Deed]], now: float) -> bool:
-        """Whether a deed was built on it, at one or more removes, that will be taken in as far as can be told."""
-        queue, seen = deque([deed.id]), {deed.id}
-        while queue:
-            for other in waiting.get(queue.popleft(), ()):
-                if other.id not in seen:
-                    if self._intake.affords(other, now):
-                        return True
-                    seen.add(other.id)
-                    queue.append(other.id)
         return False

@@ -21,11 +21,21 @@ class Branches:
         self._asked = (0, -1)
         self._root: dict[bytes, bytes] = {}
         self._depth: dict[bytes, int] = {}
+        self._roots: dict[bytes, list[tuple[bytes, Level]]] = {}
+        self._sought = (0, -1)
 
-    def roots(self, person: bytes) -> Iterator[tuple[bytes, Level]]:
+    def roots(self, person: bytes) -> list[tuple[bytes, Level]]:
         """Returns the branches that a person came in by, the nearest first, each with the level of the owner who let
         its first person in. One that somebody else let in too may be of several.
         """
+        sought = (len(self._graph), self._graph.revision)
+        if sought != self._sought:
+            self._sought, self._roots = sought, {}
+        if person not in self._roots:
+            self._roots[person] = list(self._seek_roots(person))
+        return self._roots[person]
+
+    def _seek_roots(self, person: bytes) -> Iterator[tuple[bytes, Level]]:
         queue, seen = deque([person]), {person}
         for _ in range(BRANCH_SOUGHT):
             if not queue:

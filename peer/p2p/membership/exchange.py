@@ -147,6 +147,8 @@ class DeedExchange:
         """Takes deeds that somebody tells unasked; the session is empty where it is not known."""
         source = self._sources.setdefault(session, _Source())
         room = [raw for raw in islice(raws, DEED_PAGE) if source.told.take(1, now) == 0.0]
+        if not room:
+            return  # what is over the rate costs nothing, and moves nothing
         self._take(session, source, room, now)
         if source.late:
             rests = 0.0 if self._is_owner(session) else source.rest_until - now

@@ -14,7 +14,8 @@ class LateDeeds:
 
     def __init__(self) -> None:
         self._deeds: dict[bytes, Deed] = {}
-        self._size = 0
+        self._lacks: dict[bytes, bytes] = {}  # for each a deed that it was built on and that is not here
+        self._sizes: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self._deeds)
@@ -25,13 +26,18 @@ class LateDeeds:
     def __iter__(self) -> Iterator[Deed]:
         return iter(list(self._deeds.values()))
 
-    def keep(self, deeds: Iterable[Deed]) -> None:
-        """Keeps these deeds alone, or the last of them."""
-        self._deeds = {deed.id: deed for deed in deeds}
-        self._size = sum(len(deed.raw) for deed in self._deeds.values())
-        while len(self._deeds) > DEEDS_LATE or self._size > DEEDS_LATE_BYTES:
-            self._size -= len(self._deeds.pop(next(iter(self._deeds))).raw)
+    def keep(self, deeds: Iterable[tuple[Deed, bytes]]) -> None:
+        """Keeps these deeds alone, or the last of them; each comes with a deed that it lacks."""
+        sizes, self._deeds, self._lacks, self._sizes = self._sizes, {}, {}, {}
+        for deed, lacks in deeds:
+            self._deeds[deed.id], self._lacks[deed.id] = deed, lacks
+            self._sizes[deed.id] = sizes.get(deed.id) or len(deed.raw)
+        size = sum(self._sizes.values())
+        while len(self._deeds) > DEEDS_LATE or size > DEEDS_LATE_BYTES:
+            oldest = next(iter(self._deeds))
+            del self._deeds[oldest], self._lacks[oldest]
+            size -= self._sizes.pop(oldest)
 
     def is_moved(self, graph: DeedGraph) -> bool:
-        """Whether one of them waits no more: it has come otherwise, or what it was built on has."""
-        return any(deed.id in graph or not graph.missing(deed) for deed in self._deeds.values())
+        """Whether one of them may wait no more: it has come otherwise, or what it was seen to lack has."""
+        return any(name in graph or lacks in graph for name, lacks in self._lacks.items())
