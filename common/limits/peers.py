@@ -174,6 +174,14 @@ before it has heard of the others'. With two each they are the ten; one alone ha
 GENERATIONS: Final = 32
 """Forms of the code under one key of the room: 310 wrong guesses. At the last nobody more comes in until an owner makes
 a new key. What proves the guesses fits a letter."""
+MISS_CREDIT_S: Final = 30.0
+"""Wrong guesses that others say they have met count at this rate for each branch of the room, once it has said as many
+as a person may meet: who lies needs minutes for a generation, and his name is told with each."""
+MISSES_TOLD: Final = 64
+"""Counts of wrong guesses in one packet: each may cost a signature to check."""
+GUESS_WARNINGS: Final = 20
+GUESS_WARNINGS_PER_S: Final = 0.1
+"""Warnings of wrong guesses, at once and then: more say nothing more."""
 MISSES_BYTES: Final = 8
 """The digest in beacons of who has met how many wrong guesses."""
 ATTEMPT_S: Final = 30.0

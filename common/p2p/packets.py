@@ -13,12 +13,14 @@ which carry their own signatures, or signed by the session that says it.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from sandpiper.common import codec
 from sandpiper.common.errors import Code, Refusal
+from sandpiper.common.limits import MISSES_TOLD
 from sandpiper.common.p2p.misses import MissCount
 from sandpiper.common.p2p.sealing import NONCE_BYTES, SHORT_BYTES, Epoch, seal, unseal
 
@@ -246,7 +248,7 @@ class Deeds(PairSaid):
 class Misses(PairSaid):
     """Gives counts of wrong guesses at the code, because the addressee's beacon shows others."""
 
-    counts: list[MissCount]
+    counts: Annotated[list[MissCount], Meta(max_length=MISSES_TOLD)]
 
 
 class Want(PairSaid):

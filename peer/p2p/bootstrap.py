@@ -60,7 +60,7 @@ def found_room(
     replica.open(keys.session)
     roster = Roster(graph)
     context = Context(keyring, code, settings, entropy(16), now, wall, entropy)
-    return Member(context, roster, replica, CodeGuesses(keyring, roster.is_member), password)
+    return Member(context, roster, replica, CodeGuesses(keyring, roster), password)
 
 
 def enter_room(
@@ -83,7 +83,7 @@ def enter_room(
             keyring.secrets.hold(each.deed, each.secret)
     if keys.session not in roster.members or not keyring.mix(roster.heads(), now):
         raise AccessDenied(_FALSE, asks_for="")
-    guesses = CodeGuesses(keyring, roster.is_member)
+    guesses = CodeGuesses(keyring, roster)
     guesses.take(welcome.misses)
     replica = Replica(keys.session, keyring.room)
     replica.clock = min(max(welcome.clock, 0), CLOCK_HEARD_MOST)

@@ -110,7 +110,7 @@ class Gatekeeper:
             return
         floor, card = self._governance.floor, self._cards.sign()
         made = make_welcome(
-            self._context, self._roster, self._replica, self._presence, floor, self._guesses.since(1), card, newcomer
+            self._context, self._roster, self._replica, self._presence, floor, self._guesses.settled(), card, newcomer
         )
         sponsor.admit(*made)
         peer = self._presence.peers.get(newcomer)

@@ -1,32 +1,39 @@
 """Guesses at the code: how many wrong codes the members have met, all together, and so which form of the code counts.
 
 The code begins anew with each key of the room. Each member counts what it meets itself, and signs the count; the counts
-of all are passed on. So many against one generation end it, and the next one begins.
+of all are passed on. So many against one generation end it, and the next one begins. What others say they have met is
+credited a few at once, and then at a rate, to each branch of the room: an honest count is as high as a person's share,
+and one that lies ends a generation late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from math import inf
 
-from sandpiper.common.limits import GENERATIONS, GUESSES, MISSES_BYTES
+from sandpiper.common.buckets import Bucket
+from sandpiper.common.limits import DOORKEEPERS, GENERATIONS, GUESSES, MISS_CREDIT_S, MISSES_BYTES, MISSES_TOLD
 from sandpiper.common.p2p import misses
 from sandpiper.common.p2p.misses import MissCount
+from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.state.keyring import Keyring
 
 
 class CodeGuesses:
-    """Counts wrong guesses under the room's present key. `counts` says whether a person's word counts: a member's."""
+    """Counts wrong guesses under the room's present key, as its members have met them."""
 
-    def __init__(self, keyring: Keyring, counts: Callable[[bytes], bool]) -> None:
+    def __init__(self, keyring: Keyring, roster: Roster) -> None:
         self._keyring = keyring
-        self._counts = counts
+        self._roster = roster
         self.missed_at = -inf
         """When the last one was met, here or by another member."""
         self._epoch = b""
         self._known: list[dict[bytes, MissCount]] = []
         """By generation, from the first; each person's largest."""
+        self._credited: dict[bytes, int] = {}
+        """How much of each person's count against the present generation counts by now."""
+        self._budgets: dict[bytes, Bucket] = {}
 
     @property
     def generation(self) -> int:
@@ -38,7 +45,7 @@ class CodeGuesses:
     def missed(self) -> int:
         """How many wrong guesses there were against it."""
         self._follow()
-        return self._total(self._known[-1])
+        return sum(count for person, count in self._credited.items() if self._roster.is_member(person))
 
     @property
     def forced(self) -> int:
@@ -70,39 +77,77 @@ class CodeGuesses:
         keyring, person = self._keyring, self._keyring.person
         generation = self.generation
         known = self._known[-1].get(person)
-        count = 1 if known is None else known.count + 1
+        count = 1 if known is None else min(known.count + 1, GUESSES)
         made = misses.sign(keyring.keys.identity, keyring.room, self._epoch, generation, count)
-        self._enter(made)
+        self._known[-1][person] = made
+        self._credit(person, made.count)
         return made
 
-    def take(self, counts: Iterable[MissCount]) -> bool:
-        """Takes what another member knows; returns whether any of it is news."""
+    def take(self, counts: Iterable[MissCount]) -> None:
+        """Takes what the sponsor knows, who is believed: the newcomer is to have the code that the others have."""
         self._follow()
-        news = False
         for each in sorted(counts, key=lambda each: each.generation):
-            if each.epoch != self._epoch or not 1 <= each.generation <= len(self._known):
-                continue
-            known = self._known[each.generation - 1].get(each.person)
-            if (known is None or known.count < each.count) and self._accepts(each):
-                self._enter(each)
-                news = True
-        return news
+            if self._accepts(each):
+                self._known[-1][each.person] = each
+                self._credit(each.person, each.count)
+
+    def told(self, counts: Sequence[MissCount], now: float) -> set[bytes]:
+        """Takes what another member knows; returns whose guesses count now that did not before."""
+        self._follow()
+        credited: set[bytes] = set()
+        for each in sorted(counts[:MISSES_TOLD], key=lambda each: each.generation):
+            if each.generation == len(self._known) and self._is_news(each):
+                if not self._accepts(each):
+                    break  # whoever passes on what is not signed is not worth more
+                self._known[-1][each.person] = each
+                credited |= self.settle(now)
+        return credited
+
+    def settle(self, now: float) -> set[bytes]:
+        """Credits what is due by now of the counts that were told; returns whose."""
+        self._follow()
+        credited: set[bytes] = set()
+        for person, each in list(self._known[-1].items()):
+            generation = len(self._known)
+            while self._credited.get(person, 0) < each.count and self._budget(person).take(1.0, now) == 0.0:
+                self._credit(person, self._credited.get(person, 0) + 1)
+                credited.add(person)
+                if len(self._known) > generation:
+                    return credited
+        return credited
+
+    def _budget(self, person: bytes) -> Bucket:
+        """The budget of a person's branch: at once what a person may meet in a room of this size, then at a rate."""
+        root = next((root for root, _ in self._roster.branches.roots(person)), person)
+        if root not in self._budgets:
+            persons = min(len(self._roster.graph.members), DOORKEEPERS)
+            self._budgets[root] = Bucket(1 / MISS_CREDIT_S, share(0, persons))
+        return self._budgets[root]
+
+    def _is_news(self, count: MissCount) -> bool:
+        known = self._known[-1].get(count.person)
+        return known is None or known.count < count.count
 
     def _accepts(self, count: MissCount) -> bool:
-        return self._counts(count.person) and count.holds(self._keyring.room)
+        return (
+            count.epoch == self._epoch
+            and count.generation == len(self._known)
+            and 1 <= count.count <= GUESSES
+            and self._roster.is_member(count.person)
+            and count.holds(self._keyring.room)
+        )
 
-    def _enter(self, count: MissCount) -> None:
-        self._known[count.generation - 1][count.person] = count
-        while len(self._known) < GENERATIONS and self._total(self._known[-1]) >= GUESSES:
+    def _credit(self, person: bytes, count: int) -> None:
+        self._credited[person] = count
+        if len(self._known) < GENERATIONS and self.missed >= GUESSES:
             self._known.append({})
-
-    def _total(self, known: dict[bytes, MissCount]) -> int:
-        return sum(min(each.count, GUESSES) for each in known.values() if self._counts(each.person))
+            self._credited = {}
 
     def _follow(self) -> None:
         """Begins anew if the room has another key."""
         if self._epoch != self._keyring.epoch.id:
             self._epoch, self._known = self._keyring.epoch.id, [{}]
+            self._credited, self._budgets = {}, {}
 
     # What members tell each other ----------------------------------------------------------------------------
 
@@ -115,9 +160,16 @@ class CodeGuesses:
         return state.digest()
 
     def since(self, generation: int) -> list[MissCount]:
-        """The counts from a generation on, for a member that stands there."""
+        """The counts from a generation on, for a member that stands there, the oldest first; as many as go at once."""
         self._follow()
-        return [each for known in self._known[max(generation, 1) - 1 :] for each in known.values()]
+        return [each for known in self._known[max(generation, 1) - 1 :] for each in known.values()][:MISSES_TOLD]
+
+    def settled(self) -> list[MissCount]:
+        """All counts that count in full, for a newcomer."""
+        self._follow()
+        *ended, present = self._known
+        credited = [each for person, each in present.items() if self._credited.get(person) == each.count]
+        return [each for known in ended for each in known.values()] + credited
 
 
 def share(rank: int, count: int) -> int:

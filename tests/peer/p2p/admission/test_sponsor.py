@@ -7,14 +7,16 @@ import pytest
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, Rejected
-from sandpiper.common.limits import GENERATIONS, KNOCKS_ANSWERED
+from sandpiper.common.limits import GENERATIONS, GUESSES, KNOCKS_ANSWERED, MISS_CREDIT_S, MISSES_TOLD
 from sandpiper.common.p2p import admission, misses, packets
+from sandpiper.common.p2p.misses import MissCount
 from sandpiper.peer.events import CodeChanged
+from sandpiper.peer.p2p.admission.guesses import share
 from sandpiper.peer.p2p.admission.handshake import shared_secret
 from sandpiper.peer.p2p.admission.joiner import Joiner
 from sandpiper.peer.p2p.state.peer import Way
 from tests.peer.p2p.hostile import stranger, three
-from tests.peer.p2p.simnet import Town
+from tests.peer.p2p.simnet import Citizen, Town
 
 
 def held_open(town: Town, joiner: Joiner) -> bytes:
@@ -95,16 +97,22 @@ def test_two_that_knock_at_once_come_in_one_after_the_other() -> None:
     assert isinstance(admission.decode_letter(busy[1]), admission.Busy)
 
 
+def lies(town: Town, mallory: Citizen, count: int, to: list[Citizen], generations: int = GENERATIONS) -> None:
+    """Has mallory say that it has met so many wrong guesses in each generation."""
+    keyring, epoch = mallory.member.keyring, to[0].member.keyring.epoch.id
+    for generation in range(1, generations + 1):
+        made = misses.sign(keyring.keys.identity, keyring.room, epoch, generation, count)
+        for citizen in to:
+            town.arrive(mallory, citizen, keyring.to_one(citizen.keys.session, packets.Misses([made])), Way.MESH)
+
+
 def test_a_code_that_is_used_up_lets_nobody_in_until_an_owner_makes_another() -> None:
-    """A member that lies about guesses can do so much; the sponsors go on, and a new key ends it."""
     town, alice, bob, mallory = three()
-    keyring, epoch = mallory.member.keyring, alice.member.keyring.epoch.id
-    for generation in range(1, GENERATIONS + 1):
-        count = misses.sign(keyring.keys.identity, keyring.room, epoch, generation, 1 << 30)
-        for citizen in (alice, bob):
-            town.arrive(mallory, citizen, keyring.to_one(citizen.keys.session, packets.Misses([count])), Way.MESH)
-    assert alice.member.guesses.generation == bob.member.guesses.generation == GENERATIONS
-    joiner, _ = town.joiner("carol", alice.member.context.code, at=[alice, bob])
+    guesses = alice.member.guesses
+    while not guesses.spent:
+        guesses.miss()
+    town.settle(120)
+    joiner, _ = town.joiner("carol", alice.member.context.code, at=[alice])
     town.attempt(joiner)
     assert joiner.welcome is None
     alice.member.removals.kick("mallory")
@@ -112,6 +120,48 @@ def test_a_code_that_is_used_up_lets_nobody_in_until_an_owner_makes_another() ->
     mallory.dead = True
     town.settle(3)
     town.join("carol", alice.member.context.code, at=[alice, bob])
+
+
+def test_who_lies_about_guesses_ends_no_generation_alone_at_once() -> None:
+    town, alice, bob, mallory = three()
+    lies(town, mallory, GUESSES, [alice, bob])
+    assert (alice.member.guesses.generation, alice.member.guesses.missed) == (1, share(0, 3))
+    town.settle(20)
+    town.join("carol", at=[alice, bob])
+    town.settle(MISS_CREDIT_S * GUESSES)
+    assert alice.member.guesses.generation == bob.member.guesses.generation == 2  # it was said, and comes to count
+
+
+def test_invented_persons_share_what_their_branch_may_say() -> None:
+    town, alice, bob, mallory = three()
+    for number in range(3):
+        lies(town, town.join(f"puppet {number}", at=[mallory]), GUESSES, [alice, bob], 2)
+    lies(town, mallory, GUESSES, [alice, bob], 2)
+    assert alice.member.guesses.generation == 1
+    assert alice.member.guesses.missed <= share(0, 3)
+
+
+def test_counts_without_end_are_no_news() -> None:
+    """Each was a warning, and was passed on."""
+    town, alice, bob, mallory = three()
+    for count in range(GUESSES + 1, 300):
+        lies(town, mallory, count, [alice, bob], 1)
+    assert (alice.member.guesses.missed, alice.warned) == (0, [])
+    for count in range(1, GUESSES + 1):
+        lies(town, mallory, count, [alice], 3)
+    assert alice.warned.count("guess") <= GUESSES
+
+
+def test_many_false_counts_in_a_packet_cost_one_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    town, alice, bob, mallory = three()
+    checked: list[MissCount] = []
+    monkeypatch.setattr(MissCount, "holds", lambda count, room: checked.append(count))
+    person, epoch = bob.keys.identity.verify_key, alice.member.keyring.epoch.id
+    false = [MissCount(bytes(person), epoch, 1, 1 + number % GUESSES, bytes(64)) for number in range(1400)]
+    for said in (false, false[:MISSES_TOLD]):
+        packet = mallory.member.keyring.to_one(alice.keys.session, packets.Misses(said))
+        town.arrive(mallory, alice, packet, Way.MESH)
+    assert len(checked) == 1
 
 
 def test_counts_that_are_not_signed_or_of_no_member_count_for_nothing() -> None:
@@ -139,7 +189,7 @@ def test_who_was_away_learns_of_the_guesses_and_who_joins_is_told_them() -> None
             town.join("eve", RoomCode(("pine", "river"), 42), at=[alice, bob][number % 2 :])
         town.settle(2)
     carol.asleep = False
-    town.settle(20)
+    town.settle(3 * MISS_CREDIT_S)  # what is told past a share comes to count slowly
     dave = town.join("dave", alice.member.context.code, at=[bob])
     town.settle(3)
     for each in (alice, bob, carol, dave):
