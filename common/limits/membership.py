@@ -11,6 +11,8 @@ DEED_BYTES: Final = 96 * 1024
 """The largest, a rekeying of a full room. A letter of a handover has room for one (HANDOVER_BYTES)."""
 DEED_KIND_CHARS: Final = 16
 DEED_PROVEN_CHARS: Final = 16
+DEED_UNKNOWN_BYTES: Final = 1024
+"""What a deed of an unknown kind says: nobody can judge it, and everybody keeps it."""
 DEED_NUMBER_MOST: Final = (1 << 32) - 1
 """The number that an owner gives to another: how manieth it is, and so nobody comes near to it."""
 READMIT_PERSONS: Final = 256
@@ -84,3 +86,5 @@ DIGESTS_KNOWN: Final = 64
 """Earlier digests of one's own: who says one of them lacks something, and has nothing for us."""
 DEEDS_VERIFIED: Final = 2048
 """Deeds whose signatures were verified and that were not taken in: so many are not verified again, 0.5 MB."""
+SECRETS_ASKED: Final = 16
+"""Superseded secrets of which it is kept for whom they are: who slept asks for the last few."""

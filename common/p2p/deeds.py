@@ -34,6 +34,7 @@ from sandpiper.common.limits import (
     DEED_NUMBER_MOST,
     DEED_PROVEN_CHARS,
     DEED_TIPS,
+    DEED_UNKNOWN_BYTES,
     READMIT_PERSONS,
     REKEY_COPIES,
     REKEY_GONE,
@@ -227,6 +228,7 @@ def mix(secrets: Iterable[bytes]) -> bytes:
 
 def _read_said(head: _Body) -> AnyDeedSaid:
     if head.kind not in _KINDS:
+        _check(len(bytes(head.said)) <= DEED_UNKNOWN_BYTES, "its size")
         return Note()
     said: AnyDeedSaid = codec.decode(_said[head.kind], bytes(head.said), "not a deed")
     _check(_encoder.encode(said) == bytes(head.said), "not in its shortest form")

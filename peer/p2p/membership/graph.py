@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from sandpiper.common.p2p.deeds import Admit, Deed, Found, Note, Own, Readmit, Rekey, persons
 from sandpiper.common.p2p.sealing import digest
@@ -158,13 +159,16 @@ class DeedGraph:
 
     def _ended(self, person: PersonRecord, grant: DeedNode, given: Level, work: DeedNode | None) -> bool:
         """Whether a removal ends a grant; for a deed of the person's: unless the removal knew that deed."""
-        for removal in person.removals:
+        # The one that ended another grant, then the newest: who is removed and let in many times is judged quickly.
+        last = () if person.ender is None else (person.ender,)
+        for removal in chain(last, reversed(person.removals)):
             level = removal.level
             if level is None or not level < given:
                 continue  # it does not count, or is no senior's
             if work is not None and removal.knows(work):
                 continue
             if not self.forgives(grant, removal):
+                person.ender = removal
                 return True
         return False
 
@@ -185,7 +189,7 @@ class DeedGraph:
             return FOUNDER
         person = self.people.get(node.deed.writer) or PersonRecord()
         best: Level | None = None
-        for grant in person.places:
+        for grant in reversed(person.places):
             given = self.gives(grant)
             if given is None or (best is not None and best <= given) or not node.knows(grant):
                 continue
@@ -210,8 +214,12 @@ class DeedGraph:
 
     def _rank_anew(self, person: bytes) -> None:
         record = self.people[person]
-        places = ((grant, given) for grant in record.places if (given := self.gives(grant)) is not None)
-        rank = min((given for grant, given in places if not self._ended(record, grant, given, None)), default=None)
+        rank: Level | None = None
+        for grant in reversed(record.places):
+            given = self.gives(grant)
+            better = given is not None and (rank is None or given < rank)
+            if given is not None and better and not self._ended(record, grant, given, None):
+                rank = given
         if rank is None and self._is_spared(record, None):
             rank = next((PLAIN for grant in record.admits if grant.level is not None), None)
         self._take_rank(person, rank)

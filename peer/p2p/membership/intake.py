@@ -89,11 +89,18 @@ class DeedIntake:
         return person in self._graph.members and _pay([self._budget(_RETURNER, person)], size, now)
 
     def bring(self, deed: Deed, bringer: bytes | None, now: float) -> bool:
-        """Pays for a deed in the name of the person that brings it, because others were built on it."""
+        """Pays for a deed in the name of the person that brings it, because others were built on it. What a branch
+        brings is one budget, whoever of it does, and what comes by one owner has his line's besides.
+        """
         level = self._graph.rank(bringer) if bringer is not None else None
         if bringer is None or level is None:
             return False
-        return level == FOUNDER or _pay([self._budget(_BRINGER, bringer)], len(deed.raw), now)
+        if level == FOUNDER:
+            return True
+        root, sponsor = bringer, level
+        if level == PLAIN:
+            root, sponsor = next(self._branches.roots(bringer), (bringer, FOUNDER))
+        return _pay([self._budget(_BRINGER, root), *self._line_budgets(sponsor)], len(deed.raw), now)
 
     def affords(self, deed: Deed, now: float) -> bool:
         """Whether a deed by somebody who is in the room could be paid for, for all that is known of its writer."""

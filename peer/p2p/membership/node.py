@@ -28,7 +28,8 @@ class PersonRecord:
     """All deeds that a person has written or that are about it, whether they count or not, as they came in.
 
     `admits` let it in as a plain member, and nothing else; `places` name it, let it in again, or found the room.
-    `spared` are the deeds that every counting removal of it knew; None: nothing has removed it, or it is to be asked.
+    `ender` is the removal that last ended a grant. `spared` are the deeds that every counting removal of it knew; None:
+    nothing has removed it, or it is to be asked.
     """
 
     name: bytes = b""
@@ -39,3 +40,4 @@ class PersonRecord:
     spared: DeedPast | None = None
     asked: bool = False
     rank: Level | None = None
+    ender: DeedNode | None = None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sandpiper.common.p2p.deeds import Admit, Own, Readmit, Rekey, persons
+from sandpiper.common.limits import SECRETS_ASKED
+from sandpiper.common.p2p.deeds import Admit, Found, Own, Readmit, Rekey, persons
 from sandpiper.peer.p2p.membership.graph import DeedGraph, tips_of
 from sandpiper.peer.p2p.membership.node import DeedNode
 
@@ -41,10 +42,18 @@ class SecretHolders:
         if grant.level is not None and (sealed or any(grant.knows(each) for each in self.handed.get(writer, ()))):
             for person in persons(grant.deed.said):
                 self.handed[person].append(grant)
-        if sealed or any(grant.knows(each) for each in self.leaked.get(writer, ())):
+        if self._could_count(grant) and (sealed or any(grant.knows(each) for each in self.leaked.get(writer, ()))):
             for person in persons(grant.deed.said):
                 if not self._was_known_out(person, grant):
                     self.leaked[person].append(grant)
+
+    def _could_count(self, grant: DeedNode) -> bool:
+        """Whether a grant counts, or would if nothing had been removed: a plain member's naming gives nothing."""
+        if grant.level is not None or isinstance(grant.deed.said, Admit):
+            return True
+        places = self._graph.people[grant.deed.writer].places
+        owner = (each for each in places if isinstance(each.deed.said, (Found, Own)) and each.level is not None)
+        return any(grant.knows(each) for each in owner)
 
     def _was_known_out(self, person: bytes, grant: DeedNode) -> bool:
         """Whether who wrote a grant knew that the person was out, and so gives it nothing."""
@@ -62,6 +71,7 @@ class RoomKey:
         self._graph = graph
         self._heads: list[DeedNode] = []
         self._holders: dict[bytes, SecretHolders] = {}
+        self._older: dict[bytes, SecretHolders] = {}
         self._asked = (0, -1)
         self._waiting: set[bytes] | None = None
         self._due: bool | None = None
@@ -76,6 +86,8 @@ class RoomKey:
         if asked == self._asked:
             return
         before = self._holders if asked[1] == self._asked[1] else {}  # else what counted then may not now
+        if asked[1] != self._asked[1]:
+            self._older = {}
         self._asked, self._waiting, self._due = asked, None, None
         heads = tips_of(node for node in self._graph.rekeys if node.level is not None)
         self._heads = sorted(heads, key=lambda node: node.deed.id)
@@ -85,11 +97,13 @@ class RoomKey:
             each.follow()
 
     def is_for(self, person: bytes, head: bytes) -> bool:
-        """Whether a head's secret is for a person: its maker, those it was made for, and whom one of these let in who
-        knew it. Who of them lacks it asks any other and is given it.
+        """Whether a secret is for a person, also one that is superseded: its maker, those it was made for, and whom one
+        of these let in who knew it. Who of them lacks it asks any other and is given it.
         """
-        self._follow()
-        return self._has(person, self._holders[head])
+        made = self._graph.node(head)
+        if made is None or made.level is None or not isinstance(made.deed.said, (Found, Rekey)):
+            return False
+        return self._has(person, self._holders_of(made))
 
     def _has(self, person: bytes, holders: SecretHolders) -> bool:
         handed = holders.handed.get(person, [])
@@ -133,10 +147,12 @@ class RoomKey:
                 return {person for person in self._graph.members if all(self._has(person, each) for each in heads)}
             counting = [node for node in counting if node not in without]
 
-    def _holders_of(self, head: DeedNode) -> SecretHolders:
+    def _holders_of(self, made: DeedNode) -> SecretHolders:
         self._follow()
-        found = self._holders.get(head.deed.id)
+        found = self._holders.get(made.deed.id) or self._older.get(made.deed.id)
         if found is None:
-            found = SecretHolders(self._graph, head)
-            found.follow()
+            found = self._older[made.deed.id] = SecretHolders(self._graph, made)
+            if len(self._older) > SECRETS_ASKED:
+                del self._older[next(iter(self._older))]
+        found.follow()
         return found

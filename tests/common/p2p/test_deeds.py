@@ -103,6 +103,7 @@ REFUSED = {
     "a signature alone": bytes(64),
     "no msgpack": bytes(64) + b"\xc1",
     "a map": bytes(64) + msgspec.msgpack.encode({"kind": "note"}),
+    "much of what nobody knows": forged("later", ROOM, F.key, [P], bytes(1025)),
     "too large": forged("later", ROOM, F.key, [P], bytes(DEED_BYTES)),
     "something after it": forged("note", ROOM, F.key, [P], []) + b"\0",
     "one more field": forged("note", ROOM, F.key, [P], [], 1),

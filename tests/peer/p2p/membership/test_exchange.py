@@ -151,6 +151,28 @@ def test_what_waits_is_bounded_for_each_sender() -> None:
     assert end.get_timer() is None
 
 
+def test_what_is_told_over_the_rate_is_not_looked_at() -> None:
+    """Nor what waits, for its sake."""
+    graph = room()
+    end = DeedExchange(copied(graph), lambda session: session)
+    lies = [L.says(graph.room, [Deed(bytes([n]) * 32, b"", b"", (), Note(), b"")], Note()) for n in range(1, 100)]
+    for lie in lies:
+        end.receive_told(L.key, [lie.raw], 0.0)
+    looked = 0
+    missing = DeedGraph.__contains__
+
+    def counted(graph: DeedGraph, name: bytes) -> bool:
+        nonlocal looked
+        looked += 1
+        return missing(graph, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DeedGraph, "__contains__", counted)
+        for lie in lies:
+            end.receive_told(L.key, [lie.raw], 0.0)
+    assert looked == 0
+
+
 def test_garbage_ends_the_asking() -> None:
     end = DeedExchange(room(), lambda session: session)
     end.heard(L.key, b"other", 0.0)

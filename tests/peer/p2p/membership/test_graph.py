@@ -165,6 +165,34 @@ def test_a_removal_of_a_flooder_is_work_for_what_he_wrote_once() -> None:
     assert len(graph.members) == 1
 
 
+def test_who_is_removed_and_let_in_again_many_times_is_judged_quickly() -> None:
+    """By an owner in turn, or all removals first: the work of a deed does not grow with their square."""
+
+    class Forgiving(CountingGraph):
+        forgiven = 0
+
+        def forgives(self, grant: DeedNode, removal: DeedNode) -> bool:
+            self.forgiven += 1
+            return super().forgives(grant, removal)
+
+    for in_turn in (False, True):
+        made = [deed(ADMIT, "F", [ROOT], "W")]
+        kinds = [REKEY, READMIT] * 100 if in_turn else [REKEY] * 100 + [READMIT] * 100
+        for n, kind in enumerate(kinds):
+            made.append(deed(kind, "F", made[-1:], "W", number=n))
+        graph = Forgiving(ROOT)
+        for each in made:
+            graph.add(each)
+        graph.forgiven = 0
+        for n in range(10):
+            made.append(deed(ADMIT, "W", made[-1:], (f"x{n}",)))
+            graph.add(made[-1])
+        assert len(graph.members) == 12
+        graph.add(deed(REKEY, "F", [ROOT], "W"))  # with the oldest date
+        assert len(graph.members) == 1
+        assert graph.forgiven < 10 * 400 + 400
+
+
 def test_an_owner_who_removes_everybody_again_and_again_makes_no_work() -> None:
     """Nor one who tries to remove his senior."""
     graph = CountingGraph(ROOT)

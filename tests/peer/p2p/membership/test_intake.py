@@ -119,6 +119,17 @@ def test_what_is_brought_is_paid_for_by_who_brings_it() -> None:
     assert paid(intake, graph, note(graph, B), 0.0) == BRANCH_DEEDS  # that is another budget
 
 
+def test_invented_people_bring_no_more_than_who_invented_them() -> None:
+    graph = room()
+    crowd = [Signer(f"x{n}") for n in range(5)]
+    for each in crowd:
+        L.admits(graph, each)
+    intake = DeedIntake(graph)
+    deed = note(graph, L)
+    brought = [next(n for n in range(5000) if not intake.bring(deed, who.key, 0.0)) for who in (M, L, *crowd)]
+    assert brought == [BROUGHT_DEEDS, 0, 0, 0, 0, 0, 0]
+
+
 def test_what_somebody_could_write_is_known_before_it_can_be_judged() -> None:
     graph = room()
     intake = DeedIntake(graph)
