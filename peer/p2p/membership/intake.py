@@ -99,7 +99,7 @@ class DeedIntake:
             return True
         root, sponsor = bringer, level
         if level == PLAIN:
-            root, sponsor = next(self._branches.roots(bringer), (bringer, FOUNDER))
+            root, sponsor = next(iter(self._branches.roots(bringer)), (bringer, FOUNDER))
         return _pay([self._budget(_BRINGER, root), *self._line_budgets(sponsor)], len(deed.raw), now)
 
     def affords(self, deed: Deed, now: float) -> bool:
