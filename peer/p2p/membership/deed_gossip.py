@@ -26,6 +26,8 @@ class DeedGossip:
         self._presence = presence
         self._learnt = learnt
         self._exchange = DeedExchange(roster.graph, self._person_of)
+        self._timer: float | None = None  # asked for with every packet, and hardly ever another
+        self._moved = True
 
     def _person_of(self, session: bytes) -> bytes | None:
         keys = self._roster.members.get(session)
@@ -38,6 +40,7 @@ class DeedGossip:
 
     def trust(self, sponsor: bytes) -> None:
         """Takes from the sponsor whatever it has, at any rate, until it has given all."""
+        self._moved = True
         self._exchange.trust(sponsor)
 
     def up_to_date(self, without: set[bytes]) -> bool:
@@ -57,6 +60,7 @@ class DeedGossip:
         shout = Shout(deeds=[deed.raw for deed in made])
         self._context.send_to_room(shout, tuple(self._presence.peers.values()))
         self._exchange.digest()
+        self._moved = True
         self._learnt(made)
 
     # Hearing -------------------------------------------------------------------------------------------------
@@ -81,11 +85,13 @@ class DeedGossip:
         self._heard(peer, said.digest, now)
 
     def _heard(self, peer: Peer, digest: bytes, now: float) -> None:
+        self._moved = self._moved or digest != peer.tips or not self._exchange.is_known(digest)
         peer.tips = digest
         self._exchange.heard(peer.keys.session, digest, now)
 
     def seek(self, peer: Peer, epoch: bytes, now: float) -> None:
         """Asks a member, soon and once for each key that is not here, for what it has: its beacons cannot be read."""
+        self._moved = True
         self._exchange.heard(peer.keys.session, epoch, now)
 
     def receive_fetch(self, peer: Peer, said: packets.Fetch, now: float) -> None:
@@ -101,16 +107,21 @@ class DeedGossip:
 
     def forget(self, session: bytes) -> None:
         """Asks a session no more: it has gone."""
+        self._moved = True
         self._exchange.forget(session)
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return self._exchange.get_timer()
+        if self._moved:
+            self._timer, self._moved = self._exchange.get_timer(), False
+        return self._timer
 
     def handle_timer(self, now: float) -> None:
         """Asks for what is lacking."""
-        self._exchange.handle_timer(now)
-        self._settle()
+        due = self.get_timer()
+        if due is not None and now >= due:
+            self._exchange.handle_timer(now)
+            self._settle()
 
     def _tell_removed(self) -> None:
         """Tells those who are here, and whom a deed puts out of which its writer could not tell them."""
@@ -122,6 +133,7 @@ class DeedGossip:
 
     def _settle(self) -> None:
         """Sends what the exchange has to say, and hands on what it has taken."""
+        self._moved = True
         outgoing, self._exchange.outgoing = self._exchange.outgoing, []
         for session, said in outgoing:
             peer = self._presence.peers.get(session)
