@@ -17,6 +17,8 @@ DEED_NUMBER_MOST: Final = (1 << 32) - 1
 """The number that an owner gives to another: how manieth it is, and so nobody comes near to it."""
 READMIT_PERSONS: Final = 256
 """Persons that one deed lets in again, or puts out: more take another deed."""
+REMOVAL_WAIT_S: Final = 10.0
+"""A removal waits so long for deeds that others here have, lest it put out who is in them: they may never come."""
 REKEY_NAMES: Final = 1024
 """Persons for whom a new key is made; it costs each of the others that somebody lets it in again."""
 

@@ -100,7 +100,7 @@ class Member:
             context, roster, replica, self.message_log, presence, self.cards, self.deeds, guesses, reports
         )
         self.rekeying = Rekeying(context, roster, replica, presence, write, self.gossip.send_soon)
-        self.removals = Removals(context, roster, names, self.persons, self.rekeying, write, self.deeds.up_to_date)
+        self.removals = Removals(context, roster, names, self.persons, self.rekeying, self.deeds)
         self.governance = Governance(
             context, roster, replica, presence, names, self.rekeying, code, self.removals.weigh
         )

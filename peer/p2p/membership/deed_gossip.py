@@ -43,6 +43,10 @@ class DeedGossip:
         self._moved = True
         self._exchange.trust(sponsor)
 
+    def is_heard(self) -> bool:
+        """Whether anybody is here."""
+        return any(peer.here for peer in self._presence.peers.values())
+
     def up_to_date(self, without: set[bytes]) -> bool:
         """Whether somebody other than these persons is here, and nothing is known to be lacking that one has."""
         here = [peer for peer in self._presence.peers.values() if peer.here]

@@ -1,17 +1,18 @@
 """Removals: what owners do about persons: put out, let in again, name another owner.
 
-A removal is written in contact and up to date, so that it touches nobody whom the removed had let in before. Made alone
-it stays a wish, and is written when others are heard. What it costs others all the same, because somebody had not heard
-of it, the owners are told, and whom it would let in again.
+A removal is written in contact and up to date, so that it touches nobody whom the removed had let in before. Until then
+it stays a wish; but not for long while others are heard, for they may have what never comes here. What it costs others
+all the same, because somebody had not heard of it, the owners are told, and whom it would let in again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import READMIT_PERSONS
-from sandpiper.common.p2p.deeds import Admit, AnyDeedSaid, Own, Readmit
+from sandpiper.common.limits import READMIT_PERSONS, REMOVAL_WAIT_S
+from sandpiper.common.p2p.deeds import Admit, Own, Readmit
+from sandpiper.peer.p2p.membership.deed_gossip import DeedGossip
 from sandpiper.peer.p2p.membership.rekeying import Rekeying
 from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.names import Names
@@ -23,7 +24,7 @@ _TOLD_MOST = 8
 
 
 class Removals:
-    """Carries out what the user says about persons. `up_to_date` says whether all deeds of those here are known."""
+    """Carries out what the user says about persons."""
 
     def __init__(
         self,
@@ -32,17 +33,16 @@ class Removals:
         names: Names,
         persons: Persons,
         rekeying: Rekeying,
-        write: Callable[[AnyDeedSaid], None],
-        up_to_date: Callable[[set[bytes]], bool],
+        deeds: DeedGossip,
     ) -> None:
         self._context = context
         self._roster = roster
         self._names = names
         self._persons = persons
         self._rekeying = rekeying
-        self._write = write
-        self._up_to_date = up_to_date
-        self._wished: set[bytes] = set()
+        self._deeds = deeds
+        self._wished: dict[bytes, bool] = {}  # whom to remove, and whether with those that they let in
+        self._heard_since: float | None = None  # since when others were heard while something was wished for
         self._banned = roster.banned()
 
     # Removing ------------------------------------------------------------------------------------------------
@@ -59,31 +59,47 @@ class Removals:
             raise Refusal(Code.INVALID, "who created the room cannot be removed from it")
         if senior:
             raise Refusal(Code.INVALID, f"{nick} has been an owner for longer: only a more senior one can remove them")
-        out = {person}
-        if with_admitted:
-            out |= self._roster.branches.only_by(person)
-        if len(out) > READMIT_PERSONS:
-            raise Refusal(Code.TOO_LARGE, f"these are {len(out)} persons: remove {READMIT_PERSONS} at most at once")
-        names = sorted(map(self._names.nick_of_person, out))
+        names = sorted(map(self._names.nick_of_person, self._whom({person: with_admitted})))
         if not dry_run:
-            self._remove(out, names)
+            self._wished[person] = with_admitted or self._wished.get(person, False)
+            self.carry_out()
+            if person in self._wished:
+                self._tell_wish(names)
         return names
 
-    def _remove(self, out: set[bytes], names: list[str]) -> None:
-        if self._up_to_date(out):
-            self._rekeying.make(out)
-            return
-        self._wished |= out
+    def _whom(self, wished: Mapping[bytes, bool]) -> set[bytes]:
+        """Returns whom this removes as things stand now: those who were let in since it was wished for too."""
+        by_them = [self._roster.branches.only_by(person) for person, with_admitted in wished.items() if with_admitted]
+        return set(wished).union(*by_them)
+
+    def _tell_wish(self, names: list[str]) -> None:
         who = _listed(names)
-        self._context.warn("kick", f"nobody else is heard: {who} will be removed as soon as somebody is")
+        if self._heard_since is None:
+            text = f"nobody else is heard: {who} will be removed as soon as somebody is"
+        else:
+            text = f"others know of people of whom nothing has come yet: {who} will be removed when it has, or soon"
+        self._context.warn("kick", text)
 
     def carry_out(self) -> None:
-        """Writes the removals that were wished for while nobody was heard."""
+        """Writes the removals that are wished for, once that is up to date; or others are heard for long enough."""
         roster, me = self._roster, self._context.keyring.person
-        self._wished = {each for each in self._wished if roster.is_member(each) and not roster.is_senior(each, me)}
-        if self._wished and roster.is_owner(me) and self._up_to_date(self._wished):
-            out, self._wished = self._wished, set()
-            self._rekeying.make(out)
+        self._wished = {
+            each: with_admitted
+            for each, with_admitted in self._wished.items()
+            if roster.is_member(each) and not roster.is_senior(each, me)
+        }
+        if not self._wished or not self._deeds.is_heard():
+            self._heard_since = None
+            return
+        if self._heard_since is None:
+            self._heard_since = self._context.now
+        out = self._whom(self._wished)
+        waited = self._context.now >= self._heard_since + REMOVAL_WAIT_S
+        if roster.is_owner(me) and (waited or self._deeds.up_to_date(out)):
+            order = [*self._wished, *sorted(out - set(self._wished))]
+            self._wished, self._heard_since = {}, None
+            for at in range(0, len(order), READMIT_PERSONS):
+                self._rekeying.make(set(order[at : at + READMIT_PERSONS]))
 
     # Letting in again, and naming ------------------------------------------------------------------------------
 
@@ -106,17 +122,17 @@ class Removals:
                     Code.INVALID, f"{name} was removed by a more senior owner: only one as senior forgives it"
                 )
         if removed:
-            self._write(Readmit(sorted(set(removed))))
+            self._deeds.write(Readmit(sorted(set(removed))))
         for each in waiting:
             for session in self._roster.sessions_of([each]):
-                self._write(Admit(self._roster.members[session], "member"))
+                self._deeds.write(Admit(self._roster.members[session], "member"))
         return names
 
     def name_owner(self, nick: str) -> None:
         """Makes a person an owner too. Raises Refusal."""
         self._require_owner("name others")
         person = self._persons.member(nick)
-        self._write(Own(person, self._roster.next_number(self._context.keyring.person)))
+        self._deeds.write(Own(person, self._roster.next_number(self._context.keyring.person)))
 
     def change_code(self) -> str:
         """Makes a new key that removes nobody, and so another code; returns it. Raises Refusal."""

@@ -6,8 +6,8 @@ import pytest
 from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Refusal, Rejected
-from sandpiper.common.limits import DEED_BYTES, KEY_WAIT_S
-from sandpiper.common.p2p.deeds import Admit, Rekey
+from sandpiper.common.limits import BRANCH_DEEDS, DEED_BYTES, KEY_WAIT_S, REMOVAL_WAIT_S
+from sandpiper.common.p2p.deeds import Admit, Note, Rekey
 from sandpiper.common.p2p.envelope import TALK
 from sandpiper.peer.events import CodeChanged, Warned
 from sandpiper.peer.p2p.state.keyring import SessionKeys
@@ -221,6 +221,54 @@ def test_a_removal_by_who_is_alone_waits_until_somebody_is_heard() -> None:
     assert mallory.member.broken is not None
     mallory.dead = True
     still_works(town, alice, bob, carol)  # whom she had let in before it was written stays in
+
+
+def test_whom_one_lets_in_while_its_removal_waits_goes_with_it_if_that_is_meant() -> None:
+    town, alice, bob, mallory = three()
+    town.cut = {frozenset(("alice", "bob")), frozenset(("alice", "mallory"))}
+    town.settle(30)
+    kick(town, alice, "mallory", with_admitted=True)
+    sybil = town.join("sybil", at=[mallory])
+    town.settle(5)
+    town.cut.clear()
+    town.settle(10)
+    assert mallory.member.broken is not None
+    assert sybil.member.broken is not None
+    mallory.dead = sybil.dead = True
+    town.post(alice, "not for mallory")
+    town.settle(3)
+    assert bob.texts == ["not for mallory"]
+    assert sybil.texts == []
+
+
+def test_what_others_have_and_never_give_keeps_nobody_from_being_removed() -> None:
+    """Bob has taken what Alice may take at a rate only: his deeds are others than hers, for hours."""
+    town, alice, bob, mallory = three()
+    for _ in range(2 * BRANCH_DEEDS):
+        bob.member.roster.graph.add(forged_deed(mallory, Note(), bob.member.roster.graph.tips()))
+    town.settle(10)
+    assert not alike(alice, bob)
+    kick(town, alice, "mallory")
+    assert any("others know of people" in text for text in told(alice, "kick"))
+    town.settle(REMOVAL_WAIT_S - 2)
+    assert mallory.member.broken is None
+    town.settle(4)
+    assert mallory.member.broken is not None
+    mallory.dead = True
+    still_works(town, alice, bob)
+
+
+def test_more_persons_than_one_deed_names_are_removed_by_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.membership.removals.READMIT_PERSONS", 2)
+    town, alice, bob, mallory = three()
+    sybils = [town.join(f"sybil{number}", at=[mallory]) for number in range(4)]
+    town.settle(3)
+    assert len(kick(town, alice, "mallory", with_admitted=True)) == 5
+    town.settle(3)
+    for each in (mallory, *sybils):
+        assert each.member.broken is not None
+        each.dead = True
+    still_works(town, alice, bob)
 
 
 def test_whom_the_removed_has_let_in_is_removed_with_him_only_if_that_is_meant() -> None:
