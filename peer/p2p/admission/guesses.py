@@ -13,7 +13,15 @@ from hashlib import blake2b
 from math import inf
 
 from sandpiper.common.buckets import Bucket
-from sandpiper.common.limits import DOORKEEPERS, GENERATIONS, GUESSES, MISS_CREDIT_S, MISSES_BYTES, MISSES_TOLD
+from sandpiper.common.limits import (
+    DOORKEEPERS,
+    GENERATIONS,
+    GUESSES,
+    MISS_CREDIT_S,
+    MISSES_BYTES,
+    MISSES_TOLD,
+    STANDS_AGAIN_S,
+)
 from sandpiper.common.p2p import misses
 from sandpiper.common.p2p.misses import MissCount
 from sandpiper.peer.p2p.membership.roster import Roster
@@ -34,6 +42,7 @@ class CodeGuesses:
         self._credited: dict[bytes, int] = {}
         """How much of each person's count against the present generation counts by now."""
         self._budgets: dict[bytes, Bucket] = {}
+        self._settle_at = -inf
 
     @property
     def generation(self) -> int:
@@ -100,12 +109,18 @@ class CodeGuesses:
                 if not self._accepts(each):
                     break  # whoever passes on what is not signed is not worth more
                 self._known[-1][each.person] = each
-                credited |= self.settle(now)
+                credited |= self._settle(now)
         return credited
 
     def settle(self, now: float) -> set[bytes]:
-        """Credits what is due by now of the counts that were told; returns whose."""
+        """Credits what is due by now of the counts that were told, now and then; returns whose."""
+        if now < self._settle_at:
+            return set()
+        return self._settle(now)
+
+    def _settle(self, now: float) -> set[bytes]:
         self._follow()
+        self._settle_at = now + STANDS_AGAIN_S
         credited: set[bytes] = set()
         for person, each in list(self._known[-1].items()):
             generation = len(self._known)
@@ -121,7 +136,7 @@ class CodeGuesses:
         root = next((root for root, _ in self._roster.branches.roots(person)), person)
         if root not in self._budgets:
             persons = min(len(self._roster.graph.members), DOORKEEPERS)
-            self._budgets[root] = Bucket(1 / MISS_CREDIT_S, share(0, persons))
+            self._budgets[root] = Bucket(1 / MISS_CREDIT_S, share(0, persons) + 0.5)  # half: sums are not exact
         return self._budgets[root]
 
     def _is_news(self, count: MissCount) -> bool:
@@ -140,8 +155,18 @@ class CodeGuesses:
     def _credit(self, person: bytes, count: int) -> None:
         self._credited[person] = count
         if len(self._known) < GENERATIONS and self.missed >= GUESSES:
+            self._known[-1] = self._proof()
             self._known.append({})
             self._credited = {}
+
+    def _proof(self) -> dict[bytes, MissCount]:
+        """Those counts of the present generation that have ended it, which is all that others need of it."""
+        left, proof = GUESSES, dict[bytes, MissCount]()
+        for person, count in self._credited.items():
+            if left > 0 and self._roster.is_member(person):
+                proof[person] = self._known[-1][person]
+                left -= count
+        return proof
 
     def _follow(self) -> None:
         """Begins anew if the room has another key."""
@@ -160,9 +185,12 @@ class CodeGuesses:
         return state.digest()
 
     def since(self, generation: int) -> list[MissCount]:
-        """The counts from a generation on, for a member that stands there, the oldest first; as many as go at once."""
+        """The counts from a generation on, for a member that stands there; as many as go at once, the oldest first."""
         self._follow()
-        return [each for known in self._known[max(generation, 1) - 1 :] for each in known.values()][:MISSES_TOLD]
+        *ended, present = self._known
+        told = [each for known in ended[max(generation, 1) - 1 :] for each in known.values()]
+        told += sorted(present.values(), key=lambda each: each.person not in self._credited)
+        return told[:MISSES_TOLD]
 
     def settled(self) -> list[MissCount]:
         """All counts that count in full, for a newcomer."""

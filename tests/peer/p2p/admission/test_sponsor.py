@@ -7,7 +7,7 @@ import pytest
 
 from sandpiper.common.codes import RoomCode, parse_code
 from sandpiper.common.errors import AccessDenied, Rejected
-from sandpiper.common.limits import GENERATIONS, GUESSES, KNOCKS_ANSWERED, MISS_CREDIT_S, MISSES_TOLD
+from sandpiper.common.limits import GENERATIONS, GUESSES, KNOCKS_ANSWERED, LETTER_BYTES, MISS_CREDIT_S, MISSES_TOLD
 from sandpiper.common.p2p import admission, misses, packets
 from sandpiper.common.p2p.misses import MissCount
 from sandpiper.peer.events import CodeChanged
@@ -150,6 +150,23 @@ def test_counts_without_end_are_no_news() -> None:
     for count in range(1, GUESSES + 1):
         lies(town, mallory, count, [alice], 3)
     assert alice.warned.count("guess") <= GUESSES
+
+
+def test_what_is_known_of_wrong_guesses_fits_a_letter_whoever_says_so() -> None:
+    """Sixty invented persons' counts of all generations were 217 kB, which no newcomer could be handed."""
+    town, alice, _, mallory = three()
+    crowd = [town.join(f"puppet {number}", at=[mallory]) for number in range(12)]
+    guesses = alice.member.guesses
+    for _ in range(GENERATIONS - 1):
+        for each in crowd:
+            lies(town, each, GUESSES, [alice])
+        generation = guesses.generation
+        while guesses.generation == generation:
+            guesses.miss()
+        assert len(guesses.since(1)) <= MISSES_TOLD
+    assert guesses.spent
+    assert len(guesses.settled()) <= GUESSES * GENERATIONS
+    assert sum(len(packets.encode(each)) for each in guesses.settled()) < LETTER_BYTES / 2
 
 
 def test_many_false_counts_in_a_packet_cost_one_signature(monkeypatch: pytest.MonkeyPatch) -> None:
