@@ -17,6 +17,7 @@ from sandpiper.common.p2p.deeds import AnyDeedSaid, Deed, Rekey, TalkHead, commi
 from sandpiper.common.p2p.envelope import TALK
 from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.sealing import KEY_BYTES
+from sandpiper.peer.p2p.membership.level import PLAIN
 from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.presence.presence import Presence
 from sandpiper.peer.p2p.replication.replica import Replica
@@ -153,10 +154,21 @@ class Rekeying:
         made = commitment(secret)
         gone = [TalkHead(session, replica.head(session, TALK)) for session in roster.sessions_of(out)]
         gone.sort(key=lambda each: -each.seq)  # of whom nothing is listed nothing counts
-        names = [person for person in roster.key.holders(context.keyring.person) if person not in out][:REKEY_NAMES]
+        names = self._named(roster.key.holders(context.keyring.person) - out)
         box, copies = context.keyring.seal_copies(self._recipients(set(names)), secret, made)
         self._made[made] = secret
         self._write(Rekey(sorted(out), sorted(names), copies, box, made, gone[:REKEY_GONE]))
+
+    def _named(self, holders: set[bytes]) -> list[bytes]:
+        """For whom of these a new secret is, if there are too many for one deed: oneself, those here, owners, the last
+        of those who fell silent, and only then people of whom nothing was ever heard, whom anybody can have invented.
+        """
+        presence, members = self._presence, self._roster.graph.members
+        here = [peer.keys.identity for peer in sorted(presence.peers.values(), key=lambda peer: not peer.here)]
+        owners = sorted((person for person in holders if members[person] < PLAIN), key=members.__getitem__)
+        silent = [row.keys.identity for row in presence.away.latest() if row.said]
+        order = dict.fromkeys([self._context.keyring.person, *here, *owners, *silent, *sorted(holders)])
+        return [person for person in order if person in holders][:REKEY_NAMES]
 
     def _recipients(self, persons: set[bytes]) -> Iterable[Keys]:
         """The sessions for which a new secret is sealed: those here first, then the last of those who fell silent."""

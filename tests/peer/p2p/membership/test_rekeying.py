@@ -8,7 +8,7 @@ import pytest
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import KEY_WAIT_S, SUPERSEDED_S
-from sandpiper.common.p2p.deeds import Admit, Rekey, commitment
+from sandpiper.common.p2p.deeds import Admit, Readmit, Rekey, commitment
 from sandpiper.common.p2p.sealing import short
 from tests.peer.p2p.hostile import still_works, stranger, three
 from tests.peer.p2p.simnet import Citizen, Town
@@ -69,6 +69,27 @@ def test_who_waits_comes_in_by_the_code_as_well() -> None:
     town.settle(3)
     assert not again.member.rekeying.waits
     still_works(town, alice, bob, dave, again)
+
+
+def test_who_is_here_has_a_new_key_however_many_people_were_invented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.membership.rekeying.REKEY_NAMES", 4)
+    town, alice, bob, mallory = three()
+    carol, dave = town.join("carol"), town.join("dave")
+    town.settle(3)
+    dave.dead = True
+    for _ in range(20):
+        alice.member.deeds.write(Admit(stranger(town).vouched(alice.member.keyring.room), "code"))
+    alice.member.deeds.write(Readmit(sorted(town.random.randbytes(32) for _ in range(20))))
+    town.collect(alice)
+    town.settle(60)
+    alice.member.removals.kick("mallory")
+    mallory.dead = True
+    town.collect(alice)
+    town.settle(3)
+    still_works(town, alice, bob, carol)
+    rekey = alice.member.roster.graph.nodes()[-1].deed.said
+    assert isinstance(rekey, Rekey)
+    assert rekey.names == sorted(each.member.keyring.person for each in (alice, bob, carol, dave))
 
 
 def test_who_is_of_those_a_key_is_for_and_lacks_it_is_given_it_by_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
