@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from sandpiper.common.limits import SESSIONS_OF_PERSON
-from sandpiper.common.p2p.deeds import Admit, Deed, Found, Own, Rekey
+from sandpiper.common.p2p.deeds import Admit, Deed, Found, Own, Rekey, persons
 from sandpiper.common.p2p.keys import Keys
 from sandpiper.peer.p2p.membership.branches import Branches
 from sandpiper.peer.p2p.membership.graph import DeedGraph
 from sandpiper.peer.p2p.membership.level import PLAIN
+from sandpiper.peer.p2p.membership.node import DeedNode
 from sandpiper.peer.p2p.membership.room_key import RoomKey
 
 
@@ -33,10 +34,11 @@ class Roster:
         self.known: dict[bytes, Keys] = {}
         self.members: dict[bytes, Keys] = {}
         self.gone: dict[bytes, int] = {}
-        self._admits: dict[bytes, list[bytes]] = defaultdict(list)  # deeds by session
-        self._sessions: dict[bytes, list[bytes]] = defaultdict(list)  # by person, as they came
+        self._admits: dict[bytes, list[tuple[DeedNode, Keys]]] = defaultdict(list)  # by session
+        self._sessions: dict[bytes, list[bytes]] = defaultdict(list)  # by person
+        self._claimed: dict[bytes, set[bytes]] = {}  # by session that several persons say to be theirs: these
         self._doubles: set[bytes] = set()
-        self._ends: dict[bytes, list[tuple[bytes, int]]] = defaultdict(list)  # by session: which removal says what
+        self._ends: dict[bytes, list[tuple[DeedNode, int]]] = defaultdict(list)  # by session: which removal says what
         self._fresh: list[Keys] = []
         self._anew = False
         self.take(node.deed for node in graph.nodes())
@@ -47,58 +49,78 @@ class Roster:
         """Takes deeds that are new in the graph."""
         changed = self.graph.changed()
         for deed in deeds:
-            if isinstance(deed.said, Admit):
-                changed |= self._admit(deed, deed.said.keys)
-            elif isinstance(deed.said, Rekey):
+            node = self.graph.node(deed.id)
+            if node is not None and isinstance(deed.said, Admit):
+                changed |= self._admit(node, deed.said.keys)
+            elif node is not None and isinstance(deed.said, Rekey):
                 for head in deed.said.heads:
-                    self._ends[head.session].append((deed.id, head.seq))
+                    self._ends[head.session].append((node, head.seq))
                     changed.add(self.person(head.session))
+        if self._claimed:
+            changed |= {
+                claimant
+                for person in changed
+                for session in self._sessions.get(person, ())
+                for claimant in self._claimed.get(session, ())
+            }
         for person in sorted(changed):
             self._derive(person)
 
-    def _admit(self, deed: Deed, keys: Keys) -> set[bytes]:
+    def _admit(self, node: DeedNode, keys: Keys) -> set[bytes]:
         """Enters a session; returns whose standing that may change."""
         session = keys.session
         known = self.known.setdefault(session, keys)
-        self._admits[session].append(deed.id)
+        self._admits[session].append((node, keys))
         if session not in self._sessions[keys.identity]:
             self._sessions[keys.identity].append(session)
-        if known != keys:
-            # It has signed two sets of keys for itself: whichever came first here, it is served nowhere.
-            self._doubles.add(session)
+        if known.identity != keys.identity:
+            self._claimed.setdefault(session, {known.identity}).add(keys.identity)
         return {keys.identity, known.identity}
 
     def _derive(self, person: bytes) -> None:
-        """Derives which sessions of a person are served."""
-        sessions = [each for each in self._sessions.get(person, ()) if self._is_of(each, person)]
-        served = set([each for each in sessions if self._serves(each)][-SESSIONS_OF_PERSON:])
-        for session in sessions:
-            keys = self.known[session]
-            if session in served and session not in self.members:
-                self.members[session] = keys
-                self._fresh.append(keys)
-                self._anew = self._anew or session in self.gone
-            elif session not in served and session in self.members:
-                del self.members[session]
-                self._anew = True
-            self._end(session, out=not self.is_member(person) or session in self._doubles)
+        """Derives which sessions of a person are served: those let in last, whatever order the deeds came in here.
 
-    def _is_of(self, session: bytes, person: bytes) -> bool:
-        return session in self._doubles or self.known[session].identity == person
+        Only admissions that count say whose a session is. One of which two say different things has signed two sets of
+        keys for itself, and is served nowhere.
+        """
+        ages: list[tuple[int, bytes]] = []
+        for session in self._sessions.get(person, ()):
+            counting = [(node, keys) for node, keys in self._admits[session] if node.level is not None]
+            said = {keys for _, keys in counting}
+            self._doubles.discard(session)
+            if len(said) > 1:
+                self._doubles.add(session)
+            elif said:
+                self.known[session] = said.pop()
+                if self.known[session].identity == person and self.is_member(person):
+                    ages.append((max(node.past.size() for node, _ in counting), session))
+        served = {session for _, session in sorted(ages)[-SESSIONS_OF_PERSON:]}
+        for session in self._sessions.get(person, ()):
+            if session in self._doubles or self.known[session].identity == person:
+                self._serve(session, person, served=session in served)
 
-    def _serves(self, session: bytes) -> bool:
-        return (
-            session not in self._doubles
-            and self.is_member(self.known[session].identity)
-            and any(self.graph.level(deed) is not None for deed in self._admits[session])
-        )
+    def _serve(self, session: bytes, person: bytes, *, served: bool) -> None:
+        keys, before = self.known[session], self.members.get(session)
+        if served and before != keys:
+            self.members[session] = keys
+            self._fresh.append(keys)
+            self._anew = self._anew or session in self.gone or before is not None
+        elif not served and before is not None:
+            del self.members[session]
+            self._anew = True
+        self._end(session, out=not self.is_member(person) or session in self._doubles)
 
     def _end(self, session: bytes, *, out: bool) -> None:
-        """Notes up to where the talk of a session counts."""
+        """Notes up to where the talk of a session counts: as the most senior says of those who put its person out."""
         before = self.gone.pop(session, None)
         if out:
-            counting = [seq for deed, seq in self._ends.get(session, ()) if self.graph.level(deed) is not None]
-            self.gone[session] = max(counting, default=0)
+            person = self.known[session].identity
+            said = [
+                (node.level, seq)
+                for node, seq in self._ends.get(session, ())
+                if node.level is not None and person in persons(node.deed.said)
+            ]
+            self.gone[session] = min(said)[1] if said else 0
         self._anew = self._anew or before != self.gone.get(session)
 
     def news(self) -> tuple[list[Keys], bool]:
@@ -184,8 +206,8 @@ class Roster:
 
     def next_number(self, writer: bytes) -> int:
         """The number of the next whom an owner names."""
-        named = (node.deed for node in self.graph.nodes() if isinstance(node.deed.said, Own))
-        return sum(deed.writer == writer for deed in named) + 1
+        named = (node for node in self.graph.nodes() if isinstance(node.deed.said, Own) and node.level is not None)
+        return sum(node.deed.writer == writer for node in named) + 1
 
     # Deeds -----------------------------------------------------------------------------------------------------
 
@@ -195,5 +217,5 @@ class Roster:
 
     def proof_of(self, session: bytes) -> list[Deed]:
         """The deeds by which a session is in the room, each after its past."""
-        admits = [deed for deed in self._admits.get(session, ()) if self.graph.level(deed) is not None]
+        admits = [node.deed.id for node, _ in self._admits.get(session, ()) if node.level is not None]
         return [node.deed for node in self.graph.past(admits)]

@@ -27,11 +27,14 @@ class Signer:
 
     def keys(self, room: bytes, number: int = 0) -> Keys:
         """Returns the keys of a session, vouched for in a room."""
-        session = SigningKey(_octets("session", self.name, number))
+        session = self.session(number)
         name, box, curve = bytes(session.verify_key), _octets("box", self.name), _octets("curve", self.name)
         vouch = self.identity.sign(vouch_text(room, name, box, curve)).signature
         bond = session.sign(bond_text(room, self.key, box, curve)).signature
         return Keys(self.key, name, box, curve, vouch, bond)
+
+    def session(self, number: int = 0) -> SigningKey:
+        return SigningKey(_octets("session", self.name, number))
 
     def says(self, room: bytes, tips: Iterable[Deed], said: AnyDeedSaid) -> Deed:
         """Signs anything, on any tips."""
