@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import PAGE_LEAST
+from sandpiper.common.limits import INTRODUCED, PAGE_LEAST
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.packets import Shout, Signed
 from sandpiper.peer.p2p.admission.guess_reports import GuessReports
@@ -143,7 +143,7 @@ class PacketReceiver:
         self._gossip.take_frontiers(peer, have.frontiers, now)
 
     def _take_cards(self, peer: Peer, said: packets.Cards, now: float) -> None:
-        for signed in said.cards:
+        for signed in said.cards[:INTRODUCED]:
             self._cards.read(signed)
 
     def _want(self, peer: Peer, want: packets.Want, now: float) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sandpiper.common.limits import DEED_PAGE_BYTES
 from sandpiper.common.p2p import packets
-from sandpiper.common.p2p.deeds import AnyDeedSaid, Deed, Rekey, persons
+from sandpiper.common.p2p.deeds import ID_BYTES, AnyDeedSaid, Deed, Rekey
 from sandpiper.common.p2p.packets import Beacon, Shout
 from sandpiper.peer.p2p.membership.exchange import DeedExchange
 from sandpiper.peer.p2p.membership.roster import Roster
@@ -89,6 +90,8 @@ class DeedGossip:
         self._heard(peer, said.digest, now)
 
     def _heard(self, peer: Peer, digest: bytes, now: float) -> None:
+        if len(digest) != ID_BYTES:
+            return
         self._moved = self._moved or digest != peer.tips or not self._exchange.is_known(digest)
         peer.tips = digest
         self._exchange.heard(peer.keys.session, digest, now)
@@ -128,12 +131,24 @@ class DeedGossip:
             self._settle()
 
     def _tell_removed(self) -> None:
-        """Tells those who are here, and whom a deed puts out of which its writer could not tell them."""
-        rekeys = [deed for deed in self._exchange.taken if isinstance(deed.said, Rekey) and deed.said.out]
-        out = {person for deed in rekeys for person in persons(deed.said)}
+        """Tells those who are here, and whom a deed puts out of which its writer could not tell them: that deed, and as
+        much of what came before it as one packet carries.
+        """
+        taken, here = self._exchange.taken, {peer.keys.identity for peer in self._presence.peers.values() if peer.here}
+        last, out, size = 0, set[bytes](), 0
+        for at, deed in enumerate(taken):
+            if isinstance(deed.said, Rekey) and not here.isdisjoint(deed.said.out):
+                last = at + 1
+                out |= here.intersection(deed.said.out)
+        raws: list[bytes] = []
+        for deed in reversed(taken[:last]):
+            size += len(deed.raw)
+            if raws and size > DEED_PAGE_BYTES:
+                break
+            raws.append(deed.raw)
         removed = tuple(peer for peer in self._presence.peers.values() if peer.here and peer.keys.identity in out)
         if removed:
-            self._context.send_to_room(Shout(deeds=[deed.raw for deed in self._exchange.taken]), removed)
+            self._context.send_to_room(Shout(deeds=raws[::-1]), removed)
 
     def _settle(self) -> None:
         """Sends what the exchange has to say, and hands on what it has taken."""

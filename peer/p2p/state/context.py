@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sandpiper.common.codes import RoomCode
 from sandpiper.common.errors import Refusal, SandpiperError
+from sandpiper.common.limits import FRAME_BYTES, TOPIC_BYTES
 from sandpiper.common.messages import Notice
 from sandpiper.common.p2p.packets import AnyPair, AnySaid
 from sandpiper.peer.events import Event, Warned
@@ -54,11 +55,16 @@ class Context:
 
     def send_to_room(self, said: AnySaid, recipients: tuple[Peer, ...] | None = None) -> None:
         """Sends a packet to everybody; to `recipients` only, if they are given."""
-        self.packets.append(OutgoingPacket(None, self.keyring.to_room(said), recipients))
+        self._send(OutgoingPacket(None, self.keyring.to_room(said), recipients))
 
     def send_to(self, peer: Peer, said: AnyPair) -> None:
         """Sends a packet that only this member can open."""
-        self.packets.append(OutgoingPacket(peer.keys.session, self.keyring.to_one(peer.keys.session, said)))
+        self._send(OutgoingPacket(peer.keys.session, self.keyring.to_one(peer.keys.session, said)))
+
+    def _send(self, out: OutgoingPacket) -> None:
+        """Sends what fits in a frame. What others have made it of may not, and must not end this member."""
+        if TOPIC_BYTES + len(out.packet) <= FRAME_BYTES:
+            self.packets.append(out)
 
     def answer(self, name: str, refusal: Refusal | None = None) -> None:
         """Says how the whisper `name` has ended."""
