@@ -160,20 +160,20 @@ def test_guessing_gets_nowhere_and_is_seen(tmp_path: Path, discovery: RunningDis
         seen = threading.Event()
 
         def watch() -> None:
-            bob.wait(lambda: len(bob.warnings("code")) >= 2)
+            bob.wait(lambda: bob.warnings("code"))
             seen.set()
 
         watching = threading.Thread(target=watch)
         watching.start()
         ends = asyncio.run(guess_until(seen, alice.code, discovery.door))
         watching.join()
-        # Ten guesses end the first code and ten the second; by then each member takes one in two seconds.
+        # Ten guesses end the first code. What another member tells of the second one's is believed slowly.
         assert not ends["in"]
-        assert 20 <= ends["AccessDenied"] <= 30, ends
+        assert 10 <= ends["AccessDenied"] <= 30, ends
         changes = [said["code"] for said in bob.objects if said["type"] == "code_changed"]
-        assert len({first_code, *changes}) == len(changes) + 1 >= 3
+        assert len({first_code, *changes}) == len(changes) + 1 >= 2
         for member in (alice, bob):
-            assert len(member.warnings("guess")) >= 20
+            assert len(member.warnings("guess")) >= 10
         code = alice.ask("code", "code")["code"]
         carol = cast.join("carol", code)
         carol.send("through the same door")
