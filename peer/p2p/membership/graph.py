@@ -226,7 +226,8 @@ class DeedGraph:
 
     def _take_rank(self, person: bytes, rank: Level | None) -> None:
         self._changed.add(person)
-        self.people[person].rank = rank
+        record = self.people[person]
+        record.rank, record.stamp = rank, record.stamp + 1
         if rank is None:
             self.members.pop(person, None)
         else:

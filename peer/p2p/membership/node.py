@@ -29,7 +29,7 @@ class PersonRecord:
 
     `admits` let it in as a plain member, and nothing else; `places` name it, let it in again, or found the room.
     `ender` is the removal that last ended a grant. `spared` are the deeds that every counting removal of it knew; None:
-    nothing has removed it, or it is to be asked.
+    nothing has removed it, or it is to be asked. `stamp` grows when what it is in the room by may have changed.
     """
 
     name: bytes = b""
@@ -41,3 +41,4 @@ class PersonRecord:
     asked: bool = False
     rank: Level | None = None
     ender: DeedNode | None = None
+    stamp: int = 0

@@ -22,6 +22,7 @@ class SecretHolders:
     def __init__(self, graph: DeedGraph, made: DeedNode) -> None:
         said = made.deed.said
         self.handed: dict[bytes, list[DeedNode]] = defaultdict(list)
+        self.handing: set[int] = set()  # the same grants, by number
         self.leaked: dict[bytes, list[DeedNode]] = defaultdict(list)
         self.sealed = {made.deed.writer, *(said.names if isinstance(said, Rekey) else ())}
         self._graph = graph
@@ -40,6 +41,7 @@ class SecretHolders:
         writer = grant.deed.writer
         sealed = writer in self.sealed
         if grant.level is not None and (sealed or any(grant.knows(each) for each in self.handed.get(writer, ()))):
+            self.handing.add(grant.at)
             for person in persons(grant.deed.said):
                 self.handed[person].append(grant)
         if self._could_count(grant) and (sealed or any(grant.knows(each) for each in self.leaked.get(writer, ()))):
@@ -60,7 +62,8 @@ class SecretHolders:
         known = [each for each in self._graph.removals(person) if grant.knows(each)]
         if not known:
             return False
-        again = [each for each in self._graph.grants(person) if each is grant or grant.knows(each)]
+        before = [each for each in self._graph.grants(person) if each is not grant and grant.knows(each)]
+        again = [grant, *reversed(before)]  # the last mostly forgives all
         return any(not any(self._graph.forgives(each, removal) for each in again) for removal in known)
 
 
@@ -74,6 +77,7 @@ class RoomKey:
         self._older: dict[bytes, SecretHolders] = {}
         self._asked = (0, -1)
         self._waiting: set[bytes] | None = None
+        self._waits_by: dict[bytes, tuple[int, bool]] = {}
         self._due: bool | None = None
 
     def heads(self) -> list[DeedNode]:
@@ -92,6 +96,8 @@ class RoomKey:
         heads = tips_of(node for node in self._graph.rekeys if node.level is not None)
         self._heads = sorted(heads, key=lambda node: node.deed.id)
         names = [(node.deed.id, node) for node in heads]
+        if before.keys() != {name for name, _ in names}:
+            self._waits_by = {}
         self._holders = {name: before.get(name) or SecretHolders(self._graph, node) for name, node in names}
         for each in self._holders.values():
             each.follow()
@@ -106,19 +112,25 @@ class RoomKey:
         return self._has(person, self._holders_of(made))
 
     def _has(self, person: bytes, holders: SecretHolders) -> bool:
-        handed = holders.handed.get(person, [])
-        return person in holders.sealed or (
-            bool(handed) and any(grant in handed for grant in self._graph.standing(person))
-        )
+        if person in holders.sealed or not holders.handed.get(person):
+            return person in holders.sealed
+        return any(grant.at in holders.handing for grant in self._graph.standing(person))
 
     def waiting(self) -> set[bytes]:
         """Returns the members for whom the current key is not: somebody for whom it is must let them in again."""
         self._follow()
         if self._waiting is None:
-            holders = list(self._holders.values())
-            members = self._graph.members
-            self._waiting = {person for person in members if not all(self._has(person, each) for each in holders)}
+            self._waiting = {person for person in self._graph.members if self._waits(person)}
         return self._waiting
+
+    def _waits(self, person: bytes) -> bool:
+        """As it was found the last time, where nothing has changed about the person since."""
+        stamp = self._graph.people[person].stamp
+        known = self._waits_by.get(person)
+        if known is None or known[0] != stamp:
+            known = stamp, not all(self._has(person, each) for each in self._holders.values())
+            self._waits_by[person] = known
+        return known[1]
 
     def is_due(self) -> bool:
         """Whether those who are out have, between them, every secret of the key: an owner is to make another."""
@@ -137,7 +149,12 @@ class RoomKey:
         If that is not for the writer, for an owner has made one for nobody: those who had the key before it, as far
         back as it was for the writer.
         """
-        counting = [node for node in self._graph.rekeys if node.level is not None]
+        grants = [grant for grant in self._graph.grants(writer) if grant.level is not None]
+        counting = [
+            node
+            for node in self._graph.rekeys
+            if node.level is not None and (_names(node, writer) or any(grant.knows(node) for grant in grants))
+        ]
         while True:
             heads = [self._holders_of(head) for head in tips_of(counting)]
             if not heads:
@@ -156,3 +173,9 @@ class RoomKey:
                 del self._older[next(iter(self._older))]
         found.follow()
         return found
+
+
+def _names(made: DeedNode, person: bytes) -> bool:
+    """Whether a secret was made by a person, or for it."""
+    said = made.deed.said
+    return made.deed.writer == person or (isinstance(said, Rekey) and person in said.names)

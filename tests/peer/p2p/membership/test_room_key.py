@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sandpiper.peer.p2p.membership.room_key import RoomKey
-from tests.peer.p2p.membership.model.world import ADMIT, NOTE, OWN, REKEY, ROOT, deed, person, room_of
+import pytest
+
+from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.node import DeedNode
+from sandpiper.peer.p2p.membership.room_key import RoomKey, SecretHolders
+from tests.peer.p2p.membership.model.world import ADMIT, NOTE, OWN, READMIT, REKEY, ROOT, deed, person, room_of
 
 W_IN = deed(ADMIT, "F", [ROOT], "W")
 FIRST = deed(REKEY, "F", [W_IN], (), names="FW")
@@ -49,3 +53,46 @@ def test_a_plain_member_makes_no_new_key_due_by_a_naming_that_counts_nowhere() -
     for each in by_an_accomplice:
         graph.add(each)
     assert not key.is_due()
+
+
+def test_who_waits_is_not_asked_anew_of_everybody_for_each_deed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of puppets whom an owner puts out and lets in, over and over."""
+    puppets = tuple(f"p{n}" for n in range(20))
+    made = [*BASE]
+    for n in range(20):
+        made.append(deed(REKEY, "F", made[-1:], puppets, number=n, names="FV"))
+        made.append(deed(READMIT, "F", made[-1:], puppets, number=n))
+    graph = room_of(made)
+    key = RoomKey(graph)
+    assert key.waiting() == set()
+    asked = 0
+    real = RoomKey._has
+
+    def has(key: RoomKey, person: bytes, holders: SecretHolders) -> bool:
+        nonlocal asked
+        asked += 1
+        return real(key, person, holders)
+
+    monkeypatch.setattr(RoomKey, "_has", has)
+    for n in range(10):
+        made.append(deed(ADMIT, "V", made[-1:], (f"x{n}",)))
+        graph.add(made[-1])
+        assert key.waiting() == set()
+    assert asked == 10
+
+
+def test_a_chain_of_keys_for_nobody_is_passed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [*BASE, deed(OWN, "F", [SECOND], "V", number=1)]
+    for n in range(100):
+        made.append(deed(REKEY, "V", made[-1:], (), number=n, names="V"))
+    key = RoomKey(room_of(made))
+    followed: list[DeedNode] = []
+    real = SecretHolders.__init__
+
+    def made_for(holders: SecretHolders, graph: DeedGraph, node: DeedNode) -> None:
+        followed.append(node)
+        real(holders, graph, node)
+
+    monkeypatch.setattr(SecretHolders, "__init__", made_for)
+    assert key.holders(person("F")) == {person("F"), person("V")}
+    assert len(followed) <= 2
