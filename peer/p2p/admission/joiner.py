@@ -236,7 +236,7 @@ class Joiner:
     def _turned_away(self, box: Box, letter: TurnedAway, now: float) -> None:
         """Asks others; this one again in its time, or no more. What it says is told if nobody is left."""
         if isinstance(letter, Elsewhere):
-            self._hearsay = self._hearsay or "each member sends on to another, after wrong guesses; try again in a minute"
+            self._hearsay = self._hearsay or "members send us on to others, after wrong guesses; try again in a minute"
             self._queue.send_on(box, letter.mailboxes, now)
         elif isinstance(letter, Busy) and not letter.full:
             seconds = min(letter.retry_ms / 1000, PAUSE_MOST_S)
