@@ -51,7 +51,22 @@ BROUGHT_DEEDS: Final = 512
 BROUGHT_DEEDS_H: Final = 256
 BROUGHT_BYTES: Final = 1024 * 1024
 BROUGHT_BYTES_H: Final = 512 * 1024
-"""What one member brings that others' deeds were built on, and that would have to wait by itself, or does not count."""
+"""What one branch brings that others' deeds were built on, and that would have to wait by itself, or does not count."""
+BROUGHT_FIRST_DEEDS: Final = 64
+BROUGHT_FIRST_DEEDS_H: Final = 32
+BROUGHT_FIRST_BYTES: Final = 128 * 1024
+BROUGHT_FIRST_BYTES_H: Final = 64 * 1024
+ALL_BROUGHT_DEEDS: Final = 2048
+ALL_BROUGHT_DEEDS_H: Final = 1024
+ALL_BROUGHT_BYTES: Final = 2 * 1024 * 1024
+ALL_BROUGHT_BYTES_H: Final = 1024 * 1024
+"""What all plain members bring together, beyond the first that each branch brings: new branches cost a code only."""
+OWNER_BROUGHT_DEEDS: Final = 8192
+OWNER_BROUGHT_DEEDS_H: Final = 4096
+OWNER_BROUGHT_BYTES: Final = 12 * 1024 * 1024
+OWNER_BROUGHT_BYTES_H: Final = 6 * 1024 * 1024
+"""What an owner brings: more than all plain members can have brought him, or his removal of them would not come through
+to the others. A senior owner ends one who abuses it."""
 
 # Exchange ------------------------------------------------------------------------------------------------
 DEED_PAGE: Final = 128

@@ -14,6 +14,10 @@ from typing import Final
 
 from sandpiper.common.buckets import Bucket
 from sandpiper.common.limits import (
+    ALL_BROUGHT_BYTES,
+    ALL_BROUGHT_BYTES_H,
+    ALL_BROUGHT_DEEDS,
+    ALL_BROUGHT_DEEDS_H,
     BRANCH_BYTES,
     BRANCH_BYTES_H,
     BRANCH_DEEDS,
@@ -22,6 +26,14 @@ from sandpiper.common.limits import (
     BROUGHT_BYTES_H,
     BROUGHT_DEEDS,
     BROUGHT_DEEDS_H,
+    BROUGHT_FIRST_BYTES,
+    BROUGHT_FIRST_BYTES_H,
+    BROUGHT_FIRST_DEEDS,
+    BROUGHT_FIRST_DEEDS_H,
+    OWNER_BROUGHT_BYTES,
+    OWNER_BROUGHT_BYTES_H,
+    OWNER_BROUGHT_DEEDS,
+    OWNER_BROUGHT_DEEDS_H,
     OWNER_BYTES,
     OWNER_BYTES_H,
     OWNER_DEEDS,
@@ -67,6 +79,9 @@ _OWNER: Final = (OWNER_DEEDS, OWNER_DEEDS_H, OWNER_BYTES, OWNER_BYTES_H)
 _LINE: Final = (OWNERS_LINE_DEEDS, OWNERS_LINE_DEEDS_H, OWNERS_LINE_BYTES, OWNERS_LINE_BYTES_H)
 _RETURNER: Final = (RETURN_DEEDS, RETURN_DEEDS_H, RETURN_BYTES, RETURN_BYTES_H)
 _BRINGER: Final = (BROUGHT_DEEDS, BROUGHT_DEEDS_H, BROUGHT_BYTES, BROUGHT_BYTES_H)
+_FIRST: Final = (BROUGHT_FIRST_DEEDS, BROUGHT_FIRST_DEEDS_H, BROUGHT_FIRST_BYTES, BROUGHT_FIRST_BYTES_H)
+_ALL_BRINGERS: Final = (ALL_BROUGHT_DEEDS, ALL_BROUGHT_DEEDS_H, ALL_BROUGHT_BYTES, ALL_BROUGHT_BYTES_H)
+_OWNER_BRINGER: Final = (OWNER_BROUGHT_DEEDS, OWNER_BROUGHT_DEEDS_H, OWNER_BROUGHT_BYTES, OWNER_BROUGHT_BYTES_H)
 
 
 class DeedIntake:
@@ -90,17 +105,19 @@ class DeedIntake:
 
     def bring(self, deed: Deed, bringer: bytes | None, now: float) -> bool:
         """Pays for a deed in the name of the person that brings it, because others were built on it. What a branch
-        brings is one budget, whoever of it does, and what comes by one owner has his line's besides.
+        brings is one budget, whoever of it does, and beyond the first of it one of all plain members. An owner has more
+        than these together: what was brought to him comes through to the others, and with it his removals.
         """
         level = self._graph.rank(bringer) if bringer is not None else None
         if bringer is None or level is None:
             return False
-        if level == FOUNDER:
-            return True
-        root, sponsor = bringer, level
-        if level == PLAIN:
-            root, sponsor = next(iter(self._branches.roots(bringer)), (bringer, FOUNDER))
-        return _pay([self._budget(_BRINGER, root), *self._line_budgets(sponsor)], len(deed.raw), now)
+        size = len(deed.raw)
+        if level < PLAIN:
+            return _pay(self._owner_bringer_budgets(bringer, level), size, now)
+        root, sponsor = next(iter(self._branches.roots(bringer)), (bringer, FOUNDER))
+        branch = [self._budget(_BRINGER, root), *self._line_budgets(sponsor)]
+        last = (self._budget(_FIRST, root), self._budget(_ALL_BRINGERS, b""))
+        return any(_pay([*branch, each], size, now) for each in last)
 
     def affords(self, deed: Deed, now: float) -> bool:
         """Whether a deed by somebody who is in the room could be paid for, for all that is known of its writer."""
@@ -124,6 +141,12 @@ class DeedIntake:
         if level == FOUNDER:
             return []
         return [self._budget(_OWNER, owner)] if level[0] == 1 else self._line_budgets(level)
+
+    def _owner_bringer_budgets(self, owner: bytes, level: Level) -> list[DeedBudget]:
+        """The owners below one whom the founder named share one: they are as many as they like."""
+        if level == FOUNDER:
+            return []
+        return [self._budget(_OWNER_BRINGER, owner if level[0] == 1 else b"below " + level[1][0][1])]
 
     def _line_budgets(self, level: Level) -> list[DeedBudget]:
         """Of what came by the owner whom the founder named, on the way down to this level."""

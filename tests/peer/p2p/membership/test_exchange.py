@@ -294,6 +294,25 @@ def test_an_owners_removal_comes_through_a_flood_at_once() -> None:
     assert other.graph.digest() == founder.graph.digest()
 
 
+def test_an_owners_removal_comes_through_whatever_was_brought_to_him_alone() -> None:
+    """Branches that cost their writer a code each feed one owner with notes that nobody else has."""
+    graph = room()
+    for each in (guests := [Signer(f"guest {n}") for n in range(5)]):
+        F.admits(graph, each)
+    owner, founder, other = (Linked(who, copied(graph)) for who in (A, F, C))
+    for guest in guests:
+        note = graph.nodes()[-1].deed
+        for _ in range(500):
+            note = guest.says(graph.room, [note], Note())
+            owner.graph.add(note)
+    link = Link([owner, founder, other], late_s=0.1)
+    link.tell(owner, [each.raw for each in A.removes(owner.graph, L)])
+    link.run(30)
+    for member in (founder, other):
+        assert L.key not in member.graph.members
+        assert member.graph.digest() == owner.graph.digest()
+
+
 def test_what_does_not_count_is_not_taken_in_for_itself() -> None:
     graph = room()
     F.removes(graph, L)
@@ -324,7 +343,7 @@ def test_what_one_brings_for_others_is_bounded() -> None:
 
 def test_an_owner_has_a_budget_of_his_own_and_the_founder_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "_OWNER", (100, 10, 10**6, 10**6))
-    monkeypatch.setattr(intake, "_BRINGER", (50, 5, 10**6, 10**6))
+    monkeypatch.setattr(intake, "_OWNER_BRINGER", (50, 5, 10**6, 10**6))
     graph = room()
     owner, founder, other = Linked(A, copied(graph)), Linked(F, copied(graph)), Linked(C, graph)
     for member, signer in ((owner, A), (founder, F)):

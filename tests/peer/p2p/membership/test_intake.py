@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from sandpiper.common.limits import (
+    ALL_BROUGHT_DEEDS,
     BRANCH_BYTES,
     BRANCH_DEEDS,
     BRANCH_DEEDS_H,
     BROUGHT_DEEDS,
+    BROUGHT_FIRST_DEEDS,
+    OWNER_BROUGHT_DEEDS,
     OWNER_DEEDS,
     OWNERS_LINE_DEEDS,
     RETURN_DEEDS,
@@ -111,8 +114,8 @@ def test_what_is_brought_is_paid_for_by_who_brings_it() -> None:
     graph = room()
     intake = DeedIntake(graph)
     deed = note(graph, L)
-    brought = [next(n for n in range(5000) if not intake.bring(deed, who, 0.0)) for who in (B.key, A.key)]
-    assert brought == [BROUGHT_DEEDS, BROUGHT_DEEDS]
+    brought = [next(n for n in range(9000) if not intake.bring(deed, who, 0.0)) for who in (B.key, A.key)]
+    assert brought == [BROUGHT_DEEDS, OWNER_BROUGHT_DEEDS]
     assert not intake.bring(deed, None, 0.0)
     assert not intake.bring(deed, Signer("stranger").key, 0.0)
     assert all(intake.bring(deed, F.key, 0.0) for _ in range(2 * BROUGHT_DEEDS))
@@ -128,6 +131,28 @@ def test_invented_people_bring_no_more_than_who_invented_them() -> None:
     deed = note(graph, L)
     brought = [next(n for n in range(5000) if not intake.bring(deed, who.key, 0.0)) for who in (M, L, *crowd)]
     assert brought == [BROUGHT_DEEDS, 0, 0, 0, 0, 0, 0]
+
+
+def test_an_owner_brings_on_all_that_plain_members_can_bring_him_however_many_branches_they_are() -> None:
+    graph = room()
+    guests = [Signer(f"guest {n}") for n in range(30)]
+    for each in guests:
+        F.admits(graph, each)
+    intake, deed = DeedIntake(graph), note(graph, L)
+    fed = sum(next(n for n in range(5000) if not intake.bring(deed, each.key, 0.0)) for each in guests)
+    assert fed == ALL_BROUGHT_DEEDS + len(guests) * BROUGHT_FIRST_DEEDS
+    assert next(n for n in range(5000) if not intake.bring(deed, B.key, 0.0)) == BROUGHT_FIRST_DEEDS  # has his own
+    assert all(intake.bring(deed, A.key, 0.0) for _ in range(fed))
+
+
+def test_owners_below_one_bring_from_a_budget_of_their_own() -> None:
+    graph = room()
+    below = [Signer(f"owner {n}") for n in range(3)]
+    for number, each in enumerate(below, 1):
+        graph.add(A.says(graph.room, [graph.nodes()[-1].deed], Own(each.key, number)))
+    intake, deed = DeedIntake(graph), note(graph, L)
+    brought = [next(n for n in range(9000) if not intake.bring(deed, who.key, 0.0)) for who in (*below, A)]
+    assert brought == [OWNER_BROUGHT_DEEDS, 0, 0, OWNER_BROUGHT_DEEDS]
 
 
 def test_what_somebody_could_write_is_known_before_it_can_be_judged() -> None:
