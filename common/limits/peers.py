@@ -150,7 +150,7 @@ KEY_WAIT_S: Final = 15.0
 SUPERSEDED_S: Final = 3600.0
 """Keys are kept so long after they were superseded, for who was away or has not heard yet."""
 SESSIONS_OF_PERSON: Final = 16
-"""So many sessions of one person are served, those that came last: windows and machines, and no crowd."""
+"""So many sessions of one person are heard at once, those heard first: windows and machines, and no crowd."""
 REKEY_COPIES: Final = 512
 REKEY_AWAY: Final = 64
 REKEY_GONE: Final = 500

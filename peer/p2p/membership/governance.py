@@ -138,8 +138,6 @@ class Governance:
         person = context.keyring.person
         if self._roster.graph.is_removed(person):
             context.broken = Removed(_REMOVED)
-        elif self._roster.is_member(person):
-            context.broken = Rejected("too many other sessions of yours came into the room after this one")
         else:
             context.broken = Rejected(_CUT_OFF)
 

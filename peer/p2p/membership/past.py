@@ -22,10 +22,6 @@ class DeedPast:
     def __contains__(self, at: int) -> bool:
         return at < self.base or (at < self.end and not self.absent >> (at - self.base) & 1)
 
-    def size(self) -> int:
-        """How many deeds it has."""
-        return self.end - self.absent.bit_count()
-
     def shifted(self, base: int) -> int:
         """What is absent, counted from another base."""
         return self.absent >> (base - self.base) if base >= self.base else self.absent << (self.base - base)

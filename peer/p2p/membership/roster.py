@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sandpiper.common.limits import SESSIONS_OF_PERSON
 from sandpiper.common.p2p.deeds import Admit, Deed, Found, Own, Rekey, persons
 from sandpiper.common.p2p.keys import Keys
 from sandpiper.peer.p2p.membership.branches import Branches
@@ -78,23 +77,21 @@ class Roster:
         return {keys.identity, known.identity}
 
     def _derive(self, person: bytes) -> None:
-        """Derives which sessions of a person are served: those let in last, whatever order the deeds came in here.
+        """Derives which sessions of a person are served: all, however many; presence bounds how many are heard.
 
         Only admissions that count say whose a session is. One of which two say different things has signed two sets of
         keys for itself, and is served nowhere.
         """
-        ages: list[tuple[int, bytes]] = []
+        served: set[bytes] = set()
         for session in self._sessions.get(person, ()):
-            counting = [(node, keys) for node, keys in self._admits[session] if node.level is not None]
-            said = {keys for _, keys in counting}
+            said = {keys for node, keys in self._admits[session] if node.level is not None}
             self._doubles.discard(session)
             if len(said) > 1:
                 self._doubles.add(session)
             elif said:
                 self.known[session] = said.pop()
                 if self.known[session].identity == person and self.is_member(person):
-                    ages.append((max(node.past.size() for node, _ in counting), session))
-        served = {session for _, session in sorted(ages)[-SESSIONS_OF_PERSON:]}
+                    served.add(session)
         for session in self._sessions.get(person, ()):
             if session in self._doubles or self.known[session].identity == person:
                 self._serve(session, person, served=session in served)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import fingerprint
-from sandpiper.common.limits import HEARSAY_SOUGHT, SOUGHT, SOUGHT_S
+from sandpiper.common.limits import HEARSAY_SOUGHT, SESSIONS_OF_PERSON, SOUGHT, SOUGHT_S
 from sandpiper.common.p2p import packets
 from sandpiper.common.p2p.keys import Keys
 from sandpiper.common.p2p.sealing import short
@@ -67,6 +67,7 @@ class Presence:
         session = keys.session
         if self.knows(session) or session == self._context.session:
             return False
+        here = here and not crowded(self.peers.values(), keys)
         if here and self._expect(AwayMember(keys), PeerState.EXPECTED) is None:
             return False  # no such box key: a member that nobody can talk to
         if not here:
@@ -143,7 +144,9 @@ class Presence:
     def wake(self, session: bytes, *, left: bool = False) -> Peer | None:
         """Looks for a member that was away and gave a sign of life; without `left` not for one that said goodbye."""
         row = self.away.get(session)
-        return self._expect(row, PeerState.GONE) if row is not None and (left or not row.left) else None
+        if row is None or (row.left and not left) or crowded(self.peers.values(), row.keys):
+            return None
+        return self._expect(row, PeerState.GONE)
 
     def connected(self, curve: bytes) -> Peer | None:
         """Takes that a mesh key has connected to us; returns whose it is."""
@@ -323,3 +326,11 @@ class Presence:
 def _least_sure(peer: Peer) -> tuple[bool, float]:
     """The order in which members are sought no more, if they are too many."""
     return not peer.told, peer.gone_at
+
+
+def crowded(peers: Iterable[Peer], keys: Keys) -> bool:
+    """Whether so many sessions of a person are here that another is not looked for: those heard first are served.
+
+    Who is let in, and when, says nothing here, for others can say that of anybody's old sessions.
+    """
+    return sum(peer.here and peer.keys.identity == keys.identity for peer in peers) >= SESSIONS_OF_PERSON

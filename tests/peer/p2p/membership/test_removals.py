@@ -332,15 +332,16 @@ def test_who_changes_the_code_is_told_of_it_once() -> None:
     assert alice.cuts == bob.cuts == 0, "nobody was removed, so no connection has to be made anew"
 
 
-def test_of_one_person_the_newest_sessions_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.membership.roster.SESSIONS_OF_PERSON", 3)
+def test_of_one_person_so_many_sessions_are_heard_and_nobody_is_put_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.presence.presence.SESSIONS_OF_PERSON", 3)
     town, alice, bob, mallory = three()
     windows = [town.join(f"window{number}", identity=mallory.keys.identity) for number in range(4)]
     town.settle(3)
-    assert mallory.member.broken is not None
-    assert windows[0].member.broken is not None
-    mallory.dead = windows[0].dead = True
-    still_works(town, alice, bob, *windows[1:])
+    assert all(each.member.broken is None for each in (mallory, *windows))
+    for member in (alice.member, bob.member):
+        here = [peer.keys.session for peer in member.presence.peers.values() if peer.here]
+        assert sum(member.roster.person(each) == mallory.member.context.keyring.person for each in here) == 3
+    still_works(town, alice, bob)
 
 
 def test_an_admission_without_the_identitys_word_has_no_effect() -> None:
