@@ -31,6 +31,11 @@ BRANCH_BYTES: Final = 64 * 1024
 BRANCH_BYTES_H: Final = 32 * 1024
 """Deeds of plain members, of one branch: so many at once, then so many an hour. A class of thirty, let in by one whom
 the owner let in, fits; who invents people waits."""
+BRANCH_BELOW_DEEDS: Final = 48
+BRANCH_BELOW_DEEDS_H: Final = 20
+BRANCH_BELOW_BYTES: Final = 48 * 1024
+BRANCH_BELOW_BYTES_H: Final = 20 * 1024
+"""Of these, all but the first person of the branch: so nobody whom it let in spends what it needs to let others in."""
 OWNERS_LINE_DEEDS: Final = 2048
 OWNERS_LINE_DEEDS_H: Final = 1024
 OWNERS_LINE_BYTES: Final = 2 * 1024 * 1024

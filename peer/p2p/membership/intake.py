@@ -18,6 +18,10 @@ from sandpiper.common.limits import (
     ALL_BROUGHT_BYTES_H,
     ALL_BROUGHT_DEEDS,
     ALL_BROUGHT_DEEDS_H,
+    BRANCH_BELOW_BYTES,
+    BRANCH_BELOW_BYTES_H,
+    BRANCH_BELOW_DEEDS,
+    BRANCH_BELOW_DEEDS_H,
     BRANCH_BYTES,
     BRANCH_BYTES_H,
     BRANCH_DEEDS,
@@ -75,6 +79,7 @@ class DeedBudget:
 
 
 _BRANCH: Final = (BRANCH_DEEDS, BRANCH_DEEDS_H, BRANCH_BYTES, BRANCH_BYTES_H)
+_BELOW: Final = (BRANCH_BELOW_DEEDS, BRANCH_BELOW_DEEDS_H, BRANCH_BELOW_BYTES, BRANCH_BELOW_BYTES_H)
 _OWNER: Final = (OWNER_DEEDS, OWNER_DEEDS_H, OWNER_BYTES, OWNER_BYTES_H)
 _LINE: Final = (OWNERS_LINE_DEEDS, OWNERS_LINE_DEEDS_H, OWNERS_LINE_BYTES, OWNERS_LINE_BYTES_H)
 _RETURNER: Final = (RETURN_DEEDS, RETURN_DEEDS_H, RETURN_BYTES, RETURN_BYTES_H)
@@ -98,7 +103,7 @@ class DeedIntake:
         if level < PLAIN:
             return _pay(self._owner_budgets(deed.writer, level), size, now)
         roots = self._branches.roots(deed.writer)
-        if any(_pay(self._branch_budgets(root, sponsor), size, now) for root, sponsor in roots):
+        if any(_pay(self._branch_budgets(deed.writer, root, sponsor), size, now) for root, sponsor in roots):
             return True
         person = deed.said.keys.identity if isinstance(deed.said, Admit) else b""
         return person in self._graph.members and _pay([self._budget(_RETURNER, person)], size, now)
@@ -128,7 +133,7 @@ class DeedIntake:
         if level < PLAIN:
             return _affords(self._owner_budgets(deed.writer, level), size, now)
         roots = self._branches.roots(deed.writer)
-        return any(_affords(self._branch_budgets(root, sponsor), size, now) for root, sponsor in roots)
+        return any(_affords(self._branch_budgets(deed.writer, root, sponsor), size, now) for root, sponsor in roots)
 
     def _budget(self, sizes: tuple[int, int, int, int], name: bytes) -> DeedBudget:
         """Whoever has one is in the graph, so there are no more of them than persons there."""
@@ -152,8 +157,10 @@ class DeedIntake:
         """Of what came by the owner whom the founder named, on the way down to this level."""
         return [] if level == FOUNDER else [self._budget(_LINE, level[1][0][1])]
 
-    def _branch_budgets(self, root: bytes, sponsor: Level) -> list[DeedBudget]:
-        return [self._budget(_BRANCH, root), *self._line_budgets(sponsor)]
+    def _branch_budgets(self, writer: bytes, root: bytes, sponsor: Level) -> list[DeedBudget]:
+        """A part of a branch's is its first person's alone: who let a flooder in lets others in as before."""
+        below = [self._budget(_BELOW, root)] if writer != root else []
+        return [self._budget(_BRANCH, root), *below, *self._line_budgets(sponsor)]
 
 
 def _affords(budgets: list[DeedBudget], size: int, now: float) -> bool:

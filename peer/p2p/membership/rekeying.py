@@ -160,14 +160,14 @@ class Rekeying:
         self._write(Rekey(sorted(out), sorted(names), copies, box, made, gone[:REKEY_GONE]))
 
     def _named(self, holders: set[bytes]) -> list[bytes]:
-        """For whom of these a new secret is, if there are too many for one deed: oneself, those here, owners, the last
-        of those who fell silent, and only then people of whom nothing was ever heard, whom anybody can have invented.
+        """For whom of these a new secret is, if there are too many for one deed: oneself, those here, the last of
+        those who fell silent, and only then owners and others of whom nothing was heard, who may have been invented.
         """
         presence, members = self._presence, self._roster.graph.members
         here = [peer.keys.identity for peer in sorted(presence.peers.values(), key=lambda peer: not peer.here)]
         owners = sorted((person for person in holders if members[person] < PLAIN), key=members.__getitem__)
         silent = [row.keys.identity for row in presence.away.latest() if row.said]
-        order = dict.fromkeys([self._context.keyring.person, *here, *owners, *silent, *sorted(holders)])
+        order = dict.fromkeys([self._context.keyring.person, *here, *silent, *owners, *sorted(holders)])
         return [person for person in order if person in holders][:REKEY_NAMES]
 
     def _recipients(self, persons: set[bytes]) -> Iterable[Keys]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sandpiper.common.limits import (
     ALL_BROUGHT_DEEDS,
+    BRANCH_BELOW_DEEDS,
+    BRANCH_BELOW_DEEDS_H,
     BRANCH_BYTES,
     BRANCH_DEEDS,
     BRANCH_DEEDS_H,
@@ -55,6 +57,18 @@ def test_a_branch_has_so_many_at_once_and_then_so_many_an_hour() -> None:
     assert paid(intake, graph, note(graph, L), HOUR) == BRANCH_DEEDS_H
     assert not intake.pay(note(graph, L), PLAIN, HOUR)
     assert intake.pay(note(graph, L), PLAIN, HOUR + HOUR / BRANCH_DEEDS_H)
+
+
+def test_who_let_a_flooder_in_lets_others_in_as_before() -> None:
+    """M floods, whom L let in."""
+    graph = room()
+    intake = DeedIntake(graph)
+    assert paid(intake, graph, note(graph, M), 0.0) == BRANCH_BELOW_DEEDS
+    assert not intake.affords(note(graph, M), 0.0)
+    assert intake.affords(note(graph, L), 0.0)
+    assert paid(intake, graph, note(graph, L), 0.0) == BRANCH_DEEDS - BRANCH_BELOW_DEEDS
+    assert paid(intake, graph, note(graph, M), HOUR) == BRANCH_BELOW_DEEDS_H
+    assert paid(intake, graph, note(graph, L), HOUR) == BRANCH_DEEDS_H - BRANCH_BELOW_DEEDS_H
 
 
 def test_octets_are_counted_too() -> None:

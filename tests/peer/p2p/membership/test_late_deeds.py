@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandpiper.common.limits import BRANCH_DEEDS, DEEDS_LATE, DEEDS_TOLD
+from sandpiper.common.limits import BRANCH_BELOW_DEEDS, DEEDS_LATE, DEEDS_TOLD
 from sandpiper.common.p2p import deeds
 from sandpiper.common.p2p.deeds import Admit, Deed, Note
 from sandpiper.peer.p2p.membership.arriving import ArrivingDeeds, Bringer
@@ -78,11 +78,11 @@ def test_what_was_built_on_a_page_is_looked_at_once_for_all_of_it(monkeypatch: p
     arriving = ArrivingDeeds(graph)
     bringer = Bringer(L.key, LateDeeds())
     tip = graph.nodes()[-1].deed
-    spent = [last.says(graph.room, [tip, graph.nodes()[at].deed], Note()) for at in range(1, len(graph) - 1)]
-    spent += [last.says(graph.room, [tip, spent[at]], Note()) for at in range(BRANCH_DEEDS - len(spent))]
-    arriving.take([each.raw for each in spent], bringer, 0.0)
-    page = [last.says(graph.room, [tip, spent[0], spent[at]], Note()) for at in range(1, 50)]
-    late = [last.says(graph.room, [*page, spent[at]], Note()) for at in range(50)]
+    nodes = [node.deed for node in graph.nodes()]
+    spent = [last.says(graph.room, [tip, nodes[at]], Note()) for at in range(1, BRANCH_BELOW_DEEDS + 1)]
+    assert len(arriving.take([each.raw for each in spent], bringer, 0.0).taken) == len(spent)
+    page = [last.says(graph.room, [tip, spent[0], nodes[at]], Note()) for at in range(1, 50)]
+    late = [last.says(graph.room, [*page, nodes[at]], Note()) for at in range(50)]
     arriving.take([each.raw for each in late], bringer, 0.0)
     assert len(bringer.late) == len(late)
     asked = counted(monkeypatch, DeedIntake, "affords")
