@@ -7,6 +7,7 @@ the secrets of all of them: whoever is excluded by one is out of the mix.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from sandpiper.common.limits import SECRETS_ASKED
 from sandpiper.common.p2p.deeds import Admit, Found, Own, Readmit, Rekey, persons
@@ -16,7 +17,8 @@ from sandpiper.peer.p2p.membership.node import DeedNode
 
 class SecretHolders:
     """Who has, or may have, the secret that one deed made. `handed` are a person's counting grants along with which it
-    was given the secret; `leaked` its grants, counting or not, along with which somebody may have given it.
+    was given the secret; `leaked` its grants, counting or not, along with which somebody may have given it. `later` are
+    the first new keys whose makers knew it.
     """
 
     def __init__(self, graph: DeedGraph, made: DeedNode) -> None:
@@ -24,6 +26,7 @@ class SecretHolders:
         self.handed: dict[bytes, list[DeedNode]] = defaultdict(list)
         self.handing: set[int] = set()  # the same grants, by number
         self.leaked: dict[bytes, list[DeedNode]] = defaultdict(list)
+        self.later: list[DeedNode] = []
         self.sealed = {made.deed.writer, *(said.names if isinstance(said, Rekey) else ())}
         self._graph = graph
         self.made = made
@@ -33,8 +36,12 @@ class SecretHolders:
         """Takes in what the graph has that was not there the last time."""
         nodes = self._graph.nodes()
         for node in nodes[self._next :]:
-            if isinstance(node.deed.said, (Admit, Own, Readmit)) and node.knows(self.made):
+            if not isinstance(node.deed.said, (Admit, Own, Readmit, Rekey)) or not node.knows(self.made):
+                continue
+            if not isinstance(node.deed.said, Rekey):
                 self._follow(node)
+            elif node.level is not None and not any(node.knows(each) for each in self.later):
+                self.later.append(node)
         self._next = len(nodes)
 
     def _follow(self, grant: DeedNode) -> None:
@@ -103,18 +110,25 @@ class RoomKey:
             each.follow()
 
     def is_for(self, person: bytes, head: bytes) -> bool:
-        """Whether a secret is for a person, also one that is superseded: its maker, those it was made for, and whom one
-        of these let in who knew it. Who of them lacks it asks any other and is given it.
+        """Whether a secret is for a person: its maker, those it was made for, and whom one of these let in who knew it.
+        Who of them lacks it asks any other and is given it. One that is superseded is for who came in before that.
         """
         made = self._graph.node(head)
         if made is None or made.level is None or not isinstance(made.deed.said, (Found, Rekey)):
             return False
-        return self._has(person, self._holders_of(made))
+        holders = self._holders_of(made)
+        if person in holders.sealed:
+            return True
+        return any(not any(grant.knows(each) for each in holders.later) for grant in self._grants(person, holders))
 
     def _has(self, person: bytes, holders: SecretHolders) -> bool:
-        if person in holders.sealed or not holders.handed.get(person):
-            return person in holders.sealed
-        return any(grant.at in holders.handing for grant in self._graph.standing(person))
+        return person in holders.sealed or next(self._grants(person, holders), None) is not None
+
+    def _grants(self, person: bytes, holders: SecretHolders) -> Iterator[DeedNode]:
+        """Returns the grants by which a person is in, and along with which it was given the secret."""
+        if not holders.handed.get(person):
+            return iter(())
+        return (grant for grant in self._graph.standing(person) if grant.at in holders.handing)
 
     def waiting(self) -> set[bytes]:
         """Returns the members for whom the current key is not: somebody for whom it is must let them in again."""

@@ -26,6 +26,18 @@ def test_a_superseded_secret_is_for_whom_it_was() -> None:
         assert not key.is_for(person("X"), FIRST.id)
 
 
+def test_a_superseded_secret_is_for_nobody_who_came_later() -> None:
+    """A newcomer that has recorded what went by before is not given the keys of then."""
+    news = deed(ADMIT, "V", [SECOND], "N")
+    beside = deed(ADMIT, "V", [LATE], "P")  # by who has not heard of the second key
+    again = deed(ADMIT, "F", [SECOND], "V")
+    key = RoomKey(room_of([*BASE, news, beside, again]))
+    assert not any(key.is_for(person("N"), made.id) for made in (ROOT, FIRST))
+    assert not key.is_for(person("P"), ROOT.id)
+    assert all(key.is_for(person(each), FIRST.id) for each in "PV")
+    assert key.is_for(person("N"), SECOND.id)
+
+
 def test_what_made_no_secret_is_for_nobody() -> None:
     false = deed(REKEY, "V", [SECOND], (), names="V")
     key = RoomKey(room_of([*BASE, false]))
