@@ -143,8 +143,15 @@ larger, or it would fit no letter."""
 HANDOVER_CARDS_BYTES: Final = 48 * 1024
 HANDOVER_HEADS: Final = 500
 HANDOVER_PRESENT: Final = 256
-HANDOVER_LETTERS: Final = 64
-"""What else is in one, and how many may follow: 6 MB, the deeds of a room where ten thousand have come and gone."""
+HANDOVER_LETTERS: Final = 1024
+"""What else is in one, and how many may follow: 96 MiB, where ten thousand who have come and gone are 6 MB."""
+HANDOVER_AHEAD: Final = 4
+"""So many follow unasked, and then each time that more are asked for: a service keeps what waits for a joiner only up
+to RENDEZVOUS_OWED_BYTES."""
+HANDOVER_TRIES: Final = 3
+"""So often a joiner asks for one in vain, KNOCK_S each, before it tries another sponsor."""
+HANDOVERS_AT_ONCE: Final = 8
+"""Joiners to whom a sponsor hands over long histories at once; the one that it has heard of longest ago goes."""
 KEY_WAIT_S: Final = 15.0
 """A secret of the room's key that nobody gives within this, while others are heard, is lost: an owner makes another."""
 SUPERSEDED_S: Final = 3600.0

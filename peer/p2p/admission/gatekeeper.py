@@ -12,7 +12,7 @@ from sandpiper.common.p2p.deeds import Admit, AnyDeedSaid
 from sandpiper.common.p2p.packets import Carded
 from sandpiper.peer.p2p.admission.doorkeepers import Doorkeepers
 from sandpiper.peer.p2p.admission.guesses import CodeGuesses
-from sandpiper.peer.p2p.admission.handover import make_welcome
+from sandpiper.peer.p2p.admission.handover import check_history, make_welcome
 from sandpiper.peer.p2p.admission.sponsor import CodeState, Knows, Missed, Sponsor
 from sandpiper.peer.p2p.membership.governance import Governance
 from sandpiper.peer.p2p.membership.roster import Roster
@@ -71,7 +71,7 @@ class Gatekeeper:
             return [(mailbox, admission.encode(self._send_on(service, letter.attempt)))]
         outcome = self.sponsor.letter(mailbox, letter, now, self._governance.full())
         if isinstance(outcome, Knows):
-            self._decide(outcome)
+            self._decide(outcome, now)
         else:
             self._count(outcome)
         letters, self.sponsor.letters = self.sponsor.letters, []
@@ -91,9 +91,15 @@ class Gatekeeper:
         if missed is not None:
             self._miss()
 
-    def _decide(self, knows: Knows) -> None:
+    def _decide(self, knows: Knows, now: float) -> None:
         application, sponsor = knows.application, self.sponsor
         newcomer = application.keys.session
+        try:
+            check_history(self._roster)
+        except Refusal as refusal:
+            self._context.warn("handover", f"nobody can come in any more: {refusal.text}")
+            sponsor.deny(refusal)
+            return
         try:
             self._governance.check_application(application)
             own = packets.decode_own(application.card.body)
@@ -112,7 +118,7 @@ class Gatekeeper:
         made = make_welcome(
             self._context, self._roster, self._replica, self._presence, floor, self._guesses.settled(), card, newcomer
         )
-        sponsor.admit(*made)
+        sponsor.admit(*made, now)
         peer = self._presence.peers.get(newcomer)
         if peer is not None and isinstance(own, Carded):
             self._cards.read(application.card)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.limits import HANDOVER_LETTERS
+from sandpiper.common.limits import HANDOVER_AHEAD, HANDOVER_LETTERS, HANDOVER_TRIES
 from sandpiper.common.p2p import admission
 from sandpiper.common.p2p.admission import Application, Welcome
 from sandpiper.peer.p2p.admission.box_queue import Box
@@ -20,6 +20,9 @@ class JoinAttempt:
         self._handshake = handshake
         self._welcome: Welcome | None = None
         self._more: dict[int, admission.More] = {}
+        self._first = 0  # of what is lacking
+        self._asked = HANDOVER_AHEAD  # up to where letters come without a further word
+        self._tries = 0
 
     @property
     def half(self) -> admission.Half:
@@ -60,7 +63,20 @@ class JoinAttempt:
             more: admission.More = admission.decode(admission.More, self._handshake.unseal(letter.sealed))
         except Refusal:
             return
-        self._more[more.index] = more
+        assert self._welcome is not None
+        if 0 <= more.index < self._welcome.more:
+            self._more[more.index] = more
+
+    def ask(self, *, again: bool = False) -> admission.Rest | None:
+        """Returns what asks for the next letters, if those that come unasked are here, or if they do not come."""
+        first = self._first
+        while self._first in self._more:
+            self._first += 1
+        self._tries = self._tries + again if self._first == first else 0
+        if self._tries > HANDOVER_TRIES or not (again or self._first >= self._asked):
+            return None
+        self._asked = self._first + HANDOVER_AHEAD
+        return admission.Rest(self.name, self._handshake.seal(admission.encode(admission.More(self._first))))
 
     def whole(self) -> Welcome | None:
         """The room, once all of it has been handed over."""

@@ -128,7 +128,8 @@ class Joiner:
                 return
             if self.state is JoinerState.PROVING:
                 self._count_miss(self._attempt.box)  # it has seen our proof, and may have tested a guess against it
-            self._seek(now)
+            if self.state is not JoinerState.RECEIVING or not self._ask(self._attempt, now, again=True):
+                self._seek(now)
         self._go_on(now)
 
     def _seek(self, now: float) -> None:
@@ -293,11 +294,10 @@ class Joiner:
         self._leave(box, now)
 
     def _count_miss(self, box: Box) -> None:
-        service = box[0]
         self.missed += 1
-        self._missed_at[service] += 1
-        if self._missed_at[service] >= JOIN_GUESSES:
-            self._queue.drop_service(service)
+        self._missed_at[box[0]] += 1
+        if self._missed_at[box[0]] >= JOIN_GUESSES:
+            self._queue.drop_service(box[0])
         if self.missed >= JOIN_GUESSES_MOST:
             self._fail(self._denied())
 
@@ -326,9 +326,16 @@ class Joiner:
         """Ends once everything has been handed over; each letter may take a while."""
         self.welcome = attempt.whole()
         if self.welcome is None:
-            self._due = now + KNOCK_S
+            self._ask(attempt, now)
         else:
             self.state = JoinerState.IN
+
+    def _ask(self, attempt: JoinAttempt, now: float, *, again: bool = False) -> bool:
+        """Asks for what is still to be handed over, if it is time to."""
+        self._due, ask = now + KNOCK_S, attempt.ask(again=again)
+        if ask is not None:
+            self._send(attempt.box, ask)
+        return ask is not None
 
     # The end -----------------------------------------------------------------------------------------------
 

@@ -7,13 +7,22 @@ guess. Guesses are passed on, so all members count together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandpiper.common.errors import Code, Refusal
-from sandpiper.common.limits import ATTEMPT_S, KNOCK_ANSWERED_S, KNOCKS_ANSWERED, PAUSE_MOST_S, VERSION
+from sandpiper.common.limits import (
+    ATTEMPT_S,
+    HANDOVER_AHEAD,
+    HANDOVERS_AT_ONCE,
+    KNOCK_ANSWERED_S,
+    KNOCKS_ANSWERED,
+    PAUSE_MOST_S,
+    VERSION,
+)
 from sandpiper.common.p2p import admission
 from sandpiper.common.p2p.admission import AnyLetter, Application
+from sandpiper.peer.p2p.admission.handover import Remainder
 from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
 
 
@@ -81,6 +90,16 @@ class _Open:
     proven: bool = False
 
 
+@dataclass(slots=True)
+class _Handing:
+    """A handover under way: what of it is sent when it is asked for, until then, and how often at most."""
+
+    attempt: Attempt
+    more: Remainder
+    until: float
+    asks: int
+
+
 class Sponsor:
     """The sponsor's side of admission. `code` gives the code as it is now. Take `letters` after each call."""
 
@@ -91,13 +110,16 @@ class Sponsor:
         self._entropy = entropy
         self._knocked: dict[tuple[bytes, bytes], _Knocked] = {}  # by mailbox and attempt, the oldest first
         self._open: _Open | None = None
+        self._handing: dict[tuple[bytes, bytes], _Handing] = {}  # by mailbox and attempt, the longest idle first
 
     def get_timer(self) -> float | None:
         """When `handle_timer` is to be called."""
-        return self._open.until if self._open is not None else None
+        due = [handing.until for handing in self._handing.values()]
+        return min([*due, self._open.until] if self._open is not None else due, default=None)
 
     def handle_timer(self, now: float) -> Missed | None:
         """Ends an attempt that was left open; returns the guess that it was."""
+        self._handing = {name: each for name, each in self._handing.items() if each.until > now}
         if self._open is None or now < self._open.until:
             return None
         gave_up, self._open = self._open, None
@@ -112,6 +134,8 @@ class Sponsor:
                 self._half(mailbox, letter, now)
             case admission.Proof() if self._is_open(mailbox, letter):
                 return self._proof(letter, now)
+            case admission.Rest():
+                self._go_on(mailbox, letter, now)
         return None
 
     def _is_open(self, mailbox: bytes, letter: AnyLetter) -> bool:
@@ -188,15 +212,38 @@ class Sponsor:
             return None
         return Knows(opened.mailbox, application)
 
-    def admit(self, welcome: admission.Welcome, more: Iterable[admission.More] = ()) -> None:
-        """Answers Knows with the room, and what of it did not fit the first letter."""
+    def admit(self, welcome: admission.Welcome, more: Remainder, now: float) -> None:
+        """Answers Knows with the room, and the first of what did not fit one letter; the joiner asks for the others."""
         opened, self._open = self._open, None
         assert opened is not None
         opened_confirm = opened.attempt.confirmation
         sealed = opened.attempt.seal(admission.encode(welcome))
         self._send(opened.mailbox, admission.Handover(opened.name, opened_confirm, sealed))
-        for each in more:
-            self._send(opened.mailbox, admission.Rest(opened.name, opened.attempt.seal(admission.encode(each))))
+        handing = _Handing(opened.attempt, more, now + ATTEMPT_S, 2 * len(more))
+        self._hand(opened.mailbox, opened.name, handing, 0)
+        if len(more):
+            self._handing[opened.mailbox, opened.name] = handing
+        if len(self._handing) > HANDOVERS_AT_ONCE:
+            del self._handing[next(iter(self._handing))]
+
+    def _hand(self, mailbox: bytes, name: bytes, handing: _Handing, first: int) -> None:
+        for index in range(first, min(first + HANDOVER_AHEAD, len(handing.more))):
+            body = admission.encode(handing.more.letter(index))
+            self._send(mailbox, admission.Rest(name, handing.attempt.seal(body)))
+
+    def _go_on(self, mailbox: bytes, letter: admission.Rest, now: float) -> None:
+        """Sends a joiner that has been let in the next letters, from the one on for which it asks."""
+        handing = self._handing.get((mailbox, letter.attempt))
+        if handing is None or not handing.asks:
+            return
+        try:
+            asked: admission.More = admission.decode(admission.More, handing.attempt.unseal(letter.sealed))
+        except Refusal:
+            return
+        handing.asks -= 1
+        handing.until = now + ATTEMPT_S
+        self._handing[mailbox, letter.attempt] = self._handing.pop((mailbox, letter.attempt))
+        self._hand(mailbox, letter.attempt, handing, max(asked.index, 0))
 
     def deny(self, refusal: Refusal) -> None:
         """Answers Knows with no, for another reason than the code, and proves that it knows the code as well."""

@@ -18,7 +18,8 @@ from math import inf
 
 from sandpiper.common.limits import (
     BEACON_S,
-    HANDOVER_LETTERS,
+    DEEDS_TOLD,
+    HANDOVER_AHEAD,
     LEASES_PER_GROUP,
     REUNITE_AT_ONCE,
     REUNITE_S,
@@ -96,6 +97,8 @@ class Reunion:
                 del self._unheard[service]
 
     def _packets(self) -> list[bytes]:
-        """The deeds by which we are a member: our admission, and what it was built on."""
-        deeds = [deed.raw for deed in self._roster.proof_of(self._context.session)]
-        return [self._context.keyring.to_room(Shout(deeds=some)) for some in portions(deeds)[:HANDOVER_LETTERS]]
+        """The deeds by which we are a member: our admission, and the last of what it was built on. Others have most of
+        that, and take only so many at once that nobody asked for.
+        """
+        found = portions(self._roster.proof_of(self._context.session)[-DEEDS_TOLD:])[-HANDOVER_AHEAD:]
+        return [self._context.keyring.to_room(Shout(deeds=[deed.raw for deed in some])) for some in found]

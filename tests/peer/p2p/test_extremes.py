@@ -12,6 +12,7 @@ from sandpiper.common.errors import Refusal, SandpiperError
 from sandpiper.common.p2p import admission, deeds, packets
 from sandpiper.common.p2p.admission import Application, More, Welcome
 from sandpiper.common.p2p.packets import Beacon, Bye, Card, Carded, Shout
+from sandpiper.peer.p2p.admission.handover import Remainder
 from sandpiper.peer.p2p.admission.joiner import Joiner
 from sandpiper.peer.p2p.state.keyring import SessionKeys
 from sandpiper.peer.p2p.state.peer import Way
@@ -135,6 +136,20 @@ def apply_with(town: Town, application: Application) -> None:
     town.settle(3)
 
 
+class FalseRemainder(Remainder):
+    """Hands over these letters, whatever was asked for."""
+
+    def __init__(self, letters: list[More]) -> None:
+        super().__init__([], [], [])
+        self.letters = letters
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    def letter(self, index: int) -> More:
+        return self.letters[index]
+
+
 def test_what_a_sponsor_hands_over() -> None:
     """He knows the code. The joiner ends with an error, or is in."""
     town = Town()
@@ -142,9 +157,9 @@ def test_what_a_sponsor_hands_over() -> None:
     sponsor = alice.member.gatekeeper.sponsor
     admit, handed = sponsor.admit, list[tuple[Welcome, list[More]]]()
 
-    def keep(welcome: Welcome, more: Any = ()) -> None:
-        handed.append((welcome, list(more)))
-        admit(welcome, handed[-1][1])
+    def keep(welcome: Welcome, more: Remainder, now: float) -> None:
+        handed.append((welcome, [more.letter(index) for index in range(len(more))]))
+        admit(welcome, more, now)
 
     sponsor.admit = keep  # type: ignore[method-assign]
     town.join("bob")
@@ -152,7 +167,8 @@ def test_what_a_sponsor_hands_over() -> None:
     changes: list[tuple[Welcome, list[More]]] = [(each, more) for each in extremes(welcome)]
     changes += [(welcome, [each]) for each in extremes(More(0, [], []))]
     for changed, rest in changes:
-        sponsor.admit = lambda _welcome, _more=(), c=changed, r=rest: admit(c, r)  # type: ignore[misc,method-assign]
+        false = FalseRemainder(rest)
+        sponsor.admit = lambda _welcome, _more, now, c=changed, f=false: admit(c, f, now)  # type: ignore[misc,method-assign]
         joiner, keys = town.joiner("carol", at=[alice])
         town.attempt(joiner, 3.0)
         enter(town, joiner, keys)

@@ -7,9 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from sandpiper.common.errors import AccessDenied
-from sandpiper.common.limits import LETTER_BYTES
+from sandpiper.common.errors import AccessDenied, Rejected
+from sandpiper.common.limits import (
+    ATTEMPT_S,
+    HANDOVER_BYTES,
+    HANDOVER_CARDS_BYTES,
+    LETTER_BYTES,
+    RENDEZVOUS_OWED_BYTES,
+)
 from sandpiper.common.p2p import admission
+from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.bootstrap import enter_room
 from sandpiper.peer.p2p.state.outputs import MemberSettings
 from tests.peer.p2p.hostile import still_works, three
@@ -71,6 +78,70 @@ def test_a_handover_that_is_lost_half_way_is_asked_for_again(monkeypatch: pytest
     assert lost
     town.settle(2)
     assert carol.member.deeds.digest == alice.member.deeds.digest
+
+
+def test_no_history_is_too_long_to_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 300)
+    town = Town()
+    alice = town.found("alice")
+    for _ in range(80):
+        alice.member.rekeying.make(set())
+    town.collect(alice)
+    seen: list[bytes] = []
+
+    def lose(mailbox: bytes, body: bytes) -> bytes | None:
+        """Loses each seventh letter of the handover, and of what asks for more of it."""
+        seen.extend([body] * isinstance(admission.decode_letter(body), admission.Rest))
+        return None if seen[-1:] == [body] and len(seen) % 7 == 0 else body
+
+    town.tamper = lose
+    joiner, keys = town.joiner("bob", alice.member.context.code)
+    town.attempt(joiner, 600.0)
+    assert joiner.welcome is not None, joiner.error
+    assert joiner.welcome.more > 64
+    assert len(alice.member.roster.graph.members) == 2  # let in once
+    bob = town.enter("bob", keys, joiner, alice.member.context.code)
+    town.settle(2)
+    assert bob.member.deeds.digest == alice.member.deeds.digest
+    still_works(town, alice, bob)
+    town.settle(ATTEMPT_S + 1)
+    assert alice.member.gatekeeper.get_timer() is None  # nothing is kept of what was handed over
+
+
+def test_a_service_never_holds_more_of_a_handover_than_it_keeps_for_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 300)
+    town = Town()
+    alice = town.found("alice")
+    for _ in range(80):
+        alice.member.rekeying.make(set())
+    town.collect(alice)
+    joiner, _ = town.joiner("bob", alice.member.context.code)
+    sent: list[int] = []
+    answer = alice.member.gatekeeper.sponsor._hand
+
+    def count(*said: Any) -> None:
+        before = len(alice.member.gatekeeper.sponsor.letters)
+        answer(*said)
+        sent.append(len(alice.member.gatekeeper.sponsor.letters) - before)
+
+    monkeypatch.setattr(alice.member.gatekeeper.sponsor, "_hand", count)
+    town.attempt(joiner, 600.0)
+    assert joiner.welcome is not None
+    assert (max(sent) + 1) * HANDOVER_BYTES + HANDOVER_CARDS_BYTES < RENDEZVOUS_OWED_BYTES
+
+
+def test_a_history_that_cannot_be_handed_over_is_said_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 300)
+    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_LETTERS", 20)
+    town = Town()
+    alice = town.found("alice")
+    for _ in range(20):
+        alice.member.rekeying.make(set())
+    town.collect(alice)
+    with pytest.raises(Rejected, match="longer than can be handed over"):
+        town.join("bob", alice.member.context.code)
+    assert len(alice.member.roster.graph.members) == 1
+    assert any("longer than can be handed over" in each.text for each in alice.events if isinstance(each, Warned))
 
 
 def test_what_fits_no_letter_keeps_nobody_out() -> None:
