@@ -78,7 +78,7 @@ class Rekeying:
         context, heads = self._context, self._roster.heads()
         if context.keyring.mix(heads, context.now):
             self.began = self._replica.moment()
-            context.commands.append(NewEpoch(cut=self._roster.removes(heads)))
+            context.commands.append(NewEpoch(cut=self._roster.put_out()))
             self._taken(context.now)
         lacking = [head for head in heads if context.keyring.secrets.get(head) is None]
         mine = [head for head in lacking if self._roster.key.is_for(context.keyring.person, head)]

@@ -40,6 +40,7 @@ class Roster:
         self._ends: dict[bytes, list[tuple[DeedNode, int]]] = defaultdict(list)  # by session: which removal says what
         self._fresh: list[Keys] = []
         self._anew = False
+        self._put_out = False
         self.take(node.deed for node in graph.nodes())
 
     # Taking in -----------------------------------------------------------------------------------------------
@@ -105,6 +106,7 @@ class Roster:
         elif not served and before is not None:
             del self.members[session]
             self._anew = True
+            self._put_out = self._put_out or not self.is_member(person)
         self._end(session, out=not self.is_member(person) or session in self._doubles)
 
     def _end(self, session: bytes, *, out: bool) -> None:
@@ -177,10 +179,10 @@ class Roster:
         node = self.graph.node(deed)
         return node.deed.said.commitment if node is not None and isinstance(node.deed.said, (Found, Rekey)) else None
 
-    def removes(self, heads: Iterable[bytes]) -> bool:
-        """Whether one of these deeds puts somebody out."""
-        said = (node.deed.said for head in heads if (node := self.graph.node(head)) is not None)
-        return any(isinstance(each, Rekey) and each.out for each in said)
+    def put_out(self) -> bool:
+        """Whether somebody who was served has been put out since the last call: connections are to be made anew."""
+        put_out, self._put_out = self._put_out, False
+        return put_out
 
     def waiting_sessions(self) -> set[bytes]:
         """The sessions of members for whom the room's key is not, until somebody lets them in again."""

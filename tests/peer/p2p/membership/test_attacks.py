@@ -60,6 +60,28 @@ def test_who_was_removed_is_refused_by_every_door_within_two_seconds() -> None:
     assert "still here?" not in alice.texts + bob.texts
 
 
+def test_who_removes_nobody_has_no_connections_cut() -> None:
+    town, alice, bob, mallory, _ = kicked()
+    alice.member.removals.name_owner("bob")
+    town.collect(alice)
+    town.settle(2)
+    carol = town.join("carol", alice.member.context.code)
+    town.settle(2)
+    before = [each.cuts for each in (alice, bob, carol)]
+    for out in (bytes(32), mallory.member.keyring.person):
+        epoch = alice.member.keyring.epoch.id
+        bob.member.rekeying.make({out})
+        town.collect(bob)
+        town.settle(5)
+        assert alice.member.keyring.epoch.id == carol.member.keyring.epoch.id != epoch
+    assert [each.cuts for each in (alice, bob, carol)] == before
+    bob.member.removals.kick("carol")
+    town.collect(bob)
+    town.settle(5)
+    assert [each.cuts for each in (alice, bob)] == [cuts + 1 for cuts in before[:2]]
+    still_works(town, alice, bob)
+
+
 def test_a_plain_member_evicts_nobody_whom_it_has_let_in() -> None:
     town, alice, bob, mallory = three()
     victim = town.join("victim", at=[mallory])
