@@ -184,7 +184,10 @@ a new key. What proves the guesses fits a letter."""
 MISS_CREDIT_S: Final = 12.0
 """Wrong guesses that others say they have met count at this rate for each branch of the room, once it has said as many
 as a person may meet. Who lies needs minutes for a generation, and his name is told with each; and where five members
-have met two each, the generation ends in 24 s, within the patience of a joiner who knows the code (JOIN_PATIENCE_S)."""
+have met two each, the generation ends in 24 s, within the patience of a joiner who knows the code (JOIN_PATIENCE_S).
+No faster than the pause after a wrong guess either, which grows: so no liar uses all generations up in a day."""
+MISSES_BELIEVED_S: Final = 60.0
+"""How far a sponsor said that the code has gone may be corrected for so long, from when others are heard."""
 MISSES_TOLD: Final = 64
 """Counts of wrong guesses in one packet: each may cost a signature to check."""
 GUESS_WARNINGS: Final = 20

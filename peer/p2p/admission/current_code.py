@@ -22,6 +22,8 @@ class CurrentCode:
         self._roster = roster
         self._guesses = guesses
         self._of = self._now()
+        self._begun = context.code.words
+        """With which this member came in: the first of all follow from nothing that it could derive."""
 
     def _now(self) -> tuple[bytes, int]:
         return self._context.keyring.epoch.id, self._guesses.generation
@@ -48,7 +50,9 @@ class CurrentCode:
             return False
         self._of = now
         key, renewed = context.keyring.epoch.key, not self._roster.is_first_key
-        context.code = RoomCode(derive_words(derive(key, "words"), now[1], founding.words), context.code.nameplate)
+        first = now[1] == 1 and not renewed
+        words = self._begun if first else derive_words(derive(key, "words"), now[1], founding.words)
+        context.code = RoomCode(words, context.code.nameplate)
         if founding.password and renewed:
             self.password = "-".join(derive_words(derive(key, "password"), 0, _PASSWORD_WORDS))
         context.events.append(CodeChanged(context.room_name, self.password if renewed else None))

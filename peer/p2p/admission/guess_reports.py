@@ -65,6 +65,10 @@ class GuessReports:
         """Gives a member that knows of fewer guesses, or of others, those that are known here."""
         guesses, generation = self._guesses, self._guesses.generation
         self._told(guesses.settle(now), generation)
+        if beacon.epoch == self._context.keyring.epoch.id and guesses.heard(peer.keys.session, beacon.generation, now):
+            self._code.follow()
+            text = f"whoever let you in gave you a code that nobody else has; the room's is {self._context.code}"
+            self._context.warn("code", text)
         same = beacon.generation == guesses.generation and beacon.misses == guesses.digest()
         if same or beacon.epoch != self._context.keyring.epoch.id or beacon.generation > guesses.generation:
             return

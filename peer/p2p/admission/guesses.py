@@ -18,12 +18,16 @@ from sandpiper.common.limits import (
     GENERATIONS,
     GUESSES,
     MISS_CREDIT_S,
+    MISSES_BELIEVED_S,
     MISSES_BYTES,
     MISSES_TOLD,
+    PAUSE_MOST_S,
     STANDS_AGAIN_S,
 )
 from sandpiper.common.p2p import misses
+from sandpiper.common.p2p.deeds import Admit
 from sandpiper.common.p2p.misses import MissCount
+from sandpiper.peer.p2p.membership.level import PLAIN, Level
 from sandpiper.peer.p2p.membership.roster import Roster
 from sandpiper.peer.p2p.state.keyring import Keyring
 
@@ -43,6 +47,8 @@ class CodeGuesses:
         """How much of each person's count against the present generation counts by now."""
         self._budgets: dict[bytes, Bucket] = {}
         self._settle_at = -inf
+        self._believed_until = -inf
+        """Until when others may correct what the sponsor said; not known (inf) until one is heard."""
 
     @property
     def generation(self) -> int:
@@ -93,12 +99,45 @@ class CodeGuesses:
         return made
 
     def take(self, counts: Iterable[MissCount]) -> None:
-        """Takes what the sponsor knows, who is believed: the newcomer is to have the code that the others have."""
+        """Takes what the sponsor knows, who is believed until others are heard: the newcomer is to have the code that
+        the others have.
+        """
         self._follow()
+        self._believed_until = inf
         for each in sorted(counts, key=lambda each: each.generation):
             if self._accepts(each):
                 self._known[-1][each.person] = each
                 self._credit(each.person, each.count)
+
+    def heard(self, session: bytes, generation: int, now: float) -> bool:
+        """Takes which generation another member has; returns whether that has corrected a sponsor who said that it was
+        a later one. What that one said comes to count like what anybody says. Only somebody who stands as near to the
+        founder as the sponsor corrects it: so nobody does whom it has invented.
+        """
+        if self._believed_until == inf:
+            self._believed_until = now + MISSES_BELIEVED_S
+        if now >= self._believed_until or not 1 <= generation < self.generation:
+            return False
+        roster = self._roster
+        if session not in roster.members or self._place(roster.person(session)) > self._sponsors_place():
+            return False
+        del self._known[generation:]
+        self._credited = {}
+        self._settle(now)
+        return True
+
+    def _place(self, person: bytes) -> tuple[Level, int]:
+        return self._roster.graph.members.get(person, PLAIN), self._roster.branches.depth(person)
+
+    def _sponsors_place(self) -> tuple[Level, int]:
+        """The place of whoever let this session in."""
+        keys, grants = self._keyring, self._roster.graph.grants(self._keyring.person)
+        writers = (
+            grant.deed.writer
+            for grant in grants
+            if isinstance(grant.deed.said, Admit) and grant.deed.said.keys.session == keys.keys.session
+        )
+        return max(map(self._place, writers), default=(PLAIN, 0))
 
     def told(self, counts: Sequence[MissCount], now: float) -> set[bytes]:
         """Takes what another member knows; returns whose guesses count now that did not before."""
@@ -124,12 +163,16 @@ class CodeGuesses:
         credited: set[bytes] = set()
         for person, each in list(self._known[-1].items()):
             generation = len(self._known)
-            while self._credited.get(person, 0) < each.count and self._budget(person).take(1.0, now) == 0.0:
+            while self._credited.get(person, 0) < each.count and self._budget(person).take(self._pace(), now) == 0.0:
                 self._credit(person, self._credited.get(person, 0) + 1)
                 credited.add(person)
                 if len(self._known) > generation:
                     return credited
         return credited
+
+    def _pace(self) -> float:
+        """What a count costs of a budget: more than one when the pause after a wrong guess is longer than its rate."""
+        return max(1.0, pause_s(self.forced) / MISS_CREDIT_S)
 
     def _budget(self, person: bytes) -> Bucket:
         """The budget of a person's branch: at once what a person may meet in a room of this size, then at a rate."""
@@ -198,6 +241,11 @@ class CodeGuesses:
         *ended, present = self._known
         credited = [each for person, each in present.items() if self._credited.get(person) == each.count]
         return [each for known in ended for each in known.values()] + credited
+
+
+def pause_s(forced: int) -> float:
+    """Returns how long a wrong guess is followed by a pause, when so many generations have ended by them."""
+    return min(2.0 ** min(forced - 1, 32), PAUSE_MOST_S) if forced else 0.0
 
 
 def share(rank: int, count: int) -> int:

@@ -17,11 +17,11 @@ from sandpiper.common.limits import (
     HANDOVERS_AT_ONCE,
     KNOCK_ANSWERED_S,
     KNOCKS_ANSWERED,
-    PAUSE_MOST_S,
     VERSION,
 )
 from sandpiper.common.p2p import admission
 from sandpiper.common.p2p.admission import AnyLetter, Application
+from sandpiper.peer.p2p.admission.guesses import pause_s
 from sandpiper.peer.p2p.admission.handover import Remainder
 from sandpiper.peer.p2p.admission.handshake import Attempt, shared_secret
 
@@ -47,7 +47,7 @@ class CodeState:
     @property
     def not_before(self) -> float:
         """When somebody may try again."""
-        return self.missed_at + min(2.0 ** min(self.forced - 1, 32), PAUSE_MOST_S) if self.forced else self.missed_at
+        return self.missed_at + pause_s(self.forced)
 
     @property
     def asked(self) -> tuple[int, str, str | None]:

@@ -152,6 +152,50 @@ def test_counts_without_end_are_no_news() -> None:
     assert alice.warned.count("guess") <= GUESSES
 
 
+def sponsor_lies(mallory: Citizen, generations: int) -> None:
+    """Has mallory hand counts over that it has signed itself, which end so many generations."""
+    keyring = mallory.member.keyring
+    name, signing = keyring.epoch.id, keyring.keys.identity
+    made = [misses.sign(signing, keyring.room, name, number, GUESSES) for number in range(1, generations + 1)]
+    mallory.member.guesses.settled = lambda: made  # type: ignore[method-assign]
+
+
+def test_a_sponsor_that_lies_about_guesses_gives_a_newcomer_no_other_code_for_long() -> None:
+    """The newcomer showed a code that nobody else accepted, and let nobody in."""
+    town, alice, bob, mallory = three()
+    sponsor_lies(mallory, GENERATIONS - 1)
+    carol = town.join("carol", at=[mallory])
+    town.settle(5)
+    assert {each.member.guesses.generation for each in (alice, bob, carol)} == {1}
+    assert {each.member.context.code for each in (alice, bob, carol)} == {alice.member.context.code}
+    assert "code" in carol.warned
+    town.join("dave", at=[carol, alice, bob])
+
+
+def test_whom_a_lying_sponsor_has_invented_corrects_nobody() -> None:
+    """An honest sponsor is believed: a junior that says the code has not gone so far may be invented."""
+    town, alice, bob, mallory = three()
+    for each in (alice, bob, mallory):
+        for _ in range(GUESSES):
+            each.member.guesses.miss()
+    puppet = town.join("puppet", alice.member.context.code, at=[bob])
+    carol = town.join("carol", alice.member.context.code, at=[bob])
+    assert carol.member.guesses.generation == 2
+    assert not carol.member.guesses.heard(puppet.keys.session, 1, town.now)
+    assert carol.member.guesses.generation == 2
+    assert carol.member.guesses.heard(alice.keys.session, 1, town.now)
+
+
+def test_no_liar_uses_all_generations_up_in_a_day() -> None:
+    town, alice, _, mallory = three()
+    keyring, guesses = mallory.member.keyring, alice.member.guesses
+    now, epoch = town.now, alice.member.keyring.epoch.id
+    while now < town.now + 24 * 3600 and not guesses.spent:
+        guesses.told([misses.sign(keyring.keys.identity, keyring.room, epoch, guesses.generation, GUESSES)], now)
+        now += 10.0
+    assert not guesses.spent
+
+
 def test_what_is_known_of_wrong_guesses_fits_a_letter_whoever_says_so() -> None:
     """Sixty invented persons' counts of all generations were 217 kB, which no newcomer could be handed."""
     town, alice, _, mallory = three()
