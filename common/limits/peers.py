@@ -154,6 +154,10 @@ HANDOVERS_AT_ONCE: Final = 8
 """Joiners to whom a sponsor hands over long histories at once; the one that it has heard of longest ago goes."""
 KEY_WAIT_S: Final = 15.0
 """A secret of the room's key that nobody gives within this, while others are heard, is lost: an owner makes another."""
+WANTS_HEADS: Final = 8
+WANTS_AT_ONCE: Final = 64
+"""Secrets that are asked for in one tick, and packets that ask for them, of so many peers in turn: an owner can make
+any number of keys at once."""
 SUPERSEDED_S: Final = 3600.0
 """Keys are kept so long after they were superseded, for who was away or has not heard yet."""
 SESSIONS_OF_PERSON: Final = 16

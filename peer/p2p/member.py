@@ -99,7 +99,7 @@ class Member:
         self.gossip = Gossip(
             context, roster, replica, self.message_log, presence, self.cards, self.deeds, guesses, reports
         )
-        self.rekeying = Rekeying(context, roster, replica, presence, write, self.gossip.send_soon)
+        self.rekeying = Rekeying(context, roster, replica, presence, names, write, self.gossip.send_soon)
         self.removals = Removals(context, roster, names, self.persons, self.rekeying, self.deeds)
         self.governance = Governance(
             context, roster, replica, presence, names, self.rekeying, code, self.removals.weigh

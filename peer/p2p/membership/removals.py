@@ -99,7 +99,15 @@ class Removals:
             order = [*self._wished, *sorted(out - set(self._wished))]
             self._wished, self._heard_since = {}, None
             for at in range(0, len(order), READMIT_PERSONS):
-                self._rekeying.make(set(order[at : at + READMIT_PERSONS]))
+                self._remove(set(order[at : at + READMIT_PERSONS]))
+
+    def _remove(self, out: set[bytes]) -> None:
+        """Writes one removal. What stands in its way is told, for it may come up long after it was wished for."""
+        try:
+            self._rekeying.make(out)
+        except Refusal as refusal:
+            names = sorted(map(self._names.nick_of_person, out))
+            self._context.warn("kick", f"{_listed(names)} could not be removed: {refusal.text}; try /kick again")
 
     # Letting in again, and naming ------------------------------------------------------------------------------
 

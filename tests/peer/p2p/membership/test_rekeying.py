@@ -7,10 +7,11 @@ import time
 import pytest
 
 from sandpiper.common.errors import Refusal
-from sandpiper.common.limits import KEY_WAIT_S, SUPERSEDED_S
+from sandpiper.common.limits import BEACON_S, KEY_WAIT_S, SUPERSEDED_S, WANTS_AT_ONCE
 from sandpiper.common.p2p.deeds import Admit, Readmit, Rekey, commitment
 from sandpiper.common.p2p.sealing import short
-from tests.peer.p2p.hostile import still_works, stranger, three
+from sandpiper.peer.events import Warned
+from tests.peer.p2p.hostile import forged_deed, still_works, stranger, tell, three
 from tests.peer.p2p.simnet import Citizen, Town
 
 
@@ -246,3 +247,57 @@ def test_who_is_here_has_a_new_key_of_sixty_four_members_at_once() -> None:
     assert isinstance(rekey, Rekey)
     assert len(rekey.copies) == 62
     assert mallory.keys.session not in alice.member.roster.members
+
+
+def test_keys_for_nobody_make_no_storm_of_questions() -> None:
+    town, alice, bob, mallory = three()
+    alice.member.removals.name_owner("mallory")
+    town.collect(alice)
+    town.settle(3)
+    names = sorted(alice.member.roster.graph.members)
+    for number in range(60):
+        said = Rekey([], names, {}, bytes(32), commitment(bytes([number]) * 32), [])
+        tell(town, mallory, forged_deed(mallory, said))
+    mallory.dead = True
+    bob.member.take()
+    assert len(bob.member.roster.heads()) > 30
+    for _ in range(3):
+        bob.member.context.now += BEACON_S
+        bob.member.rekeying.handle_timer(bob.member.context.now)
+        assert len(bob.member.take().packets) <= WANTS_AT_ONCE
+    town.settle(4 * KEY_WAIT_S)
+    assert len(alice.member.roster.heads()) == 1  # the founder has made another
+    still_works(town, alice, bob)
+
+
+def test_an_owner_whom_a_junior_keeps_from_the_key_makes_another_at_once() -> None:
+    town, alice, bob, mallory = three()
+    alice.member.removals.name_owner("mallory")
+    town.collect(alice)
+    town.settle(3)
+    secret = b"s" * 32
+    keys = [each for each in mallory.member.roster.members.values() if each.identity != alice.member.keyring.person]
+    box, copies = mallory.member.keyring.seal_copies(keys, secret, commitment(secret))
+    said = Rekey([], sorted(each.identity for each in keys), copies, box, commitment(secret), [])
+    mallory.member.deeds.write(said)
+    town.collect(mallory)
+    town.settle(5)
+    told = [each.text for each in alice.events if isinstance(each, Warned) and each.kind == "waiting"]
+    assert any("mallory" in text for text in told)
+    assert not alice.member.rekeying.waits
+    still_works(town, alice, bob)
+
+
+def test_a_new_key_never_exceeds_the_size_of_a_deed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandpiper.peer.p2p.membership.rekeying.DEED_BYTES", 3100)
+    town = Town()
+    alice = town.found("alice")
+    others = [town.join(f"guest{number}", at=[alice]) for number in range(8)]
+    town.settle(3)
+    alice.member.rekeying.make(set())
+    said = alice.member.roster.graph.nodes()[-1].deed.said
+    assert isinstance(said, Rekey)
+    assert 0 <= len(said.copies) < 8
+    town.collect(alice)
+    town.settle(5)
+    still_works(town, alice, *others)
