@@ -72,6 +72,12 @@ OWNER_BROUGHT_BYTES: Final = 12 * 1024 * 1024
 OWNER_BROUGHT_BYTES_H: Final = 6 * 1024 * 1024
 """What an owner brings: more than all plain members can have brought him, or his removal of them would not come through
 to the others. A senior owner ends one who abuses it."""
+TRUSTED_DEEDS: Final = 16384
+TRUSTED_BYTES: Final = 16 * 1024 * 1024
+"""What a newcomer takes from its sponsor without any other budget: a room of years. The rest comes as usual."""
+TRUSTED_OTHER_DEEDS: Final = 2048
+TRUSTED_OTHER_BYTES: Final = 2 * 1024 * 1024
+"""Of these so many count nowhere: honest ones are rare, and anybody can make them up."""
 
 # Exchange ------------------------------------------------------------------------------------------------
 DEED_PAGE: Final = 128

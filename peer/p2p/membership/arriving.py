@@ -15,7 +15,7 @@ from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import DEEDS_VERIFIED
 from sandpiper.common.p2p.deeds import Deed, genuine, parse
 from sandpiper.peer.p2p.membership.graph import DeedGraph
-from sandpiper.peer.p2p.membership.intake import DeedIntake
+from sandpiper.peer.p2p.membership.intake import DeedIntake, SponsorTrust
 from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
 
 
@@ -30,13 +30,13 @@ class DeedVerdicts:
 
 @dataclass(slots=True)
 class Bringer:
-    """Who brings deeds. `person` is in the room, or None. Of a `trusted` one everything is taken that counts or that
-    others were built on. `owners`: what it brings now it says that owners' deeds were built on.
+    """Who brings deeds. `person` is in the room, or None. What somebody `trusted` brings is paid for by that first.
+    `owners`: what it brings now it says that owners' deeds were built on.
     """
 
     person: bytes | None
     late: LateDeeds
-    trusted: bool = False
+    trusted: SponsorTrust | None = None
     owners: bool = False
 
 
@@ -135,7 +135,9 @@ class ArrivingDeeds:
 
     def _accept(self, deed: Deed, bringer: Bringer, called_for: _CalledFor, found: DeedVerdicts, now: float) -> bool:
         level = self._graph.judge(deed)
-        if bringer.trusted or (level is not None and self._intake.pay(deed, level, now)):
+        if bringer.trusted is not None and bringer.trusted.pay(deed, level, now):
+            return True
+        if level is not None and self._intake.pay(deed, level, now):
             return True
         needed = bringer.owners or deed.id in called_for
         if needed and self._intake.bring(deed, bringer.person, now):

@@ -34,6 +34,7 @@ from sandpiper.common.p2p.deeds import Deed
 from sandpiper.common.p2p.packets import Deeds, Fetch
 from sandpiper.peer.p2p.membership.arriving import ArrivingDeeds, Bringer, DeedVerdicts
 from sandpiper.peer.p2p.membership.graph import DeedGraph
+from sandpiper.peer.p2p.membership.intake import SponsorTrust
 from sandpiper.peer.p2p.membership.late_deeds import LateDeeds
 from sandpiper.peer.p2p.membership.level import PLAIN
 from sandpiper.peer.p2p.membership.offer import DeedOffer, landmarks
@@ -75,7 +76,7 @@ class _Source:
     pause_s: float = DEEDS_PAUSE_S
     strikes: int = 0
     resume: bytes = b""
-    trusted: bool = False
+    trusted: SponsorTrust | None = None
     late: LateDeeds = field(default_factory=LateDeeds)
     told: Bucket = field(default_factory=lambda: Bucket(DEEDS_TOLD_S, DEEDS_TOLD))
 
@@ -119,7 +120,7 @@ class DeedExchange:
         self._stale = True
         source.digest = digest
         if known:
-            source.apart_since, source.trusted = None, False
+            source.apart_since = source.trusted = None
             source.pause_s = DEEDS_PAUSE_S
         elif source.apart_since is None:
             source.apart_since = now
@@ -129,8 +130,8 @@ class DeedExchange:
         return digest == self.digest() or digest in self._digests
 
     def trust(self, session: bytes) -> None:
-        """Takes from a session what it has without a budget, once: it has let us in."""
-        self._sources.setdefault(session, _Source()).trusted = True
+        """Takes from a session what it has by a budget of its own, once: it has let us in."""
+        self._sources.setdefault(session, _Source()).trusted = SponsorTrust()
 
     def forget(self, session: bytes) -> None:
         """Asks a session no more, and keeps nothing of it: it has gone."""
@@ -184,7 +185,7 @@ class DeedExchange:
     def _finish(self, source: _Source, now: float) -> None:
         fetching = source.fetching
         assert fetching is not None
-        source.fetching, source.trusted, source.strikes, source.resume = None, False, 0, b""
+        source.fetching, source.trusted, source.strikes, source.resume = None, None, 0, b""
         if fetching.whole and not fetching.refused and not source.late:
             source.done = (fetching.digest, fetching.revision)
         if fetching.taken and not fetching.refused:

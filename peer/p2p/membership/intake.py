@@ -50,6 +50,10 @@ from sandpiper.common.limits import (
     RETURN_BYTES_H,
     RETURN_DEEDS,
     RETURN_DEEDS_H,
+    TRUSTED_BYTES,
+    TRUSTED_DEEDS,
+    TRUSTED_OTHER_BYTES,
+    TRUSTED_OTHER_DEEDS,
 )
 from sandpiper.common.p2p.deeds import Admit, Deed
 from sandpiper.peer.p2p.membership.branches import Branches
@@ -87,6 +91,18 @@ _BRINGER: Final = (BROUGHT_DEEDS, BROUGHT_DEEDS_H, BROUGHT_BYTES, BROUGHT_BYTES_
 _FIRST: Final = (BROUGHT_FIRST_DEEDS, BROUGHT_FIRST_DEEDS_H, BROUGHT_FIRST_BYTES, BROUGHT_FIRST_BYTES_H)
 _ALL_BRINGERS: Final = (ALL_BROUGHT_DEEDS, ALL_BROUGHT_DEEDS_H, ALL_BROUGHT_BYTES, ALL_BROUGHT_BYTES_H)
 _OWNER_BRINGER: Final = (OWNER_BROUGHT_DEEDS, OWNER_BROUGHT_DEEDS_H, OWNER_BROUGHT_BYTES, OWNER_BROUGHT_BYTES_H)
+
+
+class SponsorTrust:
+    """What a newcomer takes from its sponsor, once."""
+
+    def __init__(self) -> None:
+        self._all = DeedBudget(TRUSTED_DEEDS, 1, TRUSTED_BYTES, 1)
+        self._other = DeedBudget(TRUSTED_OTHER_DEEDS, 1, TRUSTED_OTHER_BYTES, 1)
+
+    def pay(self, deed: Deed, level: Level | None, now: float) -> bool:
+        """Pays for a deed that counts by this level, or nowhere, if there is enough for it."""
+        return _pay([self._all] if level is not None else [self._all, self._other], len(deed.raw), now)
 
 
 class DeedIntake:

@@ -371,6 +371,31 @@ def test_a_newcomer_takes_from_its_sponsor_what_there_is() -> None:
     assert link.is_equal()
 
 
+@pytest.mark.parametrize("counting", [True, False])
+def test_a_sponsor_that_has_no_end_of_deeds_fills_a_newcomers_memory_no_faster_than_others(
+    counting: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "TRUSTED_DEEDS", 400)
+    monkeypatch.setattr(intake, "TRUSTED_OTHER_DEEDS", 100)
+    graph = room()
+    writer, tip, made = (L if counting else Signer("nobody")), graph.nodes()[-1].deed, list[bytes]()
+    end = DeedExchange(graph, lambda session: session)
+    before = len(graph)
+    end.trust(L.key)
+    end.heard(L.key, bytes(32), 0.0)
+    for now in range(10, 40):
+        end.handle_timer(now)
+        for _, said in end.outgoing[:]:
+            assert isinstance(said, Fetch)
+            made.clear()
+            for _ in range(DEED_PAGE):
+                tip = writer.says(graph.room, [tip], Note())
+                made.append(tip.raw)
+            end.outgoing.clear()
+            end.receive_deeds(L.key, Deeds(said.r, made, bytes(32)), now)
+    assert len(graph) - before <= (400 if counting else 100) + BRANCH_DEEDS + BROUGHT_DEEDS + DEED_PAGE
+
+
 def test_who_came_in_by_a_flooder_too_writes_by_who_let_him_in_first() -> None:
     graph = room()
     x = Signer("x")
