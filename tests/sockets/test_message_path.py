@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "message_path.py"
 DEADLINE_S = 120.0
 
 
-@pytest.mark.parametrize(("mode", "out", "back"), [("broker", 9, 10), ("peers", 16, 21)])
+@pytest.mark.parametrize(("mode", "out", "back"), [("broker", 9, 10), ("peers", 16, 22)])
 def test_a_message_crosses_few_files(mode: str, out: int, back: int, tmp_path: Path) -> None:
     traced = subprocess.run(
         [sys.executable, str(SCRIPT), mode],
