@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # Most of the suite waits, for deadlines that are the thing under test; a file's tests stay in order, in one worker. The
 # files begin in the order of tests/conftest.py, the longest first: xdist's own would begin with those of many tests.
-WORKERS := 6
+WORKERS := 4
 
 .PHONY: help chat stop test test-core model lint bench docs clean
 

@@ -136,7 +136,7 @@ class MemberProcess:
     def report(self) -> str:
         """How it is, for whoever reads of a failure."""
         return (
-            f"{self.nick} (status {self.process.poll()}), messages: {self.counts()}\n"
+            f"{self.nick} (status {self.process.poll()}), messages: {self.counts()}, acked: {len(self.acked)}\n"
             f"  last: {self.objects[-12:]}\n  stderr: {self.stderr[-1500:]}"
         )
 
