@@ -109,4 +109,5 @@ def test_beside_a_service_that_lies_on_the_own_machine_a_pair_meets_over_the_net
         alice.sees("alice", "bob")
         bob.send("here I am")
         alice.hears("here I am")
-        assert "without knowing the code" in bob.warnings("guess")[0]["text"]
+        # Alice's own service may have answered first: then the other was never tried.
+        assert all("without knowing the code" in said["text"] for said in bob.warnings("guess"))
