@@ -12,6 +12,7 @@ import json
 import random
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -97,7 +98,8 @@ class Fuzz:
         dice, bob = self.dice, self.bob
         raw = wound(dice, dice.choice(self.corpus))
         letters = (admission.decode_letter, rendezvous.decode_answer)
-        for decoder in (envelope.parse, deeds.parse, entries.decode, *letters):
+        talk = partial(entries.decode, count=dice.randrange(4))
+        for decoder in (envelope.parse, deeds.parse, talk, *letters):
             attempt(decoder, raw)
         bob.member.letter(dice.randbytes(16), raw, self.town.now)
         for packet in (raw, self._to_room(raw), self._to_one(bob, raw), self._signed(raw)):
