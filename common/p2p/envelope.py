@@ -93,22 +93,6 @@ def parse(raw: bytes) -> Envelope:
     return Envelope(room, run, session, stream, first, count, clock, prev, body, _hash(header), raw)
 
 
-def parse_head(raw: bytes) -> Envelope:
-    """Reads one of which only the header and the signature may be there: enough for a proof. Raises Refusal."""
-    if not _HEAD_BYTES <= len(raw) <= ENVELOPE_BYTES:
-        raise Refusal(Code.INVALID, "not an envelope: its size")
-    room, run, session, stream, first, count, clock, prev, _ = _HEADER.unpack_from(raw)
-    if stream != TALK:
-        raise Refusal(Code.INVALID, "not an envelope: its header")
-    raw = raw[:_HEAD_BYTES]
-    return Envelope(room, run, session, stream, first, count, clock, prev, b"", _hash(raw[: _HEADER.size]), raw)
-
-
-def head(envelope: Envelope) -> bytes:
-    """Header and signature alone."""
-    return envelope.raw[:_HEAD_BYTES]
-
-
 def genuine(envelope: Envelope) -> bool:
     """Whether its session has signed it."""
     raw = envelope.raw

@@ -40,7 +40,7 @@ class DeedGossip:
         return self._exchange.digest()
 
     def trust(self, sponsor: bytes) -> None:
-        """Takes from the sponsor whatever it has, at any rate, until it has given all."""
+        """Takes from the sponsor by a budget of its own, once: it has let us in."""
         self._moved = True
         self._exchange.trust(sponsor)
 

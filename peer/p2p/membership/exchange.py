@@ -97,8 +97,6 @@ class DeedExchange:
         self._sources: dict[bytes, _Source] = {}
         self._digest = graph.digest()
         self._digests = deque([self._digest], DIGESTS_KNOWN)
-        self._timer: float | None = None
-        self._stale = False  # whether that is to be found anew
 
     # What is heard -----------------------------------------------------------------------------------------
 
@@ -108,7 +106,6 @@ class DeedExchange:
         if digest != self._digest:
             self._digest = digest
             self._digests.append(digest)
-            self._stale = True
         return digest
 
     def heard(self, session: bytes, digest: bytes, now: float) -> None:
@@ -117,7 +114,6 @@ class DeedExchange:
         known = self.is_known(digest)
         if digest == source.digest and known == (source.apart_since is None):
             return
-        self._stale = True
         source.digest = digest
         if known:
             source.apart_since = source.trusted = None
@@ -135,7 +131,7 @@ class DeedExchange:
 
     def forget(self, session: bytes) -> None:
         """Asks a session no more, and keeps nothing of it: it has gone."""
-        self._stale |= self._sources.pop(session, None) is not None
+        self._sources.pop(session, None)
         self._offer.forget(session)
 
     def receive_fetch(self, session: bytes, said: Fetch, now: float) -> None:
@@ -202,7 +198,6 @@ class DeedExchange:
     # Taking in ---------------------------------------------------------------------------------------------
 
     def _take(self, session: bytes, source: _Source, raws: Sequence[bytes], now: float) -> DeedVerdicts:
-        self._stale = True
         found = self._bring(session, source, raws, now)
         moved = bool(found.taken)
         while moved:  # what came may be what others' deeds waited for
@@ -243,7 +238,6 @@ class DeedExchange:
 
     def handle_timer(self, now: float) -> None:
         """Asks who has another digest, and who has not answered again."""
-        self._stale = True
         for session, source in self._sources.items():
             fetching = source.fetching
             if fetching is None or now < fetching.again_at:

@@ -40,7 +40,7 @@ from sandpiper.peer.p2p.state.context import Context
 from sandpiper.peer.p2p.state.outputs import NewEpoch
 from sandpiper.peer.p2p.state.peer import Peer
 
-_FRAME_BYTES: Final = 512 + DEED_TIPS * 34
+_BESIDES_BYTES: Final = 512 + DEED_TIPS * 34
 """Of a deed, besides what is counted: its head, its tips and its signature."""
 
 
@@ -208,7 +208,7 @@ class Rekeying:
         names = self._named(roster.key.holders(context.keyring.person) - out)
         said = Rekey(sorted(out), sorted(names), {}, bytes(KEY_BYTES), made, gone[:REKEY_GONE])
         # Whose copy does not fit asks the others for the secret.
-        fit = (DEED_BYTES - _FRAME_BYTES - len(msgspec.msgpack.encode(said))) // (COPY_BYTES + SHORT_BYTES + 4)
+        fit = (DEED_BYTES - _BESIDES_BYTES - len(msgspec.msgpack.encode(said))) // (COPY_BYTES + SHORT_BYTES + 4)
         recipients = islice(self._recipients(set(names)), max(fit, 0))
         box, copies = context.keyring.seal_copies(recipients, secret, made)
         self._made[made] = secret

@@ -1,7 +1,7 @@
 """The roster: which sessions are in the room and which are out, as follows from the deeds.
 
 Deeds are of persons. Each session came in by an `admit`, which vouches for its keys; it is served while its person is
-in the room, unless many others of that person's came in after it.
+in the room.
 """
 
 from __future__ import annotations

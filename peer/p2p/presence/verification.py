@@ -217,7 +217,7 @@ class Verifier:
 
     @property
     def _own(self) -> bytes:
-        return bytes(self._context.keyring.keys.identity.verify_key) + self._context.session
+        return self._context.keyring.person + self._context.session
 
 
 def _side(peer: Peer) -> bytes:

@@ -237,12 +237,6 @@ class Fetcher:
         self.pulls.append((source, Pull(r, name[0], name[1], after)))
         return r
 
-    def ask_on(self, name: Name, source: bytes) -> None:
-        """Asks a member for what comes after what is here, whether or not anything is known to."""
-        track = self._tracks.get(name)
-        if track is not None and not track.stopped:
-            self.ask(name, source, track.log.head)
-
     def next_request(self) -> int:
         """A fresh number for a request."""
         self._r += 1

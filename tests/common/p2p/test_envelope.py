@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sandpiper.common.errors import Refusal
 from sandpiper.common.limits import ENVELOPE_BYTES, ENVELOPE_ENTRIES
 from sandpiper.common.p2p import envelope
-from sandpiper.common.p2p.envelope import NO_HASH, TALK, conflict, genuine, head, parse, parse_head
+from sandpiper.common.p2p.envelope import NO_HASH, TALK, conflict, genuine, parse
 from tests.common.p2p.examples import ROOM, RUN, SESSION, SIGNING, sign
 from tests.common.refusals import refusal_of
 
@@ -18,12 +18,6 @@ def test_what_is_signed_reads_back_and_is_genuine() -> None:
     assert parse(FIRST.raw) == FIRST
     assert FIRST.last == 2
     assert genuine(FIRST)
-
-
-def test_its_head_alone_is_proof_enough() -> None:
-    again = parse_head(head(FIRST))
-    assert (again.hash, again.body) == (FIRST.hash, b"")
-    assert genuine(again)
 
 
 @given(st.integers(0, len(FIRST.raw) - 1), st.integers(1, 255))
@@ -39,9 +33,8 @@ def test_altered_anywhere_it_is_no_envelope_or_not_genuine(at: int, change: int)
 
 @given(st.binary(max_size=400))
 def test_of_garbage_nothing_but_refusals_comes(raw: bytes) -> None:
-    for read in (parse, parse_head):
-        refusal = refusal_of(read, raw)
-        assert refusal is None or refusal.text.startswith("not an envelope: ")
+    refusal = refusal_of(parse, raw)
+    assert refusal is None or refusal.text.startswith("not an envelope: ")
 
 
 @pytest.mark.parametrize(

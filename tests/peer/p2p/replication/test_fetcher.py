@@ -24,7 +24,7 @@ def test_a_cheat_found_behind_a_hole_leaves_no_clock_that_spins() -> None:
     bob.member.replica.fetcher.claims(
         mallory.keys.session, [Frontier(mallory.keys.session, TALK, 10, b"h" * 32)], town.now
     )
-    bob.member.replica.fetcher.ask_on((mallory.keys.session, TALK), mallory.keys.session)
+    bob.member.replica.fetcher.ask((mallory.keys.session, TALK), mallory.keys.session, 1)
     (_, pull), *_ = reversed(bob.member.replica.fetcher.pulls)
     shout(town, mallory, two, to=[bob])
     assert "cheat" in bob.warned

@@ -73,8 +73,7 @@ def test_an_answer_that_has_been_overtaken_does_not_make_its_sender_somebody_who
     replica, session, source = bob.member.replica, alice.keys.session, carol.keys.session
     town.settle(GONE_S)
     track = replica.tracks[session, TALK]
-    replica.fetcher.ask_on((session, TALK), source)
-    asked = next(pull.r for each, pull in reversed(replica.fetcher.pulls) if each == source)
+    asked = replica.fetcher.ask((session, TALK), source, track.log.head)
     replica.page(source, Page(asked, session, TALK, 1, 1, []), town.now)
     assert track.lacking[source]
     replica.fetcher.claims(source, [Frontier(session, TALK, 2, b"h" * 32)], town.now)  # by now it has what comes next
