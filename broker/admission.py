@@ -30,8 +30,9 @@ from sandpiper.common.limits import (
     UNFINISHED_S,
     VERSION,
 )
-from sandpiper.common.pake import Proof, Prover
+from sandpiper.common.pake import prover
 from sandpiper.common.rate_limits import RateLimits
+from sandpiper.common.spake2 import Agreement
 from sandpiper.common.tickets import Tickets
 
 CAPS = ["msg", "me", "data", "whisper", "replay", "sealed"]
@@ -41,7 +42,7 @@ RELAY_CAPS = ["sealed"]
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    proof: Proof
+    agreed: Agreement
     address: str
     until: float
 
@@ -96,15 +97,15 @@ class Admission:
         wait = self._paces.take(address, 1.0, now) or self._pace.take(1.0, now)
         if wait:
             raise Refusal(Code.RATE, "too many are connecting", retry_ms=int(wait * 1000) + 1)
-        prover = Prover(self._code, client=False, client_key=session_key, broker_key=self.key, entropy=self._entropy)
+        spake = prover(self._code, client=False, client_key=session_key, broker_key=self.key, entropy=self._entropy)
         self._take_guess(address, now)
         try:
-            proof = prover.finish(request.message)
+            agreed = spake.finish(request.message)
         except Refusal:
             self._give_back(address, now)  # nothing was given out for it
             raise
-        self._attempts[session_key] = _Attempt(proof, address, now + UNFINISHED_S)
-        return PakeReply(r=request.r, message=prover.message)
+        self._attempts[session_key] = _Attempt(agreed, address, now + UNFINISHED_S)
+        return PakeReply(r=request.r, message=spake.message)
 
     def _take_guess(self, address: str, now: float) -> None:
         """Counts a guess before it is judged, so that of many at once none comes free. Raises Refusal."""
@@ -165,10 +166,10 @@ class Admission:
         attempt = self._attempts.pop(session_key, None)
         if attempt is None:
             raise Refusal(Code.ACCESS, "this broker needs an access code")
-        if attempt.until < now or not attempt.proof.holds(confirm):
+        if attempt.until < now or not attempt.agreed.holds(confirm, of_a=True):
             self._deny()
         self._give_back(attempt.address, now)
-        return attempt.proof.broker
+        return attempt.agreed.confirmation_b
 
     def forget(self, session_key: bytes) -> None:
         """The session said goodbye: its key opens nothing any more."""

@@ -14,7 +14,7 @@ from sandpiper.common.keys import publisher, sign_enrolment
 from sandpiper.common.messages import Welcome
 
 if TYPE_CHECKING:
-    from sandpiper.common.pake import Prover
+    from sandpiper.common.spake2 import Spake2
 
 CAPS = ["msg", "me", "data", "whisper"]
 
@@ -35,7 +35,7 @@ class Credentials:
         self.access_code = access_code
         self._entropy = entropy
         self._caps = caps
-        self._prover: Prover | None = None
+        self._spake: Spake2 | None = None
         self._expected = b""
         self.publisher = publisher(session_key)
         self.broker_key = b""
@@ -51,25 +51,24 @@ class Credentials:
         self._expected = b""
         if not self.asked or self.access_code is None:
             return None
-        from sandpiper.common.pake import Prover  # most rooms are open
+        from sandpiper.common.pake import prover  # most rooms are open
 
-        prover = Prover(
+        self._spake = prover(
             self.access_code,
             client=True,
             client_key=self._session_key,
             broker_key=self.broker_key,
             entropy=self._entropy,
         )
-        self._prover = prover
-        return Pake(r=0, v=version, message=prover.message, ticket=self.ticket)
+        return Pake(r=0, v=version, message=self._spake.message, ticket=self.ticket)
 
     def confirm(self, message: bytes) -> bytes:
         """Makes our confirmation from the broker's half of SPAKE2. Raises Refusal."""
-        if self._prover is None:
+        if self._spake is None:
             raise Refusal(Code.ACCESS, "the broker answers a proof that was not begun")
-        proof = self._prover.finish(message)
-        self._expected = proof.broker
-        return proof.client
+        agreed = self._spake.finish(message)
+        self._expected = agreed.confirmation_b
+        return agreed.confirmation_a
 
     def enrol(self, version: int, confirm: bytes) -> Enrol:
         """Makes the enrolment request."""

@@ -11,7 +11,7 @@ from sandpiper.common.control import Enrolled, PakeReply, Refused
 from sandpiper.common.errors import Code, Refusal
 from sandpiper.common.keys import sign_enrolment
 from sandpiper.common.limits import ACCESS_FAILURES, ACCESS_FAILURES_ALL, PAKE_PER_S_AND_ADDRESS, UNFINISHED_S
-from sandpiper.common.pake import Prover
+from sandpiper.common.pake import prover
 from tests.broker.fixture import BROKER_KEY, FullStore, House, identity, session_key
 
 KEY = session_key("alice/")
@@ -28,10 +28,10 @@ def begin(
     house: House, code: str, key: bytes = KEY, broker_key: bytes = BROKER_KEY, address: str = "192.0.2.1"
 ) -> bytes:
     """The client's side up to its confirmation."""
-    prover = Prover(code, client=True, client_key=key, broker_key=broker_key, entropy=house.entropy)
-    reply = house.ask(key, control.Pake(r=1, v=1, message=prover.message), address)
+    spake = prover(code, client=True, client_key=key, broker_key=broker_key, entropy=house.entropy)
+    reply = house.ask(key, control.Pake(r=1, v=1, message=spake.message), address)
     assert isinstance(reply, PakeReply), reply
-    return prover.finish(reply.message).client
+    return spake.finish(reply.message).confirmation_a
 
 
 def finish(house: House, confirm: bytes, key: bytes = KEY, address: str = "192.0.2.1") -> control.Reply:
@@ -118,12 +118,12 @@ def test_keys_that_the_store_let_go_are_let_go(house: House) -> None:
 
 
 def test_the_right_code(closed: House) -> None:
-    prover = Prover("open sesame", client=True, client_key=KEY, broker_key=BROKER_KEY, entropy=closed.entropy)
-    reply = closed.ask(KEY, control.Pake(r=1, v=1, message=prover.message))
-    proof = prover.finish(reply.message)
-    enrolled = finish(closed, proof.client)
+    spake = prover("open sesame", client=True, client_key=KEY, broker_key=BROKER_KEY, entropy=closed.entropy)
+    reply = closed.ask(KEY, control.Pake(r=1, v=1, message=spake.message))
+    proof = spake.finish(reply.message)
+    enrolled = finish(closed, proof.confirmation_a)
     assert isinstance(enrolled, Enrolled)
-    assert enrolled.confirm == proof.broker != proof.client
+    assert enrolled.confirm == proof.confirmation_b != proof.confirmation_a
     assert closed.admission.closed
 
 
@@ -207,10 +207,10 @@ def test_of_many_attempts_at_once_no_more_are_judged_than_one_after_the_other(cl
     opened = []
     for number in range(10 * ACCESS_FAILURES):
         key, seen = session_key(f"{number}/"), address.format(number)
-        prover = Prover(f"guess {number}", client=True, client_key=key, broker_key=BROKER_KEY, entropy=closed.entropy)
-        reply = closed.ask(key, control.Pake(r=1, v=1, message=prover.message), seen)
+        spake = prover(f"guess {number}", client=True, client_key=key, broker_key=BROKER_KEY, entropy=closed.entropy)
+        reply = closed.ask(key, control.Pake(r=1, v=1, message=spake.message), seen)
         if isinstance(reply, PakeReply):
-            opened.append((key, prover.finish(reply.message).client, seen))
+            opened.append((key, spake.finish(reply.message).confirmation_a, seen))
         closed.now += 0.1
     judged = [code_of(finish(closed, confirm, key, seen)) for key, confirm, seen in opened]
     assert ACCESS_FAILURES <= len(judged) <= ACCESS_FAILURES + 2  # ten seconds give one back, or two
@@ -220,8 +220,8 @@ def test_of_many_attempts_at_once_no_more_are_judged_than_one_after_the_other(cl
 def test_of_many_addresses_no_more_are_judged_than_all_together_may(closed: House) -> None:
     codes = []
     for number in range(2 * ACCESS_FAILURES_ALL):
-        prover = Prover("guess", client=True, client_key=KEY, broker_key=BROKER_KEY, entropy=closed.entropy)
-        reply = closed.ask(KEY, control.Pake(r=1, v=1, message=prover.message), f"198.51.100.{number}")
+        spake = prover("guess", client=True, client_key=KEY, broker_key=BROKER_KEY, entropy=closed.entropy)
+        reply = closed.ask(KEY, control.Pake(r=1, v=1, message=spake.message), f"198.51.100.{number}")
         codes.append(reply.code if isinstance(reply, Refused) else "")
         closed.now += 0.03
     assert ACCESS_FAILURES_ALL <= codes.count("") <= ACCESS_FAILURES_ALL + 11  # six seconds give ten back

@@ -7,7 +7,8 @@ from nacl.signing import SigningKey
 
 from sandpiper.common.errors import Refusal
 from sandpiper.common.keys import enrolment_holds, publisher
-from sandpiper.common.pake import Prover
+from sandpiper.common.pake import prover
+from sandpiper.common.spake2 import Spake2
 from sandpiper.peer.credentials import Credentials
 
 KEY, BROKER = b"k" * 32, b"B" * 32
@@ -24,8 +25,8 @@ def credentials(code: str | None = "open sesame", *, asked: bool = True) -> Cred
     return made
 
 
-def broker(code: str = "open sesame", key: bytes = BROKER) -> Prover:
-    return Prover(code, client=False, client_key=KEY, broker_key=key, entropy=lambda size: b"e" * size)
+def broker(code: str = "open sesame", key: bytes = BROKER) -> Spake2:
+    return prover(code, client=False, client_key=KEY, broker_key=key, entropy=lambda size: b"e" * size)
 
 
 def test_the_enrolment_is_signed_for_this_broker_and_key() -> None:
@@ -42,20 +43,20 @@ def test_both_ends_prove_the_code() -> None:
     assert request is not None
     assert (request.v, request.ticket) == (1, "the ticket")
     proof = theirs.finish(request.message)
-    assert proof.holds(mine.confirm(theirs.message))
-    assert mine.broker_proved(proof.broker)
-    assert not mine.broker_proved(proof.client)
+    assert proof.holds(mine.confirm(theirs.message), of_a=True)
+    assert mine.broker_proved(proof.confirmation_b)
+    assert not mine.broker_proved(proof.confirmation_a)
     assert not mine.broker_proved(b"")
 
 
 @pytest.mark.parametrize("theirs", [broker("other"), broker(key=b"M" * 32)], ids=["code", "key"])
-def test_a_broker_with_another_code_or_key_proves_nothing(theirs: Prover) -> None:
+def test_a_broker_with_another_code_or_key_proves_nothing(theirs: Spake2) -> None:
     mine = credentials()
     request = mine.prove(1)
     assert request is not None
     proof = theirs.finish(request.message)
-    assert not proof.holds(mine.confirm(theirs.message))
-    assert not mine.broker_proved(proof.broker)
+    assert not proof.holds(mine.confirm(theirs.message), of_a=True)
+    assert not mine.broker_proved(proof.confirmation_b)
 
 
 def test_without_a_code_there_is_nothing_to_prove() -> None:
@@ -73,7 +74,7 @@ def test_each_connection_is_proved_anew() -> None:
     mine.confirm(theirs.message)
     mine.asked = False
     assert mine.prove(1) is None
-    assert not mine.broker_proved(proof.broker)
+    assert not mine.broker_proved(proof.confirmation_b)
 
 
 def test_an_answer_to_nothing_and_a_bad_answer_are_refused() -> None:

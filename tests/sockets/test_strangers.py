@@ -23,7 +23,7 @@ from sandpiper.common import control
 from sandpiper.common.io.sockets import CurveKeys, context
 from sandpiper.common.keys import fingerprint, sign_enrolment
 from sandpiper.common.limits import ACCESS_FAILURES, VERSION
-from sandpiper.common.pake import Prover
+from sandpiper.common.pake import prover
 from tests.sockets.attack import (
     NULL_GREETING,
     Caller,
@@ -422,11 +422,11 @@ def test_unsubscribing_for_others(broker: RunningBroker) -> None:
 
 def pake(caller: Caller, code: str) -> Any:
     """The broker's answer to an enrolment with this code."""
-    prover = Prover(code, client=True, client_key=caller.keys.public, broker_key=caller.server_key, entropy=os.urandom)
-    reply = caller.ask(control.Pake(r=0, v=VERSION, message=prover.message))
+    spake = prover(code, client=True, client_key=caller.keys.public, broker_key=caller.server_key, entropy=os.urandom)
+    reply = caller.ask(control.Pake(r=0, v=VERSION, message=spake.message))
     if isinstance(reply, control.Refused):
         return reply
-    return caller.ask(caller.enrolment(confirm=prover.finish(reply.message).client))
+    return caller.ask(caller.enrolment(confirm=spake.finish(reply.message).confirmation_a))
 
 
 @contextmanager
@@ -543,15 +543,15 @@ def test_the_access_code_by_control(closed: RunningBroker, way: Callable[[int], 
         assert pake(caller, "wrong").code == "access"
         for message in (b"", b"x", bytes(33), b"B" * 33, b"A" + b"\xff" * 32):
             assert caller.ask(control.Pake(r=0, v=VERSION, message=message)).code == "access"
-        prover = Prover(
+        spake = prover(
             CODE, client=True, client_key=caller.keys.public, broker_key=caller.server_key, entropy=os.urandom
         )
-        half = caller.ask(control.Pake(r=0, v=VERSION, message=prover.message))
-        proof = prover.finish(half.message)
+        half = caller.ask(control.Pake(r=0, v=VERSION, message=spake.message))
+        proof = spake.finish(half.message)
         with Caller(closed, port=port) as other:
-            assert other.ask(other.enrolment(confirm=proof.client)).code == "access"
-        assert caller.ask(caller.enrolment(confirm=proof.broker)).code == "access"
-        assert caller.ask(caller.enrolment(confirm=proof.client)).code == "access"  # an attempt counts once
+            assert other.ask(other.enrolment(confirm=proof.confirmation_a)).code == "access"
+        assert caller.ask(caller.enrolment(confirm=proof.confirmation_b)).code == "access"
+        assert caller.ask(caller.enrolment(confirm=proof.confirmation_a)).code == "access"  # an attempt counts once
         assert refused(caller.calling(zmq.SUB), closed.ready["xpub"])
         assert isinstance(pake(caller, CODE), control.Enrolled)
 
