@@ -1,4 +1,4 @@
-"""The commands in the documentation are commands that there are, with options that they take."""
+"""The commands in the documentation are commands that there are, with options that they take; its tests are tests."""
 
 from __future__ import annotations
 
@@ -35,6 +35,28 @@ def command_lines(page: Path) -> Iterator[list[str]]:
                     end = next((n for n, each in enumerate(rest) if each in ENDS), len(rest))
                     if rest[:end]:
                         yield rest[:end]
+
+
+# A file by the end of its path, and a test: one of that file's, or of the last that was named.
+TEST = re.compile(r"([\w/]*\btest_\w+\.py)?((?:::)?\btest_\w+\b(?!\.py))?")
+DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    files = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in ROOT.glob("tests/**/*.py")}
+    defined = {name: set(DEFINED.findall(text)) for name, text in files.items()}
+    named, lacking = 0, []
+    for page in PAGES:
+        there: set[str] = set()
+        for file, test in filter(any, TEST.findall(page.read_text("utf-8"))):
+            named += 1
+            if file:
+                there = set().union(*(defined[name] for name in files if f"/{name}".endswith(f"/{file}")))
+            of = there if file or test.startswith("::") else set().union(*defined.values())
+            if (file and not there) or (test and test.removeprefix("::") not in of):
+                lacking.append((page.name, file, test))
+    assert lacking == []
+    assert named > 80
 
 
 def test_there_are_many() -> None:

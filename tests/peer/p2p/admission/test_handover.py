@@ -20,7 +20,7 @@ from sandpiper.peer.events import Warned
 from sandpiper.peer.p2p.bootstrap import enter_room
 from sandpiper.peer.p2p.state.outputs import MemberSettings
 from tests.peer.p2p.hostile import still_works, three
-from tests.peer.p2p.simnet import CODE, Town
+from tests.peer.p2p.simnet import CODE, Citizen, Town
 
 
 def test_a_handover_whose_key_is_none_is_refused() -> None:
@@ -80,13 +80,19 @@ def test_a_handover_that_is_lost_half_way_is_asked_for_again(monkeypatch: pytest
     assert carol.member.deeds.digest == alice.member.deeds.digest
 
 
-def test_no_history_is_too_long_to_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_long_history(monkeypatch: pytest.MonkeyPatch) -> tuple[Town, Citizen]:
+    """A room whose deeds take more letters than come unasked, and its founder."""
     monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 300)
     town = Town()
     alice = town.found("alice")
     for _ in range(80):
         alice.member.rekeying.make(set())
     town.collect(alice)
+    return town, alice
+
+
+def test_no_history_is_too_long_to_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    town, alice = with_long_history(monkeypatch)
     seen: list[bytes] = []
 
     def lose(mailbox: bytes, body: bytes) -> bytes | None:
@@ -109,12 +115,7 @@ def test_no_history_is_too_long_to_come_in(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_service_never_holds_more_of_a_handover_than_it_keeps_for_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandpiper.peer.p2p.admission.handover.HANDOVER_BYTES", 300)
-    town = Town()
-    alice = town.found("alice")
-    for _ in range(80):
-        alice.member.rekeying.make(set())
-    town.collect(alice)
+    town, alice = with_long_history(monkeypatch)
     joiner, _ = town.joiner("bob", alice.member.context.code)
     sent: list[int] = []
     answer = alice.member.gatekeeper.sponsor._hand
