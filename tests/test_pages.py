@@ -208,7 +208,7 @@ def test_the_first_program_of_the_library_s_page_runs_as_it_stands(tmp_path: Pat
     with shell(tmp_path) as following:
         following.stay("broker", "sandpiper broker")
         # It goes on for ever, so it is ended once it has said that; and by itself if it never does.
-        following.run(f"mkfifo said && timeout -s INT 20 {sys.executable} -u first.py >said 2>&1 &")
+        following.run(f"mkfifo said; timeout -s INT 20 {sys.executable} -u first.py >said 2>&1 &")
         status, said = following.run("grep -m 1 'Received.*hello' <said; found=$?; kill $!; (exit $found)")
         assert (status, "text='hello'" in said) == (0, True), said
 
