@@ -295,8 +295,12 @@ class Mesh:
 
     def _outgoing_changed(self, key: bytes) -> None:
         peer = self._peers.get(key)
-        if peer is not None and (peer.outgoing is None or peer.outgoing.connection is None):
+        if peer is None:
+            return
+        if peer.outgoing is None or peer.outgoing.connection is None:
             peer.wanted.clear()
+        for topic in list(peer.wanted):
+            self._callbacks.subscribed(key, topic)
 
     # What comes in -----------------------------------------------------------------------------------------
 
@@ -329,7 +333,9 @@ class Mesh:
                 peer.wanted.discard(said[1:])
             else:
                 peer.wanted.add(said[1:])
-                self._callbacks.subscribed(key, said[1:])
+                # It may ask before the connection is known to stand: what is sent then does not go by it.
+                if peer.outgoing is not None and peer.outgoing.connection is not None:
+                    self._callbacks.subscribed(key, said[1:])
 
     # Who sends without end ---------------------------------------------------------------------------------
 
